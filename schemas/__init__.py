@@ -1,0 +1,1 @@
+"""Every value that crosses a process boundary, and the topic it crosses on."""

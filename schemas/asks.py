@@ -1,0 +1,49 @@
+"""What the scheduler asks of the item-reader."""
+
+from schemas.lanes import Cause
+from schemas.plan import MapRunPlan
+from schemas.wire import Fact
+
+
+class ItemsRequested(Fact):
+    """Read these windows of positions and publish each on its lane. Complete in itself.
+
+    `windows` is flat (first, count, lane, …), ascending and contiguous. Reading may resume at position `position`
+    (item index `item_index`) with `checkpoint` (empty = the beginning) and `pin` (empty = not pinned yet). For a
+    listing, frames of positions below `confirmed` may be published and `digests` holds (first, count, digest) of
+    confirmed ItemsRead that may not be published yet. `definition` is given when the reader must build child inputs.
+    """
+
+    cause: Cause
+    run: str
+    generation: int
+    plan: MapRunPlan
+    definition: bytes
+    windows: tuple[int, ...]
+    position: int
+    item_index: int
+    checkpoint: bytes
+    pin: bytes
+
+
+class ItemsConfirmed(Fact):
+    """The home fold accepted this ItemsRead of a listing: publish its frames.
+
+    `windows` are the lanes of these positions; a reader that doesn't hold the items lists again from `checkpoint`
+    (the state before `first`) and compares the digest.
+    """
+
+    cause: Cause
+    run: str
+    generation: int
+    plan: MapRunPlan
+    definition: bytes
+    windows: tuple[int, ...]
+    first: int
+    count: int
+    item_index: int
+    checkpoint: bytes
+    digest: bytes
+
+
+ItemAsk = ItemsRequested | ItemsConfirmed

@@ -1,0 +1,98 @@
+"""What the interpreter asks of its host (effects) and what the host tells it (happenings).
+
+`ref` names one effect within one execution for ever: it is built from the branch and iteration path, the state, the
+visit number in that scope and the attempt, so the same decision taken twice asks for the same `ref`. A happening with a
+`ref` that the execution does not wait for (late, repeated) changes nothing.
+"""
+
+from schemas.plan import MapRunPlan
+from schemas.wire import Fact
+
+
+class TaskRequested(Fact):
+    """Start one attempt of a Task. `parameters` is JSON."""
+
+    ref: str
+    resource: str  # the Resource as the definition writes it
+    parameters: bytes
+    timeout_seconds: int = 0  # 0 = none; the interpreter sets its own timer, this is for the call itself
+    heartbeat_seconds: int = 0
+    role_arn: str = ""  # Credentials.RoleArn
+    attempt: int = 0
+    state: str = ""
+
+
+class TimerRequested(Fact):
+    """Tell the execution with TimerFired once `due_ms` (epoch milliseconds) has passed."""
+
+    ref: str
+    due_ms: int
+
+
+class MapRunRequested(Fact):
+    """Start a Map Run; answer with MapRunStarted and later one of MapRunSucceeded, MapRunFailed."""
+
+    ref: str
+    plan: MapRunPlan
+
+
+class EffectCancelled(Fact):
+    """The execution no longer waits for this task, timer or Map Run."""
+
+    ref: str
+
+
+Effect = TaskRequested | TimerRequested | MapRunRequested | EffectCancelled
+
+
+class TaskSucceeded(Fact):
+    """A Task attempt ended well; `output` is the JSON of its result."""
+
+    ref: str
+    output: bytes
+
+
+class TaskFailed(Fact):
+    """A Task attempt failed with AWS's error name and cause."""
+
+    ref: str
+    error: str
+    cause: str
+
+
+class TimerFired(Fact):
+    """A timer's time has passed."""
+
+    ref: str
+
+
+class MapRunStarted(Fact):
+    """The Map Run asked for exists now."""
+
+    ref: str
+    map_run_arn: str
+
+
+class MapRunSucceeded(Fact):
+    """The Map Run ended well; `output` is the JSON of the Map state's result."""
+
+    ref: str
+    output: bytes
+
+
+class MapRunFailed(Fact):
+    """The Map Run ended with an error."""
+
+    ref: str
+    error: str
+    cause: str
+
+
+class StopAsked(Fact):
+    """The user, or a Map Run that closes, ends this execution as ABORTED."""
+
+    error: str = ""
+    cause: str = ""
+
+
+Happening = TaskSucceeded | TaskFailed | TimerFired | MapRunStarted | MapRunSucceeded | MapRunFailed | StopAsked

@@ -1,0 +1,241 @@
+"""Records on the `home` topic: everything about one root execution, ordered in one partition.
+
+Their order in the partition decides (PROTOCOL, rule 1); `now` of each is its broker timestamp. A record whose identity
+was seen before is ignored by the fold; identities are named in each docstring.
+"""
+
+from typing import Literal
+
+from schemas.effects import TaskFailed, TaskSucceeded
+from schemas.wire import Fact, Part
+
+SUCCEEDED, FAILED, TIMED_OUT, ABORTED, RETURNED, REJECTED = 1, 2, 3, 4, 5, 6
+"""How a child was answered. RETURNED: never started, its run closes. REJECTED: its input could not be built, which
+fails the run."""
+
+STATUS_NAMES = {SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", TIMED_OUT: "TIMED_OUT", ABORTED: "ABORTED"}
+PAGE_SLOTS = 64
+"""Children in one compressed page of a `ChildrenEnded` frame."""
+
+
+class Origin(Part):
+    """The record of a user's topic that a request came from."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class MachineSpec(Part):
+    """What CreateStateMachine and UpdateStateMachine set. JSON texts are bytes; empty = not given."""
+
+    definition: bytes = b""
+    role_arn: str = ""
+    machine_type: str = "STANDARD"
+    logging: bytes = b""
+    tracing: bytes = b""
+    encryption: bytes = b""
+    tags: bytes = b""
+
+
+class MachineRequested(Fact):
+    """Create, update or delete a state machine. Identity: request id."""
+
+    request_id: str
+    action: Literal["create", "update", "delete"]
+    arn: str
+    name: str
+    spec: MachineSpec
+
+
+class ExecutionRequested(Fact):
+    """Start a root execution. Identity: request id; the name decides (same name, open, same input: the first answer).
+
+    The definition travels along: the fold needs nothing but this partition.
+    """
+
+    request_id: str
+    arn: str
+    name: str
+    machine_arn: str
+    machine_name: str
+    machine_type: str
+    revision_id: str
+    role_arn: str
+    definition: bytes
+    input: bytes
+    trace_header: str = ""
+    origin: Origin | None = None
+
+
+class StopRequested(Fact):
+    """StopExecution of a root execution, or of one child (`arn` is the child's). Identity: request id."""
+
+    request_id: str
+    arn: str
+    error: str = ""
+    cause: str = ""
+
+
+class RedriveRequested(Fact):
+    """RedriveExecution of a root execution. Identity: request id."""
+
+    request_id: str
+    arn: str
+
+
+class MapRunUpdateRequested(Fact):
+    """UpdateMapRun. Identity: request id. A field that is None stays as it is."""
+
+    request_id: str
+    run: str
+    max_concurrency: int | None = None
+    tolerated_failure_count: int | None = None
+    tolerated_failure_percentage: float | None = None
+
+
+class SourceOpened(Fact):
+    """The reader pinned the source's version. Identity: (run, generation)."""
+
+    run: str
+    generation: int
+    pin: bytes
+
+
+class ItemsRead(Fact):
+    """Positions [first, first + count) were read. Accepted only where the last accepted one ended.
+
+    From a pinned source they are published already; from a listing they are published once the scheduler confirms
+    this record's `digest`. `items` and `item_bytes` count what stands in those positions.
+    """
+
+    run: str
+    generation: int
+    first: int
+    count: int
+    items: int
+    item_bytes: int
+    checkpoint: bytes
+    digest: bytes = b""
+
+
+class SourceEnded(Fact):
+    """The source holds `total` positions. Identity: (run, generation)."""
+
+    run: str
+    generation: int
+    total: int
+
+
+class SourceFailed(Fact):
+    """The source can't be read. Identity: (run, generation)."""
+
+    run: str
+    generation: int
+    error: str
+    cause: str
+
+
+class ChildrenEnded(Fact):
+    """Answers for positions of one lane. Identity of each entry: (run, generation, position); the first wins.
+
+    Slot order: `ranges` is flat (first, count, first, count, …); `statuses` has one byte a slot; `items` the number of
+    items a slot, empty when each is one. `pages[k]` is zstd of msgpack: for each of the slots 64k … 64k+63 the list of
+    its history events; a slot that never started has one pseudo event, its input (see maprun.mapruns.pages).
+    `epoch` is the claim the lane's owner worked under; `error` and `cause` belong to the first REJECTED slot.
+    """
+
+    run: str
+    generation: int
+    lane: int
+    ranges: tuple[int, ...]
+    statuses: bytes
+    items: tuple[int, ...]
+    pages: tuple[bytes, ...]
+    epoch: int
+    error: str = ""
+    cause: str = ""
+
+
+class LaneProgress(Fact):
+    """Which children run on a lane now: flat (first, count, …). Decides nothing; the API shows it."""
+
+    run: str
+    generation: int
+    lane: int
+    running: tuple[int, ...]
+
+
+class TimerDue(Fact):
+    """A timer of a root execution fired. Accepted while the execution waits for `ref`."""
+
+    arn: str
+    ref: str
+
+
+class ParentTaskEnded(Fact):
+    """A Task of a root execution ended. Accepted while the execution waits for the outcome's `ref`."""
+
+    arn: str
+    outcome: TaskSucceeded | TaskFailed
+
+
+class ResultFileOpened(Fact):
+    """A multipart upload for one result file was begun. The first per (run, generation, status, file) wins."""
+
+    run: str
+    generation: int
+    status: str  # SUCCEEDED | FAILED | PENDING
+    file: int
+    upload_id: str
+
+
+class ResultPartWritten(Fact):
+    """One part of a result file is in S3; parts have fixed byte edges, so whoever writes them writes the same."""
+
+    run: str
+    generation: int
+    status: str
+    file: int
+    part: int
+    etag: str
+    size: int
+
+
+class ResultsWritten(Fact):
+    """All result files and the manifest are in S3. Identity: (run, generation)."""
+
+    run: str
+    generation: int
+    bucket: str
+    manifest_key: str
+
+
+class ResultsFailed(Fact):
+    """The results can't be written. Identity: (run, generation)."""
+
+    run: str
+    generation: int
+    error: str
+    cause: str
+
+
+HomeRecord = (
+    MachineRequested
+    | ExecutionRequested
+    | StopRequested
+    | RedriveRequested
+    | MapRunUpdateRequested
+    | SourceOpened
+    | ItemsRead
+    | SourceEnded
+    | SourceFailed
+    | ChildrenEnded
+    | LaneProgress
+    | TimerDue
+    | ParentTaskEnded
+    | ResultFileOpened
+    | ResultPartWritten
+    | ResultsWritten
+    | ResultsFailed
+)

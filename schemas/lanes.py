@@ -1,0 +1,147 @@
+"""Records of the lanes: item frames, signals from the scheduler, and the journal of a lane's owner."""
+
+from schemas.effects import Happening
+from schemas.plan import MapRunPlan
+from schemas.wire import Fact, Part
+
+
+class Cause(Part):
+    """The home record an output follows from; of two values for one thing the one with the higher cause stands."""
+
+    home: int
+    offset: int
+    n: int
+
+
+class ItemFrame(Fact):
+    """Consecutive positions of one window on the lane it was asked for. Identity of each: (run, generation, position).
+
+    `items` are JSON texts: the raw items, or, when `built`, complete child inputs (batches). `item_first` is the index
+    of the first item in the source (Map.Item.Index); `keys` the member names when an object is iterated; `counts` the
+    items in each position, empty when one each; `source` is Map.Item.Source.
+    """
+
+    run: str
+    generation: int
+    first: int
+    items: tuple[bytes, ...]
+    source: str
+    item_first: int = 0
+    keys: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    built: bool = False
+
+
+class RunOpened(Fact):
+    """A Map Run exists; acknowledged before its first items are asked for. Complete in itself.
+
+    `plan` comes without items and reader; `definition` is that of the whole state machine.
+    """
+
+    cause: Cause
+    run: str
+    generation: int
+    quota: int
+    plan: MapRunPlan
+    definition: bytes
+    label: str
+    root_arn: str
+    map_run_arn: str
+    machine_arn: str
+    machine_name: str
+    role_arn: str
+
+
+class QuotaChanged(Fact):
+    """How many children of the run this lane may run at once from now on."""
+
+    cause: Cause
+    run: str
+    generation: int
+    quota: int
+
+
+class RunClosing(Fact):
+    """Start no more children; answer what waits as returned, stop STANDARD children, let EXPRESS children end."""
+
+    cause: Cause
+    run: str
+    generation: int
+
+
+class RunClosed(Fact):
+    """Everything of the run is answered; forget it."""
+
+    cause: Cause
+    run: str
+    generation: int
+
+
+class ChildStopRequested(Fact):
+    """StopExecution of one child."""
+
+    cause: Cause
+    run: str
+    generation: int
+    position: int
+    error: str
+    cause_text: str
+
+
+LaneSignal = RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested
+
+
+class Claimed(Fact):
+    """A new owner takes the lane. Its epoch is this record's offset; `instance` tells people who it is."""
+
+    instance: str
+
+
+class Positions(Part):
+    """Positions of one run: flat (first, count, first, count, …)."""
+
+    run: str
+    generation: int
+    ranges: tuple[int, ...]
+
+
+class ChildAdopted(Part):
+    """A child whose frame the lane's position passes while it isn't finished: its input moves into the journal."""
+
+    run: str
+    generation: int
+    position: int
+    input: bytes
+    items: int
+    index: int
+
+
+class ChildAdvanced(Part):
+    """A fact of an unfinished STANDARD child's past: it began (`happening` None), or it was told something, at a time.
+
+    Its whole past, told again in this order at these times, brings back its state and its history.
+    """
+
+    run: str
+    generation: int
+    position: int
+    at_ms: int
+    happening: Happening | None
+
+
+class LaneAdvanced(Fact):
+    """Progress of a lane under the claim `epoch`; not under the newest claim before it, it does not exist.
+
+    `items` and `signals` are the positions to go on from: state and position in one record (rule 5).
+    """
+
+    epoch: int
+    items: int
+    signals: int
+    finished: tuple[Positions, ...] = ()
+    advanced: tuple[ChildAdvanced, ...] = ()
+    adopted: tuple[ChildAdopted, ...] = ()
+    forgotten: tuple[str, ...] = ()  # runs whose RunClosed was read
+
+
+JournalRecord = Claimed | LaneAdvanced

@@ -1,0 +1,43 @@
+"""What users send and get by topic: requests, rejections, answers, machines and status events."""
+
+from schemas.home import MachineSpec, Origin
+from schemas.lanes import Cause
+from schemas.wire import Fact
+
+
+class RequestRejected(Fact):
+    """A record of `execution-requests` that was refused: AWS's error name, its message, and the record itself.
+
+    On the topic it is JSON: {"origin": {topic, partition, offset}, "error": …, "message": …, "record": text}.
+    """
+
+    origin: Origin
+    error: str
+    message: str
+    record: bytes
+
+
+class RequestAnswered(Fact):
+    """The decider's word on a request: `error` is empty when it was accepted; `body` is JSON of the answer."""
+
+    request_id: str
+    error: str
+    message: str
+    body: bytes
+
+
+class MachineWritten(Fact):
+    """A state machine as of one revision. Key: (ARN, cause); the highest cause is the machine.
+
+    `deleted`: it is gone. Times are epoch milliseconds.
+    """
+
+    cause: Cause
+    arn: str
+    name: str
+    spec: MachineSpec
+    revision_id: str
+    created_ms: int
+    updated_ms: int
+    updated: bool = False
+    deleted: bool = False

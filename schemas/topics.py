@@ -1,0 +1,143 @@
+"""The registry of topics: key, partition count, retention, who writes, who reads, what travels."""
+
+from typing import Literal
+
+import msgspec
+
+from schemas import asks, home, lanes, requests
+
+PartitionedBy = Literal["user", "homes", "lanes", "one"]
+Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One topic. `retention_ms` -1 keeps for ever (what is trimmed is deleted by offset); `compacted` keeps by key.
+
+    `key` says what the record key is made of; partitions are always chosen by number, never by hashing the key
+    (except by users on `execution-requests`).
+    """
+
+    name: str
+    partitioned_by: PartitionedBy
+    key: str
+    writers: tuple[Service, ...]
+    readers: tuple[Service, ...]
+    messages: tuple[type, ...] = ()
+    retention_ms: int = -1
+    compacted: bool = False
+    broker_timestamps: bool = False
+
+
+ALL_SERVICES: tuple[Service, ...] = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
+
+EXECUTION_REQUESTS = Topic(
+    name="execution-requests",
+    partitioned_by="user",
+    key="the user's own",
+    writers=("user",),
+    readers=("scheduler",),
+    retention_ms=7 * DAY_MS,
+)
+REJECTED_REQUESTS = Topic(
+    name="rejected-requests",
+    partitioned_by="one",
+    key="origin",
+    writers=("scheduler",),
+    readers=("user",),
+    messages=(requests.RequestRejected,),
+    retention_ms=30 * DAY_MS,
+)
+EXECUTION_EVENTS = Topic(
+    name="execution-events",
+    partitioned_by="homes",
+    key="execution ARN",
+    writers=("scheduler",),
+    readers=("user",),
+    retention_ms=7 * DAY_MS,
+)
+HOME = Topic(
+    name="home",
+    partitioned_by="homes",
+    key="none",
+    writers=ALL_SERVICES,
+    readers=("scheduler", "maprun-tracker"),
+    messages=home.HomeRecord.__args__,
+    retention_ms=91 * DAY_MS,
+    broker_timestamps=True,
+)
+HOME_SNAPSHOTS = Topic(
+    name="home-snapshots",
+    partitioned_by="homes",
+    key="home, offset, fold version, chunk",
+    writers=("scheduler",),
+    readers=("scheduler",),
+    compacted=True,
+)
+ITEM_ASKS = Topic(
+    name="item-asks",
+    partitioned_by="homes",
+    key="none",
+    writers=("scheduler",),
+    readers=("item-reader",),
+    messages=asks.ItemAsk.__args__,
+    retention_ms=7 * DAY_MS,
+)
+ITEMS = Topic(
+    name="items",
+    partitioned_by="lanes",
+    key="none",
+    writers=("item-reader",),
+    readers=("child-runner",),
+    messages=(lanes.ItemFrame,),
+)
+LANE_SIGNALS = Topic(
+    name="lane-signals",
+    partitioned_by="lanes",
+    key="none",
+    writers=("scheduler",),
+    readers=("child-runner",),
+    messages=lanes.LaneSignal.__args__,
+)
+LANE_JOURNAL = Topic(
+    name="lane-journal",
+    partitioned_by="lanes",
+    key="none",
+    writers=("child-runner",),
+    readers=("child-runner",),
+    messages=lanes.JournalRecord.__args__,
+    broker_timestamps=True,
+)
+MACHINES = Topic(
+    name="machines",
+    partitioned_by="homes",
+    key="machine ARN, home offset",
+    writers=("scheduler",),
+    readers=("scheduler", "maprun-tracker"),
+    messages=(requests.MachineWritten,),
+    compacted=True,
+)
+ANSWERS = Topic(
+    name="answers",
+    partitioned_by="homes",
+    key="request id",
+    writers=("scheduler",),
+    readers=("maprun-tracker",),
+    messages=(requests.RequestAnswered,),
+    retention_ms=HOUR_MS,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    EXECUTION_REQUESTS,
+    REJECTED_REQUESTS,
+    EXECUTION_EVENTS,
+    HOME,
+    HOME_SNAPSHOTS,
+    ITEM_ASKS,
+    ITEMS,
+    LANE_SIGNALS,
+    LANE_JOURNAL,
+    MACHINES,
+    ANSWERS,
+)
