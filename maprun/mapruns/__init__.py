@@ -1,0 +1,1 @@
+"""The fold of home: windows, lanes, quotas, credit, tolerance, counts, results. Pure: records in, decisions out."""

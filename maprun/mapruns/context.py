@@ -1,0 +1,52 @@
+"""What the handlers of the fold work with: the state, its ports, and the outputs that gather while one record is folded."""
+
+from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.outputs import Output, Send
+from maprun.mapruns.state import HomeState, Interpreter
+from schemas import topics
+from schemas.arns import Names
+from schemas.effects import Happening
+from schemas.lanes import Cause
+from schemas.requests import RequestAnswered
+from schemas.wire import Fact
+
+
+class Fold:
+    """One record's folding."""
+
+    __slots__ = ("homes", "interpreter", "lanes", "limits", "names", "outputs", "state", "told")
+
+    def __init__(
+        self, state: HomeState, interpreter: Interpreter, names: Names, homes: int, lanes: int, limits: MapRunLimits
+    ) -> None:
+        self.state = state
+        self.interpreter = interpreter
+        self.names = names
+        self.homes = homes
+        self.lanes = lanes
+        self.limits = limits
+        self.outputs: list[Output] = []
+        self.told: list[tuple[str, Happening | None]] = []
+
+    @property
+    def cause(self) -> Cause:
+        """The cause of the next output: (home, offset, n)."""
+        return Cause(self.state.home, self.state.offset, len(self.outputs))
+
+    def send(self, topic: topics.Topic, partition: int, message: Fact | bytes, key: bytes | None = None) -> None:
+        """One message to publish."""
+        self.outputs.append(Send(topic.name, partition, message, key))
+
+    def tell(self, arn: str, happening: Happening) -> None:
+        """Something for a root execution, to be told once the present handler is through."""
+        self.told.append((arn, happening))
+
+    def run_closed(self, arn: str) -> None:
+        """A Map Run of this root execution is over; heard after what was told before."""
+        self.told.append((arn, None))
+
+    def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> RequestAnswered:
+        """The word on a request, to whoever waits for it."""
+        answer = RequestAnswered(request_id, error, message, body)
+        self.send(topics.ANSWERS, self.state.home, answer, request_id.encode())
+        return answer

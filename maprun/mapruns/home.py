@@ -1,0 +1,80 @@
+"""The fold of one home partition: records in, in order; state and outputs out. The same in every service that reads it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from maprun.mapruns import machines, roots, runs
+from maprun.mapruns.context import Fold
+from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.outputs import Output
+from maprun.mapruns.state import HomeState, Interpreter
+from schemas import home
+from schemas.arns import Names
+
+_decoder = msgspec.msgpack.Decoder(home.HomeRecord)
+
+
+def decode_record(value: bytes) -> home.HomeRecord:
+    """A home record. Raises msgspec.DecodeError (or ValidationError) when the bytes are none."""
+    return _decoder.decode(value)
+
+
+class Home:
+    """One home partition's fold. Not thread-safe; `apply` is called with ascending offsets."""
+
+    def __init__(
+        self,
+        state: HomeState,
+        interpreter: Interpreter,
+        names: Names,
+        homes: int,
+        lanes: int,
+        limits: MapRunLimits | None = None,
+    ) -> None:
+        """`homes` and `lanes` are the cluster's fixed partition counts."""
+        self.state = state
+        self._ports = (interpreter, names, homes, lanes, limits or MapRunLimits())
+
+    def apply(self, offset: int, timestamp_ms: int, record: home.HomeRecord) -> list[Output]:
+        """Folds one record in and says what follows. An offset that was folded already changes nothing."""
+        state = self.state
+        if offset <= state.offset:
+            return []
+        state.offset = offset
+        state.now_ms = max(state.now_ms, timestamp_ms)
+        fold = Fold(state, *self._ports)
+        try:
+            _HANDLERS[type(record)](fold, record)
+            roots.hear(fold)
+        except Exception as bug:  # noqa: BLE001 - the record's dead letter: its root ends, for every reader alike
+            fold.told.clear()
+            roots.fail_of_record(fold, record, f"{type(bug).__name__}: {bug}")
+            roots.hear(fold)
+        return fold.outputs
+
+    def skip(self, offset: int) -> None:
+        """Passes over an offset that holds no readable record."""
+        self.state.offset = max(self.state.offset, offset)
+
+
+_HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
+    home.MachineRequested: machines.machine_requested,
+    home.ExecutionRequested: roots.execution_requested,
+    home.StopRequested: roots.stop_requested,
+    home.RedriveRequested: roots.redrive_requested,
+    home.MapRunUpdateRequested: runs.map_run_update_requested,
+    home.SourceOpened: runs.source_opened,
+    home.ItemsRead: runs.items_were_read,
+    home.SourceEnded: runs.source_ended,
+    home.SourceFailed: runs.source_failed,
+    home.ChildrenEnded: runs.children_were_ended,
+    home.LaneProgress: runs.lane_progress,
+    home.TimerDue: roots.timer_due,
+    home.ParentTaskEnded: roots.parent_task_ended,
+    home.ResultFileOpened: runs.result_file_opened,
+    home.ResultPartWritten: runs.result_part_written,
+    home.ResultsWritten: runs.results_written,
+    home.ResultsFailed: runs.results_failed,
+}

@@ -1,0 +1,17 @@
+"""The named limits of Map Runs, with their units (rule R9)."""
+
+import msgspec
+
+
+class MapRunLimits(msgspec.Struct, frozen=True):
+    """Part of every fold's inputs: the same in scheduler, tracker and export, or they would disagree."""
+
+    concurrency_default: int = 10_000  # children at once when MaxConcurrency is 0 (AWS quota)
+    prefetch_items_max: int = 2_000  # asked for past a lane's quota, so that its owner never runs dry
+    prefetch_items_min: int = 8
+    prefetch_items_first: int = 256  # before the size of items is known
+    prefetch_bytes_max: int = 4 << 20  # of items waiting past a lane's quota
+    window_items_max: int = 500  # a window becomes one or more item frames
+    window_items_first: int = 32  # small at first, so that every lane starts at once
+    result_bytes_max: int = 262_144  # of a Map state's result without a writer (AWS quota)
+    windows_per_ask_max: int = 64

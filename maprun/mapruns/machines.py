@@ -1,0 +1,98 @@
+"""State machines in the fold of home: create, update, delete, decided by the order of their requests."""
+
+import hashlib
+
+import msgspec
+
+from maprun.mapruns.context import Fold
+from schemas import topics
+from schemas.home import MachineRequested
+from schemas.requests import MachineWritten, RequestAnswered
+
+ANSWERS_KEPT = 10_000
+"""Answers to machine requests kept for repeats of the same request; older repeats are folded as new requests."""
+
+
+def machine_requested(fold: Fold, record: MachineRequested) -> None:
+    """Creates, updates or deletes a state machine; a repeated request id gets its first answer."""
+    known = fold.state.answered.get(record.request_id)
+    if known is not None:
+        fold.answer(known.request_id, known.body, known.error, known.message)
+        return
+    answer = _ACTIONS[record.action](fold, record)
+    answered = fold.state.answered
+    answered[record.request_id] = answer
+    if len(answered) > ANSWERS_KEPT:
+        del answered[next(iter(answered))]
+
+
+def revision_of(record: MachineRequested, offset: int) -> str:
+    """A revision's id, shaped like a UUID and derived from where the request stands."""
+    d = hashlib.blake2b(f"{record.arn}\n{offset}".encode(), digest_size=16).hexdigest()
+    return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
+
+
+def _created(fold: Fold, record: MachineRequested) -> RequestAnswered:
+    had = fold.state.machines.get(record.arn)
+    if had is not None:
+        # AWS: idempotent if definition, type, logging, tracing and encryption match; role and tags aren't compared
+        same = msgspec.structs.replace(record.spec, role_arn=had.spec.role_arn, tags=had.spec.tags)
+        if same != had.spec:
+            return fold.answer(
+                record.request_id,
+                error="StateMachineAlreadyExists",
+                message=f"State Machine Already Exists: '{record.arn}'",
+            )
+        return fold.answer(record.request_id, _body(stateMachineArn=had.arn, creationDate=had.created_ms / 1000))
+    now = fold.state.now_ms
+    machine = MachineWritten(
+        fold.cause, record.arn, record.name, record.spec, revision_of(record, fold.state.offset), now, now
+    )
+    _write(fold, machine)
+    return fold.answer(record.request_id, _body(stateMachineArn=record.arn, creationDate=now / 1000))
+
+
+def _updated(fold: Fold, record: MachineRequested) -> RequestAnswered:
+    had = fold.state.machines.get(record.arn)
+    if had is None:
+        return fold.answer(
+            record.request_id,
+            error="StateMachineDoesNotExist",
+            message=f"State Machine Does Not Exist: '{record.arn}'",
+        )
+    given = {f: v for f in ("definition", "role_arn", "logging", "tracing", "encryption") if (v := getattr(record.spec, f))}
+    now = fold.state.now_ms
+    machine = msgspec.structs.replace(
+        had,
+        cause=fold.cause,
+        spec=msgspec.structs.replace(had.spec, **given),
+        revision_id=revision_of(record, fold.state.offset),
+        updated_ms=now,
+        updated=True,
+    )
+    _write(fold, machine)
+    return fold.answer(record.request_id, _body(updateDate=now / 1000, revisionId=machine.revision_id))
+
+
+def _deleted(fold: Fold, record: MachineRequested) -> RequestAnswered:
+    had = fold.state.machines.pop(record.arn, None)
+    if had is not None:  # AWS is silent when there is nothing to delete
+        gone = msgspec.structs.replace(had, cause=fold.cause, updated_ms=fold.state.now_ms, deleted=True)
+        fold.send(topics.MACHINES, fold.state.home, gone, _key(fold, gone))
+    return fold.answer(record.request_id)
+
+
+_ACTIONS = {"create": _created, "update": _updated, "delete": _deleted}
+
+
+def _write(fold: Fold, machine: MachineWritten) -> None:
+    fold.state.machines[machine.arn] = machine
+    fold.send(topics.MACHINES, fold.state.home, machine, _key(fold, machine))
+
+
+def _key(fold: Fold, machine: MachineWritten) -> bytes:
+    return f"{machine.arn}|{fold.state.offset}".encode()
+
+
+def _body(**members: object) -> bytes:
+    return msgspec.json.encode(members)

@@ -1,0 +1,91 @@
+"""What follows from a record on home. Each service acts on its own kinds of output and passes over the others."""
+
+from typing import Any
+
+import msgspec
+
+from maprun.mapruns.ledger import Piece
+from maprun.mapruns.run import Run
+from maprun.mapruns.state import Root
+from schemas.effects import TaskRequested
+from schemas.home import ChildrenEnded
+from schemas.wire import Fact
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Publish a message (scheduler)."""
+
+    topic: str
+    partition: int
+    message: Fact | bytes
+    key: bytes | None = None
+
+
+class StartTask(msgspec.Struct, frozen=True):
+    """Start a Task of a root execution (scheduler)."""
+
+    arn: str
+    request: TaskRequested
+
+
+class SetTimer(msgspec.Struct, frozen=True):
+    """Write TimerDue once log time reaches `due_ms` (scheduler)."""
+
+    arn: str
+    ref: str
+    due_ms: int
+
+
+class CancelEffect(msgspec.Struct, frozen=True):
+    """The root execution no longer waits for this task or timer (scheduler)."""
+
+    arn: str
+    ref: str
+
+
+class ExportDue(msgspec.Struct, frozen=True):
+    """A run with a result writer exists, or its facts changed: the exporter looks at it (scheduler)."""
+
+    run: str
+
+
+class HistoryGrew(msgspec.Struct, frozen=True):
+    """New events of a root execution; the first has id `first_id` (tracker)."""
+
+    arn: str
+    first_id: int
+    events: list[Any]
+
+
+class RootChanged(msgspec.Struct, frozen=True):
+    """A root execution began, moved or ended (tracker). To be read before the next record is folded: it changes."""
+
+    arn: str
+    root: Root
+
+
+class RunChanged(msgspec.Struct, frozen=True):
+    """A Map Run began, moved or ended (tracker). To be read before the next record is folded: it changes."""
+
+    run: Run
+
+
+class EntriesAccepted(msgspec.Struct, frozen=True):
+    """These slots of the frame are the answers that count (tracker)."""
+
+    run: str
+    pieces: list[Piece]
+    frame: ChildrenEnded
+
+
+Output = (
+    Send
+    | StartTask
+    | SetTimer
+    | CancelEffect
+    | ExportDue
+    | HistoryGrew
+    | RootChanged
+    | RunChanged
+    | EntriesAccepted
+)

@@ -1,0 +1,49 @@
+"""The result of a Map state: an array of outputs in item order, or where the files are."""
+
+import msgspec
+
+from maprun.mapruns.ledger import Piece
+from maprun.mapruns.run import Run
+from maprun.mapruns.state import Interpreter
+from schemas.home import PAGE_SLOTS, SUCCEEDED, ChildrenEnded
+from schemas.plan import ResultWriterPlan
+
+
+def written_output(map_run_arn: str, bucket: str, manifest_key: str) -> bytes:
+    """The Map state's result when a writer put the results into S3."""
+    details = {"Bucket": bucket, "Key": manifest_key}
+    return msgspec.json.encode({"MapRunArn": map_run_arn, "ResultWriterDetails": details})
+
+
+def inline_output(outputs: list[bytes], writer: ResultWriterPlan | None) -> bytes:
+    """The array of outputs; FLATTEN joins those that are arrays themselves."""
+    if writer is not None and writer.transformation == "FLATTEN":
+        outputs = [flattened for output in outputs if (flattened := flat(output))]
+    return b"[" + b",".join(outputs) + b"]"
+
+
+def flat(output: bytes) -> bytes:
+    """An output as members of an enclosing array: the members of an array, else the value itself."""
+    text = output.strip()
+    return text[1:-1].strip() if text[:1] == b"[" else text
+
+
+def keep_outputs(run: Run, frame: ChildrenEnded, pieces: list[Piece], interpreter: Interpreter, bytes_max: int) -> None:
+    """Keeps the outputs of these entries for the result array, until the array could not be returned any more."""
+    for piece in pieces:
+        slot, end = piece.slot, piece.slot + piece.count
+        while slot < end:
+            page = slot // PAGE_SLOTS
+            outputs = interpreter.child_outputs(frame.pages[page])
+            for at in range(slot, min(end, (page + 1) * PAGE_SLOTS)):
+                if frame.statuses[at] == SUCCEEDED and not _keep(run, piece, at, outputs[at % PAGE_SLOTS], bytes_max):
+                    return
+            slot = (page + 1) * PAGE_SLOTS
+
+
+def _keep(run: Run, piece: Piece, slot: int, output: bytes, bytes_max: int) -> bool:
+    run.outputs[piece.position + slot - piece.slot] = output
+    run.outputs_bytes += len(output) + 1
+    if run.outputs_bytes - 1 > bytes_max:
+        run.outputs, run.outputs_kept = {}, False
+    return run.outputs_kept

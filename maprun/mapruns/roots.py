@@ -1,0 +1,243 @@
+"""Root executions in the fold of home: accepted, stepped through the interpreter, stopped, ended."""
+
+import msgspec
+
+from maprun.mapruns import runs
+from maprun.mapruns.context import Fold
+from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
+from maprun.mapruns.state import Closed, Root, RootStep
+from schemas import topics
+from schemas.arns import parse_child_name
+from schemas.effects import (
+    EffectCancelled,
+    Happening,
+    MapRunRequested,
+    StopAsked,
+    TaskRequested,
+    TimerFired,
+    TimerRequested,
+)
+from schemas.home import (
+    ExecutionRequested,
+    HomeRecord,
+    ParentTaskEnded,
+    RedriveRequested,
+    StopRequested,
+    TimerDue,
+)
+from schemas.requests import RequestRejected
+
+
+def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
+    """Starts a root execution, or says why not. The name decides."""
+    root, closed = fold.state.roots.get(record.arn), fold.state.closed.get(record.arn)
+    if root is not None:
+        same = root.request.request_id == record.request_id
+        if same or (root.status == "RUNNING" and root.request.input == record.input):
+            _answer_started(fold, record, root.started_ms)
+            return
+    elif closed is not None and closed.request_id == record.request_id:
+        _answer_started(fold, record, closed.started_ms)
+        return
+    if root is not None or closed is not None:
+        _refuse(fold, record, "ExecutionAlreadyExists", f"Execution Already Exists: '{record.arn}'")
+        return
+    now = fold.state.now_ms
+    root = fold.state.roots[record.arn] = Root(request=record, started_ms=now)
+    _answer_started(fold, record, now)
+    _publish_status(fold, root)
+    take_step(fold, record.arn, root, fold.interpreter.begin(record, now))
+
+
+def _answer_started(fold: Fold, record: ExecutionRequested, started_ms: int) -> None:
+    body = msgspec.json.encode({"executionArn": record.arn, "startDate": started_ms / 1000})
+    fold.answer(record.request_id, body)
+
+
+def _refuse(fold: Fold, record: ExecutionRequested, error: str, message: str) -> None:
+    fold.answer(record.request_id, error=error, message=message)
+    if record.origin is not None:
+        text = msgspec.json.encode({"stateMachineArn": record.machine_arn, "name": record.name})
+        rejected = RequestRejected(record.origin, error, message, text)
+        fold.send(topics.REJECTED_REQUESTS, 0, rejected, rejection_key(rejected))
+
+
+def rejection_key(rejected: RequestRejected) -> bytes:
+    """The key of a rejection: where the request came from."""
+    return f"{rejected.origin.topic}/{rejected.origin.partition}/{rejected.origin.offset}".encode()
+
+
+def tell(fold: Fold, arn: str, happening: Happening) -> None:
+    """Tells a running root execution what happened."""
+    root = fold.state.roots.get(arn)
+    if root is None or root.execution is None:
+        return
+    step = fold.interpreter.advance(root.request, root.execution, happening, fold.state.now_ms)
+    take_step(fold, arn, root, step)
+
+
+def hear(fold: Fold) -> None:
+    """Tells the root executions what the handlers gathered for them, in order, until nothing is left."""
+    while fold.told:
+        arn, happening = fold.told.pop(0)
+        if happening is not None:
+            tell(fold, arn, happening)
+        elif arn in fold.state.roots:
+            _run_closed(fold, arn)
+
+
+def take_step(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
+    """Takes over what a step brought: events, effects, the end."""
+    root.execution = step.execution
+    if step.events:
+        fold.outputs.append(HistoryGrew(arn, root.events + 1, step.events))
+        root.events += len(step.events)
+    if step.ended is not None:
+        _root_ended(fold, arn, root, step)
+    asked: list[MapRunRequested] = []
+    for effect in step.effects:
+        match effect:
+            case TaskRequested():
+                root.tasks[effect.ref] = effect
+                fold.outputs.append(StartTask(arn, effect))
+            case TimerRequested():
+                root.timers[effect.ref] = effect.due_ms
+                fold.outputs.append(SetTimer(arn, effect.ref, effect.due_ms))
+            case EffectCancelled():
+                _cancel(fold, arn, root, effect.ref)
+            case MapRunRequested():
+                asked.append(effect)
+    fold.outputs.append(RootChanged(arn, root))
+    _forget_if_over(fold, arn, root)
+    for effect in asked:
+        runs.open_run(fold, arn, root, effect)
+
+
+def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:
+    if root.tasks.pop(ref, None) is not None or root.timers.pop(ref, None) is not None:
+        fold.outputs.append(CancelEffect(arn, ref))
+    run_id = root.runs.pop(ref, None)
+    if run_id is not None:
+        runs.abort(fold, fold.state.runs[run_id])
+
+
+def _root_ended(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
+    ended = step.ended
+    assert ended is not None
+    root.status, root.output, root.error, root.cause = ended.status, ended.output, ended.error, ended.cause
+    root.stopped_ms = fold.state.now_ms
+    root.execution = None
+    for ref in [*root.tasks, *root.timers, *root.runs]:
+        _cancel(fold, arn, root, ref)
+    _publish_status(fold, root)
+
+
+def _forget_if_over(fold: Fold, arn: str, root: Root) -> None:
+    if root.status != "RUNNING" and not root.open_runs and fold.state.roots.pop(arn, None) is not None:
+        fold.state.closed[arn] = Closed(root.request.request_id, root.started_ms)
+
+
+def _run_closed(fold: Fold, arn: str) -> None:
+    """A Map Run of this execution is over; an ended execution without open runs is forgotten but for its name."""
+    root = fold.state.roots[arn]
+    root.open_runs -= 1
+    _forget_if_over(fold, arn, root)
+
+
+def _publish_status(fold: Fold, root: Root) -> None:
+    """The status change event, in the shape AWS sends to EventBridge (page eventbridge-integration)."""
+    request, ended = root.request, root.status != "RUNNING"
+    detail: dict[str, object] = {
+        "executionArn": request.arn,
+        "stateMachineArn": request.machine_arn,
+        "name": request.name,
+        "status": root.status,
+        "startDate": root.started_ms,
+        "stopDate": root.stopped_ms if ended else None,
+        "input": request.input.decode(errors="replace"),
+        "inputDetails": {"included": True},
+        "output": root.output.decode() if root.status == "SUCCEEDED" else None,
+        "outputDetails": {"included": True} if root.status == "SUCCEEDED" else None,
+        "error": root.error,
+        "cause": root.cause,
+    }
+    event = {
+        "version": "0",
+        "id": f"{fold.state.home}-{fold.state.offset}-{root.status}",
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": fold.names.account,
+        "region": fold.names.region,
+        "time": fold.state.now_ms,
+        "resources": [request.arn],
+        "detail": detail,
+    }
+    fold.send(topics.EXECUTION_EVENTS, fold.state.home, msgspec.json.encode(event), request.arn.encode())
+
+
+def timer_due(fold: Fold, record: TimerDue) -> None:
+    """A timer fired; counts while the execution waits for it."""
+    root = fold.state.roots.get(record.arn)
+    if root is not None and root.timers.pop(record.ref, None) is not None:
+        tell(fold, record.arn, TimerFired(record.ref))
+
+
+def parent_task_ended(fold: Fold, record: ParentTaskEnded) -> None:
+    """A Task ended; counts while the execution waits for it."""
+    root = fold.state.roots.get(record.arn)
+    if root is not None and root.tasks.pop(record.outcome.ref, None) is not None:
+        tell(fold, record.arn, record.outcome)
+
+
+def stop_requested(fold: Fold, record: StopRequested) -> None:
+    """StopExecution of a root execution, or of a child of one of this partition's runs."""
+    child = parse_child_name(record.arn.split(":")[7]) if record.arn.count(":") > 6 else None  # noqa: PLR2004 - ARN
+    if child is not None:
+        runs.stop_child(fold, record, child)
+        return
+    root = fold.state.roots.get(record.arn)
+    if root is None:
+        if record.arn in fold.state.closed:  # AWS answers a repeated stop with a date again
+            fold.answer(record.request_id, msgspec.json.encode({"stopDate": fold.state.now_ms / 1000}))
+        else:
+            fold.answer(
+                record.request_id,
+                error="ExecutionDoesNotExist",
+                message=f"Execution Does Not Exist: '{record.arn}'",
+            )
+        return
+    tell(fold, record.arn, StopAsked(record.error, record.cause))
+    stopped = root.stopped_ms or fold.state.now_ms
+    fold.answer(record.request_id, msgspec.json.encode({"stopDate": stopped / 1000}))
+
+
+def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
+    """Redrive has its place here; this version refuses it."""
+    fold.answer(record.request_id, error="ValidationException", message="RedriveExecution is not supported yet.")
+
+
+def fail_of_record(fold: Fold, record: HomeRecord, reason: str) -> None:
+    """Ends the root execution that a record which can't be folded belongs to, with States.Runtime."""
+    arn = getattr(record, "arn", None)
+    run = fold.state.runs.get(getattr(record, "run", ""))
+    if run is not None:
+        arn = run.root_arn
+    root = fold.state.roots.get(arn or "")
+    cause = f"The record at offset {fold.state.offset} of home {fold.state.home} cannot be processed: {reason}"
+    request_id = getattr(record, "request_id", None)
+    if request_id is not None:
+        fold.answer(request_id, error="InternalServerError", message=cause)
+    if root is None or arn is None:
+        return
+    root.status, root.error, root.cause = "FAILED", "States.Runtime", cause
+    root.stopped_ms = fold.state.now_ms
+    root.execution = None
+    root.tasks.clear()
+    root.timers.clear()
+    root.runs.clear()
+    for run_id in list(root.all_runs):
+        if run_id in fold.state.runs:
+            runs.abort(fold, fold.state.runs[run_id])
+    _publish_status(fold, root)
+    fold.outputs.append(RootChanged(arn, root))
+    _forget_if_over(fold, arn, root)

@@ -1,0 +1,143 @@
+"""The state that the fold of one home partition keeps, and how it is stored."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from maprun.mapruns.intervals import Intervals
+from maprun.mapruns.run import Run
+from schemas.effects import Effect, Happening, TaskRequested
+from schemas.home import ExecutionRequested
+from schemas.requests import MachineWritten, RequestAnswered
+
+FOLD_VERSION = 1
+"""Raised when a rule of the fold changes; a snapshot of another version is not read."""
+
+
+class RootEnded(Protocol):
+    """How a root execution ended."""
+
+    @property
+    def status(self) -> str:
+        """SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+        ...
+
+    @property
+    def output(self) -> bytes:
+        """JSON of the output when it succeeded."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """AWS's error name, if any."""
+        ...
+
+    @property
+    def cause(self) -> str | None:
+        """The cause, if any."""
+        ...
+
+
+class RootStep(Protocol):
+    """What one step of a root execution brought."""
+
+    execution: Any  # None once ended
+    effects: list[Effect]
+    events: list[Any]
+    ended: RootEnded | None
+
+
+class Interpreter(Protocol):
+    """The interpreter as the fold needs it (maprun.interpreter.roots implements it)."""
+
+    def begin(self, request: ExecutionRequested, now_ms: int) -> RootStep:
+        """Starts a root execution."""
+        ...
+
+    def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> RootStep:
+        """Tells a root execution what happened."""
+        ...
+
+    def encode(self, execution: Any) -> bytes:
+        """The bytes of a running execution."""
+        ...
+
+    def decode(self, data: bytes) -> Any:
+        """The running execution again."""
+        ...
+
+    def child_outputs(self, page: bytes) -> list[bytes]:
+        """The outputs of the children in a page of histories, empty for those that did not succeed."""
+        ...
+
+
+class Root(msgspec.Struct, kw_only=True):
+    """One root execution. `execution` is the interpreter's state, None once it ended."""
+
+    request: ExecutionRequested
+    started_ms: int
+    status: str = "RUNNING"
+    stopped_ms: int = 0
+    output: bytes = b""
+    error: str | None = None
+    cause: str | None = None
+    execution: Any = None
+    events: int = 0
+    timers: dict[str, int] = {}
+    tasks: dict[str, TaskRequested] = {}
+    runs: dict[str, str] = {}  # effect ref → run id, of runs the execution waits for
+    all_runs: list[str] = []
+    open_runs: int = 0
+
+
+class Closed(msgspec.Struct, frozen=True, array_like=True):
+    """What is remembered of an ended root execution, so that its name is not taken twice."""
+
+    request_id: str
+    started_ms: int
+
+
+class HomeState(msgspec.Struct, kw_only=True):
+    """Everything the fold of one home partition knows after the record at `offset`."""
+
+    home: int
+    offset: int = -1
+    now_ms: int = 0
+    roots: dict[str, Root] = {}
+    runs: dict[str, Run] = {}
+    closed: dict[str, Closed] = {}
+    machines: dict[str, MachineWritten] = {}
+    answered: dict[str, RequestAnswered] = {}  # the newest answers to machine requests, for repeats
+
+
+def encode_state(state: HomeState, interpreter: Interpreter) -> bytes:
+    """The bytes of a state; `decode_state` makes an equal one of them."""
+    live = {arn: root.execution for arn, root in state.roots.items()}
+    try:
+        for root in state.roots.values():
+            root.execution = None if root.execution is None else interpreter.encode(root.execution)
+        return msgspec.msgpack.encode(state, enc_hook=_enc_hook)
+    finally:
+        for arn, execution in live.items():
+            state.roots[arn].execution = execution
+
+
+def decode_state(data: bytes, interpreter: Interpreter) -> HomeState:
+    """The state again. Raises msgspec.DecodeError when the bytes are not a state of this version."""
+    state = msgspec.msgpack.decode(data, type=HomeState, dec_hook=_dec_hook)
+    for root in state.roots.values():
+        if root.execution is not None:
+            root.execution = interpreter.decode(root.execution)
+    return state
+
+
+def _enc_hook(value: object) -> object:
+    if isinstance(value, Intervals):
+        return value.flat()
+    raise NotImplementedError(type(value).__name__)
+
+
+def _dec_hook(kind: type, value: Any) -> object:
+    if kind is Intervals:
+        return Intervals(value)
+    raise NotImplementedError(kind.__name__)
