@@ -1,0 +1,1 @@
+"""The process and its circumstances: settings, clock, limits, logs, health."""
