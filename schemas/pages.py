@@ -1,0 +1,37 @@
+"""Pages of child histories inside a frame: 64 children compressed together, so that one child is cheap to read alone."""
+
+from collections.abc import Sequence
+
+import msgspec
+import zstandard
+
+from schemas.home import PAGE_SLOTS
+
+PAGE_BYTES_MAX = 256 << 20
+"""Uncompressed size a page may claim; guards against a damaged header."""
+
+
+class Pages:
+    """Packs and unpacks pages; keeps its compressors, which cost more to make than to use. Not thread-safe."""
+
+    def __init__(self, level: int = 1) -> None:
+        self._compress = zstandard.ZstdCompressor(level=level).compress
+        self._decompress = zstandard.ZstdDecompressor().decompress
+        self._decode = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+    def pack(self, slots: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Pages of entries that are msgpack already, one a slot."""
+        compress = self._compress
+        return tuple(
+            compress(_array_header(len(part)) + b"".join(part))
+            for part in (slots[i : i + PAGE_SLOTS] for i in range(0, len(slots), PAGE_SLOTS))
+        )
+
+    def unpack(self, page: bytes) -> list[msgspec.Raw]:
+        """The entries of a page, still msgpack."""
+        return self._decode(self._decompress(page, max_output_size=PAGE_BYTES_MAX))
+
+
+def _array_header(count: int) -> bytes:
+    """The msgpack header of an array of up to 65,535 entries."""
+    return bytes((0x90 | count,)) if count < 16 else b"\xdc" + count.to_bytes(2, "big")  # noqa: PLR2004 - fixarray
