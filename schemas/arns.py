@@ -19,7 +19,7 @@ _CHILD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-class ChildId(Part):
+class ChildId(Part, frozen=True):
     """Where a child's name leads: the home partition, the part of its run's id it shares, and its index."""
 
     home: int
@@ -80,7 +80,7 @@ def home_of_run(run: str) -> int | None:
     return int(run[15:18], 16) if _RUN.fullmatch(run) else None
 
 
-class Names(Part):
+class Names(Part, frozen=True):
     """The account and Region every ARN of this installation carries."""
 
     region: str = "us-east-1"

@@ -5,7 +5,7 @@ from schemas.plan import MapRunPlan
 from schemas.wire import Fact
 
 
-class ItemsRequested(Fact):
+class ItemsRequested(Fact, frozen=True):
     """Read these windows of positions and publish each on its lane. Complete in itself.
 
     `windows` is flat (first, count, lane, …), ascending and contiguous. Reading may resume at position `position`
@@ -26,7 +26,7 @@ class ItemsRequested(Fact):
     pin: bytes
 
 
-class ItemsConfirmed(Fact):
+class ItemsConfirmed(Fact, frozen=True):
     """The home fold accepted this ItemsRead of a listing: publish its frames.
 
     `windows` are the lanes of these positions; a reader that doesn't hold the items lists again from `checkpoint`

@@ -9,7 +9,7 @@ from schemas.plan import MapRunPlan
 from schemas.wire import Fact
 
 
-class TaskRequested(Fact):
+class TaskRequested(Fact, frozen=True):
     """Start one attempt of a Task. `parameters` is JSON."""
 
     ref: str
@@ -22,21 +22,21 @@ class TaskRequested(Fact):
     state: str = ""
 
 
-class TimerRequested(Fact):
+class TimerRequested(Fact, frozen=True):
     """Tell the execution with TimerFired once `due_ms` (epoch milliseconds) has passed."""
 
     ref: str
     due_ms: int
 
 
-class MapRunRequested(Fact):
+class MapRunRequested(Fact, frozen=True):
     """Start a Map Run; answer with MapRunStarted and later one of MapRunSucceeded, MapRunFailed."""
 
     ref: str
     plan: MapRunPlan
 
 
-class EffectCancelled(Fact):
+class EffectCancelled(Fact, frozen=True):
     """The execution no longer waits for this task, timer or Map Run."""
 
     ref: str
@@ -45,14 +45,14 @@ class EffectCancelled(Fact):
 Effect = TaskRequested | TimerRequested | MapRunRequested | EffectCancelled
 
 
-class TaskSucceeded(Fact):
+class TaskSucceeded(Fact, frozen=True):
     """A Task attempt ended well; `output` is the JSON of its result."""
 
     ref: str
     output: bytes
 
 
-class TaskFailed(Fact):
+class TaskFailed(Fact, frozen=True):
     """A Task attempt failed with AWS's error name and cause."""
 
     ref: str
@@ -60,27 +60,27 @@ class TaskFailed(Fact):
     cause: str
 
 
-class TimerFired(Fact):
+class TimerFired(Fact, frozen=True):
     """A timer's time has passed."""
 
     ref: str
 
 
-class MapRunStarted(Fact):
+class MapRunStarted(Fact, frozen=True):
     """The Map Run asked for exists now."""
 
     ref: str
     map_run_arn: str
 
 
-class MapRunSucceeded(Fact):
+class MapRunSucceeded(Fact, frozen=True):
     """The Map Run ended well; `output` is the JSON of the Map state's result."""
 
     ref: str
     output: bytes
 
 
-class MapRunFailed(Fact):
+class MapRunFailed(Fact, frozen=True):
     """The Map Run ended with an error."""
 
     ref: str
@@ -88,7 +88,7 @@ class MapRunFailed(Fact):
     cause: str
 
 
-class StopAsked(Fact):
+class StopAsked(Fact, frozen=True):
     """The user, or a Map Run that closes, ends this execution as ABORTED."""
 
     error: str = ""

@@ -18,7 +18,7 @@ PAGE_SLOTS = 64
 """Children in one compressed page of a `ChildrenEnded` frame."""
 
 
-class Origin(Part):
+class Origin(Part, frozen=True):
     """The record of a user's topic that a request came from."""
 
     topic: str
@@ -26,7 +26,7 @@ class Origin(Part):
     offset: int
 
 
-class MachineSpec(Part):
+class MachineSpec(Part, frozen=True):
     """What CreateStateMachine and UpdateStateMachine set. JSON texts are bytes; empty = not given."""
 
     definition: bytes = b""
@@ -38,7 +38,7 @@ class MachineSpec(Part):
     tags: bytes = b""
 
 
-class MachineRequested(Fact):
+class MachineRequested(Fact, frozen=True):
     """Create, update or delete a state machine. Identity: request id."""
 
     request_id: str
@@ -48,7 +48,7 @@ class MachineRequested(Fact):
     spec: MachineSpec
 
 
-class ExecutionRequested(Fact):
+class ExecutionRequested(Fact, frozen=True):
     """Start a root execution. Identity: request id; the name decides (same name, open, same input: the first answer).
 
     The definition travels along: the fold needs nothing but this partition.
@@ -68,7 +68,7 @@ class ExecutionRequested(Fact):
     origin: Origin | None = None
 
 
-class StopRequested(Fact):
+class StopRequested(Fact, frozen=True):
     """StopExecution of a root execution, or of one child (`arn` is the child's). Identity: request id."""
 
     request_id: str
@@ -77,14 +77,14 @@ class StopRequested(Fact):
     cause: str = ""
 
 
-class RedriveRequested(Fact):
+class RedriveRequested(Fact, frozen=True):
     """RedriveExecution of a root execution. Identity: request id."""
 
     request_id: str
     arn: str
 
 
-class MapRunUpdateRequested(Fact):
+class MapRunUpdateRequested(Fact, frozen=True):
     """UpdateMapRun. Identity: request id. A field that is None stays as it is."""
 
     request_id: str
@@ -94,7 +94,7 @@ class MapRunUpdateRequested(Fact):
     tolerated_failure_percentage: float | None = None
 
 
-class SourceOpened(Fact):
+class SourceOpened(Fact, frozen=True):
     """The reader pinned the source's version. Identity: (run, generation)."""
 
     run: str
@@ -102,7 +102,7 @@ class SourceOpened(Fact):
     pin: bytes
 
 
-class ItemsRead(Fact):
+class ItemsRead(Fact, frozen=True):
     """Positions [first, first + count) were read. Accepted only where the last accepted one ended.
 
     From a pinned source they are published already; from a listing they are published once the scheduler confirms
@@ -119,7 +119,7 @@ class ItemsRead(Fact):
     digest: bytes = b""
 
 
-class SourceEnded(Fact):
+class SourceEnded(Fact, frozen=True):
     """The source holds `total` positions. Identity: (run, generation)."""
 
     run: str
@@ -127,7 +127,7 @@ class SourceEnded(Fact):
     total: int
 
 
-class SourceFailed(Fact):
+class SourceFailed(Fact, frozen=True):
     """The source can't be read. Identity: (run, generation)."""
 
     run: str
@@ -136,7 +136,7 @@ class SourceFailed(Fact):
     cause: str
 
 
-class ChildrenEnded(Fact):
+class ChildrenEnded(Fact, frozen=True):
     """Answers for positions of one lane. Identity of each entry: (run, generation, position); the first wins.
 
     Slot order: `ranges` is flat (first, count, first, count, …); `statuses` has one byte a slot; `items` the number of
@@ -157,7 +157,7 @@ class ChildrenEnded(Fact):
     cause: str = ""
 
 
-class LaneProgress(Fact):
+class LaneProgress(Fact, frozen=True):
     """Which children run on a lane now: flat (first, count, …). Decides nothing; the API shows it."""
 
     run: str
@@ -166,21 +166,21 @@ class LaneProgress(Fact):
     running: tuple[int, ...]
 
 
-class TimerDue(Fact):
+class TimerDue(Fact, frozen=True):
     """A timer of a root execution fired. Accepted while the execution waits for `ref`."""
 
     arn: str
     ref: str
 
 
-class ParentTaskEnded(Fact):
+class ParentTaskEnded(Fact, frozen=True):
     """A Task of a root execution ended. Accepted while the execution waits for the outcome's `ref`."""
 
     arn: str
     outcome: TaskSucceeded | TaskFailed
 
 
-class ResultFileOpened(Fact):
+class ResultFileOpened(Fact, frozen=True):
     """A multipart upload for one result file was begun. The first per (run, generation, status, file) wins."""
 
     run: str
@@ -190,7 +190,7 @@ class ResultFileOpened(Fact):
     upload_id: str
 
 
-class ResultPartWritten(Fact):
+class ResultPartWritten(Fact, frozen=True):
     """One part of a result file is in S3; parts have fixed byte edges, so whoever writes them writes the same."""
 
     run: str
@@ -202,7 +202,7 @@ class ResultPartWritten(Fact):
     size: int
 
 
-class ResultsWritten(Fact):
+class ResultsWritten(Fact, frozen=True):
     """All result files and the manifest are in S3. Identity: (run, generation)."""
 
     run: str
@@ -211,7 +211,7 @@ class ResultsWritten(Fact):
     manifest_key: str
 
 
-class ResultsFailed(Fact):
+class ResultsFailed(Fact, frozen=True):
     """The results can't be written. Identity: (run, generation)."""
 
     run: str

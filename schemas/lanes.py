@@ -5,7 +5,7 @@ from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
 
-class Cause(Part):
+class Cause(Part, frozen=True):
     """The home record an output follows from; of two values for one thing the one with the higher cause stands."""
 
     home: int
@@ -13,7 +13,7 @@ class Cause(Part):
     n: int
 
 
-class ItemFrame(Fact):
+class ItemFrame(Fact, frozen=True):
     """Consecutive positions of one window on the lane it was asked for. Identity of each: (run, generation, position).
 
     `items` are JSON texts: the raw items, or, when `built`, complete child inputs (batches). `item_first` is the index
@@ -32,7 +32,7 @@ class ItemFrame(Fact):
     built: bool = False
 
 
-class RunOpened(Fact):
+class RunOpened(Fact, frozen=True):
     """A Map Run exists; acknowledged before its first items are asked for. Complete in itself.
 
     `plan` comes without items and reader; `definition` is that of the whole state machine.
@@ -52,7 +52,7 @@ class RunOpened(Fact):
     role_arn: str
 
 
-class QuotaChanged(Fact):
+class QuotaChanged(Fact, frozen=True):
     """How many children of the run this lane may run at once from now on."""
 
     cause: Cause
@@ -61,7 +61,7 @@ class QuotaChanged(Fact):
     quota: int
 
 
-class RunClosing(Fact):
+class RunClosing(Fact, frozen=True):
     """Start no more children; answer what waits as returned, stop STANDARD children, let EXPRESS children end."""
 
     cause: Cause
@@ -69,7 +69,7 @@ class RunClosing(Fact):
     generation: int
 
 
-class RunClosed(Fact):
+class RunClosed(Fact, frozen=True):
     """Everything of the run is answered; forget it."""
 
     cause: Cause
@@ -77,7 +77,7 @@ class RunClosed(Fact):
     generation: int
 
 
-class ChildStopRequested(Fact):
+class ChildStopRequested(Fact, frozen=True):
     """StopExecution of one child."""
 
     cause: Cause
@@ -91,13 +91,13 @@ class ChildStopRequested(Fact):
 LaneSignal = RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested
 
 
-class Claimed(Fact):
+class Claimed(Fact, frozen=True):
     """A new owner takes the lane. Its epoch is this record's offset; `instance` tells people who it is."""
 
     instance: str
 
 
-class Positions(Part):
+class Positions(Part, frozen=True):
     """Positions of one run: flat (first, count, first, count, …)."""
 
     run: str
@@ -105,7 +105,7 @@ class Positions(Part):
     ranges: tuple[int, ...]
 
 
-class ChildAdopted(Part):
+class ChildAdopted(Part, frozen=True):
     """A child whose frame the lane's position passes while it isn't finished: its input moves into the journal."""
 
     run: str
@@ -116,7 +116,7 @@ class ChildAdopted(Part):
     index: int
 
 
-class ChildAdvanced(Part):
+class ChildAdvanced(Part, frozen=True):
     """A fact of an unfinished STANDARD child's past: it began (`happening` None), or it was told something, at a time.
 
     Its whole past, told again in this order at these times, brings back its state and its history.
@@ -129,7 +129,7 @@ class ChildAdvanced(Part):
     happening: Happening | None
 
 
-class LaneAdvanced(Fact):
+class LaneAdvanced(Fact, frozen=True):
     """Progress of a lane under the claim `epoch`; not under the newest claim before it, it does not exist.
 
     `items` and `signals` are the positions to go on from: state and position in one record (rule 5).

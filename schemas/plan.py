@@ -11,7 +11,7 @@ from schemas.wire import Part
 ChildType = Literal["STANDARD", "EXPRESS"]
 
 
-class ItemReaderPlan(Part):
+class ItemReaderPlan(Part, frozen=True):
     """ItemReader with its parameters resolved. Absent text members are empty strings."""
 
     resource: str  # "arn:aws:states:::s3:getObject" | "arn:aws:states:::s3:listObjectsV2"
@@ -30,7 +30,7 @@ class ItemReaderPlan(Part):
     items_pointer: str = ""
 
 
-class ItemBatcherPlan(Part):
+class ItemBatcherPlan(Part, frozen=True):
     """ItemBatcher with its paths resolved; a limit of 0 is not given."""
 
     items_per_batch_max: int = 0
@@ -38,7 +38,7 @@ class ItemBatcherPlan(Part):
     batch_input: bytes = b""  # JSON; empty when BatchInput is not configured
 
 
-class ResultWriterPlan(Part):
+class ResultWriterPlan(Part, frozen=True):
     """ResultWriter with its parameters resolved. Without `bucket` it only transforms the state's output."""
 
     bucket: str = ""
@@ -47,7 +47,7 @@ class ResultWriterPlan(Part):
     output_type: str = ""  # JSON | JSONL; empty = JSON
 
 
-class MapRunPlan(Part):
+class MapRunPlan(Part, frozen=True):
     """Everything needed to run one Map Run, apart from the definition it belongs to.
 
     `state` names the Map state (names are unique over a whole definition). JSON texts are compact UTF-8 bytes.

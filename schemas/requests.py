@@ -5,7 +5,7 @@ from schemas.lanes import Cause
 from schemas.wire import Fact
 
 
-class RequestRejected(Fact):
+class RequestRejected(Fact, frozen=True):
     """A record of `execution-requests` that was refused: AWS's error name, its message, and the record itself.
 
     On the topic it is JSON: {"origin": {topic, partition, offset}, "error": …, "message": …, "record": text}.
@@ -17,7 +17,7 @@ class RequestRejected(Fact):
     record: bytes
 
 
-class RequestAnswered(Fact):
+class RequestAnswered(Fact, frozen=True):
     """The decider's word on a request: `error` is empty when it was accepted; `body` is JSON of the answer."""
 
     request_id: str
@@ -26,7 +26,7 @@ class RequestAnswered(Fact):
     body: bytes
 
 
-class MachineWritten(Fact):
+class MachineWritten(Fact, frozen=True):
     """A state machine as of one revision. Key: (ARN, cause); the highest cause is the machine.
 
     `deleted`: it is gone. Times are epoch milliseconds.
