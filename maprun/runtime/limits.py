@@ -1,0 +1,36 @@
+"""The named limits of a process, with their units, and the relations between them (rule R9)."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Times and sizes that several rooms must agree on. `check` asserts how they hang together."""
+
+    frame_bytes_max: int = 1 << 20  # a frame is cut here before it is sent
+    record_bytes_max: int = 8 << 20  # the broker's message.max.bytes and every client's limit
+    fetch_bytes_max: int = 16 << 20  # one answer of the broker to one consumer
+    payload_bytes_max: int = 262_144  # AWS: input or output of a state, a task or an execution
+    request_bytes_max: int = 1 << 20  # AWS: one API call
+
+    commit_interval_seconds: float = 1.0  # group commits are also the proof of membership
+    session_timeout_seconds: float = 8.0  # a member not heard of for so long has lost its partitions
+    heartbeat_interval_seconds: float = 2.0
+    lease_margin_seconds: float = 2.0  # of the session timeout kept back for pauses between check and send
+    drain_seconds: float = 5.0  # from a revocation to handing over
+
+    stop_seconds_max: float = 20.0  # from SIGTERM to the end of the process
+    ready_seconds_max: float = 60.0  # a service that is not ready by then is reported
+
+
+def check(limits: Limits) -> Limits:
+    """The same limits, if they fit together. Raises AssertionError naming the pair that doesn't."""
+    assert limits.frame_bytes_max * 4 <= limits.record_bytes_max, "a frame may grow by its headers and one long item"
+    assert limits.record_bytes_max <= limits.fetch_bytes_max, "a record that can be written must be readable"
+    assert limits.payload_bytes_max < limits.frame_bytes_max, "one item must fit into a frame"
+    assert limits.request_bytes_max <= limits.record_bytes_max // 2, "an API call must fit into a record"
+    assert limits.heartbeat_interval_seconds * 3 <= limits.session_timeout_seconds, "two lost heartbeats are no death"
+    lease = limits.session_timeout_seconds - limits.lease_margin_seconds
+    assert limits.commit_interval_seconds * 2 < lease, "a lease must outlive two commits"
+    assert limits.drain_seconds < lease, "who drains must still own what it drains"
+    assert limits.drain_seconds < limits.stop_seconds_max, "a stop contains a drain"
+    return limits

@@ -1,0 +1,80 @@
+"""A process from its start to its end: the loop, signals, the garbage collector, the exit code."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+from maprun.runtime import clock, limits, logs, settings
+
+EXIT_OK = 0
+EXIT_FATAL = 70  # a bug or a state that must not go on: the supervisor starts the process again
+EXIT_SETTINGS = 78  # the environment is wrong: starting again won't help
+
+Main = Callable[[settings.Settings, limits.Limits, asyncio.Event], Awaitable[None]]
+"""A service: runs until it is done or the event is set, then cleans up after itself."""
+
+
+def run(service: str, main: Main) -> int:
+    """Runs a service's main on uvloop under the settings of the environment; answers the exit code.
+
+    The event is set by SIGTERM or SIGINT; a second signal, or `stop_seconds_max` after the first, ends the process at
+    once. An exception out of `main` is logged and becomes SystemExit(EXIT_FATAL): what must go on is started again.
+    """
+    try:
+        loaded = settings.load(os.environ)
+    except settings.SettingsError as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        return EXIT_SETTINGS
+    bounds = limits.check(limits.Limits())
+    logs.configure(service, loaded.instance, loaded.log_format, loaded.log_level)
+    log = logs.logger("process")
+    started = clock.monotonic_seconds()
+    log.info("process_started", pid=os.getpid(), python=sys.version.split()[0])
+    # What is imported stays for good: the collector need not walk it again, and forks share its pages.
+    gc.collect()
+    gc.freeze()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_stopped(main, loaded, bounds))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        log.warning("process_interrupted")
+        return EXIT_FATAL
+    except Exception as error:
+        log.exception("process_failed", after_seconds=round(clock.monotonic_seconds() - started, 1))
+        raise SystemExit(EXIT_FATAL) from error
+    log.info("process_ended", after_seconds=round(clock.monotonic_seconds() - started, 1))
+    return EXIT_OK
+
+
+async def _until_stopped(main: Main, loaded: settings.Settings, bounds: limits.Limits) -> None:
+    """Runs `main` with signals turned into the stop event."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal(name: str) -> None:
+        if stop.is_set():
+            os._exit(EXIT_FATAL)
+        logs.logger("process").info("stop_requested", signal=name)
+        stop.set()
+        signal.alarm(int(bounds.stop_seconds_max))  # SIGALRM ends the process, even one whose loop is stuck
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number.name)
+    try:
+        await main(loaded, bounds, stop)
+    finally:
+        # The loop's end waits for its threads, and one may wait for a broker that is gone.
+        signal.alarm(int(bounds.drain_seconds))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop of uvloop where it is to be had (it is not on every platform), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,112 @@
+"""Settings of one process, read once from the environment by its main and passed on as a value."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+DEFAULT_API = "http://127.0.0.1:8083"
+DEFAULT_KAFKA = "127.0.0.1:9092"
+DEFAULT_S3 = "http://127.0.0.1:8333"
+DEFAULT_FUNCTIONS = "http://127.0.0.1:9001"
+
+
+class SettingsError(ValueError):
+    """A variable of the environment has no meaning; the message names it, its value and what would do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the parts of the system are, and how big it is. One name in the environment for each field."""
+
+    kafka: str = DEFAULT_KAFKA  # MAPRUN_KAFKA: host:port[,host:port]
+    api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
+    s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
+    functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
+    state_dir: Path = Path(".maprun")  # MAPRUN_STATE_DIR
+    region: str = "us-east-1"  # MAPRUN_REGION
+    account: str = "123456789012"  # MAPRUN_ACCOUNT
+    homes: int = 4  # MAPRUN_HOMES: partitions of home, fixed when the cluster is made
+    lanes: int = 8  # MAPRUN_LANES: partitions of items
+    http_host: str = "127.0.0.1"  # MAPRUN_HTTP_HOST: where /metrics, /healthz and /readyz listen
+    http_port: int = 0  # MAPRUN_HTTP_PORT; 0 = any free one
+    instance: str = ""  # MAPRUN_INSTANCE: stable name of this process, for Kafka's static membership
+    log_format: str = "json"  # MAPRUN_LOG_FORMAT: json or console
+    log_level: str = "info"  # MAPRUN_LOG_LEVEL
+
+    @property
+    def api_port(self) -> int:
+        """The port of `api`."""
+        return port_of(self.api)
+
+
+HOMES_MAX = 4096  # an id carries its home in 12 bits
+LANES_MAX = 4096
+
+_NAMES = {
+    "kafka": "MAPRUN_KAFKA",
+    "api": "MAPRUN_API",
+    "s3": "AWS_ENDPOINT_URL_S3",
+    "functions": "AWS_ENDPOINT_URL_LAMBDA",
+    "state_dir": "MAPRUN_STATE_DIR",
+    "region": "MAPRUN_REGION",
+    "account": "MAPRUN_ACCOUNT",
+    "homes": "MAPRUN_HOMES",
+    "lanes": "MAPRUN_LANES",
+    "http_host": "MAPRUN_HTTP_HOST",
+    "http_port": "MAPRUN_HTTP_PORT",
+    "instance": "MAPRUN_INSTANCE",
+    "log_format": "MAPRUN_LOG_FORMAT",
+    "log_level": "MAPRUN_LOG_LEVEL",
+}
+_RANGES = {"homes": (1, HOMES_MAX), "lanes": (1, LANES_MAX), "http_port": (0, 65_535)}
+_CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Settings from an environment. A variable not there keeps its default; raises SettingsError on a bad one."""
+    given: dict[str, str | int | Path] = {}
+    for field, name in _NAMES.items():
+        if name not in environ:
+            continue
+        text = environ[name].strip()
+        if field in _RANGES:
+            given[field] = _number(name, text, *_RANGES[field])
+        elif field in _CHOICES and text not in _CHOICES[field]:
+            raise SettingsError(f"{name}={text!r}: must be one of {', '.join(_CHOICES[field])}")
+        else:
+            given[field] = Path(text) if field == "state_dir" else text
+    settings = msgspec.structs.replace(Settings(), **given)
+    for name, url in (("MAPRUN_API", settings.api), ("AWS_ENDPOINT_URL_S3", settings.s3)):
+        if url:
+            port_of(url, name)
+    if not (settings.account.isascii() and settings.account.isdigit() and len(settings.account) == 12):  # noqa: PLR2004
+        raise SettingsError(f"MAPRUN_ACCOUNT={settings.account!r}: an account is 12 digits")
+    return settings
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The environment from which `load` makes these settings again: what a parent hands to its children."""
+    return {name: str(getattr(settings, field)) for field, name in _NAMES.items()}
+
+
+def port_of(url: str, name: str = "address") -> int:
+    """The port in a URL, 80 or 443 if it names none. Raises SettingsError when it is no http URL."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise SettingsError(f"{name}={url!r}: {error}") from error
+    raise SettingsError(f"{name}={url!r}: must look like http://127.0.0.1:8083")
+
+
+def _number(name: str, text: str, least: int, most: int) -> int:
+    """A whole number within bounds, or SettingsError naming the variable."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise SettingsError(f"{name}={text!r}: must be a whole number from {least} to {most}")
+    return value
