@@ -8,10 +8,10 @@ from schemas.wire import Fact
 class ItemsRequested(Fact, frozen=True):
     """Read these windows of positions and publish each on its lane. Complete in itself.
 
-    `windows` is flat (first, count, lane, …), ascending and contiguous. Reading may resume at position `position`
-    (item index `item_index`) with `checkpoint` (empty = the beginning) and `pin` (empty = not pinned yet). For a
-    listing, frames of positions below `confirmed` may be published and `digests` holds (first, count, digest) of
-    confirmed ItemsRead that may not be published yet. `definition` is given when the reader must build child inputs.
+    `windows` is flat (first, count, lane, …), ascending and contiguous; empty asks to open the source and to say its
+    version (SourceOpened). Reading may resume at position `position` (item index `item_index`) with `checkpoint`
+    (empty = the beginning) and `pin` (the version). The items of a listing are published only when ItemsConfirmed asks
+    for it. `definition` is given when the reader must build child inputs (batches).
     """
 
     cause: Cause

@@ -90,6 +90,11 @@ class Run(msgspec.Struct, kw_only=True):
         """True if the source is an object listing, which can't be pinned."""
         return self.plan.reader is not None and self.plan.reader.resource.endswith(":listObjectsV2")
 
+    @property
+    def unpinned(self) -> bool:
+        """True while the source is an object whose version isn't pinned yet: nothing may be read of it."""
+        return self.plan.reader is not None and not self.listing and not self.pin
+
     def count(self, status: int) -> Tally:
         """Children and items that ended so."""
         return self.counts.get(status) or Tally()
@@ -123,7 +128,7 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     Credit of a lane = quota + prefetch - outstanding: a difference of two sets, so it can't drift. A lane is asked
     for nothing until a quarter of its room is free: many small asks would cost more than they bring.
     """
-    if run.phase != "open" or run.total is not None:
+    if run.phase != "open" or run.total is not None or run.unpinned:
         return []
     ahead = prefetch(run, limits)
     room = []

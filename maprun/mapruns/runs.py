@@ -88,6 +88,8 @@ def open_run(fold: Fold, arn: str, root: Root, effect: MapRunRequested) -> None:
     if run.writes_results:
         fold.outputs.append(outputs.ExportDue(run_key))
     fold.tell(arn, MapRunStarted(effect.ref, run.arn))
+    if run.unpinned:
+        _ask(fold, run, [])  # open the source and say its version: what is read must be of one version
     move(fold, run)
 
 
@@ -106,25 +108,28 @@ def ask_plan(run: Run) -> MapRunPlan:
 
 def move(fold: Fold, run: Run) -> None:
     """Asks for more, closes, exports or ends the run: whatever its state demands after a record."""
-    if run.phase == "open":
-        windows = next_windows(run, fold.limits)
-        if windows:
-            ask = ItemsRequested(
-                fold.cause,
-                run.run,
-                run.generation,
-                ask_plan(run),
-                run.definition if run.plan.batcher is not None else b"",
-                tuple(n for window in windows for n in window),
-                run.read,
-                run.items_read,
-                run.checkpoint,
-                run.pin,
-            )
-            fold.send(topics.ITEM_ASKS, fold.state.home, ask)
+    windows = next_windows(run, fold.limits)
+    if windows:
+        _ask(fold, run, windows)
     if run.phase == "closing" and all_answered(run):
         _answered(fold, run)
     fold.outputs.append(outputs.RunChanged(run))
+
+
+def _ask(fold: Fold, run: Run, windows: list[tuple[int, int, int]]) -> None:
+    ask = ItemsRequested(
+        fold.cause,
+        run.run,
+        run.generation,
+        ask_plan(run),
+        run.definition if run.plan.batcher is not None else b"",
+        tuple(n for window in windows for n in window),
+        run.read,
+        run.items_read,
+        run.checkpoint,
+        run.pin,
+    )
+    fold.send(topics.ITEM_ASKS, fold.state.home, ask)
 
 
 def _close(fold: Fold, run: Run, verdict: Verdict) -> None:
@@ -198,6 +203,7 @@ def source_opened(fold: Fold, record: SourceOpened) -> None:
     run = _run_of(fold, record)
     if run is not None and run.phase == "open" and not run.pin:
         run.pin = record.pin
+        move(fold, run)
 
 
 def items_were_read(fold: Fold, record: ItemsRead) -> None:

@@ -1,0 +1,74 @@
+"""What a lane's journal says: the pure fold of its records, from which an owner takes the lane over."""
+
+import msgspec
+
+from maprun.mapruns.intervals import Intervals
+from schemas.lanes import ChildAdopted, ChildAdvanced, Claimed, JournalRecord, LaneAdvanced
+
+FORGOTTEN_KEPT = 10_000
+Key = tuple[str, int, int]
+"""(run, generation, position)."""
+
+_decoder = msgspec.msgpack.Decoder(JournalRecord)
+
+
+def decode_journal(value: bytes) -> JournalRecord:
+    """A journal record. Raises msgspec.DecodeError when the bytes are none."""
+    return _decoder.decode(value)
+
+
+class LaneMemory:
+    """State of a lane after the records folded so far.
+
+    A record that does not stand under the newest claim before it does not exist (`fence`).
+    """
+
+    def __init__(self, *, fence: bool = True) -> None:
+        self.fence = fence
+        self.epoch = -1
+        self.items = 0
+        self.signals = 0
+        self.finished: dict[tuple[str, int], Intervals] = {}
+        self.past: dict[Key, list[ChildAdvanced]] = {}
+        self.adopted: dict[Key, ChildAdopted] = {}
+        self.forgotten: dict[str, None] = {}  # the newest closed runs, so that a late RunOpened opens no ghost
+
+    def apply(self, offset: int, record: JournalRecord) -> None:
+        """Folds one record in."""
+        match record:
+            case Claimed():
+                self.epoch = offset
+            case LaneAdvanced():
+                if record.epoch == self.epoch or not self.fence:
+                    self._advanced(record)
+
+    def _advanced(self, record: LaneAdvanced) -> None:
+        self.items, self.signals = record.items, record.signals
+        for child in record.adopted:
+            self.adopted[child.run, child.generation, child.position] = child
+        for fact in record.advanced:
+            self.past.setdefault((fact.run, fact.generation, fact.position), []).append(fact)
+        for positions in record.finished:
+            done = self.finished.setdefault((positions.run, positions.generation), Intervals())
+            for first, count in _pairs(positions.ranges):
+                done.add(first, count)
+                if self.past or self.adopted:
+                    for position in range(first, first + count):
+                        key = (positions.run, positions.generation, position)
+                        self.past.pop(key, None)
+                        self.adopted.pop(key, None)
+        for run in record.forgotten:
+            self.forget(run)
+
+    def forget(self, run: str) -> None:
+        """A run is over."""
+        self.forgotten[run] = None
+        if len(self.forgotten) > FORGOTTEN_KEPT:
+            del self.forgotten[next(iter(self.forgotten))]
+        for table in (self.finished, self.past, self.adopted):
+            for key in [k for k in table if k[0] == run]:
+                del table[key]  # type: ignore[attr-defined]
+
+
+def _pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,28 @@
+"""The named limits of a lane's owner, and the switches that the simulator turns off to show that each is needed."""
+
+import msgspec
+
+
+class LaneLimits(msgspec.Struct, frozen=True):
+    """Bounds of one lane (rule R9)."""
+
+    frame_children_max: int = 500
+    frame_bytes_max: int = 1 << 20  # uncompressed histories in one frame: far below the record limit when compressed
+    turn_children_max: int = 1_000  # started in one turn, then others on the loop get theirs
+    linger_seconds: float = 0.004  # outcomes wait this long for company while others still run
+    journal_linger_seconds: float = 0.05
+    adopt_after_seconds: float = 1.0
+    progress_seconds: float = 0.5
+    queued_bytes_max: int = 32 << 20  # items read and not started; above it the items feed rests
+    input_bytes_max: int = 262_144  # AWS's payload quota
+
+
+class Switches(msgspec.Struct, frozen=True):
+    """The protocol's mechanisms; all on, except where a simulation shows what breaks without one."""
+
+    fence: bool = True  # journal records count only under the newest claim before them
+    lease: bool = True  # no effect starts past the lease
+    read_back: bool = True  # act on a journal record only after reading it back under one's own claim
+    done_set: bool = True  # remember finished positions
+    position_in_journal: bool = True  # go on from the journal's positions, not the group's
+    write_ahead: bool = True  # journal a Task's result before the next thing is done

@@ -1,0 +1,8 @@
+"""What the child-runner reads and writes."""
+
+from schemas import topics
+
+SERVICE = "child-runner"
+OWNED = topics.ITEMS.name
+CONSUMES: tuple[str, ...] = (topics.ITEMS.name, topics.LANE_SIGNALS.name, topics.LANE_JOURNAL.name)
+PRODUCES: tuple[str, ...] = (topics.HOME.name, topics.LANE_JOURNAL.name)

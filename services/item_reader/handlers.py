@@ -1,0 +1,133 @@
+"""What the reader decides of an ask: which windows are still to be served, how they are cut, what it says. Pure."""
+
+import hashlib
+from collections import deque
+
+import msgspec
+
+from maprun.bus.port import Outgoing
+from schemas import topics
+from schemas.asks import ItemsConfirmed, ItemsRequested
+from schemas.home import ItemsRead, SourceEnded, SourceFailed, SourceOpened
+from schemas.lanes import ItemFrame
+from schemas.plan import MapRunPlan
+from schemas.wire import encode
+from services.item_reader.stream import ItemStream, Positions
+
+Ask = ItemsRequested | ItemsConfirmed
+Window = tuple[int, int, int]
+"""(first, count, lane)."""
+LISTING_CHANGED = "The objects listed under the prefix changed while the Map Run was reading them."
+
+
+class ReaderLimits(msgspec.Struct, frozen=True):
+    """Bounds of reading (rule R9)."""
+
+    part_items_max: int = 2_000  # positions read and published at once
+    frame_bytes_max: int = 512 << 10  # of items in one frame, about; a single item may be larger
+    idle_seconds: float = 30.0
+    retry_pauses_seconds: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0)
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """Positions of a listing that were read and said, and are published once they are confirmed."""
+
+    fact: ItemsRead
+    frames: list[Outgoing]
+
+
+def is_listing(plan: MapRunPlan) -> bool:
+    """True if the source can't be pinned."""
+    return plan.reader is not None and plan.reader.resource.endswith(":listObjectsV2")
+
+
+def windows_of(flat: tuple[int, ...]) -> list[Window]:
+    """(first, count, lane) of an ask's windows."""
+    return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+
+
+def still_to_serve(ask: ItemsRequested, served: int) -> list[Window]:
+    """The windows of an ask without what this process has published already."""
+    todo = []
+    for first, count, lane in windows_of(ask.windows):
+        start = max(first, served)
+        if start < first + count:
+            todo.append((start, first + count - start, lane))
+    return todo
+
+
+def take_part(todo: deque[Window], limits: ReaderLimits) -> list[Window]:
+    """Takes as many windows as are read at once; a large one is split."""
+    part: list[Window] = []
+    room = limits.part_items_max
+    while todo and room > 0:
+        first, count, lane = todo.popleft()
+        if count > room:
+            todo.appendleft((first + room, count - room, lane))
+            count = room
+        part.append((first, count, lane))
+        room -= count
+    return part
+
+
+def read_part(stream: ItemStream, windows: list[Window], limits: ReaderLimits) -> list[tuple[Positions, int]]:
+    """Reads windows (blocking): positions with their lane, each no larger than a frame; less at the source's end."""
+    out: list[tuple[Positions, int]] = []
+    for _, count, lane in windows:
+        left = count
+        while left and not stream.ended:
+            positions = stream.read(left, limits.frame_bytes_max)
+            left -= len(positions.payloads)
+            out.append((positions, lane))
+    return out
+
+
+def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str) -> list[Outgoing]:
+    """The item frames of what was read, from position `first` on."""
+    out = []
+    for positions, lane in read:
+        frame = ItemFrame(
+            ask.run,
+            ask.generation,
+            first,
+            tuple(positions.payloads),
+            text,
+            positions.item_first,
+            tuple(positions.keys),
+            tuple(positions.counts) if ask.plan.batcher is not None else (),
+            built=ask.plan.batcher is not None,
+        )
+        identity = f"{ask.run}/{ask.generation}/{first}/{len(positions.payloads)}".encode()
+        out.append(Outgoing(topics.ITEMS.name, lane, encode(frame), headers=(("positions", identity),)))
+        first += len(positions.payloads)
+    return out
+
+
+def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, digest: bool) -> ItemsRead:
+    """What was read, with where to go on; of a listing with the digest that tells it from another listing."""
+    payloads = [payload for positions, _ in read for payload in positions.payloads]
+    return ItemsRead(
+        ask.run,
+        ask.generation,
+        first,
+        len(payloads),
+        sum(positions.items for positions, _ in read),
+        sum(map(len, payloads)),
+        read[-1][0].checkpoint if read else b"",
+        hashlib.blake2b(b"\n".join(payloads), digest_size=16).digest() if digest else b"",
+    )
+
+
+def source_opened(ask: Ask, pin: bytes) -> SourceOpened:
+    """The version the source has now."""
+    return SourceOpened(ask.run, ask.generation, pin)
+
+
+def source_ended(ask: Ask, total: int) -> SourceEnded:
+    """How many positions the source holds."""
+    return SourceEnded(ask.run, ask.generation, total)
+
+
+def source_failed(ask: Ask, error: str, cause: str) -> SourceFailed:
+    """Why the source can't be read."""
+    return SourceFailed(ask.run, ask.generation, error, cause)

@@ -1,0 +1,230 @@
+"""The owner of a home's asks: serves its runs side by side, each from one stream, and commits the contiguous prefix."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from maprun.bus.port import Mailbox, Outgoing, Port, Record
+from schemas import topics
+from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested
+from schemas.wire import encode
+from services.item_reader import handlers
+from services.item_reader.handlers import Listed, ReaderLimits
+from services.item_reader.stream import Build, ItemStream, Source, decode_checkpoint
+
+_decoder = msgspec.msgpack.Decoder(ItemAsk)
+
+
+class SourceTroubleError(Exception):
+    """Why a source can't be read, for the user. `retriable`: it may go better a moment later."""
+
+    def __init__(self, error: str, cause: str, *, retriable: bool) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+        self.retriable = retriable
+
+
+class Metrics:
+    """What the owner counts; the composition root gives one that Prometheus reads."""
+
+    def items_read(self, count: int, size: int) -> None:
+        """So many items, with so many bytes, were published."""
+
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:
+        """A record that can't be read was passed over."""
+
+
+class Deps(msgspec.Struct, frozen=True):
+    """What an owner needs beside its port.
+
+    `open_source(ask)` gives (source, text of Map.Item.Source) at the ask's own source checkpoint; it blocks, and like
+    the source's `read` raises SourceTroubleError. `builder(ask)` gives the ItemSelector of a run with batches.
+    """
+
+    open_source: Callable[[ItemsRequested | ItemsConfirmed, bytes], tuple[Source, str]]
+    builder: Callable[[ItemsRequested | ItemsConfirmed], Build]
+    limits: ReaderLimits = ReaderLimits()
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
+
+
+async def own_asks(port: Port, home: int, deps: Deps) -> None:
+    """Owns the asks of one home for as long as the group gives them to this process."""
+    topic = topics.ITEM_ASKS.name
+    mailbox = port.mailbox()
+    position = await port.committed(topic, home)
+    port.feed(topic, home, position, mailbox)
+    serving: dict[str, _Serving] = {}
+    open_asks: dict[int, None] = {}  # offsets in order; what stands before the first one is done
+    while True:
+        for event in await mailbox.get(None):
+            match event:
+                case Record():
+                    position = event.offset + 1
+                    ask = _decoded(event, deps)
+                    if ask is None:
+                        continue
+                    open_asks[event.offset] = None
+                    served = serving.get(ask.run)
+                    if served is None:
+                        served = serving[ask.run] = _Serving(port, home, deps, mailbox)
+                        port.spawn(served.work(ask.run))
+                    served.asks.put((event.offset, ask))
+                    served.waiting += 1
+                case (str() as run, int() as offset):  # this ask is done
+                    open_asks.pop(offset, None)
+                    serving[run].waiting -= 1
+                case str() as run:  # idle: forget it, unless an ask came in the meantime
+                    if not serving[run].waiting:
+                        serving.pop(run).asks.put(None)
+        port.commit(topic, home, next(iter(open_asks), position))
+
+
+def _decoded(record: Record, deps: Deps) -> ItemsRequested | ItemsConfirmed | None:
+    try:
+        return _decoder.decode(record.value or b"")
+    except msgspec.DecodeError:
+        deps.metrics.unreadable(record.topic, record.partition, record.offset)
+        return None
+
+
+class _Serving:
+    """One run's asks, in order, from one stream."""
+
+    def __init__(self, port: Port, home: int, deps: Deps, done: Mailbox) -> None:
+        self.port = port
+        self.home = home
+        self.deps = deps
+        self.done = done
+        self.asks = port.mailbox()
+        self.waiting = 0
+        self.stream: ItemStream | None = None
+        self.position = 0  # the stream's
+        self.served = 0  # positions below this were published and said, by this process
+        self.over = False  # the source has ended or failed: what is asked past it is void
+        self.listed: deque[Listed] = deque()  # read from a listing, waiting to be confirmed
+
+    async def work(self, run: str) -> None:
+        """Serves until nothing was asked for a while."""
+        try:
+            while True:
+                asks = await self.asks.get(self.deps.limits.idle_seconds)
+                if not asks:
+                    self.done.put(run)
+                for ask in asks:
+                    if ask is None:
+                        return
+                    await self._serve(ask[1])
+                    self.done.put((run, ask[0]))
+        finally:
+            if self.stream is not None:
+                self.stream.source.close()
+
+    async def _serve(self, ask: ItemsRequested | ItemsConfirmed) -> None:
+        try:
+            await (self._requested(ask) if isinstance(ask, ItemsRequested) else self._confirmed(ask))
+        except SourceTroubleError as trouble:
+            self.over = True
+            await self._say(handlers.source_failed(ask, trouble.error, trouble.cause))
+
+    async def _say(self, *facts: Any) -> None:
+        await self.port.send([Outgoing(topics.HOME.name, self.home, encode(fact)) for fact in facts])
+
+    async def _calling(self, work: Callable[[], Any]) -> Any:
+        """Blocking work on a source in a thread; trouble that may pass is tried again, with growing pauses."""
+        for pause in self.deps.limits.retry_pauses_seconds:
+            try:
+                return await self.port.call(work)
+            except SourceTroubleError as trouble:
+                if not trouble.retriable:
+                    raise
+            await self.port.sleep(pause)
+        return await self.port.call(work)
+
+    async def _open(self, ask: ItemsRequested | ItemsConfirmed, position: int) -> ItemStream:
+        at = decode_checkpoint(ask.checkpoint)
+        build = self.deps.builder(ask) if ask.plan.batcher is not None else None
+
+        def opened() -> ItemStream:
+            source, text = self.deps.open_source(ask, at.source)
+            stream = ItemStream(source, text, at, ask.item_index, ask.plan.batcher, build)
+            stream.skip_positions(position)
+            return stream
+
+        stream: ItemStream = await self._calling(opened)
+        return stream
+
+    async def _requested(self, ask: ItemsRequested) -> None:
+        if not ask.windows:
+            source, _ = await self._calling(lambda: self.deps.open_source(ask, b""))
+            source.close()
+            await self._say(handlers.source_opened(ask, source.pin))
+            return
+        windows = handlers.still_to_serve(ask, self.served)
+        if not windows or self.over:
+            return
+        first = windows[0][0]
+        if self.stream is None or self.position != first:
+            if self.stream is not None:
+                self.stream.source.close()
+            self.stream = await self._open(ask, first - ask.position)
+            self.position = first
+        await self._publish(ask, self.stream, windows)
+
+    async def _publish(self, ask: ItemsRequested, stream: ItemStream, windows: list[tuple[int, int, int]]) -> None:
+        """Reads the windows in parts; what was published of one part is said together with the next."""
+        said: list[Outgoing] = []
+        listing = handlers.is_listing(ask.plan)
+        todo = deque(windows)
+        while todo and not self.over:
+            part = handlers.take_part(todo, self.deps.limits)
+            read = await self._calling(lambda part=part: handlers.read_part(stream, part, self.deps.limits))
+            count = sum(len(p.payloads) for p, _ in read)
+            frames = handlers.frames_of(ask, self.position, read, stream.text)
+            fact = handlers.items_read(ask, self.position, read, digest=listing)
+            self.position += count
+            facts = [fact] if count else []
+            if stream.ended:
+                self.over = True
+                facts.append(handlers.source_ended(ask, self.position))
+            outgoing = [Outgoing(topics.HOME.name, self.home, encode(f)) for f in facts]
+            if listing:
+                self.listed.append(Listed(fact, frames))
+                await self.port.send(outgoing)
+            else:
+                await self.port.send([*frames, *said])
+                said = outgoing
+                self._count(read)
+        if said:
+            await self.port.send(said)
+        self.served = self.position
+
+    def _count(self, read: Any) -> None:
+        self.deps.metrics.items_read(sum(p.items for p, _ in read), sum(len(x) for p, _ in read for x in p.payloads))
+
+    async def _confirmed(self, ask: ItemsConfirmed) -> None:
+        """Publishes what the fold accepted of a listing; who doesn't hold it lists it again and compares."""
+        while self.listed and self.listed[0].fact.first < ask.first:
+            self.listed.popleft()
+        head = self.listed[0] if self.listed else None
+        if head is not None and (head.fact.first, head.fact.count, head.fact.digest) == (
+            ask.first,
+            ask.count,
+            ask.digest,
+        ):
+            self.listed.popleft()
+            await self.port.send(head.frames)
+            return
+        stream = await self._open(ask, 0)
+        windows = handlers.windows_of(ask.windows)
+        read = await self._calling(lambda: handlers.read_part(stream, windows, self.deps.limits))
+        stream.source.close()
+        again = handlers.items_read(ask, ask.first, read, digest=True)
+        if (again.count, again.digest) != (ask.count, ask.digest):
+            raise SourceTroubleError("States.ItemReaderFailed", handlers.LISTING_CHANGED, retriable=False)
+        if self.position < ask.first + ask.count and self.stream is not None:
+            self.stream.source.close()
+            self.stream = None  # it read other keys than the accepted ones
+        await self.port.send(handlers.frames_of(ask, ask.first, read, stream.text))

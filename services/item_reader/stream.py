@@ -1,0 +1,188 @@
+"""The stream of one run's positions: items of a source, or batches of them, resumable at every position."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from schemas.plan import ItemBatcherPlan
+
+INPUT_BYTES_MAX = 262_144
+"""A batch's input is never larger, whatever MaxInputBytesPerBatch says (AWS quota)."""
+SOURCE_ITEMS_MAX = 2_000
+"""Items taken from a source at once."""
+SOURCE_BYTES_MAX = 1 << 20
+"""Bytes of items taken from a source at once, about."""
+
+
+class Chunk(Protocol):
+    """What a source gave at once (see maprun.aws.sources)."""
+
+    items: list[bytes]
+    keys: list[str] | None
+    checkpoint: bytes
+    ended: bool
+
+
+class Source(Protocol):
+    """A bounded, resumable stream of items (see maprun.aws.sources)."""
+
+    pin: bytes
+
+    def read(self, count: int, bytes_max: int) -> Chunk:
+        """At most `count` items, about `bytes_max` bytes; blocks."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        ...
+
+
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
+    """Where to go on: `skip` items after the source's own checkpoint."""
+
+    source: bytes = b""
+    skip: int = 0
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """Consecutive positions. `counts` is empty when each holds one item, `keys` when none has a key."""
+
+    payloads: list[bytes]
+    keys: list[str]
+    counts: list[int]
+    item_first: int
+    items: int
+    checkpoint: bytes
+    ended: bool  # nothing follows
+
+
+Build = Callable[[int, str | None, bytes, str], bytes]
+_json = msgspec.json.Encoder()
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """A stream's checkpoint; empty bytes are the beginning."""
+    return msgspec.msgpack.decode(data, type=Checkpoint) if data else Checkpoint()
+
+
+class ItemStream:
+    """Reads positions in order. Every call blocks on the source, so it runs in a thread, one call at a time."""
+
+    def __init__(
+        self,
+        source: Source,
+        text: str,
+        at: Checkpoint,
+        item_index: int,
+        batcher: ItemBatcherPlan | None,
+        build: Build | None,
+    ) -> None:
+        self.source = source
+        self.text = text  # Map.Item.Source
+        self.item_index = item_index
+        self.batcher = batcher
+        self.build = build
+        self._base = at.source  # the source's checkpoint before the buffered chunk
+        self._items: list[bytes] = []
+        self._keys: list[str] = []
+        self._at = 0  # items of the chunk that were taken
+        self._next = at.source  # the source's checkpoint behind the buffered chunk
+        self._ended = False
+        self._fill()
+        self._skip(at.skip)
+
+    def _fill(self) -> None:
+        """Buffers the next chunk, if the buffered one is used up and there is one."""
+        while self._at >= len(self._items) and not self._ended:
+            self._base = self._next
+            chunk = self.source.read(SOURCE_ITEMS_MAX, SOURCE_BYTES_MAX)
+            self._items, self._keys, self._at = chunk.items, chunk.keys or [], 0
+            self._next, self._ended = chunk.checkpoint, chunk.ended
+
+    def _skip(self, count: int) -> None:
+        while count > 0 and self._at < len(self._items):
+            step = min(count, len(self._items) - self._at)
+            self._at += step
+            count -= step
+            self._fill()
+
+    @property
+    def ended(self) -> bool:
+        """True when no item is left."""
+        return self._ended and self._at >= len(self._items)
+
+    def skip_positions(self, count: int) -> None:
+        """Passes over positions that others publish."""
+        while count > 0 and not self.ended:
+            count -= len(self.read(count, SOURCE_BYTES_MAX).payloads)
+
+    def read(self, count: int, bytes_max: int) -> Positions:
+        """Up to `count` positions and about `bytes_max` bytes of them; at least one unless the source has ended."""
+        first = self.item_index
+        if self.batcher is not None:
+            return self._read_batches(count, bytes_max, first)
+        payloads: list[bytes] = []
+        keys: list[str] = []
+        size = 0
+        while len(payloads) < count and (size < bytes_max or not payloads) and not self.ended:
+            room = min(count - len(payloads), len(self._items) - self._at)
+            part = self._items[self._at : self._at + room]
+            part = _within(part, bytes_max - size) if size + sum(map(len, part)) > bytes_max else part
+            if not part:
+                if payloads:
+                    break
+                part = self._items[self._at : self._at + 1]
+            payloads += part
+            keys += self._keys[self._at : self._at + len(part)]
+            size += sum(map(len, part))
+            self._at += len(part)
+            self.item_index += len(part)
+            self._fill()
+        return Positions(payloads, keys, [], first, len(payloads), self._checkpoint(), self.ended)
+
+    def _checkpoint(self) -> bytes:
+        if self._at >= len(self._items):
+            return msgspec.msgpack.encode(Checkpoint(self._next, 0))
+        return msgspec.msgpack.encode(Checkpoint(self._base, self._at))
+
+    def _read_batches(self, count: int, bytes_max: int, first: int) -> Positions:
+        payloads: list[bytes] = []
+        counts: list[int] = []
+        size = 0
+        while len(payloads) < count and (size < bytes_max or not payloads) and not self.ended:
+            payload, items = self._batch()
+            payloads.append(payload)
+            counts.append(items)
+            size += len(payload)
+        return Positions(payloads, [], counts, first, sum(counts), self._checkpoint(), self.ended)
+
+    def _batch(self) -> tuple[bytes, int]:
+        """One batch, closed by a rule that depends on nothing but the items from its first one on."""
+        batcher = self.batcher
+        assert batcher is not None
+        assert self.build is not None
+        bytes_max = min(batcher.input_bytes_per_batch_max or INPUT_BYTES_MAX, INPUT_BYTES_MAX)
+        head = b'{"BatchInput":' + batcher.batch_input + b',"Items":[' if batcher.batch_input else b'{"Items":['
+        size = len(head) + 2
+        batch: list[bytes] = []
+        while not self.ended and len(batch) < (batcher.items_per_batch_max or len(batch) + 1):
+            key = self._keys[self._at] if self._keys else None
+            item = self.build(self.item_index, key, self._items[self._at], self.text)
+            if batch and size + len(item) + 1 > bytes_max:
+                break
+            batch.append(item)
+            size += len(item) + (len(batch) > 1)
+            self._at += 1
+            self.item_index += 1
+            self._fill()
+        return head + b",".join(batch) + b"]}", len(batch)
+
+
+def _within(items: list[bytes], bytes_max: int) -> list[bytes]:
+    size = 0
+    for i, item in enumerate(items):
+        size += len(item)
+        if size > bytes_max:
+            return items[:i]
+    return items

@@ -1,0 +1,8 @@
+"""What the item-reader reads and writes."""
+
+from schemas import topics
+
+SERVICE = "item-reader"
+OWNED = topics.ITEM_ASKS.name
+CONSUMES: tuple[str, ...] = (topics.ITEM_ASKS.name,)
+PRODUCES: tuple[str, ...] = (topics.ITEMS.name, topics.HOME.name)
