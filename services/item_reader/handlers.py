@@ -5,13 +5,10 @@ from collections import deque
 
 import msgspec
 
-from maprun.bus.port import Outgoing
-from schemas import topics
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.home import ItemsRead, SourceEnded, SourceFailed, SourceOpened
 from schemas.lanes import ItemFrame
 from schemas.plan import MapRunPlan
-from schemas.wire import encode
 from services.item_reader.stream import ItemStream, Positions
 
 Ask = ItemsRequested | ItemsConfirmed
@@ -33,7 +30,7 @@ class Listed(msgspec.Struct, frozen=True):
     """Positions of a listing that were read and said, and are published once they are confirmed."""
 
     fact: ItemsRead
-    frames: list[Outgoing]
+    frames: list[tuple[int, ItemFrame]]  # (lane, frame)
 
 
 def is_listing(plan: MapRunPlan) -> bool:
@@ -82,8 +79,8 @@ def read_part(stream: ItemStream, windows: list[Window], limits: ReaderLimits) -
     return out
 
 
-def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str) -> list[Outgoing]:
-    """The item frames of what was read, from position `first` on."""
+def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str) -> list[tuple[int, ItemFrame]]:
+    """The item frames of what was read, from position `first` on, each with its lane."""
     out = []
     for positions, lane in read:
         frame = ItemFrame(
@@ -97,8 +94,7 @@ def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str
             tuple(positions.counts) if ask.plan.batcher is not None else (),
             built=ask.plan.batcher is not None,
         )
-        identity = f"{ask.run}/{ask.generation}/{first}/{len(positions.payloads)}".encode()
-        out.append(Outgoing(topics.ITEMS.name, lane, encode(frame), headers=(("positions", identity),)))
+        out.append((lane, frame))
         first += len(positions.payloads)
     return out
 

@@ -9,6 +9,7 @@ import msgspec
 from maprun.bus.port import Mailbox, Outgoing, Port, Record
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested
+from schemas.lanes import ItemFrame
 from schemas.wire import encode
 from services.item_reader import handlers
 from services.item_reader.handlers import Listed, ReaderLimits
@@ -194,7 +195,7 @@ class _Serving:
                 self.listed.append(Listed(fact, frames))
                 await self.port.send(outgoing)
             else:
-                await self.port.send([*frames, *said])
+                await self.port.send([*_outgoing(frames), *said])
                 said = outgoing
                 self._count(read)
         if said:
@@ -215,7 +216,7 @@ class _Serving:
             ask.digest,
         ):
             self.listed.popleft()
-            await self.port.send(head.frames)
+            await self.port.send(_outgoing(head.frames))
             return
         stream = await self._open(ask, 0)
         windows = handlers.windows_of(ask.windows)
@@ -227,4 +228,17 @@ class _Serving:
         if self.position < ask.first + ask.count and self.stream is not None:
             self.stream.source.close()
             self.stream = None  # it read other keys than the accepted ones
-        await self.port.send(handlers.frames_of(ask, ask.first, read, stream.text))
+        await self.port.send(_outgoing(handlers.frames_of(ask, ask.first, read, stream.text)))
+
+
+def _outgoing(frames: list[tuple[int, ItemFrame]]) -> list[Outgoing]:
+    """Frames on their lanes; the identity stands in a header too, so an unreadable body can still be told."""
+    return [
+        Outgoing(
+            topics.ITEMS.name,
+            lane,
+            encode(frame),
+            headers=(("positions", f"{frame.run}/{frame.generation}/{frame.first}/{len(frame.items)}".encode()),),
+        )
+        for lane, frame in frames
+    ]
