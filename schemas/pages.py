@@ -1,4 +1,4 @@
-"""Pages of child histories inside a frame: 64 children compressed together, so that one child is cheap to read alone."""
+"""Pages of child histories inside a frame: 64 children compressed together, so that one alone is cheap to read."""
 
 from collections.abc import Sequence
 

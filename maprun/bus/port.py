@@ -97,8 +97,11 @@ class Port(Protocol):
         ...
 
     def lease_ok(self) -> bool:
-        """True while no other process can have been given this partition: (time of sending the last successful group
-        commit) + session timeout - margin has not passed. Check it with no await before an effect starts."""
+        """True while no other process can have been given this partition.
+
+        That is: (time of sending the last successful group commit) + session timeout - margin has not passed. Check it
+        with no await before an effect starts.
+        """
         ...
 
     def mailbox(self) -> Mailbox:
@@ -106,7 +109,7 @@ class Port(Protocol):
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Spawned:
-        """Runs a coroutine beside the owner; it ends with the owner at the latest. An exception in it ends the owner."""
+        """Runs a coroutine beside the owner; it ends with the owner at the latest. Its exceptions end the owner."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -138,6 +141,8 @@ class Port(Protocol):
         ...
 
     def commit(self, topic: str, partition: int, position: int) -> None:
-        """Notes how far work is done; the bus commits it to the group soon (at least each second, which renews the
-        lease). Positions only grow."""
+        """Notes how far work is done; positions only grow.
+
+        The bus commits it to the group soon: at least each second, which renews the lease.
+        """
         ...

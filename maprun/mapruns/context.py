@@ -1,4 +1,4 @@
-"""What the handlers of the fold work with: the state, its ports, and the outputs that gather while one record is folded."""
+"""What the handlers of the fold work with: the state, its ports, and the outputs of the record being folded."""
 
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.outputs import Output, Send

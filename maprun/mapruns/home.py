@@ -1,4 +1,4 @@
-"""The fold of one home partition: records in, in order; state and outputs out. The same in every service that reads it."""
+"""The fold of one home partition: records in, in order; state and outputs out. The same for every reader."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from maprun.mapruns.state import HomeState, Interpreter
 from schemas import home
 from schemas.arns import Names
 
-_decoder = msgspec.msgpack.Decoder(home.HomeRecord)
+_decoder: msgspec.msgpack.Decoder[home.HomeRecord] = msgspec.msgpack.Decoder(home.HomeRecord)
 
 
 def decode_record(value: bytes) -> home.HomeRecord:

@@ -60,7 +60,9 @@ def _updated(fold: Fold, record: MachineRequested) -> RequestAnswered:
             error="StateMachineDoesNotExist",
             message=f"State Machine Does Not Exist: '{record.arn}'",
         )
-    given = {f: v for f in ("definition", "role_arn", "logging", "tracing", "encryption") if (v := getattr(record.spec, f))}
+    given = {
+        f: v for f in ("definition", "role_arn", "logging", "tracing", "encryption") if (v := getattr(record.spec, f))
+    }
     now = fold.state.now_ms
     machine = msgspec.structs.replace(
         had,

@@ -79,13 +79,5 @@ class EntriesAccepted(msgspec.Struct, frozen=True):
 
 
 Output = (
-    Send
-    | StartTask
-    | SetTimer
-    | CancelEffect
-    | ExportDue
-    | HistoryGrew
-    | RootChanged
-    | RunChanged
-    | EntriesAccepted
+    Send | StartTask | SetTimer | CancelEffect | ExportDue | HistoryGrew | RootChanged | RunChanged | EntriesAccepted
 )

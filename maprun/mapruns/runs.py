@@ -153,7 +153,7 @@ def _end(fold: Fold, run: Run) -> None:
     """The run is over: its parent goes on with the result or the error."""
     verdict = run.verdict
     assert verdict is not None
-    happening = _happening(fold, run, verdict)
+    happening = _happening(run, verdict)
     if isinstance(happening, MapRunFailed) and verdict.status == "SUCCEEDED":
         run.verdict = Verdict("FAILED", happening.error, happening.cause)
     run.phase = "closed"
@@ -168,7 +168,7 @@ def _end(fold: Fold, run: Run) -> None:
         fold.run_closed(run.root_arn)
 
 
-def _happening(fold: Fold, run: Run, verdict: Verdict) -> MapRunSucceeded | MapRunFailed:
+def _happening(run: Run, verdict: Verdict) -> MapRunSucceeded | MapRunFailed:
     if verdict.status != "SUCCEEDED":
         return MapRunFailed(run.ref, verdict.error, verdict.cause)
     if run.writes_results:
@@ -279,9 +279,7 @@ def stop_child(fold: Fold, record: StopRequested, child: ChildId) -> None:
     run = next((r for r in fold.state.runs.values() if run_tail(r.run) == child.run_tail), None)
     if run is not None and child.index not in run.answered and run.plan.child_type == "STANDARD":
         for lane in run.lanes:
-            stop = ChildStopRequested(
-                fold.cause, run.run, run.generation, child.index, record.error, record.cause
-            )
+            stop = ChildStopRequested(fold.cause, run.run, run.generation, child.index, record.error, record.cause)
             fold.send(topics.LANE_SIGNALS, lane, stop)
     fold.answer(record.request_id, msgspec.json.encode({"stopDate": fold.state.now_ms / 1000}))
 
@@ -323,8 +321,10 @@ def results_written(fold: Fold, record: ResultsWritten) -> None:
 
 
 def results_failed(fold: Fold, record: ResultsFailed) -> None:
-    """The results can't be written: the run fails, whatever its children did. Before all are answered it begins to
-    close; the exporter says it again once they are."""
+    """The results can't be written: the run fails, whatever its children did.
+
+    Before all are answered it begins to close; the exporter says it again once they are.
+    """
     run = _writing(fold, record.run, record.generation)
     if run is None:
         return

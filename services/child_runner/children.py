@@ -4,8 +4,8 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-
 from maprun.language.errors import StatesError
+
 from schemas.effects import (
     EffectCancelled,
     Happening,
@@ -227,7 +227,9 @@ def return_queued(run: LaneRun, at: float) -> None:
             raw = frame.items[i]
             if not frame.built:
                 try:
-                    raw = run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source)
+                    raw = run.machine.build(
+                        frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source
+                    )
                 except StatesError:
                     raw = frame.items[i]  # it can't be built, and it needn't be: nobody runs it
             run.outbox.add(position, RETURNED, _items(waiting, position), _NEVER_STARTED.encode([raw]), at)

@@ -9,7 +9,7 @@ FORGOTTEN_KEPT = 10_000
 Key = tuple[str, int, int]
 """(run, generation, position)."""
 
-_decoder = msgspec.msgpack.Decoder(JournalRecord)
+_decoder: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
 
 
 def decode_journal(value: bytes) -> JournalRecord:
@@ -65,9 +65,9 @@ class LaneMemory:
         self.forgotten[run] = None
         if len(self.forgotten) > FORGOTTEN_KEPT:
             del self.forgotten[next(iter(self.forgotten))]
-        for table in (self.finished, self.past, self.adopted):
-            for key in [k for k in table if k[0] == run]:
-                del table[key]  # type: ignore[attr-defined]
+        self.finished = {k: v for k, v in self.finished.items() if k[0] != run}
+        self.past = {k: v for k, v in self.past.items() if k[0] != run}
+        self.adopted = {k: v for k, v in self.adopted.items() if k[0] != run}
 
 
 def _pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -27,7 +27,16 @@ from services.child_runner import children
 from services.child_runner.journal import LaneMemory
 from services.child_runner.limits import LaneLimits, Switches
 from services.child_runner.outbox import ranges_of
-from services.child_runner.state import ChildMachine, Frame, LaneRun, TaskNotStarted, TaskOver, TaskStart, TaskStop, Waiting
+from services.child_runner.state import (
+    ChildMachine,
+    Frame,
+    LaneRun,
+    TaskNotStarted,
+    TaskOver,
+    TaskStart,
+    TaskStop,
+    Waiting,
+)
 
 Compile = Callable[[RunOpened], ChildMachine]
 
@@ -187,8 +196,8 @@ class Lane:
         if run is not None and child is not None:
             children.told(self, run, child, over.outcome, now, at)
 
-    def journal(self, offset: int, record: JournalRecord | None, at: float) -> None:
-        """The owner's own journal, read back: a foreign claim ends this ownership; one's own records may be acted on."""
+    def journal(self, record: JournalRecord, at: float) -> None:
+        """The lane's journal, read back: a foreign claim ends this ownership; what is one's own may be acted on."""
         match record:
             case Claimed():
                 self.lost = True
@@ -254,7 +263,9 @@ class Lane:
                 continue
             alone = idle and not run.running and not run.queue
             if alone or count >= limits.frame_children_max or at - box.first_at >= limits.linger_seconds:
-                frames += box.frames(self.number, self.epoch, limits.frame_children_max, limits.frame_bytes_max, self.pages)
+                frames += box.frames(
+                    self.number, self.epoch, limits.frame_children_max, limits.frame_bytes_max, self.pages
+                )
         return frames
 
     def acknowledged(self, frames: list[ChildrenEnded], at: float) -> None:

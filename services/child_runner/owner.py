@@ -8,6 +8,7 @@ import msgspec
 from maprun.bus.port import Feed, Mailbox, Outgoing, Port, Record, Spawned
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.home import ChildrenEnded, LaneProgress
 from schemas.lanes import Claimed, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import encode
 from services.child_runner.journal import LaneMemory, decode_journal
@@ -77,7 +78,7 @@ class _Ownership:
         signals_end = await port.end_offset(topics.LANE_SIGNALS.name, number)
         wait: float | None = 0.0 if lane.signals_next >= signals_end else None
         try:
-            while not lane.lost:
+            while True:
                 for event in await self.mailbox.get(wait):
                     await self._hear(lane, event)
                 if lane.lost:
@@ -126,7 +127,7 @@ class _Ownership:
                 lane.signal(event.offset, self._decoded(event, _signal_decoder), now, at)
             case Record(topic=topics.LANE_JOURNAL.name):
                 try:
-                    lane.journal(event.offset, decode_journal(event.value or b""), at)
+                    lane.journal(decode_journal(event.value or b""), at)
                 except msgspec.DecodeError:
                     self.deps.metrics.unreadable(event.topic, event.partition, event.offset)
             case TaskOver():
@@ -156,7 +157,8 @@ class _Ownership:
         frames = lane.take_frames(at, idle=not more)
         journal = lane.take_journal(at)
         progress = lane.take_progress(at)
-        home = [Outgoing(topics.HOME.name, _home_of(f.run), encode(f)) for f in [*frames, *progress]]
+        facts: list[ChildrenEnded | LaneProgress] = [*frames, *progress]
+        home = [Outgoing(topics.HOME.name, _home_of(fact.run), encode(fact)) for fact in facts]
         if home or journal is not None:
             out = home if journal is None else [*home, Outgoing(topics.LANE_JOURNAL.name, self.number, encode(journal))]
             await port.send(out)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,12 +11,12 @@ from maprun.bus.port import Mailbox, Outgoing, Port, Record
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested
 from schemas.lanes import ItemFrame
-from schemas.wire import encode
+from schemas.wire import Fact, encode
 from services.item_reader import handlers
 from services.item_reader.handlers import Listed, ReaderLimits
 from services.item_reader.stream import Build, ItemStream, Source, decode_checkpoint
 
-_decoder = msgspec.msgpack.Decoder(ItemAsk)
+_decoder: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 
 
 class SourceTroubleError(Exception):
@@ -181,12 +182,12 @@ class _Serving:
         todo = deque(windows)
         while todo and not self.over:
             part = handlers.take_part(todo, self.deps.limits)
-            read = await self._calling(lambda part=part: handlers.read_part(stream, part, self.deps.limits))
+            read = await self._calling(partial(handlers.read_part, stream, part, self.deps.limits))
             count = sum(len(p.payloads) for p, _ in read)
             frames = handlers.frames_of(ask, self.position, read, stream.text)
             fact = handlers.items_read(ask, self.position, read, digest=listing)
             self.position += count
-            facts = [fact] if count else []
+            facts: list[Fact] = [fact] if count else []
             if stream.ended:
                 self.over = True
                 facts.append(handlers.source_ended(ask, self.position))
