@@ -21,7 +21,7 @@ INPUT_DEPTH_MAX = 500
 """Levels of nesting in an input. A JSON decoder recurses once a level; Python's own bound is 1,000 frames."""
 
 # AWS: whitespace, brackets, wildcards, special and control characters (API reference, StartExecution, `name`)
-_NAME_REFUSED = re.compile("[\\s<>{}\\[\\]?*\"#%\\\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+_NAME_REFUSED = re.compile('[\\s<>{}\\[\\]?*"#%\\\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]')
 _ARN_PARTS = 6
 _TOKEN = re.compile(r"[A-Za-z0-9_$]+")
 _LITERALS = frozenset({"true", "false", "null"})
@@ -223,5 +223,6 @@ def _what_is_wrong(text: bytes) -> str:
     if shown[:1] == "{":
         inside = shown[1:].lstrip()[:1]
         if inside and inside not in '"}':
-            return f"Unexpected character ('{inside}' (code {ord(inside)})): was expecting double-quote to start field name"
+            character = f"Unexpected character ('{inside}' (code {ord(inside)}))"
+            return f"{character}: was expecting double-quote to start field name"
     return "Invalid execution input."

@@ -1,0 +1,1 @@
+"""What a definition means before it runs: paths, intrinsics, validation. Pure."""
