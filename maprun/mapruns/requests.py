@@ -53,7 +53,7 @@ class _Record(msgspec.Struct):
 
     machine_arn: Any = msgspec.field(default=None, name="stateMachineArn")
     name: Any = None
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = msgspec.Raw(b"null")
     trace_header: Any = msgspec.field(default=None, name="traceHeader")
 
 
@@ -73,7 +73,7 @@ def parse_record(value: bytes | None) -> Start:
         raise Refusal("InvalidExecutionInput", _too_deep())
     try:
         record = _record_decoder.decode(value)
-        text = None if record.input is None else _input_text(bytes(record.input))
+        text = _input_text(bytes(record.input))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("SerializationException", f"The record is not the JSON object expected: {error}") from None
     return Start(
