@@ -1,0 +1,68 @@
+"""Root executions for the fold of home: its port to the interpreter, with machines compiled once."""
+
+from typing import Any
+
+import msgspec
+
+from maprun.interpreter import ExecutionHead, Step, advance, begin, decode_execution, encode_execution
+from maprun.language import Machine, compile_machine
+from schemas.effects import Happening
+from schemas.history import child_output, decode_events
+from schemas.home import ExecutionRequested
+from schemas.pages import Pages
+
+MACHINES_KEPT = 1_000
+"""Compiled definitions kept; the one used longest ago goes first."""
+
+
+class RootInterpreter:
+    """Implements `maprun.mapruns.state.Interpreter`. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._machines: dict[tuple[str, bytes], Machine] = {}
+        self._pages = Pages()
+
+    def _machine(self, request: ExecutionRequested) -> Machine:
+        key = (request.machine_type, request.definition)
+        machine = self._machines.pop(key, None) or compile_machine(request.definition, request.machine_type)
+        self._machines[key] = machine  # the newest is last
+        if len(self._machines) > MACHINES_KEPT:
+            del self._machines[next(iter(self._machines))]
+        return machine
+
+    def begin(self, request: ExecutionRequested, now_ms: int) -> Step:
+        """Starts a root execution."""
+        head = ExecutionHead(
+            arn=request.arn,
+            name=request.name,
+            machine_arn=request.machine_arn,
+            machine_name=request.machine_name,
+            role_arn=request.role_arn,
+            start_ms=now_ms,
+            input=request.input,
+            express=request.machine_type == "EXPRESS",
+        )
+        return begin(self._machine(request), head, now_ms)
+
+    def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
+        """Tells a root execution what happened."""
+        return advance(self._machine(request), execution, happening, now_ms)
+
+    def encode(self, execution: Any) -> bytes:
+        """The bytes of a running execution."""
+        return encode_execution(execution)
+
+    def decode(self, data: bytes) -> Any:
+        """The running execution again."""
+        return decode_execution(data)
+
+    def child_outputs(self, page: bytes) -> list[bytes]:
+        """The outputs of the children in a page of histories, empty for those that did not succeed."""
+        return [_output(entry) for entry in self._pages.unpack(page)]
+
+
+def _output(entry: msgspec.Raw) -> bytes:
+    data = bytes(entry)
+    if data[:1] == b"\x91" and data[1:2] in {b"\xc4", b"\xc5", b"\xc6"}:  # [input]: it never started
+        return b""
+    return child_output(decode_events(data)) or b""
