@@ -145,18 +145,18 @@ class _Serving:
             await self.port.sleep(pause)
         return await self.port.call(work)
 
-    async def _open(self, ask: ItemsRequested | ItemsConfirmed, position: int) -> ItemStream:
+    async def _open(self, ask: ItemsRequested | ItemsConfirmed, skip: int) -> tuple[ItemStream, int]:
+        """The run's stream, `skip` positions behind the ask's checkpoint; how many positions were really there."""
         at = decode_checkpoint(ask.checkpoint)
         build = self.deps.builder(ask) if ask.plan.batcher is not None else None
 
-        def opened() -> ItemStream:
+        def opened() -> tuple[ItemStream, int]:
             source, text = self.deps.open_source(ask, at.source)
             stream = ItemStream(source, text, at, ask.item_index, ask.plan.batcher, build)
-            stream.skip_positions(position)
-            return stream
+            return stream, stream.skip_positions(skip)
 
-        stream: ItemStream = await self._calling(opened)
-        return stream
+        found: tuple[ItemStream, int] = await self._calling(opened)
+        return found
 
     async def _requested(self, ask: ItemsRequested) -> None:
         if not ask.windows:
@@ -171,8 +171,8 @@ class _Serving:
         if self.stream is None or self.position != first:
             if self.stream is not None:
                 self.stream.source.close()
-            self.stream = await self._open(ask, first - ask.position)
-            self.position = first
+            self.stream, skipped = await self._open(ask, first - ask.position)
+            self.position = ask.position + skipped
         await self._publish(ask, self.stream, windows)
 
     async def _publish(self, ask: ItemsRequested, stream: ItemStream, windows: list[tuple[int, int, int]]) -> None:
@@ -219,7 +219,7 @@ class _Serving:
             self.listed.popleft()
             await self.port.send(_outgoing(head.frames))
             return
-        stream = await self._open(ask, 0)
+        stream, _ = await self._open(ask, 0)
         windows = handlers.windows_of(ask.windows)
         read = await self._calling(lambda: handlers.read_part(stream, windows, self.deps.limits))
         stream.source.close()

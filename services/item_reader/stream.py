@@ -112,10 +112,12 @@ class ItemStream:
         """True when no item is left."""
         return self._ended and self._at >= len(self._items)
 
-    def skip_positions(self, count: int) -> None:
-        """Passes over positions that others publish."""
-        while count > 0 and not self.ended:
-            count -= len(self.read(count, SOURCE_BYTES_MAX).payloads)
+    def skip_positions(self, count: int) -> int:
+        """Passes over positions that others publish; how many there were."""
+        left = count
+        while left > 0 and not self.ended:
+            left -= len(self.read(left, SOURCE_BYTES_MAX).payloads)
+        return count - left
 
     def read(self, count: int, bytes_max: int) -> Positions:
         """Up to `count` positions and about `bytes_max` bytes of them; at least one unless the source has ended."""
