@@ -1,0 +1,78 @@
+"""boto3 clients from boto3's own settings, made on request and never at import."""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3.session
+import msgspec
+from botocore.config import Config
+
+from maprun.aws.retry import Retry
+
+REGION_DEFAULT = "us-east-1"
+
+
+class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What this room must know beside boto3's own environment (AWS_ENDPOINT_URL[_S3|_LAMBDA|…], AWS_REGION, keys).
+
+    An empty text leaves the value to boto3. Endpoints given here win over the environment: tests and the local stack
+    name them without touching the process's environment.
+    """
+
+    region: str = ""
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    s3_endpoint: str = ""
+    lambda_endpoint: str = ""
+    connections_max: int = 32
+    connect_timeout_seconds: float = 5.0
+    read_timeout_seconds: float = 60.0
+
+
+class S3(msgspec.Struct, frozen=True):
+    """A boto3 S3 client together with the policy by which its calls are made again."""
+
+    client: Any
+    retry: Retry
+
+
+def make_session(settings: AwsSettings) -> boto3.session.Session:
+    """A session with the settings' keys and region, the rest from boto3's own sources."""
+    session = boto3.session.Session(
+        aws_access_key_id=settings.access_key_id or None,
+        aws_secret_access_key=settings.secret_access_key or None,
+        region_name=settings.region or None,
+    )
+    if session.region_name:
+        return session
+    return boto3.session.Session(
+        aws_access_key_id=settings.access_key_id or None,
+        aws_secret_access_key=settings.secret_access_key or None,
+        region_name=REGION_DEFAULT,
+    )
+
+
+def client_config(settings: AwsSettings) -> Config:
+    """One attempt a call (`Retry` makes the others, so that pauses are injected and counted once), path style."""
+    return Config(
+        s3={"addressing_style": "path"},
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=settings.connections_max,
+        connect_timeout=settings.connect_timeout_seconds,
+        read_timeout=settings.read_timeout_seconds,
+        # The default sends aws-chunked bodies with trailing checksums, which costs a pass over every part and which
+        # not every S3 understands; parts are checked by their MD5 ETags here.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        inject_host_prefix=False,
+    )
+
+
+def make_s3(settings: AwsSettings, sleep: Callable[[float], object], chance: Callable[[], float]) -> S3:
+    """An S3 client; `sleep` takes seconds, `chance` gives a number in [0, 1)."""
+    client = make_session(settings).client(
+        "s3",
+        endpoint_url=settings.s3_endpoint or None,
+        config=client_config(settings),
+    )
+    return S3(client, Retry(sleep=sleep, chance=chance))
