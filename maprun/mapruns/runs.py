@@ -246,9 +246,12 @@ def source_ended(fold: Fold, record: SourceEnded) -> None:
 
 
 def source_failed(fold: Fold, record: SourceFailed) -> None:
-    """The source can't be read: the run fails with what was said first."""
+    """The source can't be read: the run fails with what was said first.
+
+    Once the total is known everything of an object was published; of a listing it may still be missing.
+    """
     run = _run_of(fold, record)
-    if run is not None and run.total is None and run.phase == "open":
+    if run is not None and run.phase == "open" and (run.total is None or run.listing):
         _close(fold, run, Verdict("FAILED", record.error, record.cause))
         move(fold, run)
 

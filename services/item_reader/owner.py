@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from schemas.lanes import ItemFrame
 from schemas.wire import Fact, encode
 from services.item_reader import handlers
 from services.item_reader.handlers import Listed, ReaderLimits
-from services.item_reader.stream import Build, ItemStream, Source, decode_checkpoint
+from services.item_reader.stream import Build, ItemStream, Positions, Source, decode_checkpoint
 
 _decoder: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 
@@ -121,8 +120,7 @@ class _Serving:
                     await self._serve(ask[1])
                     self.done.put((run, ask[0]))
         finally:
-            if self.stream is not None:
-                self.stream.source.close()
+            self._drop_stream()
 
     async def _serve(self, ask: ItemsRequested | ItemsConfirmed) -> None:
         try:
@@ -145,18 +143,34 @@ class _Serving:
             await self.port.sleep(pause)
         return await self.port.call(work)
 
-    async def _open(self, ask: ItemsRequested | ItemsConfirmed, skip: int) -> tuple[ItemStream, int]:
-        """The run's stream, `skip` positions behind the ask's checkpoint; how many positions were really there."""
+    def _opening(self, ask: ItemsRequested | ItemsConfirmed, skip: int) -> tuple[ItemStream, int]:
+        """The run's stream, `skip` positions behind the ask's checkpoint; how many were really there. Blocks."""
         at = decode_checkpoint(ask.checkpoint)
         build = self.deps.builder(ask) if ask.plan.batcher is not None else None
+        source, text = self.deps.open_source(ask, at.source)
+        stream = ItemStream(source, text, at, ask.item_index, ask.plan.batcher, build)
+        return stream, stream.skip_positions(skip)
 
-        def opened() -> tuple[ItemStream, int]:
-            source, text = self.deps.open_source(ask, at.source)
-            stream = ItemStream(source, text, at, ask.item_index, ask.plan.batcher, build)
-            return stream, stream.skip_positions(skip)
+    def _drop_stream(self) -> None:
+        if self.stream is not None:
+            self.stream.source.close()
+            self.stream = None
 
-        found: tuple[ItemStream, int] = await self._calling(opened)
-        return found
+    async def _read(self, ask: ItemsRequested, part: list[handlers.Window]) -> list[tuple[Positions, int]]:
+        """Reads the windows of a part. A stream that broke off is opened anew where the part begins."""
+
+        def reading() -> list[tuple[Positions, int]]:
+            if self.stream is None:
+                self.stream, skipped = self._opening(ask, self.position - ask.position)
+                self.position = ask.position + skipped
+            try:
+                return handlers.read_part(self.stream, part, self.deps.limits)
+            except SourceTroubleError:
+                self._drop_stream()
+                raise
+
+        read: list[tuple[Positions, int]] = await self._calling(reading)
+        return read
 
     async def _requested(self, ask: ItemsRequested) -> None:
         if not ask.windows:
@@ -167,22 +181,21 @@ class _Serving:
         windows = handlers.still_to_serve(ask, self.served)
         if not windows or self.over:
             return
-        first = windows[0][0]
-        if self.stream is None or self.position != first:
-            if self.stream is not None:
-                self.stream.source.close()
-            self.stream, skipped = await self._open(ask, first - ask.position)
-            self.position = ask.position + skipped
-        await self._publish(ask, self.stream, windows)
+        if self.position != windows[0][0]:
+            self._drop_stream()
+            self.position = windows[0][0]
+        await self._publish(ask, windows)
 
-    async def _publish(self, ask: ItemsRequested, stream: ItemStream, windows: list[tuple[int, int, int]]) -> None:
+    async def _publish(self, ask: ItemsRequested, windows: list[handlers.Window]) -> None:
         """Reads the windows in parts; what was published of one part is said together with the next."""
         said: list[Outgoing] = []
         listing = handlers.is_listing(ask.plan)
         todo = deque(windows)
         while todo and not self.over:
             part = handlers.take_part(todo, self.deps.limits)
-            read = await self._calling(partial(handlers.read_part, stream, part, self.deps.limits))
+            read = await self._read(ask, part)
+            stream = self.stream
+            assert stream is not None
             count = sum(len(p.payloads) for p, _ in read)
             frames = handlers.frames_of(ask, self.position, read, stream.text)
             fact = handlers.items_read(ask, self.position, read, digest=listing)
@@ -219,17 +232,21 @@ class _Serving:
             self.listed.popleft()
             await self.port.send(_outgoing(head.frames))
             return
-        stream, _ = await self._open(ask, 0)
-        windows = handlers.windows_of(ask.windows)
-        read = await self._calling(lambda: handlers.read_part(stream, windows, self.deps.limits))
-        stream.source.close()
+
+        def listing_again() -> tuple[list[tuple[Positions, int]], str]:
+            stream, _ = self._opening(ask, 0)
+            try:
+                return handlers.read_part(stream, handlers.windows_of(ask.windows), self.deps.limits), stream.text
+            finally:
+                stream.source.close()
+
+        read, text = await self._calling(listing_again)
         again = handlers.items_read(ask, ask.first, read, digest=True)
         if (again.count, again.digest) != (ask.count, ask.digest):
             raise SourceTroubleError("States.ItemReaderFailed", handlers.LISTING_CHANGED, retriable=False)
         if self.position < ask.first + ask.count and self.stream is not None:
-            self.stream.source.close()
-            self.stream = None  # it read other keys than the accepted ones
-        await self.port.send(_outgoing(handlers.frames_of(ask, ask.first, read, stream.text)))
+            self._drop_stream()  # it read other keys than the accepted ones
+        await self.port.send(_outgoing(handlers.frames_of(ask, ask.first, read, text)))
 
 
 def _outgoing(frames: list[tuple[int, ItemFrame]]) -> list[Outgoing]:
