@@ -1,0 +1,72 @@
+"""The reader's sources as its owner needs them: opened from an ask, their trouble told in the owner's own words."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from maprun.aws.clients import S3
+from maprun.aws.errors import SourceError
+from maprun.aws.sources import Chunk, StateInputSource, open_source, source_text
+from maprun.aws.sources import Source as AwsSource
+from maprun.interpreter.children import Children
+from maprun.language.errors import StatesError
+from schemas.asks import ItemsConfirmed, ItemsRequested
+from services.item_reader.owner import SourceTroubleError
+from services.item_reader.stream import Build
+
+T = TypeVar("T")
+
+
+class ToldSource:
+    """A source whose errors say whether a retry may help."""
+
+    def __init__(self, source: AwsSource) -> None:
+        self._source = source
+        self.pin = source.pin
+
+    def read(self, count: int, bytes_max: int) -> Chunk:
+        """The next items."""
+        return _telling(lambda: self._source.read(count, bytes_max))
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        self._source.close()
+
+
+class Sources:
+    """Opens sources on one S3, and makes ItemSelectors for batches."""
+
+    def __init__(self, s3: S3, children: Children) -> None:
+        self._s3 = s3
+        self._children = children
+
+    def open(self, ask: ItemsRequested | ItemsConfirmed, checkpoint: bytes) -> tuple[ToldSource, str]:
+        """The source an ask means, at a checkpoint of the source, and the text of Map.Item.Source.
+
+        Raises SourceTroubleError.
+        """
+        plan, pin = ask.plan, ask.pin if isinstance(ask, ItemsRequested) else b""
+        reader = plan.reader
+        if reader is None:
+            source: AwsSource = _telling(lambda: StateInputSource(plan.items, checkpoint))
+        else:
+            source = _telling(lambda: open_source(self._s3, reader, checkpoint, pin))
+        return ToldSource(source), source_text(reader)
+
+    def builder(self, ask: ItemsRequested | ItemsConfirmed) -> Build:
+        """The ItemSelector of a run whose batches the reader builds. It raises SourceTroubleError."""
+        build = self._children.builder(ask.definition, ask.plan)
+
+        def telling(index: int, key: str | None, value: bytes, source: str) -> bytes:
+            try:
+                return build(index, key, value, source)
+            except StatesError as refused:
+                raise SourceTroubleError(refused.error, refused.cause, retriable=False) from refused
+
+        return telling
+
+
+def _telling(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except SourceError as trouble:
+        raise SourceTroubleError(trouble.error, trouble.cause, retriable=trouble.retriable) from trouble
