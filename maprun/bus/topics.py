@@ -1,0 +1,85 @@
+"""How the topics of the registry stand on a cluster: counts, settings, and the comparison that every start makes."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas.topics import EXECUTION_REQUESTS, TOPICS, Topic
+
+USER_PARTITIONS = 4  # of execution-requests: gates share them; users may add more, order is theirs alone
+_SEGMENT_BYTES = 128 << 20
+_COMPACTED_SEGMENT_MS = 600_000
+_REPLICAS_MAX = 3
+_REPLICAS_IN_SYNC = 2
+
+
+class TopicsDifferError(Exception):
+    """The cluster's topics are not those of the settings; the message says where and what to do."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One topic as it should stand on the cluster."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def partitions_of(topic: Topic, settings: Settings) -> int:
+    """The number of partitions of a topic under these settings."""
+    return {"user": USER_PARTITIONS, "homes": settings.homes, "lanes": settings.lanes, "one": 1}[topic.partitioned_by]
+
+
+def wanted(settings: Settings, limits: Limits, brokers: int = 1, topics: Sequence[Topic] = TOPICS) -> list[Wanted]:
+    """Every topic of the registry as it should stand on a cluster of so many brokers."""
+    return [Wanted(t.name, partitions_of(t, settings), _config(t, limits, brokers)) for t in topics]
+
+
+def replicas(brokers: int) -> int:
+    """Copies of each partition."""
+    return min(_REPLICAS_MAX, max(1, brokers))
+
+
+def _config(topic: Topic, limits: Limits, brokers: int) -> dict[str, str]:
+    config = {
+        "cleanup.policy": "compact" if topic.compacted else "delete",
+        "retention.ms": str(topic.retention_ms),
+        "max.message.bytes": str(limits.record_bytes_max),
+        "message.timestamp.type": "LogAppendTime" if topic.broker_timestamps else "CreateTime",
+        "min.insync.replicas": str(min(_REPLICAS_IN_SYNC, replicas(brokers))),
+        # An epoch is an offset (PROTOCOL, rule 4): the log must not be cut back.
+        "unclean.leader.election.enable": "false",
+        "segment.bytes": str(_SEGMENT_BYTES),
+        # Frames are compressed already; the broker must not do it again.
+        "compression.type": "producer",
+    }
+    if topic is EXECUTION_REQUESTS:
+        # Users choose their clients: what they compress with codecs we don't carry, the broker unpacks.
+        config["compression.type"] = "uncompressed"
+    if topic.compacted:
+        config["segment.ms"] = str(_COMPACTED_SEGMENT_MS)
+        config["min.cleanable.dirty.ratio"] = "0.3"
+    return config
+
+
+def differences(want: Sequence[Wanted], found: Mapping[str, int]) -> list[str]:
+    """What keeps a service from running on a cluster with these topics and counts, one sentence each."""
+    said: list[str] = []
+    for topic in want:
+        count = found.get(topic.name, 0)
+        if not count:
+            said.append(f"topic {topic.name} does not exist")
+        elif count != topic.partitions:
+            said.append(f"topic {topic.name} has {count} partitions, the settings ask for {topic.partitions}")
+    return said
+
+
+def refuse(said: Sequence[str]) -> None:
+    """Raises TopicsDifferError if there is any difference."""
+    if said:
+        raise TopicsDifferError(
+            "; ".join(said) + ". Homes and lanes are fixed when the cluster is made: set MAPRUN_HOMES and MAPRUN_LANES"
+            " to its counts, or run `python -m maprun.bus.create_topics` on a cluster without these topics"
+        )
