@@ -1,0 +1,48 @@
+"""What can go wrong for a user of the command line, and the exit code that tells a script which it was."""
+
+import click
+
+EXIT_OK = 0
+EXIT_NOT_SUCCEEDED = 1
+"""The execution that was followed ended FAILED, TIMED_OUT or ABORTED; or the stack could not be started or stopped."""
+EXIT_USAGE = 2
+"""The command line makes no sense, or a file it names can't be read (click's own code for it)."""
+EXIT_UNREACHABLE = 3
+"""Nothing answers at the API's address, or it can't answer now; `status`: no stack is running."""
+EXIT_REFUSED = 4
+"""The API refused the request; its error name and message are shown."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C. What was started goes on."""
+
+
+class CliError(click.ClickException):
+    """What happened, to which object, and what to do about it."""
+
+    def __init__(self, message: str, cure: str = "", exit_code: int = EXIT_NOT_SUCCEEDED) -> None:
+        super().__init__(message)
+        self.cure = cure
+        self.exit_code = exit_code
+
+    def format_message(self) -> str:
+        """The message, and the cure on a line of its own."""
+        return f"{self.message}\n  {self.cure}" if self.cure else self.message
+
+
+class Unreachable(CliError):  # noqa: N818 - named for what is the case
+    """Nobody answers at the API's address, or who answers is not ready."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(
+            f"the API at {endpoint} can't be reached: {reason}",
+            "is the stack up? `maprun up` starts it; --endpoint or MAPRUN_API names another address",
+            EXIT_UNREACHABLE,
+        )
+
+
+class Refused(CliError):  # noqa: N818 - named for what is the case
+    """The API answered with one of AWS's errors. `code` is its name."""
+
+    def __init__(self, operation: str, code: str, message: str) -> None:
+        super().__init__(f"{operation} was refused: {code}: {message}", exit_code=EXIT_REFUSED)
+        self.code = code
+        self.text = message

@@ -1,0 +1,235 @@
+"""Follows an execution to its end: asks the API twice a second and shows each of its Map Runs as a bar."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from maprun.cli import output
+from maprun.cli.client import Api, Json
+from maprun.cli.errors import EXIT_INTERRUPTED, CliError, Unreachable
+from maprun.runtime import clock
+
+POLL_SECONDS = 0.5
+UNREACHABLE_SECONDS_MAX = 60.0  # a tracker that is started again recovers well within
+_RATE_WINDOW_SECONDS = 5.0
+_LINE_EVERY_SECONDS = 2.0
+_ENDED = ("succeeded", "failed", "timedOut", "aborted")
+_WORDS = {"timedOut": "timed out"}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How it ended: DescribeExecution, DescribeMapRun of each of its runs, and where their results are."""
+
+    execution: Json
+    map_runs: list[Json]
+    results: list[str]
+
+    @property
+    def succeeded(self) -> bool:
+        """True if the execution did what it should."""
+        return bool(self.execution["status"] == "SUCCEEDED")
+
+
+class Rate:
+    """Items a second over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, now: float, done: int) -> float:
+        """Notes how much is done at `now`; answers items a second."""
+        self._samples.append((now, done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _RATE_WINDOW_SECONDS:  # noqa: PLR2004
+            self._samples.popleft()
+        (then, before), span = self._samples[0], now - self._samples[0][0]
+        return (done - before) / span if then != now and span > 0 else 0.0
+
+
+def follow(api: Api, arn: str, console: Console) -> Outcome:
+    """Shows the execution's progress on `console` until it ends.
+
+    A tracker that can't answer for a while is waited for. Raises Unreachable if it stays away, CliError on Ctrl-C.
+    """
+    view: _Bars | _Lines = _Bars(console) if console.is_terminal else _Lines(console)
+    runs: dict[str, Json] = {}
+    try:
+        with view:
+            for execution in _polls(api, arn, runs):
+                for run in runs.values():
+                    view.show(run)
+                if execution["status"] != "RUNNING":
+                    return Outcome(execution, list(runs.values()), results_in(execution.get("output", "")))
+    except KeyboardInterrupt:
+        raise CliError(
+            "no longer following", f"the execution goes on; `maprun stop {arn}` ends it", EXIT_INTERRUPTED
+        ) from None
+    raise AssertionError("polling ends only with the execution")
+
+
+def _polls(api: Api, arn: str, runs: dict[str, Json]) -> Iterator[Json]:
+    """DescribeExecution, again and again, and `runs` brought up to date; holes in the API's presence are bridged."""
+    away_since: float | None = None
+    while True:
+        try:
+            answer = api.call("DescribeExecution", executionArn=arn)
+            _refresh(api, arn, runs)
+        except Unreachable:
+            now = clock.monotonic_seconds()
+            away_since = away_since or now
+            if now - away_since > UNREACHABLE_SECONDS_MAX:
+                raise
+        else:
+            away_since = None
+            yield answer
+        time.sleep(POLL_SECONDS)
+
+
+def _refresh(api: Api, arn: str, runs: dict[str, Json]) -> None:
+    """Brings the descriptions of the execution's Map Runs up to date; the ended ones stay as they are."""
+    for row in api.pages("ListMapRuns", "mapRuns", 0, executionArn=arn):
+        known = runs.get(row["mapRunArn"])
+        if known is None or known["status"] == "RUNNING":
+            runs[row["mapRunArn"]] = api.call("DescribeMapRun", mapRunArn=row["mapRunArn"])
+
+
+def done_of(run: Json) -> int:
+    """Items of a run that have ended."""
+    return sum(int(run["itemCounts"][name]) for name in _ENDED)
+
+
+def label_of(run: Json) -> str:
+    """The label in a Map Run's ARN."""
+    return str(run["mapRunArn"]).split(":")[6].rpartition("/")[2]
+
+
+def counts_text(counts: Json) -> str:
+    """The counts that are not zero, in the order a user asks for them."""
+    names = ("succeeded", "failed", "timedOut", "aborted", "running", "pending")
+    shown = [f"{counts[name]:,} {_WORDS.get(name, name)}" for name in names if counts[name]]
+    return ", ".join(shown) or "nothing yet"
+
+
+def eta_text(run: Json, rate: float) -> str:
+    """How long what is known of will take at this rate."""
+    left = int(run["itemCounts"]["total"]) - done_of(run)
+    return f"ETA {output.seconds(left / rate)}" if rate > 0 and left > 0 and run["status"] == "RUNNING" else ""
+
+
+def results_in(text: str) -> list[str]:
+    """Addresses of the manifests that an execution's output names, wherever ResultPath put them."""
+    found: list[str] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, dict):
+            details = value.get("ResultWriterDetails")
+            if isinstance(details, dict) and "Bucket" in details and "Key" in details:
+                found.append(f"s3://{details['Bucket']}/{details['Key']}")
+            for member in value.values():
+                look(member)
+        elif isinstance(value, list):
+            for member in value:
+                look(member)
+
+    try:
+        look(msgspec.json.decode(text))
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    return found
+
+
+class _Bars:
+    """A live bar for each Map Run on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            TextColumn("{task.fields[rate]}", style="cyan"),
+            TextColumn("{task.fields[eta]}"),
+            TextColumn("{task.fields[counts]}", style="dim"),
+            console=console,
+        )
+        self._tasks: dict[str, tuple[TaskID, Rate]] = {}
+
+    def __enter__(self) -> None:
+        self._progress.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, run: Json) -> None:
+        """Brings one run's bar up to date."""
+        arn = run["mapRunArn"]
+        if arn not in self._tasks:
+            task = self._progress.add_task(label_of(run), total=0, rate="", eta="", counts="")
+            self._tasks[arn] = (task, Rate())
+        task, rate = self._tasks[arn]
+        speed = rate.add(clock.monotonic_seconds(), done_of(run))
+        self._progress.update(
+            task,
+            completed=done_of(run),
+            total=run["itemCounts"]["total"],
+            rate=f"{speed:,.0f}/s" if speed else "",
+            eta=eta_text(run, speed),
+            counts=counts_text(run["itemCounts"]),
+        )
+
+
+class _Lines:
+    """A line now and then, where there is no terminal: for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._rates: dict[str, Rate] = {}
+        self._shown: dict[str, tuple[float, str]] = {}
+
+    def __enter__(self) -> None:
+        """Nothing to begin."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
+
+    def show(self, run: Json) -> None:
+        """Prints where a run is, if that changed and the last line is old enough, or if it ended."""
+        arn, now = run["mapRunArn"], clock.monotonic_seconds()
+        speed = self._rates.setdefault(arn, Rate()).add(now, done_of(run))
+        then, before = self._shown.get(arn, (-_LINE_EVERY_SECONDS, ""))
+        text = f"{label_of(run)}  {done_of(run):,}/{run['itemCounts']['total']:,}  {counts_text(run['itemCounts'])}"
+        ended = run["status"] != "RUNNING"
+        if text == before or (now - then < _LINE_EVERY_SECONDS and not ended):
+            return
+        self._shown[arn] = (now, text)
+        tail = run["status"] if ended else f"{speed:,.0f}/s  {eta_text(run, speed)}".strip()
+        self._console.print(f"{text}  {tail}", soft_wrap=True)
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """The end of the story: outcome, counts, where the results are, how long it took."""
+    execution = outcome.execution
+    spent = execution["stopDate"] - execution["startDate"]
+    values: dict[str, object] = {
+        "execution": execution["executionArn"],
+        "status": execution["status"],
+        "error": execution.get("error"),
+        "cause": execution.get("cause"),
+        "time": output.seconds(spent),
+    }
+    for run in outcome.map_runs:
+        values["map run"] = f"{run['mapRunArn']} {run['status']}"
+        values["items"] = f"{counts_text(run['itemCounts'])} of {run['itemCounts']['total']:,}"
+        if run["executionCounts"]["total"] != run["itemCounts"]["total"]:
+            values["children"] = f"{counts_text(run['executionCounts'])} of {run['executionCounts']['total']:,}"
+        if "stopDate" in run and run["stopDate"] > run["startDate"]:
+            took = run["stopDate"] - run["startDate"]
+            values["rate"] = f"{done_of(run) / took:,.0f} items/s over {output.seconds(took)}"
+        output.print_block(values)
+        values = {}
+    for address in outcome.results:
+        values["results"] = address
+    output.print_block(values)
