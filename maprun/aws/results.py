@@ -25,6 +25,7 @@ DATA_CONTENT_TYPE = "binary/octet-stream"  # of SUCCEEDED_n.json and its like, a
 MANIFEST_CONTENT_TYPE = "application/octet-stream"
 PART_BYTES_MIN = 5 * 1024 * 1024  # S3: every part but the last
 
+HTTP_FORBIDDEN = 403
 HTTP_NOT_FOUND = 404
 HTTP_CONFLICT = 409
 HTTP_PRECONDITION_FAILED = 412
@@ -163,11 +164,24 @@ class ResultWriter:
             cause = f"{sdk_cause('S3', error)} (s3://{bucket})"
             if absent and _is_absent(error):
                 raise _AbsentError(cause) from error
+            if status_of(error) == HTTP_FORBIDDEN and (missing := self._bucket_missing(bucket)) is not None:
+                cause = f"The specified bucket does not exist{missing} (s3://{bucket})"
             kind = ResultWriterUnavailableError if is_transient(error) else ResultWriterError
             raise kind(cause) from error
         except (BotoCoreError, OSError) as error:
             kind = ResultWriterUnavailableError if is_transient(error) else ResultWriterError
             raise kind(f"{boto_cause(error)} (s3://{bucket})") from error
+
+    def _bucket_missing(self, bucket: str) -> str | None:
+        """SeaweedFS refuses writes to a bucket that doesn't exist with 403: the rest of the right cause if it is so."""
+        try:
+            self._s3.client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            words = sdk_cause("S3", error)
+            return words[words.rindex(" (Service") :] if status_of(error) == HTTP_NOT_FOUND else None
+        except (BotoCoreError, OSError):
+            return None
+        return None
 
 
 class _AbsentError(ResultWriterError):

@@ -1,5 +1,6 @@
 """The bytes of one version of an S3 object, in order, from any offset, through resets and short reads."""
 
+import contextlib
 from typing import Any, Protocol
 
 import msgspec
@@ -19,7 +20,7 @@ from maprun.aws.sources.contract import Pin
 
 RANGE_BYTES_FIRST = 256 * 1024  # a reader that is asked for few items reads little …
 RANGE_BYTES_MAX = 8 * 1024 * 1024  # … a steady one pays the cost of a request once in 8 MB
-PIECE_BYTES = 1024 * 1024  # what arrived before a reset is kept in pieces of this size
+PIECE_BYTES = 128 * 1024  # what arrived before a reset is kept in pieces of this size
 
 HTTP_PRECONDITION_FAILED = 412
 HTTP_RANGE_NOT_SATISFIABLE = 416
@@ -109,7 +110,7 @@ class ObjectStream:
             raise SourceError(self._changed(self.pin))
         if self._fetched > 0 and "ContentRange" not in answer:
             raise SourceError(f"S3 ignored the Range header for {self._name.text}, it can't be read from its middle")
-        with answer["Body"] as body:
+        with contextlib.closing(answer["Body"]) as body:
             while self._fetched < end:
                 piece = body.read(min(PIECE_BYTES, end - self._fetched))
                 if not piece:

@@ -107,7 +107,8 @@ class Lines:
 
     def __init__(self, text: bytes, *, last: bool) -> None:
         self._lines = text.split(b"\n")
-        if not self._lines[-1]:
+        self._closed = not self._lines[-1]  # the last line has a line end, too
+        if self._closed:
             self._lines.pop()
         self._size = len(text)
         self._next = 0
@@ -126,19 +127,21 @@ class Lines:
         line = self._lines[self._next]
         self._next += 1
         self.offset = min(self.offset + len(line) + 1, self._size)
-        text = line.decode(errors="replace") + "\n"
-        if "\\" in text or "\r" in text[:-2]:
+        text = line.decode(errors="replace")
+        if self._next < len(self._lines) or self._closed:
+            text += "\n"
+        if "\\" in text or "\r" in text[:-2] or text.endswith("\r"):
             text = _BACKSLASH_OR_CR.sub(_escaped, text)
         return text
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """A backslash before a line end goes, a CR within a line becomes text: the csv module would do otherwise."""
+    """A backslash before a line end or the text's end goes, a CR within a line is text: csv would do otherwise."""
     found = match.group()
     if found == "\r":
         return "\\\r"
-    follower = match.group(1)
-    return follower if follower in {"\n", "\r\n"} else found
+    follower: str = match.group(1) or ""
+    return follower if follower in {"", "\n", "\r\n"} else found
 
 
 def _line_ends_agree(body: bytes, line_end: bytes, rows: int, *, open_end: bool) -> bool:
