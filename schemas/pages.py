@@ -18,6 +18,7 @@ class Pages:
         self._compress = zstandard.ZstdCompressor(level=level).compress
         self._decompress = zstandard.ZstdDecompressor().decompress
         self._decode = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+        self._decode_events = msgspec.msgpack.Decoder(list[list[msgspec.Raw]]).decode
 
     def pack(self, slots: Sequence[bytes]) -> tuple[bytes, ...]:
         """Pages of entries that are msgpack already, one a slot."""
@@ -30,6 +31,10 @@ class Pages:
     def unpack(self, page: bytes) -> list[msgspec.Raw]:
         """The entries of a page, still msgpack."""
         return self._decode(self._decompress(page, max_output_size=PAGE_BYTES_MAX))
+
+    def unpack_events(self, page: bytes) -> list[list[msgspec.Raw]]:
+        """The events of each entry of a page, each still msgpack: most readers want the first and the last."""
+        return self._decode_events(self._decompress(page, max_output_size=PAGE_BYTES_MAX))
 
 
 def _array_header(count: int) -> bytes:

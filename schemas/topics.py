@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import asks, home, lanes, requests
+from schemas import asks, home, lanes, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -73,6 +73,7 @@ HOME_SNAPSHOTS = Topic(
     key="home, offset, fold version, chunk",
     writers=("scheduler",),
     readers=("scheduler",),
+    messages=(snapshots.SnapshotChunk,),
     compacted=True,
 )
 ITEM_ASKS = Topic(

@@ -11,12 +11,15 @@ from maprun.language.depth import json_depth_ok
 from maprun.mapruns.registry import MachineRegistry
 from schemas.arns import Names
 from schemas.home import ExecutionRequested, Origin
+from schemas.requests import RequestRejected
 
 NAME_CHARS_MAX = 80
 ARN_CHARS_MAX = 256
 TRACE_HEADER_CHARS_MAX = 256
 INPUT_BYTES_MAX = 262_144
 RECORD_BYTES_MAX = 1 << 20
+RECORD_SHOWN_CHARS_MAX = 262_144
+"""Of a rejected record shown in its rejection: a broken record may be of any size."""
 INPUT_DEPTH_MAX = 500
 """Levels of nesting in an input. A JSON decoder recurses once a level; Python's own bound is 1,000 frames."""
 
@@ -144,6 +147,19 @@ def validate_start(
         input=b"{}" if start.input is None else start.input,
         trace_header=start.trace_header,
         origin=origin,
+    )
+
+
+def encode_rejection(rejected: RequestRejected) -> bytes:
+    """A rejection as it stands on its topic: JSON, for people and their programs."""
+    origin = rejected.origin
+    return msgspec.json.encode(
+        {
+            "origin": {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset},
+            "error": rejected.error,
+            "message": rejected.message[:RECORD_SHOWN_CHARS_MAX],
+            "record": rejected.record.decode(errors="replace")[:RECORD_SHOWN_CHARS_MAX],
+        }
     )
 
 

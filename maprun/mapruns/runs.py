@@ -142,6 +142,7 @@ def _answered(fold: Fold, run: Run) -> None:
     for lane in run.lanes:
         fold.send(topics.LANE_SIGNALS, lane, RunClosed(fold.cause, run.run, run.generation))
     run.asked_of, run.answered_of, run.windows = {}, {}, []
+    run.answered_offset = fold.state.offset
     if run.writes_results:
         run.phase = "writing"
         fold.outputs.append(outputs.ExportDue(run.run))

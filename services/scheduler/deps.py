@@ -1,0 +1,110 @@
+"""What the scheduler's coroutines need beside their port."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from maprun.mapruns.home import Home
+from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.state import Interpreter
+from schemas.arns import Names
+from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from services.scheduler.limits import SchedulerLimits
+from services.scheduler.machines import MachinesView
+
+
+class Metrics:
+    """What the owners count; the composition root gives one that Prometheus reads."""
+
+    def folded(self, home: int, records: int) -> None:
+        """So many records of home were folded and their outputs acknowledged."""
+
+    def sent(self, topic: str, count: int) -> None:
+        """So many records were published on a topic."""
+
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:
+        """A record that can't be read was passed over."""
+
+    def tasks_started(self, count: int) -> None:
+        """So many Tasks of root executions were started."""
+
+    def timers_fired(self, count: int) -> None:
+        """So many timers fired."""
+
+    def snapshot_written(self, home: int, size: int) -> None:
+        """A snapshot of so many compressed bytes is on its topic."""
+
+    def requests(self, accepted: int, rejected: int) -> None:
+        """So many records of `execution-requests` were handed on, so many refused."""
+
+    def exported(self, children: int, size: int) -> None:
+        """So many children, so many bytes of result files, were shaped."""
+
+    def export_failed(self) -> None:
+        """The results of a run can't be written."""
+
+
+class ResultStore(Protocol):
+    """Result files in S3 (maprun.aws.results implements it). Blocking; every method raises ResultTroubleError."""
+
+    def create_upload(self, bucket: str, key: str) -> str:
+        """A new multipart upload's id."""
+        ...
+
+    def upload_part(self, bucket: str, key: str, upload_id: str, number: int, body: bytes) -> str:
+        """Uploads part `number` (1 …); its ETag."""
+        ...
+
+    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> None:
+        """Makes the object from its (number, ETag) parts once: success also if the same bytes are there already."""
+        ...
+
+    def put_manifest(self, bucket: str, key: str, body: bytes) -> None:
+        """Writes the manifest once, by the same rule."""
+        ...
+
+    def abort(self, bucket: str, key: str, upload_id: str) -> None:
+        """Drops an upload that lost."""
+        ...
+
+
+class ResultTroubleError(Exception):
+    """Results can't be written to S3; `cause` is for the user, after all retries that make sense."""
+
+    retriable = False
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class UploadGoneError(ResultTroubleError):
+    """The upload is there no more: it was completed, or dropped."""
+
+
+def part_etag(body: bytes) -> str:
+    """The ETag that S3 gives a part: its MD5. With quotes."""
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+class Deps(msgspec.Struct, frozen=True):
+    """One value for all owners of a process.
+
+    `run_task(request, idempotency key)` makes one attempt of a Task. `effect_key(arn, redrive count, ref)` is
+    maprun.interpreter's. `watch` lets a simulation look at a home after each turn.
+    """
+
+    interpreter: Interpreter
+    effect_key: Callable[[str, int, str], str]
+    run_task: Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]
+    results: ResultStore
+    names: Names
+    homes: int
+    lanes: int
+    machines: MachinesView = msgspec.field(default_factory=MachinesView)
+    limits: SchedulerLimits = SchedulerLimits()
+    map_run_limits: MapRunLimits = MapRunLimits()
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
+    watch: Callable[[Home], Any] = lambda _home: None

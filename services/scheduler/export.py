@@ -1,0 +1,292 @@
+"""Result export: streams the accepted entries of runs with a writer into S3 while they go on, beside the fold.
+
+One coroutine a run, on the fold's own frames while it keeps up, else on home read again. All it knows stands on home:
+which upload won, which parts are there. A successor makes the same bytes again and uploads only what is missing.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from maprun.bus.port import Outgoing, Port
+from maprun.mapruns.export import FilePart, RunExport, WrittenFile, file_key, manifest, manifest_key
+from maprun.mapruns.home import Home, decode_record
+from maprun.mapruns.run import ResultFile, Run
+from schemas import topics
+from schemas.home import ChildrenEnded, ResultFileOpened, ResultPartWritten, ResultsFailed, ResultsWritten
+from schemas.pages import Pages
+from schemas.wire import Fact, encode
+from services.scheduler.deps import Deps, ResultTroubleError, UploadGoneError, part_etag
+
+TOPIC = topics.HOME.name
+FRAMES_PER_YIELD = 4
+"""Frames shaped before the fold gets its turn: a few milliseconds."""
+
+T = TypeVar("T")
+
+
+class _OverError(Exception):
+    """The run is over for the fold: somebody else wrote its results."""
+
+
+class Exports:
+    """The exports of one home; the fold's owner tells it what was folded."""
+
+    def __init__(self, port: Port, fold: Home, deps: Deps) -> None:
+        self._port = port
+        self._fold = fold
+        self._deps = deps
+        self._jobs: dict[str, _Job] = {}
+
+    def due(self, run: str) -> None:
+        """A run with a writer exists, or its facts on home changed."""
+        state = self._fold.state.runs.get(run)
+        if state is None or not state.writes_results:
+            return
+        job = self._jobs.get(run)
+        if job is None:
+            job = self._jobs[run] = _Job(self._port, self._fold, self._deps, run, state.started_offset + 1)
+        job.nudge()
+        self._admit()
+        if not job.started:
+            job.leave_on_home(state.started_offset + 1)
+
+    def offer(self, run: str, offset: int, frame: ChildrenEnded) -> None:
+        """A frame with accepted entries was folded."""
+        job = self._jobs.get(run)
+        if job is not None:
+            job.offer(offset, frame)
+
+    def over(self, run: str) -> None:
+        """The run is over."""
+        job = self._jobs.get(run)
+        if job is not None:
+            job.nudge()
+            if not job.started:
+                del self._jobs[run]
+
+    def _admit(self) -> None:
+        """Starts what may start. A run that is only waiting to be written never waits for one that goes on."""
+        limits = self._deps.limits
+        room = {True: limits.exports_writing_max, False: limits.exports_early_max}
+        for job in self._jobs.values():
+            if job.started:
+                room[job.writing] -= 1
+        for run, job in self._jobs.items():
+            if not job.started and room[job.writing] > 0:
+                room[job.writing] -= 1
+                job.started = True
+                self._port.spawn(self._work(run, job))
+
+    async def _work(self, run: str, job: "_Job") -> None:
+        await job.work()
+        self._jobs.pop(run, None)
+        self._admit()
+
+
+class _Job:
+    """The export of one run."""
+
+    def __init__(self, port: Port, fold: Home, deps: Deps, run: str, first: int) -> None:
+        self._port = port
+        self._fold = fold
+        self._deps = deps
+        self._run = run
+        self._frames = port.mailbox()
+        self._facts = port.mailbox()
+        self._handed = 0  # frames that wait, and their bytes
+        self._handed_bytes = 0
+        # a job that begins with its run misses nothing; every other one has to read home again
+        self._missed_from: int | None = first if first <= fold.state.offset else None
+        self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        self._sizes: dict[tuple[str, int], int] = {}
+        self._files: list[tuple[str, WrittenFile]] = []
+        self.started = False
+
+    @property
+    def writing(self) -> bool:
+        """True once all of the run's children are answered."""
+        run = self._fold.state.runs.get(self._run)
+        return run is not None and run.phase == "writing"
+
+    def nudge(self) -> None:
+        """Something changed on home."""
+        self._frames.put(None)
+        self._facts.put(None)
+
+    def offer(self, offset: int, frame: ChildrenEnded) -> None:
+        """A frame of the run; past the bound it is left on home, to be read again later."""
+        if self._missed_from is not None:
+            return
+        size = sum(map(len, frame.pages))
+        if self._handed_bytes + size > self._deps.limits.export_inbox_bytes_max:
+            self.leave_on_home(offset)
+            return
+        self._handed += 1
+        self._handed_bytes += size
+        self._frames.put(frame)
+
+    def leave_on_home(self, offset: int) -> None:
+        """From this offset on nothing is handed over; it is read again."""
+        if self._missed_from is None:
+            self._missed_from = offset
+            self._frames.put(None)
+
+    def _state(self) -> Run:
+        run = self._fold.state.runs.get(self._run)
+        if run is None:
+            raise _OverError
+        return run
+
+    async def work(self) -> None:
+        """Exports the run, or says why it can't be."""
+        try:
+            try:
+                await self._export()
+            except ResultTroubleError as trouble:
+                await self._fail(trouble)
+        except _OverError:
+            return
+
+    async def _export(self) -> None:
+        run = self._state()
+        limits = self._deps.limits
+        export = RunExport(run, self._deps.names, Pages(), limits.part_bytes, limits.file_bytes_max)
+        while not (run.phase == "writing" and export.answered == run.answered):
+            if self._missed_from is not None:
+                await self._read_again(export, self._missed_from)
+            else:
+                assert self._handed or run.phase != "writing", "the export must find the entries that the fold accepted"
+                await self._take_waiting(export)
+            run = self._state()
+        await self._upload(export.finish())
+        self._deps.metrics.exported(export.children, sum(file.size for _, file in self._files))
+        await self._write_manifest(run)
+
+    async def _take_waiting(self, export: RunExport) -> None:
+        """Frames as the fold hands them over."""
+        for i, frame in enumerate(await self._frames.get(None)):
+            if frame is not None:
+                self._handed -= 1
+                self._handed_bytes -= sum(map(len, frame.pages))
+                await self._upload(export.take(frame, self._state().asked))
+                if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
+                    await self._port.sleep(0)
+
+    async def _read_again(self, export: RunExport, first: int) -> None:
+        """Frames that were not handed over, from home, up to where the fold is; never past it."""
+        if self._handed:  # what was handed over before the gap comes first
+            await self._take_waiting(export)
+        while first <= self._fold.state.offset:
+            end = min(self._fold.state.offset + 1, first + self._deps.limits.export_read_records)
+            for record in await self._port.read(TOPIC, self._fold.state.home, first, end):
+                run = self._state()
+                if run.phase == "writing" and record.offset > run.answered_offset:
+                    break  # what comes after the end was not accepted
+                frame = _frame_of(record.value, self._run)
+                if frame is not None:
+                    await self._upload(export.take(frame, run.asked))
+            first = end
+        self._missed_from = None  # no await since the fold was asked where it is: from here on it hands over
+
+    async def _upload(self, parts: list[FilePart]) -> None:
+        for part in parts:
+            await self._upload_part(part)
+
+    async def _upload_part(self, part: FilePart) -> None:
+        run = self._state()
+        writer = run.plan.writer
+        assert writer is not None
+        lines = writer.output_type == "JSONL"
+        key = file_key(writer.prefix, self._run, part.status, part.file, lines=lines)
+        file = await self._file(run, writer.bucket, key, part)
+        name = (part.status, part.file)
+        etag = await self._part_etag(file, writer.bucket, key, part)
+        self._etags.setdefault(name, []).append((part.part + 1, etag))
+        self._sizes[name] = self._sizes.get(name, 0) + len(part.body)
+        if part.last:
+            etags, size = self._etags[name], self._sizes[name]
+            store, upload = self._deps.results, file.upload_id
+            await self._calling(lambda: store.complete(writer.bucket, key, upload, etags, size))
+            self._files.append((part.status, WrittenFile(key, size)))
+
+    async def _file(self, run: Run, bucket: str, key: str, part: FilePart) -> ResultFile:
+        """The upload of this file: the one that was first on home, whoever began it."""
+        file = _find(run, part)
+        if file is not None:
+            return file
+        upload = await self._calling(lambda: self._deps.results.create_upload(bucket, key))
+        await self._say(ResultFileOpened(self._run, run.generation, part.status, part.file, upload))
+        while (file := _find(self._state(), part)) is None:
+            await self._facts.get(None)
+        if file.upload_id != upload:
+            await self._calling(lambda: self._deps.results.abort(bucket, key, upload))
+        return file
+
+    async def _part_etag(self, file: ResultFile, bucket: str, key: str, part: FilePart) -> str:
+        """Uploads a part unless home says that it is there.
+
+        The last one's fact matters too: without it, who comes after a completion would upload into nothing.
+        """
+        known = file.parts.get(part.part)
+        if known is not None and known[1] == len(part.body):
+            return known[0]
+        store, body = self._deps.results, part.body
+        try:
+            etag = await self._calling(lambda: store.upload_part(bucket, key, file.upload_id, part.part + 1, body))
+        except UploadGoneError:
+            return part_etag(body)  # somebody completed it: completing it again compares the bytes
+        fact = ResultPartWritten(
+            self._run, self._state().generation, part.status, part.file, part.part, etag, len(body)
+        )
+        await self._say(fact)
+        return etag
+
+    async def _write_manifest(self, run: Run) -> None:
+        writer = run.plan.writer
+        assert writer is not None
+        key, store = manifest_key(writer.prefix, self._run), self._deps.results
+        body = manifest(writer.bucket, run.arn, self._files)
+        await self._calling(lambda: store.put_manifest(writer.bucket, key, body))
+        await self._say(ResultsWritten(self._run, run.generation, writer.bucket, key))
+
+    async def _fail(self, trouble: ResultTroubleError) -> None:
+        """Says it at once, so that the run closes, and again once all are answered, so that it ends."""
+        self._deps.metrics.export_failed()
+        said = ""
+        while True:
+            run = self._state()
+            to_say = run.phase in {"open", "writing"} and said != run.phase
+            if to_say and self._port.lease_ok():
+                said, to_say = run.phase, False
+                fact = ResultsFailed(self._run, run.generation, "States.ResultWriterFailed", trouble.cause)
+                await self._say(fact)
+            await self._facts.get(self._deps.limits.lease_retry_seconds if to_say else None)
+
+    async def _say(self, fact: Fact) -> None:
+        await self._port.send([Outgoing(TOPIC, self._fold.state.home, encode(fact))])
+
+    async def _calling(self, work: Callable[[], T]) -> T:
+        """A blocking call; trouble that may pass is tried again, with growing pauses."""
+        for pause in self._deps.limits.export_pauses_seconds:
+            try:
+                return await self._port.call(work)
+            except ResultTroubleError as trouble:
+                if not trouble.retriable:
+                    raise
+            await self._port.sleep(pause)
+        return await self._port.call(work)
+
+
+def _find(run: Run, part: FilePart) -> ResultFile | None:
+    return next((f for f in run.files if f.status == part.status and f.file == part.file), None)
+
+
+def _frame_of(value: bytes | None, run: str) -> ChildrenEnded | None:
+    """The frame of this run that a record of home holds, if it does."""
+    try:
+        fact = decode_record(value or b"")
+    except msgspec.DecodeError:
+        return None
+    return fact if isinstance(fact, ChildrenEnded) and fact.run == run else None

@@ -1,0 +1,37 @@
+"""The gate: turns records of users into commands on home, or into rejections with a reason; never blocks on one."""
+
+from maprun.bus.port import Outgoing, Port, Record
+from schemas import topics
+from schemas.arns import home_of
+from schemas.home import Origin
+from services.scheduler.deps import Deps
+from services.scheduler.handlers import Message, answer_request, read_request
+
+
+async def own_requests(port: Port, partition: int, deps: Deps) -> None:
+    """Owns a partition of `execution-requests` for as long as the group gives it to this process.
+
+    A record is committed once its command or rejection is acknowledged; read again it gives the same one.
+    """
+    topic = topics.EXECUTION_REQUESTS.name
+    mailbox = port.mailbox()
+    port.feed(topic, partition, await port.committed(topic, partition), mailbox)
+    committed = 0
+    while True:
+        records: list[Record] = await mailbox.get(None)
+        for first in range(0, len(records), deps.limits.records_per_turn_max):
+            part = records[first : first + deps.limits.records_per_turn_max]
+            messages = await _answers(port, part, deps)
+            await port.send([Outgoing(m.topic, m.partition, m.value, m.key) for m in messages])
+            accepted = sum(message.topic == topics.HOME.name for message in messages)
+            deps.metrics.requests(accepted, len(messages) - accepted)
+            if part[-1].offset >= committed:
+                committed = part[-1].offset + 1
+                port.commit(topic, partition, committed)
+
+
+async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Message]:
+    requests = [read_request(Origin(r.topic, r.partition, r.offset), r.value) for r in records]
+    homes = {home_of(request.start.machine_arn, deps.homes) for request in requests if request.start is not None}
+    await deps.machines.refresh(port, homes)
+    return [answer_request(request, deps.machines.registry, deps.names, deps.homes) for request in requests]

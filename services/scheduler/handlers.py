@@ -1,0 +1,102 @@
+"""What the scheduler makes of the fold's outputs and of the records of its gate, as values to be sent."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from maprun.mapruns.outputs import Send
+from maprun.mapruns.registry import MachineRegistry
+from maprun.mapruns.requests import Refusal, Start, derived_id, encode_rejection, parse_record, validate_start
+from maprun.mapruns.roots import rejection_key
+from schemas import topics
+from schemas.arns import Names, home_of
+from schemas.home import Origin
+from schemas.requests import RequestRejected
+from schemas.wire import encode
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One record to publish, encoded."""
+
+    topic: str
+    partition: int
+    value: bytes
+    key: bytes | None = None
+
+
+class Phases(msgspec.Struct):
+    """The messages of one turn, by what must be acknowledged before what.
+
+    A lane must know a run before the reader can send it items, so signals are acknowledged before asks are sent.
+    """
+
+    first: list[Message] = []
+    then: list[Message] = []
+
+
+def message_of(send: Send) -> Message:
+    """The record that an output asks for; rejections are JSON on their topic."""
+    body = send.message
+    if isinstance(body, RequestRejected):
+        value = encode_rejection(body)
+    else:
+        value = body if isinstance(body, bytes) else encode(body)
+    return Message(send.topic, send.partition, value, send.key)
+
+
+def phases_of(sends: Iterable[Send]) -> Phases:
+    """Signals before everything else; asks behind signals; within a topic the order of the fold."""
+    signals: list[Message] = []
+    asks: list[Message] = []
+    rest: list[Message] = []
+    for send in sends:
+        match send.topic:
+            case topics.LANE_SIGNALS.name:
+                signals.append(message_of(send))
+            case topics.ITEM_ASKS.name:
+                asks.append(message_of(send))
+            case _:
+                rest.append(message_of(send))
+    if signals and asks:
+        return Phases([*signals, *rest], asks)
+    return Phases([*signals, *asks, *rest])
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A record of `execution-requests`: what it asks for, or why that can't be understood."""
+
+    origin: Origin
+    record: bytes
+    start: Start | None
+    refusal: tuple[str, str] = ("", "")
+
+
+def read_request(origin: Origin, record: bytes | None) -> Request:
+    """Parses a record of the gate."""
+    try:
+        return Request(origin, record or b"", parse_record(record))
+    except Refusal as refusal:
+        return Request(origin, record or b"", None, (refusal.code, refusal.message))
+
+
+def answer_request(request: Request, machines: MachineRegistry, names: Names, homes: int) -> Message:
+    """The command on the execution's home, or the rejection.
+
+    Ids are derived from where the record stands, so that the same record read again asks for the same execution.
+    """
+    origin = request.origin
+    if request.start is None:
+        return _rejection(request, *request.refusal)
+    place = (origin.topic, origin.partition, origin.offset)
+    try:
+        command = validate_start(
+            request.start, machines, names, derived_id("request", *place), derived_id("name", *place), origin
+        )
+    except Refusal as refusal:
+        return _rejection(request, refusal.code, refusal.message)
+    return Message(topics.HOME.name, home_of(command.arn, homes), encode(command))
+
+
+def _rejection(request: Request, code: str, text: str) -> Message:
+    rejected = RequestRejected(request.origin, code, text, request.record)
+    return Message(topics.REJECTED_REQUESTS.name, 0, encode_rejection(rejected), rejection_key(rejected))

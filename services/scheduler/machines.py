@@ -1,0 +1,38 @@
+"""The gate's view of state machines: read up to the end of their partition before each answer, so never stale."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from maprun.bus.port import Port
+from maprun.mapruns.registry import MachineRegistry, decode_machine
+from schemas import topics
+
+MACHINES_PER_READ = 256
+
+
+class MachinesView:
+    """One for a process; its gates share it. What was read once is not read again."""
+
+    def __init__(self) -> None:
+        self.registry = MachineRegistry()
+        self._next: dict[int, int] = {}
+
+    async def refresh(self, port: Port, homes: Iterable[int]) -> None:
+        """Applies what stands on these partitions of `machines` by now: who was told of a machine finds it here."""
+        topic = topics.MACHINES.name
+        for home in sorted(set(homes)):
+            end = await port.end_offset(topic, home)
+            first = self._next.get(home, 0)
+            while first < end:
+                until = min(end, first + MACHINES_PER_READ)
+                for record in await port.read(topic, home, first, until):
+                    self._apply(record.value)
+                first = until
+            self._next[home] = max(self._next.get(home, 0), end)
+
+    def _apply(self, value: bytes | None) -> None:
+        try:
+            self.registry.apply(decode_machine(value or b""))
+        except msgspec.DecodeError:
+            return  # nobody but the fold writes here; what is no machine names none

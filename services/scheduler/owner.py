@@ -1,0 +1,164 @@
+"""The owner of a home: folds its records, sends what follows in order, runs its timers and Tasks, writes snapshots."""
+
+import msgspec
+
+from maprun.bus.port import Outgoing, Port, Record
+from maprun.mapruns.home import Home, decode_record
+from maprun.mapruns.outputs import (
+    CancelEffect,
+    EntriesAccepted,
+    ExportDue,
+    Output,
+    RunChanged,
+    Send,
+    SetTimer,
+    StartTask,
+)
+from schemas import topics
+from schemas.home import TimerDue
+from schemas.wire import encode
+from services.scheduler.deps import Deps
+from services.scheduler.export import Exports
+from services.scheduler.handlers import Message, phases_of
+from services.scheduler.snapshots import Snapshots
+from services.scheduler.state import Timers
+from services.scheduler.tasks import Tasks
+
+TOPIC = topics.HOME.name
+
+
+async def own_home(port: Port, home: int, deps: Deps) -> None:
+    """Owns a home for as long as the group gives it to this process; ends only by being cancelled.
+
+    Outputs are a function of (state, record), so what a predecessor may have sent is sent again from the group's
+    committed position on: it was committed only behind acknowledged outputs.
+    """
+    end = await port.end_offset(TOPIC, home)
+    committed = await port.committed(TOPIC, home)
+    snapshots = Snapshots(port, home, deps)
+    state = await snapshots.load()
+    fold = Home(state, deps.interpreter, deps.names, deps.homes, deps.lanes, deps.map_run_limits)
+    await _Ownership(port, fold, deps, snapshots, committed).work(end)
+
+
+class _Ownership:
+    """One taking of a home."""
+
+    def __init__(self, port: Port, fold: Home, deps: Deps, snapshots: Snapshots, committed: int) -> None:
+        self.port = port
+        self.fold = fold
+        self.number = fold.state.home
+        self.deps = deps
+        self.snapshots = snapshots
+        self.timers = Timers()
+        self.tasks = Tasks(port, fold.state, deps)
+        self.exports = Exports(port, fold, deps)
+        self.committed = committed  # by whoever, as far as known: outputs from here on are to be sent
+        self.live = False  # all that stood on home when it was taken is folded: only now is it known what is pending
+
+    async def work(self, end: int) -> None:
+        """Catches up to `end`, takes over what is pending, goes on."""
+        port, state, mailbox = self.port, self.fold.state, self.port.mailbox()
+        port.feed(TOPIC, self.number, state.offset + 1, mailbox)
+        heard_at = port.monotonic()
+        while True:
+            if not self.live and state.offset + 1 >= end:
+                self._take_over()
+            records: list[Record] = await mailbox.get(self._wait_seconds(heard_at))
+            for first in range(0, len(records), self.deps.limits.records_per_turn_max):
+                await self._turn(records[first : first + self.deps.limits.records_per_turn_max])
+            at = port.monotonic()
+            heard_at = at if records else heard_at
+            if self.live:
+                await self._fire_timers()
+                if self.snapshots.pace.due(at, at - heard_at):
+                    self.snapshots.write(state)
+
+    def _wait_seconds(self, heard_at: float) -> float | None:
+        """How long nothing will be to do if no record comes."""
+        if not self.live:
+            return None
+        limits = self.deps.limits
+        waits = [limits.timer_sleep_seconds_max]
+        due = self.timers.next_ms()
+        if due is not None:
+            waits.append((due - self.port.now_ms()) / 1000)
+        if self.snapshots.pace.records:
+            quiet = self.port.monotonic() - heard_at
+            waits.append(max(limits.snapshot_quiet_seconds - quiet, limits.snapshot_quiet_seconds / 4))
+        return max(0.0, min(waits))
+
+    async def _turn(self, records: list[Record]) -> None:
+        """Folds records in, sends what follows in two phases, and commits behind the acknowledgements."""
+        sends: list[Send] = []
+        size = 0
+        for record in records:
+            size += len(record.value or b"")
+            outputs = self._folded(record)
+            if record.offset >= self.committed:
+                sends += [output for output in outputs if isinstance(output, Send)]
+            if self.live:
+                self._act(record.offset, outputs)
+        phases = phases_of(sends)
+        await self._publish(phases.first)
+        await self._publish(phases.then)
+        position = self.fold.state.offset + 1
+        if position > self.committed:
+            self.committed = position
+            self.port.commit(TOPIC, self.number, position)
+        self.snapshots.pace.folded(len(records), size)
+        self.deps.metrics.folded(self.number, len(records))
+        self.deps.watch(self.fold)
+
+    def _folded(self, record: Record) -> list[Output]:
+        try:
+            fact = decode_record(record.value or b"")
+        except msgspec.DecodeError:
+            self.deps.metrics.unreadable(TOPIC, self.number, record.offset)
+            self.fold.skip(record.offset)
+            return []
+        return self.fold.apply(record.offset, record.timestamp_ms, fact)
+
+    def _act(self, offset: int, outputs: list[Output]) -> None:
+        """What follows beside messages. Tasks and timers that a later record of the turn ends are cancelled by it."""
+        for output in outputs:
+            match output:
+                case SetTimer():
+                    self.timers.set(output.arn, output.ref, output.due_ms)
+                case StartTask():
+                    self.tasks.start(output.arn, output.request)
+                case CancelEffect():
+                    self.timers.cancel(output.arn, output.ref)
+                    self.tasks.cancel(output.arn, output.ref)
+                case EntriesAccepted():
+                    self.exports.offer(output.run, offset, output.frame)
+                case ExportDue():
+                    self.exports.due(output.run)
+                case RunChanged():
+                    if output.run.phase == "closed":
+                        self.exports.over(output.run.run)
+                case _:
+                    pass
+
+    def _take_over(self) -> None:
+        """Starts what the state says is pending: timers, Tasks, exports."""
+        self.live = True
+        for arn, root in self.fold.state.roots.items():
+            for ref, due_ms in root.timers.items():
+                self.timers.set(arn, ref, due_ms)
+            for request in root.tasks.values():
+                self.tasks.start(arn, request)
+        for run in self.fold.state.runs:
+            self.exports.due(run)
+
+    async def _publish(self, messages: list[Message]) -> None:
+        if messages:
+            await self.port.send([Outgoing(m.topic, m.partition, m.value, m.key) for m in messages])
+            for message in messages:
+                self.deps.metrics.sent(message.topic, 1)
+
+    async def _fire_timers(self) -> None:
+        fired = self.timers.take_due(self.port.now_ms())
+        if fired:
+            self.deps.metrics.timers_fired(len(fired))
+            await self.port.send([Outgoing(TOPIC, self.number, encode(TimerDue(arn, ref))) for arn, ref in fired])

@@ -1,0 +1,75 @@
+"""The result store of the exporter over S3: maprun.aws.results in the words the exporter knows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+from maprun.aws.errors import ResultWriterError, code_of, status_of
+from maprun.aws.results import ResultWriter, WrittenPart, composite_etag
+from services.scheduler.deps import ResultTroubleError, UploadGoneError
+
+HTTP_NOT_FOUND = 404
+
+
+class S3Results:
+    """Result files in S3. Blocking; every method raises ResultTroubleError."""
+
+    def __init__(self, writer: Callable[[], ResultWriter]) -> None:
+        """`writer` makes the client at first use: what never writes results needs no S3."""
+        self._make = writer
+        self._made: ResultWriter | None = None
+
+    def _writer(self) -> ResultWriter:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def create_upload(self, bucket: str, key: str) -> str:
+        """A new multipart upload's id."""
+        with _translated():
+            return self._writer().create_upload(bucket, key)
+
+    def upload_part(self, bucket: str, key: str, upload_id: str, number: int, body: bytes) -> str:
+        """Uploads part `number` (1 …); its ETag."""
+        with _translated():
+            return self._writer().upload_part(bucket, key, upload_id, number, body)
+
+    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> None:
+        """Makes the object from its (number, ETag) parts once: success also if the same bytes are there already."""
+        try:
+            expected = composite_etag([etag for _, etag in parts])
+        except ValueError as error:
+            raise ResultTroubleError(
+                f"S3 gave a part of s3://{bucket}/{key} an ETag that is no MD5: {error}"
+            ) from error
+        with _translated():
+            written = [WrittenPart(number, etag) for number, etag in parts]
+            self._writer().complete(bucket, key, upload_id, written, expected, size)
+
+    def put_manifest(self, bucket: str, key: str, body: bytes) -> None:
+        """Writes the manifest once, by the same rule."""
+        with _translated():
+            self._writer().put_manifest(bucket, key, body)
+
+    def abort(self, bucket: str, key: str, upload_id: str) -> None:
+        """Drops an upload that lost."""
+        with _translated():
+            self._writer().abort(bucket, key, upload_id)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ResultWriterError as error:
+        reason = error.__cause__
+        if (
+            isinstance(reason, ClientError)
+            and status_of(reason) == HTTP_NOT_FOUND
+            and code_of(reason) != "NoSuchBucket"
+        ):
+            raise UploadGoneError(error.cause) from error
+        trouble = ResultTroubleError(error.cause)
+        trouble.retriable = error.retriable
+        raise trouble from error

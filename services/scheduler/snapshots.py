@@ -1,0 +1,95 @@
+"""Snapshots of a home: found when it is taken over, written beside the fold, swept when they are superseded."""
+
+import msgspec
+
+from maprun.bus.port import Outgoing, Port
+from maprun.mapruns.state import FOLD_VERSION, HomeState, decode_state, encode_state
+from schemas import topics
+from schemas.snapshots import SnapshotChunk
+from schemas.wire import encode
+from services.scheduler.deps import Deps
+from services.scheduler.state import FoundSnapshot, SnapshotPace, SnapshotSearch, cut_snapshot, snapshot_key
+
+TOPIC = topics.HOME_SNAPSHOTS.name
+SWEEP_RECORDS = 64
+_decoder = msgspec.msgpack.Decoder(SnapshotChunk)
+
+
+class Snapshots:
+    """The snapshots of one home. The newest and the one before it are kept: the newest may be unreadable."""
+
+    def __init__(self, port: Port, home: int, deps: Deps) -> None:
+        self._port = port
+        self._home = home
+        self._deps = deps
+        self._kept: dict[int, int] = {}  # offset of each snapshot that was seen → its pieces
+        self._unread = 0  # records of the topic below this were not looked at
+        self._busy = False
+        self.pace = SnapshotPace(deps.limits, port.monotonic())
+
+    async def load(self) -> HomeState:
+        """The state of the newest complete snapshot of this fold version, or an empty one. Reads from the end."""
+        search = SnapshotSearch(self._home, FOLD_VERSION)
+        self._unread = await self._port.end_offset(TOPIC, self._home)
+        while self._unread > 0:
+            for piece in await self._read_back(self._deps.limits.snapshot_read_records):
+                search.add(piece)
+            while (found := search.newest()) is not None:
+                state = self._decoded(found)
+                if state is not None:
+                    return state
+                search.drop(found.offset)
+        return HomeState(home=self._home)
+
+    async def _read_back(self, count: int) -> list[SnapshotChunk]:
+        """The pieces among the last `count` records that were not looked at yet."""
+        first = max(0, self._unread - count)
+        records = await self._port.read(TOPIC, self._home, first, self._unread)
+        self._unread = first
+        pieces = []
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                piece = _decoder.decode(record.value)
+                pieces.append(piece)
+                self._kept[piece.offset] = max(self._kept.get(piece.offset, 0), piece.chunks)
+            except msgspec.DecodeError:
+                self._deps.metrics.unreadable(TOPIC, self._home, record.offset)
+        return pieces
+
+    def _decoded(self, found: FoundSnapshot) -> HomeState | None:
+        try:
+            return decode_state(found.state, self._deps.interpreter)
+        except msgspec.DecodeError:
+            self._deps.metrics.unreadable(TOPIC, self._home, found.offset)
+            return None
+
+    def write(self, state: HomeState) -> None:
+        """Begins to write a snapshot; what follows from the records up to it must be acknowledged. One at a time."""
+        if self._busy:
+            return
+        self._busy = True
+        data = encode_state(state, self._deps.interpreter)
+        pieces = cut_snapshot(self._home, state.offset, FOLD_VERSION, data, self._deps.limits.snapshot_chunk_bytes_max)
+        size = sum(len(piece.body) for piece in pieces)
+        self.pace.written(self._port.monotonic(), size)
+        self._port.spawn(self._write(state.offset, pieces, size))
+
+    async def _write(self, offset: int, pieces: list[SnapshotChunk], size: int) -> None:
+        for piece in pieces:
+            key = snapshot_key(self._home, offset, FOLD_VERSION, piece.chunk)
+            await self._port.send([Outgoing(TOPIC, self._home, encode(piece), key)])
+        self._deps.metrics.snapshot_written(self._home, size)
+        while self._unread > 0:  # what lies before the snapshot this owner began with is superseded
+            await self._read_back(SWEEP_RECORDS)
+        self._kept[offset] = len(pieces)
+        await self._sweep()
+        self._busy = False
+
+    async def _sweep(self) -> None:
+        """Tombstones for all but the two newest snapshots: compaction by key alone would keep every one for ever."""
+        for offset in sorted(self._kept)[:-2]:
+            gone = range(self._kept.pop(offset))
+            keys = [snapshot_key(self._home, offset, FOLD_VERSION, chunk) for chunk in gone]
+            await self._port.send([Outgoing(TOPIC, self._home, None, key) for key in keys])

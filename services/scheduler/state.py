@@ -1,0 +1,142 @@
+"""What the scheduler keeps beside the fold: timers, the pieces of snapshots, and when the next snapshot is worth it."""
+
+import hashlib
+import heapq
+
+import msgspec
+import zstandard
+
+from schemas.snapshots import SnapshotChunk
+from services.scheduler.limits import SchedulerLimits
+
+SNAPSHOT_BYTES_MAX = 4 << 30
+"""Uncompressed size a snapshot may claim; guards against a damaged header."""
+_HEAP_SLACK = 1_000
+
+
+class Timers:
+    """Timers of root executions by due time. Setting one again moves it; each fires once."""
+
+    def __init__(self) -> None:
+        self._due: dict[tuple[str, str], int] = {}
+        self._heap: list[tuple[int, str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def set(self, arn: str, ref: str, due_ms: int) -> None:
+        """Fires (arn, ref) once `due_ms` (epoch milliseconds) has passed."""
+        self._due[arn, ref] = due_ms
+        heapq.heappush(self._heap, (due_ms, arn, ref))
+
+    def cancel(self, arn: str, ref: str) -> None:
+        """Forgets a timer; one that is not set is none of its business."""
+        if self._due.pop((arn, ref), None) is not None and len(self._heap) > 2 * len(self._due) + _HEAP_SLACK:
+            # cancelled timeouts may lie years ahead: without this the heap would keep them all
+            self._heap = [(due, *key) for key, due in self._due.items()]
+            heapq.heapify(self._heap)
+
+    def take_due(self, now_ms: int) -> list[tuple[str, str]]:
+        """The timers whose time has passed, in order; they are set no longer."""
+        fired: list[tuple[str, str]] = []
+        while self._heap and self._heap[0][0] <= now_ms:
+            due, arn, ref = heapq.heappop(self._heap)
+            if self._due.get((arn, ref)) == due:
+                del self._due[arn, ref]
+                fired.append((arn, ref))
+        return fired
+
+    def next_ms(self) -> int | None:
+        """When the next one may be due, at the earliest."""
+        return self._heap[0][0] if self._heap else None
+
+
+def snapshot_key(home: int, offset: int, version: int, chunk: int) -> bytes:
+    """The key of one piece of a snapshot."""
+    return f"{home}|{offset}|{version}|{chunk}".encode()
+
+
+def cut_snapshot(home: int, offset: int, version: int, state: bytes, bytes_max: int) -> list[SnapshotChunk]:
+    """A state's bytes as records that fit `bytes_max` each."""
+    packed = zstandard.ZstdCompressor(level=1).compress(state)
+    digest = hashlib.blake2b(packed, digest_size=16).digest()
+    bodies = [packed[i : i + bytes_max] for i in range(0, len(packed), bytes_max)]
+    return [SnapshotChunk(home, offset, version, i, len(bodies), digest, body) for i, body in enumerate(bodies)]
+
+
+class FoundSnapshot(msgspec.Struct, frozen=True):
+    """A complete snapshot: the state as of the record at `offset`."""
+
+    offset: int
+    chunks: int
+    state: bytes
+
+
+class SnapshotSearch:
+    """Finds the newest complete snapshot among pieces that come in any order, newest first when it is to be quick."""
+
+    def __init__(self, home: int, version: int) -> None:
+        self._home = home
+        self._version = version
+        self._pieces: dict[tuple[int, bytes], dict[int, SnapshotChunk]] = {}
+
+    def add(self, piece: SnapshotChunk) -> None:
+        """One piece more; those of other fold versions don't count."""
+        if piece.home == self._home and piece.version == self._version:
+            self._pieces.setdefault((piece.offset, piece.digest), {})[piece.chunk] = piece
+
+    def newest(self) -> FoundSnapshot | None:
+        """The newest snapshot that is whole; what was damaged is passed over."""
+        for (offset, digest), pieces in sorted(self._pieces.items(), reverse=True):
+            count = next(iter(pieces.values())).chunks
+            if len(pieces) < count:
+                continue
+            packed = b"".join(pieces[i].body for i in range(count))
+            if hashlib.blake2b(packed, digest_size=16).digest() == digest:
+                state = zstandard.ZstdDecompressor().decompress(packed, max_output_size=SNAPSHOT_BYTES_MAX)
+                return FoundSnapshot(offset, count, state)
+        return None
+
+    def drop(self, offset: int) -> None:
+        """A snapshot that turned out to be unreadable is not found again."""
+        for key in [key for key in self._pieces if key[0] == offset]:
+            del self._pieces[key]
+
+    def offsets(self) -> list[int]:
+        """The offsets that pieces were seen of, whole or not."""
+        return sorted({offset for offset, _ in self._pieces})
+
+
+class SnapshotPace:
+    """When the next snapshot is worth its cost: by what was folded since the last one, or when nobody waits."""
+
+    def __init__(self, limits: SchedulerLimits, at: float) -> None:
+        self._limits = limits
+        self._written_at = at
+        self._size = 0
+        self.records = 0
+        self.bytes = 0
+
+    def folded(self, records: int, size: int) -> None:
+        """So many records of so many bytes were folded."""
+        self.records += records
+        self.bytes += size
+
+    def due(self, at: float, quiet_seconds: float) -> bool:
+        """True if a snapshot should be written now (`at`: monotonic), after `quiet_seconds` without a record."""
+        limits = self._limits
+        if not self.records:
+            return False
+        if self.bytes >= self._size * limits.snapshot_size_factor and (
+            self.bytes >= limits.snapshot_log_bytes or self.records >= limits.snapshot_log_records
+        ):
+            return True
+        if quiet_seconds < limits.snapshot_quiet_seconds:
+            return False
+        enough = self.bytes >= self._size * limits.snapshot_quiet_log_share
+        return enough or at - self._written_at >= limits.snapshot_quiet_seconds_max
+
+    def written(self, at: float, size: int) -> None:
+        """A snapshot of `size` bytes was begun."""
+        self._written_at, self._size = at, size
+        self.records = self.bytes = 0

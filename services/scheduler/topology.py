@@ -1,0 +1,23 @@
+"""What the scheduler reads and writes."""
+
+from schemas import topics
+
+SERVICE = "scheduler"
+OWNED = topics.HOME.name
+GATED = topics.EXECUTION_REQUESTS.name
+CONSUMES: tuple[str, ...] = (
+    topics.HOME.name,
+    topics.HOME_SNAPSHOTS.name,
+    topics.EXECUTION_REQUESTS.name,
+    topics.MACHINES.name,
+)
+PRODUCES: tuple[str, ...] = (
+    topics.HOME.name,
+    topics.HOME_SNAPSHOTS.name,
+    topics.LANE_SIGNALS.name,
+    topics.ITEM_ASKS.name,
+    topics.ANSWERS.name,
+    topics.MACHINES.name,
+    topics.EXECUTION_EVENTS.name,
+    topics.REJECTED_REQUESTS.name,
+)
