@@ -28,7 +28,7 @@ class ListSource:
         self.sizes = sizes
         self.reads = 0
 
-    def read(self, count: int, bytes_max: int) -> Chunk:
+    def read(self, count: int, bytes_max: int) -> Chunk:  # noqa: ARG002 - its items are small
         """The next chunk; possibly empty although more follows."""
         size = min(count, self.sizes[self.reads % len(self.sizes)])
         self.reads += 1
