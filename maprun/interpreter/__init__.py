@@ -1,0 +1,21 @@
+"""One step of one execution: `(machine, execution, happening, now) -> (execution, effects, events)`. Pure."""
+
+from maprun.interpreter.builder import input_builder
+from maprun.interpreter.execution import Execution, ExecutionHead, Limits
+from maprun.interpreter.run import Ended
+from maprun.interpreter.step import Step, advance, begin, effect_key
+from maprun.interpreter.store import decode_execution, encode_execution
+
+__all__ = [
+    "Ended",
+    "Execution",
+    "ExecutionHead",
+    "Limits",
+    "Step",
+    "advance",
+    "begin",
+    "decode_execution",
+    "effect_key",
+    "encode_execution",
+    "input_builder",
+]

@@ -1,0 +1,110 @@
+"""Child inputs of a Map Run: the ItemSelector, prepared once and filled in for each item."""
+
+from collections.abc import Callable
+from typing import Any
+
+from maprun.language import jsontext
+from maprun.language.model import Machine
+from maprun.language.scope import Scope
+from maprun.language.template import ArrayNode, Dynamic, Literal, Node, ObjectNode, compile_node, reads_item
+from schemas.plan import MapRunPlan
+
+Build = Callable[[int, str | None, bytes, str], bytes]
+"""(item index, item key or None, item JSON, source) → child input JSON. Raises StatesError."""
+Piece = bytes | Callable[[int, str | None, bytes, str], bytes]
+
+
+def input_builder(machine: Machine, plan: MapRunPlan) -> Build:
+    """How this Map Run makes child inputs. What is the same for all items is evaluated at the first one."""
+    if not plan.has_selector:
+        return _item_itself
+    return _Builder(machine, plan).first
+
+
+def _item_itself(_index: int, _key: str | None, item: bytes, _source: str) -> bytes:
+    return item
+
+
+class _Builder:
+    """Evaluates what is common once, then joins pieces. Items are spliced in as text wherever they stand whole."""
+
+    def __init__(self, machine: Machine, plan: MapRunPlan) -> None:
+        self.plan = plan
+        self.work = machine.map_work(plan.state)
+        self.build: Build | None = None
+
+    def first(self, index: int, key: str | None, item: bytes, source: str) -> bytes:
+        if self.build is None:
+            self.build = self._prepare()
+        return self.build(index, key, item, source)
+
+    def _prepare(self) -> Build:
+        self.root = jsontext.decode(self.plan.selector_input)
+        self.context: dict[str, Any] = jsontext.decode(self.plan.context)
+        self.variables: dict[str, Any] = jsontext.decode(self.plan.variables)
+        if self.work.selector is None:
+            select = self.work.select
+            assert select is not None
+            root = {"input": self.root}
+            return lambda *item: jsontext.encode(select(root, self._scope(*item)))
+        pieces: list[Piece] = []
+        self._cut(self.work.selector, pieces)
+        return _joined(pieces)
+
+    def _scope(self, index: int, key: str | None, item: bytes, source: str) -> Scope:
+        def context() -> dict[str, Any]:
+            shown: dict[str, Any] = {"Index": index, "Value": jsontext.decode(item)}
+            if key is not None:
+                shown["Key"] = key
+            shown["Source"] = source
+            return {**self.context, "Map": {"Item": shown}}
+
+        execution = self.context.get("Execution") or {}
+        return Scope(context, self.variables, lambda: f"{execution.get('Id')}\n{self.plan.state}\n{index}")
+
+    def _cut(self, node: Node, pieces: list[Piece]) -> None:
+        """The node as pieces of text, appended to those before it."""
+        if not reads_item(node):
+            scope = Scope(lambda: self.context, self.variables, str)
+            _text(pieces, jsontext.encode(compile_node(node)(self.root, scope)))
+        elif isinstance(node, ObjectNode):
+            for at, (name, inner) in enumerate(node.members):
+                _text(pieces, (b"," if at else b"{") + jsontext.encode(name) + b":")
+                self._cut(inner, pieces)
+            _text(pieces, b"}")
+        elif isinstance(node, ArrayNode):
+            for at, inner in enumerate(node.elements):
+                _text(pieces, b"," if at else b"[")
+                self._cut(inner, pieces)
+            _text(pieces, b"]")
+        elif isinstance(node, Dynamic):
+            pieces.append(_WHOLE.get(node.expression.text) or self._evaluated(node))
+        else:
+            assert isinstance(node, Literal)
+
+    def _evaluated(self, node: Dynamic) -> Piece:
+        evaluate, root = compile_node(node), self.root
+        return lambda *item: jsontext.encode(evaluate(root, self._scope(*item)))
+
+
+def _text(pieces: list[Piece], text: bytes) -> None:
+    if pieces and isinstance(pieces[-1], bytes):
+        pieces[-1] += text
+    else:
+        pieces.append(text)
+
+
+_WHOLE: dict[str, Callable[[int, str | None, bytes, str], bytes]] = {
+    "$$.Map.Item.Index": lambda index, _key, _item, _source: b"%d" % index,
+    "$$.Map.Item.Value": lambda _index, _key, item, _source: item,
+    "$$.Map.Item.Source": lambda _index, _key, _item, source: jsontext.encode(source),
+}
+
+
+def _joined(pieces: list[Piece]) -> Build:
+    fixed = tuple(pieces)
+
+    def build(index: int, key: str | None, item: bytes, source: str) -> bytes:
+        return b"".join([piece if isinstance(piece, bytes) else piece(index, key, item, source) for piece in fixed])
+
+    return build

@@ -1,0 +1,66 @@
+"""How data flows through a state: from the raw input to what the state works on, from its result to the output."""
+
+from typing import Any
+
+from maprun.interpreter.execution import Frame
+from maprun.interpreter.run import Run, leave
+from maprun.language import jsontext
+from maprun.language.model import Assign, State
+from maprun.language.scope import Scope
+
+
+def effective_input(frame: Frame, state: State, scope: Scope) -> Any:
+    """The raw input after InputPath; in JSONata the raw input itself."""
+    value = frame.decoded()
+    return value if state.input is None else state.input(value, scope)
+
+
+def arguments(frame: Frame, state: State, scope: Scope) -> Any:
+    """What the state works on: the effective input, shaped by Parameters or Arguments when given."""
+    if state.jsonata:
+        value = frame.decoded()
+        return value if state.parameters is None else state.parameters({"input": value}, scope)
+    value = effective_input(frame, state, scope)
+    return value if state.parameters is None else state.parameters(value, scope)
+
+
+def complete(run: Run, frame: Frame, state: State, result: Any, scope: Scope) -> None:
+    """ResultSelector, ResultPath, Assign and OutputPath (or JSONata's Assign and Output), then the next state."""
+    if state.jsonata:
+        root = {"input": frame.decoded(), "result": result}
+        assigned = assign(state.assign, root, scope)
+        value = result if state.output is None else state.output(root, scope)
+    else:
+        raw = frame.decoded()
+        assigned = assign(state.assign, result, scope)
+        value = result if state.selector is None else state.selector(result, scope)
+        if state.put is not None:
+            value = state.put(raw, value)
+        if state.output is not None:
+            value = state.output(value, scope)
+    leave(run, frame, state, jsontext.encode(value), value, assigned)
+
+
+def assign(assignments: Assign, root: Any, scope: Scope) -> dict[str, Any] | None:
+    """The variables a state sets; all see the values from before it."""
+    return {name: evaluate(root, scope) for name, evaluate in assignments} if assignments else None
+
+
+def pass_through(run: Run, frame: Frame, state: State, scope: Scope, next_state: str | None = None) -> None:
+    """The output of Choice, Wait and Succeed: the effective input after OutputPath (or JSONata's Output)."""
+    if state.jsonata:
+        root: Any = {"input": frame.decoded()}
+        assigned = assign(state.assign, root, scope)
+        if state.output is None:
+            leave(run, frame, state, jsontext.compact(frame.input), frame.value, assigned, next_state)
+            return
+        value = state.output(root, scope)
+    else:
+        if state.input is None and state.output is None and not state.assign:
+            leave(run, frame, state, jsontext.compact(frame.input), frame.value, None, next_state)
+            return
+        value = effective_input(frame, state, scope)
+        assigned = assign(state.assign, value, scope)
+        if state.output is not None:
+            value = state.output(value, scope)
+    leave(run, frame, state, jsontext.encode(value), value, assigned, next_state)

@@ -1,0 +1,181 @@
+"""A running execution in memory: frames, what each waits for, and the head they share."""
+
+from typing import Any
+
+from maprun.language import jsontext
+from maprun.language.model import Machine
+from schemas.wire import Part
+
+MACHINE_TIMEOUT = "TimeoutSeconds"
+"""The ref of the timer behind the machine's own TimeoutSeconds; a state's ref always holds a `#`."""
+UNSET: Any = object()
+"""Stands for a value that has not been decoded."""
+
+
+class ExecutionHead(Part, frozen=True):
+    """What is fixed when an execution starts. ARNs, names and texts are AWS's; `input` is the caller's raw JSON text."""
+
+    arn: str
+    name: str
+    machine_arn: str
+    machine_name: str
+    role_arn: str
+    start_ms: int
+    input: bytes
+    redrive_count: int = 0
+    redrive_ms: int = 0
+    express: bool = False
+
+
+class Limits(Part, frozen=True):
+    """AWS's limits; each may be raised."""
+
+    payload_bytes_max: int = 262_144
+    events_max: int = 25_000
+    inline_iterations_max: int = 40  # at once
+
+
+class TaskWait:
+    """A Task attempt is under way; `timer` is the ref of its timeout, or empty."""
+
+    __slots__ = ("ref", "timer")
+
+    def __init__(self, ref: str, timer: str) -> None:
+        self.ref = ref
+        self.timer = timer
+
+
+class DelayWait:
+    """A Wait state waits for its timer."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: str) -> None:
+        self.ref = ref
+
+
+class RetryWait:
+    """A failed state waits for its next attempt."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: str) -> None:
+        self.ref = ref
+
+
+class MapRunWait:
+    """A distributed Map waits for its Map Run; `started_id` is the id of MapRunStarted, 0 before it."""
+
+    __slots__ = ("ref", "started_id")
+
+    def __init__(self, ref: str, started_id: int = 0) -> None:
+        self.ref = ref
+        self.started_id = started_id
+
+
+class ChildrenWait:
+    """A Parallel or inline Map waits for branches or iterations.
+
+    `items` are the values an inline Map iterates over, UNSET after a restore until somebody needs them (they follow
+    from the state's input). `results` holds the JSON text of each one done.
+    """
+
+    __slots__ = ("at_once_max", "done", "items", "live", "next_index", "results")
+
+    def __init__(self, items: Any, count: int, at_once_max: int) -> None:
+        self.items = items
+        self.results: list[bytes | None] = [None] * count
+        self.live: dict[int, Frame] = {}
+        self.next_index = 0
+        self.done = 0
+        self.at_once_max = at_once_max
+
+
+Wait = TaskWait | DelayWait | RetryWait | MapRunWait | ChildrenWait
+
+
+class Frame:
+    """One sequence of states: the machine itself, a branch of a Parallel, an iteration of an inline Map.
+
+    `input` is the JSON text of the present state's raw input and `value` the same decoded, or UNSET. `last_id` is the
+    newest event of this sequence. `variables` may be shared with the parent and is never changed in place.
+    """
+
+    __slots__ = (
+        "attempts",
+        "dead",
+        "entered_id",
+        "entered_ms",
+        "index",
+        "input",
+        "last_id",
+        "machine",
+        "parent",
+        "path",
+        "retry_count",
+        "state",
+        "value",
+        "variables",
+        "visit",
+        "visits",
+        "wait",
+    )
+
+    def __init__(self, machine: Machine, parent: "Frame | None", index: int, path: str) -> None:
+        self.machine = machine
+        self.parent = parent
+        self.index = index
+        self.path = path
+        self.state = machine.start_at
+        self.input = b""
+        self.value: Any = UNSET
+        self.last_id = 0
+        self.entered_id = 0
+        self.entered_ms = 0
+        self.variables: dict[str, Any] = parent.variables if parent is not None else {}
+        self.visit = 0
+        self.visits: dict[str, int] = {}
+        self.attempts: list[int] | None = None
+        self.retry_count = 0
+        self.wait: Wait | None = None
+        self.dead = False
+
+    def decoded(self) -> Any:
+        """The present state's raw input as a value."""
+        if self.value is UNSET:
+            self.value = jsontext.decode(self.input)
+        return self.value
+
+    def effect_ref(self) -> str:
+        """Names the present visit and attempt of the present state within the execution, for ever."""
+        return f"{self.path}{self.state}#{self.visited()}.{self.retry_count}"
+
+    def visited(self) -> int:
+        """The number of this visit to the present state in this frame, from 1; counted once somebody asks."""
+        if not self.visit:
+            self.visit = self.visits[self.state] = self.visits.get(self.state, 0) + 1
+        return self.visit
+
+
+class Execution:
+    """A running execution. Steps change it in place: after `advance`, go on with what the step returned.
+
+    `waits` leads from the ref of each outstanding effect to the frame that waits for it (None: the machine's timeout).
+    """
+
+    __slots__ = ("events", "head", "input_value", "root", "timeout", "unbound", "waits")
+
+    def __init__(self, head: ExecutionHead, root: Frame | None) -> None:
+        self.head = head
+        self.root = root
+        self.unbound: Any = None  # the saved root frame, until the machine is at hand
+        self.timeout = False  # of an unbound one: the machine's timeout is outstanding
+        self.events = 0
+        self.waits: dict[str, Frame | None] = {}
+        self.input_value: Any = UNSET
+
+    def decoded_input(self) -> Any:
+        """The execution's input as a value."""
+        if self.input_value is UNSET:
+            self.input_value = jsontext.decode(self.head.input)
+        return self.input_value

@@ -1,0 +1,98 @@
+"""A state fails: Retry, then Catch, then the frame and whatever encloses it."""
+
+from typing import Any
+
+from maprun.interpreter.dataflow import assign
+from maprun.interpreter.execution import RetryWait, Frame
+from maprun.interpreter.run import Run, leave
+from maprun.language import jsontext
+from maprun.language.errors import StatesError
+from maprun.language.model import Catcher, State
+from maprun.language.retry import TERMINAL, error_matches
+from schemas.history import EventType
+
+_FAILED = {"Map": EventType.MAP_STATE_FAILED, "Parallel": EventType.PARALLEL_STATE_FAILED}
+
+
+def state_failed(run: Run, frame: Frame, state: State, error: StatesError) -> None:
+    """An evaluation in the state failed; its cause gets AWS's preamble."""
+    cause = error.cause
+    if not error.shown_raw:
+        cause = (
+            f"An error occurred while executing the state '{state.name}' (entered at the event id #{frame.entered_id}). "
+            f"{cause}"
+        )
+    if error.location or error.error == "States.QueryEvaluationError":
+        frame.last_id = run.emit(
+            EventType.EVALUATION_FAILED, frame.last_id, (error.error, cause, error.location or None, state.name)
+        )
+    attempt_failed(run, frame, state, error.error, cause, evaluated=True)
+
+
+def attempt_failed(
+    run: Run, frame: Frame, state: State, error: str | None, cause: str | None, *, evaluated: bool = False
+) -> None:
+    """One attempt of the state's work failed: it is tried again, caught, or the frame fails.
+
+    `evaluated` says that an expression of the state itself failed, not its work.
+    """
+    frame.wait = None
+    if error != TERMINAL:
+        if _retried(run, frame, state, error):
+            return
+        failed = _FAILED.get(state.kind)
+        if failed is not None:
+            frame.last_id = run.emit(failed, frame.last_id)
+        for catcher in state.catch:
+            if error_matches(catcher.errors, error):
+                _caught(run, frame, state, catcher, error, cause)
+                return
+    elif not evaluated and state.kind in _FAILED:
+        frame.last_id = run.emit(_FAILED[state.kind], frame.last_id)
+    frame_failed(run, frame, error, cause)
+
+
+def _retried(run: Run, frame: Frame, state: State, error: str | None) -> bool:
+    for place, retrier in enumerate(state.retry):
+        if not error_matches(retrier.errors, error):
+            continue
+        if frame.attempts is None:
+            frame.attempts = [0] * len(state.retry)
+        if frame.attempts[place] >= retrier.attempts_max:
+            return False
+        frame.attempts[place] += 1
+        ref = f"{frame.effect_ref()}:retry"
+        seed = f"{run.execution.head.arn}\n{ref}"
+        due_ms = run.now_ms + retrier.delay_ms(frame.attempts[place], seed)
+        frame.retry_count += 1
+        frame.wait = RetryWait(ref)
+        run.ask_timer(frame, ref, due_ms)
+        return True
+    return False
+
+
+def _caught(run: Run, frame: Frame, state: State, catcher: Catcher, error: str | None, cause: str | None) -> None:
+    caught: dict[str, Any] = {"Error": error or "", "Cause": cause or ""}
+    scope = run.scope(frame)
+    try:
+        if state.jsonata:
+            root = {"input": frame.decoded(), "errorOutput": caught}
+            assigned = assign(catcher.assign, root, scope)
+            value = caught if catcher.output is None else catcher.output(root, scope)
+        else:
+            assigned = assign(catcher.assign, caught, scope)
+            value = caught if catcher.put is None else catcher.put(frame.decoded(), caught)
+        leave(run, frame, state, jsontext.encode(value), value, assigned, catcher.next)
+    except StatesError as failed:
+        frame_failed(run, frame, failed.error, failed.cause)
+
+
+def frame_failed(run: Run, frame: Frame, error: str | None, cause: str | None) -> None:
+    """Nobody in the frame stops the error: its enclosing state fails with it, or the execution."""
+    frame.dead = True
+    if frame.parent is None:
+        run.fail(error, cause, frame.last_id)
+    else:
+        from maprun.interpreter.children import child_failed
+
+        child_failed(run, frame, error, cause)

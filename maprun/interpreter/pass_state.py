@@ -1,0 +1,33 @@
+"""Pass: hands its input on, shaped."""
+
+from maprun.interpreter.dataflow import arguments, assign, complete
+from maprun.interpreter.execution import UNSET, Frame
+from maprun.interpreter.run import Run, leave
+from maprun.language import jsontext
+from maprun.language.model import PassWork, State
+
+
+def perform_pass(run: Run, frame: Frame, state: State) -> None:
+    """Ends at once."""
+    if state.plain:
+        leave(run, frame, state, jsontext.compact(frame.input), frame.value)
+        return
+    work = state.work
+    assert isinstance(work, PassWork)
+    scope = run.scope(frame)
+    if state.jsonata:
+        root = {"input": frame.decoded()}
+        assigned = assign(state.assign, root, scope)
+        if state.output is None:
+            leave(run, frame, state, jsontext.compact(frame.input), frame.value, assigned)
+        else:
+            value = state.output(root, scope)
+            leave(run, frame, state, jsontext.encode(value), value, assigned)
+        return
+    if work.result is not None:
+        if state.put is None and state.output is None and not state.assign:
+            leave(run, frame, state, work.result, work.result_value if work.result_value is not None else UNSET)
+        else:
+            complete(run, frame, state, work.result_value, scope)
+        return
+    complete(run, frame, state, arguments(frame, state, scope), scope)

@@ -1,0 +1,204 @@
+"""One step at work: the events and effects it gathers, and the loop that takes frames from state to state."""
+
+from collections import deque
+from typing import Any
+
+from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame, Limits, TaskWait
+from maprun.language import jsontext
+from maprun.language.errors import StatesError
+from maprun.language.model import Machine, State
+from maprun.language.scope import Scope
+from schemas.effects import Effect, EffectCancelled, TimerRequested
+from schemas.history import EventType, HistoryEvent
+from schemas.wire import Part
+
+
+class Ended(Part, frozen=True):
+    """How an execution ended. `output` is the JSON text when it succeeded, else empty."""
+
+    status: str
+    output: bytes = b""
+    error: str | None = None
+    cause: str | None = None
+
+
+class HistoryFullError(Exception):
+    """The execution reached its number of history events."""
+
+
+class Run:
+    """The working object of one step."""
+
+    __slots__ = ("effects", "ended", "events", "execution", "limits", "machine", "now_ms", "ready")
+
+    def __init__(self, machine: Machine, execution: Execution, now_ms: int, limits: Limits) -> None:
+        self.machine = machine
+        self.execution = execution
+        self.now_ms = now_ms
+        self.limits = limits
+        self.events: list[HistoryEvent] = []
+        self.effects: list[Effect] = []
+        self.ready: deque[Frame] = deque()
+        self.ended: Ended | None = None
+
+    def emit(self, kind: int, previous_id: int, details: tuple[Any, ...] = ()) -> int:
+        """Adds an event; gives its id."""
+        execution = self.execution
+        event_id = execution.events + 1
+        if event_id >= self.limits.events_max:
+            raise HistoryFullError
+        execution.events = event_id
+        self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
+        return event_id
+
+    def wait_for(self, frame: Frame | None, ref: str, effect: Effect) -> None:
+        """Asks for an effect and remembers who waits for it."""
+        self.execution.waits[ref] = frame
+        self.effects.append(effect)
+
+    def ask_timer(self, frame: Frame | None, ref: str, due_ms: int) -> None:
+        """Asks for a timer."""
+        self.wait_for(frame, ref, TimerRequested(ref, due_ms))
+
+    def cancel(self, ref: str) -> None:
+        """Gives up an effect, if it is outstanding."""
+        if ref and self.execution.waits.pop(ref, UNSET) is not UNSET:
+            self.effects.append(EffectCancelled(ref))
+
+    def end(self, ended: Ended, kind: int, previous_id: int, details: tuple[Any, ...]) -> None:
+        """Ends the execution; this event comes even when the history is full."""
+        execution = self.execution
+        execution.events += 1
+        self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
+        self.ended = ended
+        for ref in list(execution.waits):
+            self.cancel(ref)
+
+    def fail(self, error: str | None, cause: str | None, previous_id: int) -> None:
+        """Ends the execution as FAILED."""
+        details = (error, cause) if error is not None or cause is not None else ()
+        self.end(Ended("FAILED", b"", error, cause), EventType.EXECUTION_FAILED, previous_id, details)
+
+    def scope(self, frame: Frame) -> Scope:
+        """What expressions of the frame's present state may see."""
+        from maprun.interpreter.context import make_context
+
+        def seed() -> str:
+            head = self.execution.head
+            return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}"
+
+        return Scope(lambda: make_context(self.execution, frame), frame.variables, seed)
+
+    def check_size(self, text: bytes, name: str) -> None:
+        """Raises StatesError when a payload is larger than AWS lets it be."""
+        if len(text) > self.limits.payload_bytes_max:
+            raise StatesError(
+                "States.DataLimitExceeded",
+                f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service "
+                "limit.",
+                shown_raw=True,
+            )
+
+
+def enter(run: Run, frame: Frame) -> None:
+    """Begins the frame's present state: its Entered event, and fresh counts."""
+    state = frame.machine.states[frame.state]
+    frame.entered_ms = run.now_ms
+    frame.visit = 0
+    frame.retry_count = 0
+    frame.attempts = None
+    frame.entered_id = frame.last_id = run.emit(state.entered_type, frame.last_id, (state.name, frame.input))
+
+
+def leave(
+    run: Run,
+    frame: Frame,
+    state: State,
+    output: bytes,
+    value: Any,
+    assigned: dict[str, Any] | None = None,
+    next_state: str | None = None,
+) -> None:
+    """Ends the present state with an output and goes to the next one, or ends the frame.
+
+    `value` is the output decoded, or UNSET. The caller's loop goes on while `frame.wait` is None and the frame is not
+    dead.
+    """
+    if len(output) > run.limits.payload_bytes_max:
+        run.check_size(output, state.name)
+    if assigned:
+        details: tuple[Any, ...] = (
+            state.name,
+            output,
+            {name: jsontext.encode(value).decode() for name, value in assigned.items()},
+        )
+        frame.variables = {**frame.variables, **assigned}
+    else:
+        details = (state.name, output)
+    frame.last_id = run.emit(state.exited_type, frame.last_id, details)
+    frame.wait = None
+    following = next_state or state.next
+    if following is not None:
+        frame.state = following
+        frame.input = output
+        frame.value = value
+        return
+    frame.dead = True
+    if frame.parent is None:
+        run.end(Ended("SUCCEEDED", output), EventType.EXECUTION_SUCCEEDED, frame.last_id, (output,))
+    else:
+        from maprun.interpreter.children import child_done
+
+        child_done(run, frame, output)
+
+
+def run_ready(run: Run) -> None:
+    """Takes every ready frame on until it waits or ends."""
+    from maprun.interpreter.states import PERFORM
+
+    ready = run.ready
+    while ready and run.ended is None:
+        frame = ready.popleft()
+        while not frame.dead and frame.wait is None and run.ended is None:
+            enter(run, frame)
+            state = frame.machine.states[frame.state]
+            perform(run, frame, state, PERFORM[state.kind])
+
+
+def perform(run: Run, frame: Frame, state: State, work: Any) -> None:
+    """Does (or does again) the present state's work; what it raises goes to Retry and Catch."""
+    from maprun.interpreter.failure import state_failed
+
+    try:
+        work(run, frame, state)
+    except StatesError as error:
+        state_failed(run, frame, state, error)
+
+
+def abort(run: Run, frame: Frame, previous_id: int) -> None:
+    """Ends a frame because a sibling failed: cancels what it waits for and tells so, innermost first."""
+    frame.dead = True
+    wait = frame.wait
+    if wait is None:
+        return
+    state = frame.machine.states[frame.state]
+    if isinstance(wait, ChildrenWait):
+        for index, child in sorted(wait.live.items()):
+            abort(run, child, previous_id)
+            if state.kind == "Map":
+                run.emit(EventType.MAP_ITERATION_ABORTED, previous_id, (state.name, index))
+    else:
+        run.cancel(wait.ref)
+        if isinstance(wait, TaskWait):
+            run.cancel(wait.timer)
+    kind = _ABORTED.get(state.kind)
+    if kind is not None:
+        run.emit(kind, previous_id)
+
+
+_ABORTED = {
+    "Task": EventType.TASK_STATE_ABORTED,
+    "Wait": EventType.WAIT_STATE_ABORTED,
+    "Parallel": EventType.PARALLEL_STATE_ABORTED,
+    "Map": EventType.MAP_STATE_ABORTED,
+}

@@ -1,0 +1,157 @@
+"""begin and advance: one happening in, one step out."""
+
+import hashlib
+from typing import assert_never
+
+from maprun.interpreter import map_run, task_state, wait_state
+from maprun.interpreter.execution import (
+    UNSET,
+    ChildrenWait,
+    DelayWait,
+    Execution,
+    ExecutionHead,
+    Frame,
+    Limits,
+    MapRunWait,
+    RetryWait,
+    TaskWait,
+)
+from maprun.interpreter.failure import state_failed
+from maprun.interpreter.run import Ended, HistoryFullError, Run, perform, run_ready
+from maprun.interpreter.states import PERFORM
+from maprun.interpreter.store import bind
+from maprun.language.errors import StatesError
+from maprun.language.model import Machine
+from schemas.effects import (
+    Effect,
+    Happening,
+    MapRunFailed,
+    MapRunStarted,
+    MapRunSucceeded,
+    StopAsked,
+    TaskFailed,
+    TaskSucceeded,
+    TimerFired,
+)
+from schemas.history import EventType, HistoryEvent
+
+DEFAULT_LIMITS = Limits()
+
+
+class Step:
+    """What one step brought. `execution` is None once it ended; `events` are the new ones only."""
+
+    __slots__ = ("effects", "ended", "events", "execution")
+
+    def __init__(
+        self, execution: Execution | None, effects: list[Effect], events: list[HistoryEvent], ended: Ended | None
+    ) -> None:
+        self.execution = execution
+        self.effects = effects
+        self.events = events
+        self.ended = ended
+
+
+def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = DEFAULT_LIMITS) -> Step:
+    """Starts an execution and takes it as far as it goes without the world."""
+    frame = Frame(machine, None, 0, "")
+    frame.input = head.input
+    execution = Execution(head, frame)
+    run = Run(machine, execution, now_ms, limits)
+    run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
+    if machine.timeout_seconds is not None:
+        run.ask_timer(None, MACHINE_TIMEOUT, now_ms + machine.timeout_seconds * 1000)
+    run.ready.append(frame)
+    return _finish(run)
+
+
+def advance(
+    machine: Machine, execution: Execution, happening: Happening, now_ms: int, limits: Limits = DEFAULT_LIMITS
+) -> Step:
+    """Tells an execution what happened. What it does not wait for (late, repeated) changes nothing.
+
+    `execution` is used up: go on with the step's.
+    """
+    if execution.unbound is not None:
+        bind(execution, machine)
+    run = Run(machine, execution, now_ms, limits)
+    if isinstance(happening, StopAsked):
+        error, cause = happening.error or None, happening.cause or None
+        details = (error, cause) if error or cause else ()
+        run.end(Ended("ABORTED", b"", error, cause), EventType.EXECUTION_ABORTED, 0, details)
+        return Step(None, run.effects, run.events, run.ended)
+    frame = execution.waits.get(happening.ref, UNSET)
+    if frame is UNSET:
+        return Step(execution, [], [], None)
+    if frame is None:
+        if isinstance(happening, TimerFired):
+            execution.waits.pop(happening.ref)
+            _timed_out(run)
+        return Step(None if run.ended else execution, run.effects, run.events, run.ended)
+    try:
+        _tell(run, frame, happening)
+    except HistoryFullError:
+        _history_full(run)
+    if frame.wait is None and not frame.dead:
+        run.ready.append(frame)
+    return _finish(run)
+
+
+def _tell(run: Run, frame: Frame, happening: Happening) -> None:
+    state = frame.machine.states[frame.state]
+    try:
+        match happening, frame.wait:
+            case TaskSucceeded(), TaskWait() as wait if happening.ref == wait.ref:
+                task_state.task_succeeded(run, frame, state, wait, happening)
+            case TaskFailed(), TaskWait() as wait if happening.ref == wait.ref:
+                task_state.task_failed(run, frame, state, wait, happening)
+            case TimerFired(), TaskWait() as wait if happening.ref == wait.timer:
+                task_state.task_timed_out(run, frame, state, wait)
+            case TimerFired(), DelayWait() as wait:
+                run.execution.waits.pop(wait.ref)
+                wait_state.wait_over(run, frame, state)
+            case TimerFired(), RetryWait() as wait:
+                run.execution.waits.pop(wait.ref)
+                frame.wait = None
+                perform(run, frame, state, PERFORM[state.kind])
+            case MapRunStarted(), MapRunWait() as wait:
+                map_run.started(run, frame, wait, happening)
+            case MapRunSucceeded(), MapRunWait() as wait:
+                map_run.succeeded(run, frame, state, wait, happening)
+            case MapRunFailed(), MapRunWait() as wait:
+                map_run.failed(run, frame, state, wait, happening)
+            case _:
+                pass  # a kind of news that this wait can't have: as good as a stranger's
+    except StatesError as error:
+        state_failed(run, frame, state, error)
+
+
+def _finish(run: Run) -> Step:
+    if run.ended is None:
+        try:
+            run_ready(run)
+        except HistoryFullError:
+            _history_full(run)
+    return Step(None if run.ended is not None else run.execution, run.effects, run.events, run.ended)
+
+
+def _history_full(run: Run) -> None:
+    limit = run.limits.events_max
+    cause = f"The execution reached the maximum number of history events ({limit})."
+    run.fail("States.Runtime", cause, _root_last_id(run))
+
+
+def _timed_out(run: Run) -> None:
+    """The machine's TimeoutSeconds passed. DescribeExecution shows neither error nor cause; the event does."""
+    run.end(Ended("TIMED_OUT"), EventType.EXECUTION_TIMED_OUT, _root_last_id(run), ("States.Timeout", None))
+
+
+def _root_last_id(run: Run) -> int:
+    root = run.execution.root
+    assert root is not None
+    return root.last_id
+
+
+def effect_key(arn: str, redrive_count: int, ref: str) -> str:
+    """The idempotency key of an effect, the same whenever it is asked for again: 32 hexadecimal digits."""
+    return hashlib.blake2b(f"{arn}\n{redrive_count}\n{ref}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,105 @@
+"""Task: asks the host for one attempt, hears how it ended."""
+
+from typing import Any
+
+from maprun.interpreter.dataflow import arguments, complete, effective_input
+from maprun.interpreter.execution import Frame, TaskWait
+from maprun.interpreter.failure import attempt_failed
+from maprun.interpreter.run import Run
+from maprun.interpreter.numbers import whole_number
+from maprun.language import jsontext
+from maprun.language.errors import StatesError, runtime_error
+from maprun.language.model import State, TaskWork
+from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.history import EventType
+
+TIMEOUT = "States.Timeout"
+
+
+def perform_task(run: Run, frame: Frame, state: State) -> None:
+    """Asks for an attempt. Scheduled and started are one moment here: the host starts what it is asked for."""
+    work = state.work
+    assert isinstance(work, TaskWork)
+    if work.refusal:
+        raise runtime_error(work.refusal)
+    scope = run.scope(frame)
+    parameters = jsontext.encode(arguments(frame, state, scope))
+    run.check_size(parameters, state.name)
+    root: Any = {"input": frame.decoded()} if state.jsonata else frame.decoded()
+    timeout = whole_number(work.timeout_seconds, root, scope, "TimeoutSeconds")
+    heartbeat = whole_number(work.heartbeat_seconds, root, scope, "HeartbeatSeconds")
+    role_arn = ""
+    if work.role_arn is not None:
+        role_arn = str(work.role_arn(effective_input(frame, state, scope), scope).get("RoleArn", ""))
+    if work.is_lambda:
+        details: tuple[Any, ...] = (work.resource, parameters, timeout, role_arn or None)
+        scheduled = run.emit(EventType.LAMBDA_FUNCTION_SCHEDULED, frame.last_id, details)
+        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_STARTED, scheduled)
+    else:
+        kind, name = work.resource_type, work.resource_name
+        region = run.execution.head.arn.split(":", 4)[3:4]
+        details = (kind, name, region[0] if region else "", parameters, timeout, heartbeat, role_arn or None)
+        scheduled = run.emit(EventType.TASK_SCHEDULED, frame.last_id, details)
+        frame.last_id = run.emit(EventType.TASK_STARTED, scheduled, (kind, name))
+    ref = frame.effect_ref()
+    asked = TaskRequested(
+        ref, work.resource, parameters, timeout or 0, heartbeat or 0, role_arn, frame.retry_count, state.name
+    )
+    wait = frame.wait = TaskWait(ref, "")
+    run.wait_for(frame, ref, asked)
+    if timeout is not None:
+        wait.timer = f"{ref}:timeout"
+        run.ask_timer(frame, wait.timer, run.now_ms + timeout * 1000)
+
+
+def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskSucceeded) -> None:
+    """The attempt ended well: its result flows on."""
+    run.execution.waits.pop(wait.ref, None)
+    run.cancel(wait.timer)
+    work = state.work
+    assert isinstance(work, TaskWork)
+    output = jsontext.compact(happening.output)
+    try:
+        run.check_size(output, work.resource if work.is_lambda else work.resource_type)
+        value = jsontext.decode(output)
+    except StatesError as error:
+        _failed(run, frame, state, work, error.error, error.cause)
+        return
+    if work.is_lambda:
+        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_SUCCEEDED, frame.last_id, (output,))
+    else:
+        details = (work.resource_type, work.resource_name, output)
+        frame.last_id = run.emit(EventType.TASK_SUCCEEDED, frame.last_id, details)
+    complete(run, frame, state, value, run.scope(frame))
+
+
+def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
+    """The attempt failed."""
+    run.execution.waits.pop(wait.ref, None)
+    run.cancel(wait.timer)
+    work = state.work
+    assert isinstance(work, TaskWork)
+    _failed(run, frame, state, work, happening.error, happening.cause)
+
+
+def _failed(run: Run, frame: Frame, state: State, work: TaskWork, error: str, cause: str) -> None:
+    if work.is_lambda:
+        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_FAILED, frame.last_id, (error, cause))
+    else:
+        details = (work.resource_type, work.resource_name, error, cause)
+        frame.last_id = run.emit(EventType.TASK_FAILED, frame.last_id, details)
+    attempt_failed(run, frame, state, error, cause)
+
+
+def task_timed_out(run: Run, frame: Frame, state: State, wait: TaskWait) -> None:
+    """TimeoutSeconds passed before the attempt ended."""
+    run.execution.waits.pop(wait.timer, None)
+    run.cancel(wait.ref)
+    work = state.work
+    assert isinstance(work, TaskWork)
+    if work.is_lambda:
+        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_TIMED_OUT, frame.last_id, (TIMEOUT,))
+    else:
+        details = (work.resource_type, work.resource_name, TIMEOUT)
+        frame.last_id = run.emit(EventType.TASK_TIMED_OUT, frame.last_id, details)
+    attempt_failed(run, frame, state, TIMEOUT, None)

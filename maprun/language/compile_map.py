@@ -1,0 +1,110 @@
+"""Map states: the processor, the items, and for distributed ones reader, batcher and writer."""
+
+from typing import Any
+
+from maprun.language import jsontext
+from maprun.language.errors import runtime_error
+from maprun.language.expression import field_value
+from maprun.language.fields import Source, amount, expression, payload, refused
+from maprun.language.model import BatcherWork, MapWork, ReaderWork, WriterWork
+from maprun.language.scope import Evaluate, Scope
+from maprun.language.template import BadTemplateError, Node, parse_template
+
+
+def map_work(source: Source) -> MapWork:
+    """Map, inline or distributed; `Iterator` and `Parameters` are the older names of ItemProcessor and ItemSelector."""
+    state = source.state
+    field = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
+    document = state[field]
+    config = document.get("ProcessorConfig") or {}
+    distributed = config.get("Mode", "INLINE") == "DISTRIBUTED"
+    child_type = config.get("ExecutionType", "STANDARD") if distributed else ""
+    template = state.get("ItemSelector", state.get("Parameters"))
+    has_selector = "ItemSelector" in state or "Parameters" in state
+    selector = _selector(source, template) if has_selector and not source.jsonata else None
+    return MapWork(
+        processor=source.sub_machine(document, f"{source.pointer}/{field}", child_type),
+        distributed=distributed,
+        child_type=child_type,
+        label=state.get("Label", ""),
+        items=_items(source),
+        selector=selector,
+        select=payload(source, template, "ItemSelector") if has_selector else None,
+        max_concurrency=amount(source, state, "MaxConcurrency"),
+        tolerated_count=amount(source, state, "ToleratedFailureCount"),
+        tolerated_percentage=amount(source, state, "ToleratedFailurePercentage"),
+        reader=_reader(source, state["ItemReader"]) if state.get("ItemReader") else None,
+        batcher=_batcher(source, state["ItemBatcher"]) if state.get("ItemBatcher") else None,
+        writer=_writer(source, state["ResultWriter"]) if state.get("ResultWriter") else None,
+    )
+
+
+def _selector(source: Source, template: Any) -> Node:
+    try:
+        return parse_template(template)
+    except BadTemplateError as error:
+        text = f"The value for the field '{error.key}' must be a valid JSONPath or a valid intrinsic function call"
+        raise refused(text, f"{source.pointer}/ItemSelector{error.pointer}") from error
+
+
+def _items(source: Source) -> Evaluate:
+    state = source.state
+    if source.jsonata:
+        from maprun.language.jsonata import compile_items
+
+        return compile_items(state)
+    text = state.get("ItemsPath", "$")
+    read = field_value(expression(source, text, "ItemsPath"), "ItemsPath")
+    kinds = (
+        (list, dict)
+        if (state.get("ItemProcessor") or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
+        else (list,)
+    )
+
+    def items(root: Any, scope: Scope) -> Any:
+        value = read(root, scope)
+        if not isinstance(value, kinds):
+            raise runtime_error(f'Reference path "{text}" must point to array.')
+        return value
+
+    return items
+
+
+def _parameters(source: Source, holder: dict[str, Any], field: str) -> Evaluate | None:
+    name = "Arguments" if source.jsonata else "Parameters"
+    return payload(source, holder[name], f"{field}/{name}") if name in holder else None
+
+
+def _reader(source: Source, reader: dict[str, Any]) -> ReaderWork:
+    config = reader.get("ReaderConfig") or {}
+    parameters = _parameters(source, reader, "ItemReader")
+    return ReaderWork(
+        resource=reader["Resource"],
+        parameters=parameters or (lambda _root, _scope: {}),
+        config=config,
+        max_items=amount(source, config, "MaxItems"),
+    )
+
+
+def _batcher(source: Source, batcher: dict[str, Any]) -> BatcherWork:
+    return BatcherWork(
+        items_max=amount(source, batcher, "MaxItemsPerBatch"),
+        bytes_max=amount(source, batcher, "MaxInputBytesPerBatch"),
+        batch_input=payload(source, batcher["BatchInput"], "ItemBatcher/BatchInput")
+        if "BatchInput" in batcher
+        else None,
+    )
+
+
+def _writer(source: Source, writer: dict[str, Any]) -> WriterWork:
+    config = writer.get("WriterConfig") or {}
+    return WriterWork(
+        parameters=_parameters(source, writer, "ResultWriter"),
+        transformation=config.get("Transformation", ""),
+        output_type=config.get("OutputType", ""),
+    )
+
+
+def shown_json(value: Any) -> str:
+    """A value as messages about amounts show it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else jsontext.encode(value).decode()

@@ -1,0 +1,184 @@
+"""One function for each state type, from its own fields to its work."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from maprun.language import jsontext
+from maprun.language.choice import compile_rule
+from maprun.language.compile_map import map_work
+from maprun.language.errors import runtime_error
+from maprun.language.expression import field_value
+from maprun.language.fields import Source, amount, assignments, expression, payload, refused
+from maprun.language.model import (
+    ChoiceWork,
+    FailWork,
+    ParallelWork,
+    PassWork,
+    Rule,
+    SucceedWork,
+    TaskWork,
+    Test,
+    WaitWork,
+    Work,
+)
+from maprun.language.path import PathSyntaxError
+from maprun.language.scope import Evaluate, Scope
+from maprun.language.timestamps import parse_timestamp_ms
+
+_SERVICE = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:((?:aws-sdk:)?[^:.]+):([^.]+?)(\.sync(?::2)?|\.waitForTaskToken)?")
+_LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:.+")
+_ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:.+")
+
+
+def pass_work(source: Source) -> Work:
+    """Pass."""
+    if "Result" not in source.state:
+        return PassWork()
+    value = source.state["Result"]
+    return PassWork(jsontext.encode(value), value)
+
+
+def task_work(source: Source) -> Work:
+    """Task: the resource decides which events tell of it, and whether it can run here."""
+    state = source.state
+    resource: str = state["Resource"]
+    role = (state.get("Credentials") or {}) if not source.jsonata else {}
+    role_arn = payload(source, role, "Credentials") if role else None
+    service, refusal, kind, name = _SERVICE.fullmatch(resource), "", "", ""
+    if service is not None:
+        kind, name = service.group(1), service.group(2) + (service.group(3) or "")
+        if service.group(3):
+            refusal = f"The integration pattern of the resource '{resource}' is not supported yet."
+    elif _ACTIVITY.fullmatch(resource):
+        refusal = f"Activities are not supported yet: '{resource}'."
+    return TaskWork(
+        resource=resource,
+        is_lambda=_LAMBDA.fullmatch(resource) is not None,
+        resource_type=kind,
+        resource_name=name,
+        refusal=refusal,
+        timeout_seconds=amount(source, state, "TimeoutSeconds"),
+        heartbeat_seconds=amount(source, state, "HeartbeatSeconds"),
+        role_arn=role_arn,
+    )
+
+
+def choice_work(source: Source) -> Work:
+    """Choice."""
+    rules = []
+    for at, rule in enumerate(source.state["Choices"]):
+        pointer = f"{source.pointer}/Choices[{at}]"
+        output = payload(source, rule["Output"], "Output") if source.jsonata and "Output" in rule else None
+        test = _condition(source, rule) if source.jsonata else _rule(rule, pointer)
+        rules.append(Rule(test, rule["Next"], assignments(source, rule), output))
+    return ChoiceWork(tuple(rules), source.state.get("Default"))
+
+
+def _rule(rule: dict[str, Any], pointer: str) -> Test:
+    try:
+        return compile_rule(rule)
+    except (PathSyntaxError, KeyError, TypeError) as error:
+        raise refused("Value is not a valid JSONPath", f"{pointer}/Variable") from error
+
+
+def _condition(source: Source, rule: dict[str, Any]) -> Test:
+    from maprun.language.jsonata import compile_condition
+
+    return compile_condition(rule["Condition"])
+
+
+def wait_work(source: Source) -> Work:
+    """Wait: by a number of seconds or until a moment."""
+    state = source.state
+    if source.jsonata:
+        from maprun.language.jsonata import compile_wait
+
+        return WaitWork(compile_wait(state))
+    if "Seconds" in state:
+        span_ms = int(state["Seconds"]) * 1000
+        return WaitWork(lambda _root, _scope, now_ms: now_ms + span_ms)
+    if "Timestamp" in state:
+        due = parse_timestamp_ms(state["Timestamp"]) or 0
+        return WaitWork(lambda _root, _scope, _now_ms: due)
+    if "SecondsPath" in state:
+        return WaitWork(_seconds_at(expression(source, state["SecondsPath"], "SecondsPath")))
+    return WaitWork(_moment_at(expression(source, state["TimestampPath"], "TimestampPath")))
+
+
+def _seconds_at(path: Any) -> Callable[[Any, Scope, int], int]:
+    read, text = field_value(path, "SecondsPath"), path.text
+
+    def due_ms(root: Any, scope: Scope, now_ms: int) -> int:
+        value = read(root, scope)
+        shown = value if isinstance(value, str) else jsontext.encode(value).decode()
+        if isinstance(value, str) and value.lstrip("-").isdecimal():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise runtime_error(f"The SecondsPath parameter cannot be parsed as a long value: {text} == {shown}")
+        if value < 0:
+            raise runtime_error(f"The SecondsPath parameter references a negative value: {text} == {shown}")
+        return now_ms + value * 1000
+
+    return due_ms
+
+
+def _moment_at(path: Any) -> Callable[[Any, Scope, int], int]:
+    read, text = field_value(path, "TimestampPath"), path.text
+
+    def due_ms(root: Any, scope: Scope, _now_ms: int) -> int:
+        value = read(root, scope)
+        due = parse_timestamp_ms(value)
+        if due is None:
+            shown = value if isinstance(value, str) else jsontext.encode(value).decode()
+            raise runtime_error(
+                "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format "
+                f"string: {text} == {shown}"
+            )
+        return due
+
+    return due_ms
+
+
+def fail_work(source: Source) -> Work:
+    """Fail."""
+    return FailWork(_fail_text(source, "Error"), _fail_text(source, "Cause"))
+
+
+def _fail_text(source: Source, field: str) -> Evaluate | None:
+    state = source.state
+    if f"{field}Path" in state:
+        return field_value(expression(source, state[f"{field}Path"], f"{field}Path"), f"{field}Path")
+    if field not in state:
+        return None
+    value = state[field]
+    if source.jsonata:
+        return payload(source, value, field)
+    return lambda _root, _scope: value
+
+
+def succeed_work(_source: Source) -> Work:
+    """Succeed."""
+    return SucceedWork()
+
+
+def parallel_work(source: Source) -> Work:
+    """Parallel."""
+    return ParallelWork(
+        tuple(
+            source.sub_machine(branch, f"{source.pointer}/Branches[{at}]")
+            for at, branch in enumerate(source.state["Branches"])
+        )
+    )
+
+
+COMPILERS: dict[str, Callable[[Source], Work]] = {
+    "Pass": pass_work,
+    "Task": task_work,
+    "Choice": choice_work,
+    "Wait": wait_work,
+    "Fail": fail_work,
+    "Succeed": succeed_work,
+    "Parallel": parallel_work,
+    "Map": map_work,
+}

@@ -1,0 +1,155 @@
+"""Fields that several state types share, compiled: templates, assignments, retriers, catchers, result paths, amounts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from maprun.language import jsontext
+from maprun.language.errors import DefinitionError, StatesError
+from maprun.language.expression import Expression, field_value
+from maprun.language.model import Amount, Assign, Catcher, Machine, Put, State
+from maprun.language.path import Path, PathSyntaxError
+from maprun.language.pathsteps import Index, Names
+from maprun.language.retry import ATTEMPTS_MAX, BACKOFF_RATE, INTERVAL_SECONDS, Retrier
+from maprun.language.scope import Evaluate
+from maprun.language.template import BadTemplateError, compile_node, parse_template
+
+CompileMachine = Callable[[dict[str, Any], str, str, str, dict[str, State]], Machine]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One state of the document on its way to being compiled."""
+
+    name: str
+    state: dict[str, Any]
+    pointer: str
+    machine_type: str
+    machine_language: str
+    maps: dict[str, State]
+    compile_machine: CompileMachine
+
+    @property
+    def jsonata(self) -> bool:
+        """True when this state's expressions are JSONata."""
+        return bool(self.state.get("QueryLanguage", self.machine_language) == "JSONata")
+
+    def sub_machine(self, document: dict[str, Any], pointer: str, machine_type: str = "") -> Machine:
+        """A branch or an item processor."""
+        language = self.state.get("QueryLanguage", self.machine_language)
+        return self.compile_machine(document, pointer, machine_type or self.machine_type, language, self.maps)
+
+
+def refused(text: str, pointer: str) -> DefinitionError:
+    """A definition that AWS's schema refuses."""
+    return DefinitionError("SCHEMA_VALIDATION_FAILED", text, pointer)
+
+
+def payload(source: Source, value: Any, field: str) -> Evaluate:
+    """A payload template in either language."""
+    if source.jsonata:
+        from maprun.language.jsonata import compile_value
+
+        return compile_value(value, field)
+    try:
+        return compile_node(parse_template(value))
+    except BadTemplateError as error:
+        text = f"The value for the field '{error.key}' must be a valid JSONPath or a valid intrinsic function call"
+        raise refused(text, f"{source.pointer}/{field}{error.pointer}") from error
+
+
+def expression(source: Source, text: Any, field: str) -> Expression:
+    """A path or intrinsic call in a field of its own."""
+    try:
+        if not isinstance(text, str) or not text.startswith(("$", "States.")):
+            raise PathSyntaxError(text)
+        return Expression(text)
+    except PathSyntaxError as error:
+        raise refused("Value is not a valid JSONPath", f"{source.pointer}/{field}") from error
+
+
+def assignments(source: Source, holder: dict[str, Any], prefix: str = "Assign") -> Assign:
+    """The Assign of a state, a catcher or a choice rule."""
+    given = holder.get("Assign")
+    if not given:
+        return ()
+    out = []
+    for key, value in given.items():
+        name = key[:-2] if key.endswith(".$") and not source.jsonata else key
+        if source.jsonata:
+            out.append((name, payload(source, value, f"{prefix}/{key}")))
+        else:
+            whole = payload(source, {key: value}, prefix)
+            out.append((name, _member(whole, name)))
+    return tuple(out)
+
+
+def _member(whole: Evaluate, name: str) -> Evaluate:
+    return lambda root, scope: whole(root, scope)[name]
+
+
+def retriers(state: dict[str, Any]) -> tuple[Retrier, ...]:
+    """The Retry of a state."""
+    return tuple(
+        Retrier(
+            errors=frozenset(entry["ErrorEquals"]),
+            interval_seconds=entry.get("IntervalSeconds", INTERVAL_SECONDS),
+            attempts_max=entry.get("MaxAttempts", ATTEMPTS_MAX),
+            backoff_rate=entry.get("BackoffRate", BACKOFF_RATE),
+            delay_seconds_max=entry.get("MaxDelaySeconds"),
+            jitter=entry.get("JitterStrategy") == "FULL",
+        )
+        for entry in state.get("Retry") or ()
+    )
+
+
+def catchers(source: Source) -> tuple[Catcher, ...]:
+    """The Catch of a state."""
+    out = []
+    for entry in source.state.get("Catch") or ():
+        output = payload(source, entry["Output"], "Output") if source.jsonata and "Output" in entry else None
+        put = None if source.jsonata or entry.get("ResultPath", "$") == "$" else put_at(entry["ResultPath"])
+        out.append(Catcher(frozenset(entry["ErrorEquals"]), entry["Next"], put, output, assignments(source, entry)))
+    return tuple(out)
+
+
+def put_at(text: str | None) -> Put:
+    """ResultPath: puts a result into the raw input, making objects on the way; null drops the result."""
+    if text is None:
+        return lambda raw, _result: raw
+    steps = Path(text).steps
+
+    def put(raw: Any, result: Any) -> Any:
+        return _replaced(raw, 0, result)
+
+    def _replaced(value: Any, at: int, result: Any) -> Any:
+        if at == len(steps):
+            return result
+        step = steps[at]
+        if isinstance(step, Names):
+            name = step.names[0]
+            if value is None and at:
+                value = {}
+            if isinstance(value, dict):
+                return {**value, name: _replaced(value.get(name), at + 1, result)}
+        elif isinstance(step, Index) and isinstance(value, list):
+            place = step.places[0]
+            if 0 <= place < len(value):
+                return [*value[:place], _replaced(value[place], at + 1, result), *value[place + 1 :]]
+        shown = jsontext.encode(value).decode()
+        raise StatesError(
+            "States.ResultPathMatchFailure", f"Unable to apply the ResultPath '{text}' to the input '{shown}'."
+        )
+
+    return put
+
+
+def amount(source: Source, holder: dict[str, Any], field: str) -> Amount:
+    """A number given by `field`, by a path in `<field>Path`, or, in JSONata, by an expression."""
+    value = holder.get(field)
+    if source.jsonata and isinstance(value, str):
+        return payload(source, value, field)
+    if value is not None:
+        return float(value) if isinstance(value, float) else int(value)
+    path = holder.get(f"{field}Path")
+    return None if path is None else field_value(expression(source, path, f"{field}Path"), f"{field}Path")

@@ -1,0 +1,43 @@
+"""JSON text to values and back: one decoder and one encoder, with every failure made a StatesError."""
+
+from typing import Any
+
+import msgspec
+
+from maprun.language.depth import json_depth_ok
+from maprun.language.errors import runtime_error
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_format = msgspec.json.format
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+DEPTH_MAX = 500
+"""Nesting of a payload; AWS's own parser stops at about 1,000."""
+
+
+def decode(text: bytes) -> Any:
+    """The value of a JSON text. Raises StatesError when it is none, or nests too deep."""
+    if len(text) > DEPTH_MAX and not json_depth_ok(text, DEPTH_MAX):
+        raise runtime_error(f"The JSON text nests deeper than {DEPTH_MAX} levels.")
+    try:
+        return _decode(text)
+    except DECODE_ERRORS as error:
+        raise runtime_error(f"The text is not valid JSON: {error}") from error
+
+
+def encode(value: Any) -> bytes:
+    """The compact JSON text of a value."""
+    try:
+        return _encode(value)
+    except (UnicodeEncodeError, RecursionError, OverflowError) as error:
+        raise runtime_error(f"The value cannot be written as JSON: {error}") from error
+
+
+def compact(text: bytes) -> bytes:
+    """A JSON text without white space between its tokens; the very same bytes when it has none."""
+    if b" " not in text and b"\n" not in text and b"\t" not in text and b"\r" not in text:
+        return text
+    try:
+        return _format(text, indent=-1)
+    except DECODE_ERRORS as error:
+        raise runtime_error(f"The text is not valid JSON: {error}") from error
