@@ -1,0 +1,219 @@
+"""Runs a Map Run on its own stack, kills services in mid-run by a seeded schedule, and recounts the results."""
+
+import io
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.chaos.checker import check
+from tests.integration.system.stack import PARTS_TO_KILL, ROLE, Stack
+
+BUCKET = "chaos"
+PROGRESS_SECONDS_MAX = 90.0
+_FAIL_EVERY = 10
+Json = dict[str, Any]
+Say = Callable[[str], None]
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """One kill: of what, when (seconds after the run began), how far the run was, seconds until more had ended."""
+
+    part: str
+    at_seconds: float
+    done_before: int
+    resumed_seconds: float
+
+
+class Report(msgspec.Struct):
+    """What happened, and what is wrong."""
+
+    items: int
+    seed: int
+    kills: list[Kill] = []
+    seconds: float = 0.0
+    wrong: list[str] = []
+
+
+def expected_status(index: int) -> str:
+    """Every tenth row is one whose child fails."""
+    return "FAILED" if index % _FAIL_EVERY == 3 else "SUCCEEDED"
+
+
+def definition(concurrency: int, child_type: str) -> str:
+    """Each child waits a second between two states, and fails if its row says so."""
+    child = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": child_type},
+        "StartAt": "Begin",
+        "States": {
+            "Begin": {"Type": "Pass", "Next": "Wait"},
+            "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Judge"},
+            "Judge": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.value.fate", "StringEquals": "bad", "Next": "Bad"}],
+                "Default": "Good",
+            },
+            "Bad": {"Type": "Fail", "Error": "Chaos.Bad", "Cause": "the row says so"},
+            "Good": {"Type": "Pass", "End": True},
+        },
+    }
+    state = {
+        "Type": "Map",
+        "Label": "Chaos",
+        "MaxConcurrency": concurrency,
+        "ToleratedFailurePercentage": 100,
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": BUCKET, "Key": "rows.csv"},
+        },
+        "ItemSelector": {"index.$": "$$.Map.Item.Index", "value.$": "$$.Map.Item.Value"},
+        "ItemProcessor": child,
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": BUCKET, "Prefix": "out"},
+        },
+        "End": True,
+    }
+    return json.dumps({"StartAt": "Map", "States": {"Map": state}})
+
+
+def start(stack: Stack, items: int, concurrency: int, child_type: str, name: str) -> str:
+    """Uploads the rows, creates the machine, starts it; answers the execution's ARN."""
+    s3, sfn = stack.client("s3"), stack.client("stepfunctions")
+    text = io.StringIO()
+    text.write("n,fate,text\n")
+    for n in range(items):
+        text.write(f'{n},{"bad" if expected_status(n) == "FAILED" else "good"},"row {n}, of {items}"\n')
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="rows.csv", Body=text.getvalue().encode())
+    made = sfn.create_state_machine(name=name, definition=definition(concurrency, child_type), roleArn=ROLE)
+    arn: str = sfn.start_execution(stateMachineArn=made["stateMachineArn"], name="run", input="{}")["executionArn"]
+    return arn
+
+
+class Watch:
+    """What the API says of a run while services come and go: an API that is away says nothing."""
+
+    def __init__(self, stack: Stack, execution: str) -> None:
+        self._sfn = stack.client("stepfunctions")
+        self._execution = execution
+        self._map_run = ""
+
+    def map_run(self) -> Json | None:
+        """DescribeMapRun, or None while there is none or nobody answers."""
+        try:
+            if not self._map_run:
+                found = self._sfn.list_map_runs(executionArn=self._execution)["mapRuns"]
+                if not found:
+                    return None
+                self._map_run = found[0]["mapRunArn"]
+            described: Json = self._sfn.describe_map_run(mapRunArn=self._map_run)
+        except (BotoCoreError, ClientError):
+            return None
+        return described
+
+    def execution(self) -> Json | None:
+        """DescribeExecution, or None while nobody answers."""
+        try:
+            described: Json = self._sfn.describe_execution(executionArn=self._execution)
+        except (BotoCoreError, ClientError):
+            return None
+        return described
+
+    def done(self) -> int | None:
+        """Children that have ended, or None."""
+        run = self.map_run()
+        return None if run is None else done_of(run)
+
+    def until_more_than(self, done: int, seconds_max: float) -> float | None:
+        """Seconds until more than `done` have ended; None if that takes longer than `seconds_max`."""
+        began = time.monotonic()
+        while (spent := time.monotonic() - began) < seconds_max:
+            now = self.done()
+            if now is not None and now > done:
+                return spent
+            time.sleep(0.1)
+        return None
+
+
+def done_of(run: Json) -> int:
+    """Items of a Map Run that have ended."""
+    counts = run["itemCounts"]
+    return int(counts["succeeded"] + counts["failed"] + counts["timedOut"] + counts["aborted"])
+
+
+def run_chaos(
+    stack: Stack, *, items: int, kills: int, seed: int, concurrency: int, child_type: str = "EXPRESS", say: Say = print
+) -> Report:
+    """The whole thing on a stack that is up: start, kill, wait, recount."""
+    chance = random.Random(seed)
+    report = Report(items=items, seed=seed)
+    began = time.monotonic()
+    execution = start(stack, items, concurrency, child_type, f"chaos-{seed}-{items}")
+    watch = Watch(stack, execution)
+    if watch.until_more_than(0, PROGRESS_SECONDS_MAX) is None:
+        report.wrong.append(f"nothing ended within {PROGRESS_SECONDS_MAX:.0f} s")
+        return report
+    order = [part for _ in range(kills) for part in chance.sample(PARTS_TO_KILL, len(PARTS_TO_KILL))]
+    for part in order:
+        time.sleep(chance.uniform(0.2, 2.0))
+        run = watch.map_run()
+        if run is None or run["status"] != "RUNNING":
+            report.wrong.append(f"the run was over before {part} could be killed: more items, or less concurrency")
+            break
+        stack.kill(part)
+        at = time.monotonic() - began
+        # Frames already on home may still be folded just after the kill: only what comes later is progress.
+        resumed = watch.until_more_than(_settled(watch, done_of(run), part), PROGRESS_SECONDS_MAX)
+        total = time.monotonic() - began - at
+        if resumed is None:
+            report.wrong.append(f"no progress within {PROGRESS_SECONDS_MAX:.0f} s after {part} was killed")
+            say(stack.log_tail(part))
+            break
+        report.kills.append(Kill(part, round(at, 1), done_of(run), round(total, 1)))
+        say(f"{at:7.1f} s  kill -9 {part:16} at {done_of(run):>9,} done; progress again after {total:5.1f} s")
+    if not report.wrong:
+        report.wrong += _finish(stack, watch, items)
+    report.seconds = round(time.monotonic() - began, 1)
+    return report
+
+
+def _settled(watch: Watch, done: int, part: str) -> int:
+    """How many had ended half a second after a kill, which may be the tail of what was under way."""
+    if part == "maprun-tracker":
+        return done
+    time.sleep(0.5)
+    now = watch.done()
+    return done if now is None else now
+
+
+def _finish(stack: Stack, watch: Watch, items: int) -> list[str]:
+    """Waits for the end of the execution and recounts; answers what is wrong."""
+    before, since = -1, time.monotonic()
+    while True:
+        described = watch.execution()
+        if described is not None and described["status"] != "RUNNING":
+            break
+        done = watch.done()
+        if done is not None and done > before:
+            before, since = done, time.monotonic()
+        if time.monotonic() - since > PROGRESS_SECONDS_MAX:
+            return [f"no end and no progress for {PROGRESS_SECONDS_MAX:.0f} s: {before} of {items} had ended"]
+        time.sleep(0.5)
+    if described["status"] != "SUCCEEDED":
+        return [f"the execution ended {described['status']}: {described.get('error')} {described.get('cause')}"]
+    result = json.loads(described["output"])
+    where = result["ResultWriterDetails"]
+    return check(
+        stack.client("stepfunctions"),
+        stack.client("s3"),
+        result["MapRunArn"],
+        (where["Bucket"], where["Key"]),
+        items,
+        expected_status,
+    )
