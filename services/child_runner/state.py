@@ -34,7 +34,7 @@ class Step(Protocol):
 
 
 class ChildMachine(Protocol):
-    """The child machine of one run, ready to run children (maprun.interpreter.children implements it)."""
+    """The child machine of one run, ready to run children (maprun.interpreter.lane_children implements it)."""
 
     build: Build
 

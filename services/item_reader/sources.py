@@ -7,7 +7,7 @@ from maprun.aws.clients import S3
 from maprun.aws.errors import SourceError
 from maprun.aws.sources import Chunk, StateInputSource, open_source, source_text
 from maprun.aws.sources import Source as AwsSource
-from maprun.interpreter.children import Children
+from maprun.interpreter.lane_children import Children
 from maprun.language.errors import StatesError
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from services.item_reader.owner import SourceTroubleError
