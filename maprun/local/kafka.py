@@ -1,0 +1,84 @@
+"""Apache Kafka on this machine: jars by Maven (once), a formatted log folder, the command line of the broker."""
+
+import shutil
+import string
+import subprocess
+
+from maprun.local.layout import Layout, StackError
+
+_FETCH_SECONDS_MAX = 600
+_FORMAT_SECONDS_MAX = 60
+_COMPLETE = ".complete"
+_CLUSTER_ID = "bWFwcnVuLWxvY2FsLWtrYQ"  # 16 bytes in base64: one cluster a state folder, so the name may be fixed
+
+
+def prepare(layout: Layout, java: str) -> None:
+    """Fetches the jars if they aren't there, writes the configuration, formats the log folder if it is new.
+
+    Raises StackError with Maven's or Kafka's own words when one of them fails.
+    """
+    _fetch(layout)
+    home = layout.state / "kafka"
+    template = (layout.root / "ops" / "kafka" / "server.properties").read_text(encoding="utf-8")
+    listeners = f"PLAINTEXT://127.0.0.1:{layout.kafka_port}"
+    text = string.Template(template).substitute(
+        controller_host="127.0.0.1",
+        controller_port=layout.controller_port,
+        listeners=f"{listeners},CONTROLLER://127.0.0.1:{layout.controller_port}",
+        advertised_listeners=listeners,
+        data_dir=layout.kafka_data,
+    )
+    (home / "server.properties").write_text(text, encoding="utf-8")
+    shutil.copyfile(layout.root / "ops" / "kafka" / "log4j2.properties", home / "log4j2.properties")
+    if (layout.kafka_data / "meta.properties").exists():
+        return
+    format_it = (
+        *_java(layout, java),
+        "kafka.tools.StorageTool",
+        *("format", "--cluster-id", _CLUSTER_ID, "--ignore-formatted", "--config", str(home / "server.properties")),
+    )
+    done = subprocess.run(format_it, capture_output=True, text=True, timeout=_FORMAT_SECONDS_MAX, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-600:]
+        raise StackError(f"Kafka's log folder {layout.kafka_data} can't be formatted: {said}")
+
+
+def command(layout: Layout, java: str) -> tuple[str, ...]:
+    """The command line of the broker."""
+    return (*_java(layout, java), "kafka.Kafka", str(layout.state / "kafka" / "server.properties"))
+
+
+def _java(layout: Layout, java: str) -> tuple[str, ...]:
+    """A Java machine with Kafka on its class path."""
+    return (
+        java,
+        *layout.java_options,
+        f"-Dlog4j2.configurationFile={layout.state / 'kafka' / 'log4j2.properties'}",
+        "-cp",
+        f"{layout.kafka_libs}/*",
+    )
+
+
+def _fetch(layout: Layout) -> None:
+    """Copies Kafka's jars by Maven; a mark says that all of them arrived."""
+    if (layout.kafka_libs / _COMPLETE).exists():
+        return
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise StackError("maven is not installed; it fetches Apache Kafka once", "apt-get install maven")
+    print("fetching Apache Kafka 4.1.1 by Maven (once, 43 MB)", flush=True)
+    asked = [
+        maven,
+        *("--quiet", "--batch-mode", "--file", str(layout.root / "ops" / "kafka" / "pom.xml")),
+        "dependency:copy-dependencies",
+        f"-DoutputDirectory={layout.kafka_libs}",
+    ]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=_FETCH_SECONDS_MAX, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"Maven took longer than {_FETCH_SECONDS_MAX} s", "is the network up? run it again") from error
+    if done.returncode != 0:
+        raise StackError(
+            f"Maven can't fetch Kafka: {(done.stdout or done.stderr).strip()[-800:]}", "is the network up? run it again"
+        )
+    (layout.kafka_libs / _COMPLETE).touch()

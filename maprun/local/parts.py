@@ -1,0 +1,152 @@
+"""The parts of the local stack as data: how each is started, when it is ready, what it waits for."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from maprun.local import kafka, seaweedfs, statefile
+from maprun.local.layout import SERVICES, Layout, StackError
+from maprun.runtime.settings import to_environment
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One child process. Ready when `ready_url` answers 200 or, without one, when `ready_port` takes connections.
+
+    A part with neither is a task: it is done when it exits with 0, and it is not started again.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    after: tuple[str, ...] = ()
+    ready_url: str = ""
+    ready_port: int = 0
+    ready_seconds_max: float = 60.0
+    stop_seconds_max: float = 25.0
+
+    @property
+    def is_task(self) -> bool:
+        """True for what runs once."""
+        return not self.ready_url and not self.ready_port
+
+
+TOPICS = "topics"
+ALL = ("kafka", "seaweedfs", "functions", TOPICS, *SERVICES)
+"""Every name that may stand after `--parts`; `child-runner` stands for all of them."""
+
+
+def names(layout: Layout, wanted: tuple[str, ...]) -> frozenset[str]:
+    """The names of the parts that a choice means. Raises StackError on a name that is none."""
+    unknown = sorted(set(wanted) - set(ALL))
+    if unknown:
+        raise StackError(f"no part is called {', '.join(unknown)}", f"the parts are: {', '.join(ALL)}")
+    runners = {f"child-runner-{number}" for number in range(layout.child_runners)}
+    return frozenset((set(wanted) - {"child-runner"}) | (runners if "child-runner" in wanted else set()))
+
+
+def make(layout: Layout, chosen: frozenset[str], java: str) -> list[Part]:
+    """The chosen parts, in no order: each says what it comes after."""
+    parts = []
+    if "kafka" in chosen:
+        parts.append(
+            Part(
+                name="kafka",
+                argv=kafka.command(layout, java),
+                environment=_environment(layout),
+                ready_port=layout.kafka_port,
+                stop_seconds_max=12.0,
+            )
+        )
+    if "seaweedfs" in chosen:
+        parts.append(
+            Part(
+                name="seaweedfs",
+                argv=seaweedfs.command(layout),
+                # Given AWS keys it would make them its only ones; without, it takes any, as a local stand-in should.
+                environment={k: v for k, v in _environment(layout).items() if not k.startswith(("AWS_", "S3_"))},
+                ready_url=f"{layout.settings.s3}/",
+                ready_seconds_max=40.0,
+                stop_seconds_max=12.0,
+            )
+        )
+    if "functions" in chosen:
+        parts.append(
+            Part(
+                name="functions",
+                argv=_python("maprun.local.functions"),
+                environment=_environment(layout),
+                ready_url=f"{layout.settings.functions}/readyz",
+                ready_seconds_max=30.0,
+                stop_seconds_max=8.0,
+            )
+        )
+    if TOPICS in chosen:
+        parts.append(
+            Part(
+                name=TOPICS,
+                argv=_python("maprun.bus.create_topics"),
+                environment=_environment(layout),
+                after=("kafka",),
+            )
+        )
+    parts += [_service(layout, name) for name in sorted(chosen) if name not in ALL or name in SERVICES]
+    present = {part.name for part in parts}
+    return [msgspec.structs.replace(part, after=tuple(n for n in part.after if n in present)) for part in parts]
+
+
+def check_importable(layout: Layout, chosen: frozenset[str]) -> None:
+    """Raises StackError if the code of a chosen part is not there (a broken checkout)."""
+    sources = {name: f"services/{name.replace('-', '_')}/__main__.py" for name in SERVICES}
+    sources |= {TOPICS: "maprun/bus/create_topics.py", "functions": "maprun/local/functions/__main__.py"}
+    for name in sorted(chosen):
+        source = sources.get("child-runner" if name.startswith("child-runner-") else name)
+        if source and not (layout.root / source).exists():
+            raise StackError(f"{name} can't be started: {layout.root / source} is missing", "is the checkout whole?")
+
+
+def _service(layout: Layout, name: str) -> Part:
+    """One of the four services, or one of several child-runners."""
+    module = "child_runner" if name.startswith("child-runner-") else name.replace("-", "_")
+    port = layout.health_port(name)
+    return Part(
+        name=name,
+        argv=_python(f"services.{module}"),
+        environment=_environment(layout)
+        | {"MAPRUN_HTTP_PORT": str(port), "MAPRUN_HTTP_HOST": "127.0.0.1", "MAPRUN_INSTANCE": name},
+        after=(TOPICS, "kafka", "seaweedfs"),
+        ready_url=f"http://127.0.0.1:{port}/readyz",
+    )
+
+
+def _python(module: str) -> tuple[str, ...]:
+    """The command line that runs a module of this tree in this very environment."""
+    return (sys.executable, "-m", module)
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    """What every child process inherits: the settings, credentials that the local S3 accepts, the stack's mark."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {
+        "AWS_ACCESS_KEY_ID": "maprun",
+        "AWS_SECRET_ACCESS_KEY": "maprun-local",
+        "AWS_REGION": layout.settings.region,
+        "AWS_DEFAULT_REGION": layout.settings.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **kept,
+        **to_environment(layout.settings),
+        "MAPRUN_STATE_DIR": str(layout.state),
+        "MAPRUN_FUNCTIONS_DIR": str(layout.functions_dir),
+        "MAPRUN_FUNCTION_WORKERS": str(layout.function_workers),
+        "PYTHONPATH": str(layout.root),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
+        statefile.MARK: str(layout.state),
+    }
+
+
+def log_of(layout: Layout, name: str) -> Path:
+    """Where a part's output goes."""
+    return layout.log_dir / f"{name}.log"
