@@ -12,7 +12,14 @@ from maprun.runtime import clock
 from maprun.runtime.limits import Limits
 
 _TICK_SECONDS = 1.0
+_OVERHEAD_BYTES = 2_048  # of a record and its batch, headers included
 _BROKER_TIME = 1  # timestamp_type of a record whose topic takes the broker's clock
+
+
+class TooLargeError(BusError):
+    """A record above the limit was to be published. Nothing of its list was; others are not concerned."""
+
+    retriable = False
 
 
 class BrokerClock:
@@ -56,6 +63,7 @@ class Sender:
             max_request_size=limits.record_bytes_max,
             request_timeout_ms=int(own.request_seconds_max * 1000),
         )
+        self._value_bytes_max = limits.record_bytes_max - _OVERHEAD_BYTES
         self._on_broken = on_broken
         self._broken: BusError | None = None
         self._ticks_max = int(own.send_seconds_max / _TICK_SECONDS)
@@ -95,9 +103,16 @@ class Sender:
         return (self._tick - next(iter(self._open.values()), self._tick)) * _TICK_SECONDS
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Publishes in order (per partition) and waits for all acknowledgements: the offsets. Raises BusError."""
+        """Publishes in order (per partition) and waits for all acknowledgements: the offsets.
+
+        Raises TooLargeError, and BusError when the producer is broken, which ends the process.
+        """
         if self._broken is not None:
             raise self._broken
+        for message in messages:
+            if len(message.value or b"") + len(message.key or b"") > self._value_bytes_max:
+                size = len(message.value or b"")
+                raise TooLargeError(f"{size} bytes for {message.topic}/{message.partition}: above the record limit")
         self._sends += 1
         number = self._sends
         self._open[number] = self._tick
@@ -108,7 +123,7 @@ class Sender:
             publish = self._producer.send
             for message in messages:
                 topic, value, key, partition = message.topic, message.value, message.key, message.partition
-                futures.append(await publish(topic, value, key, partition, None, message.headers or None))
+                futures.append(await publish(topic, value, key, partition, None, list(message.headers)))
                 self.bytes += len(value) if value is not None else 0
             stamped = -1
             for future in futures:
