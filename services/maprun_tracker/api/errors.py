@@ -1,0 +1,62 @@
+"""What the API refuses: AWS's error names and messages, and the HTTP status of each (rule R10)."""
+
+from maprun.mapruns.requests import Refusal
+
+_STATUS_OF = {
+    "ServiceUnavailable": 503,
+    "InternalFailure": 500,
+    "InternalServerError": 500,
+    "RequestEntityTooLargeException": 413,
+}
+
+
+class Reasoned(Refusal):
+    """A ValidationException that names its reason."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__("ValidationException", message)
+        self.reason = reason
+
+
+class Unavailable(Refusal):
+    """Not now: nothing was decided, or it isn't known here. The SDKs try again."""
+
+    retriable = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ServiceUnavailable", message)
+
+
+class ElsewhereError(Exception):
+    """Another process of the tracker owns this home partition."""
+
+    retriable = True
+
+    def __init__(self, home: int) -> None:
+        super().__init__(f"home {home} belongs to another process")
+        self.home = home
+
+
+def status_of(refusal: Refusal) -> int:
+    """The HTTP status of a refusal."""
+    return _STATUS_OF.get(refusal.code, 400)
+
+
+def execution_missing(arn: str) -> Refusal:
+    """No such execution."""
+    return Refusal("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+
+
+def machine_missing(arn: str) -> Refusal:
+    """No such state machine."""
+    return Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+
+
+def resource_missing(arn: str) -> Refusal:
+    """No such Map Run, or other resource."""
+    return Refusal("ResourceNotFound", f"Resource not found: '{arn}'")
+
+
+def token_invalid() -> Refusal:
+    """A nextToken that this query did not give."""
+    return Refusal("InvalidToken", "Invalid Token: 'Invalid token'")

@@ -1,0 +1,233 @@
+"""Operations on state machines."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from maprun.language import DefinitionError, compile_machine
+from maprun.language.depth import json_depth_ok
+from maprun.mapruns.requests import Refusal, machine_of_arn, parse_arn, validate_name
+from schemas.arns import home_of
+from schemas.home import MachineRequested, MachineSpec
+from schemas.requests import MachineWritten
+from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api.errors import Reasoned, machine_missing, resource_missing
+from services.maprun_tracker.api.service import Call, Service
+from services.maprun_tracker.api.tokens import make_token, read_token
+
+LOGGING_OFF = b'{"level":"OFF","includeExecutionData":false}'
+TRACING_OFF = b'{"enabled":false}'
+ENCRYPTION_OWN = b'{"type":"AWS_OWNED_KEY"}'
+DEFINITION_DEPTH_MAX = 200
+TAGS_MAX = 50
+NO_VERSIONS = "Versions are not supported yet: publish must not be true."
+NOTHING_GIVEN = (
+    "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
+)
+
+
+def compile_checked(definition: str, machine_type: str) -> None:
+    """Refuses a definition that can't be used. Raises Refusal (InvalidDefinition)."""
+    try:
+        _compile(definition, machine_type)
+    except DefinitionError as error:
+        raise Refusal("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from None
+
+
+def _compile(definition: str, machine_type: str) -> None:
+    text = definition.encode()
+    if not json_depth_ok(text, DEFINITION_DEPTH_MAX):
+        raise DefinitionError("TOO_DEEPLY_NESTED", f"The definition nests more than {DEFINITION_DEPTH_MAX} levels", "/")
+    compile_machine(text, machine_type)
+
+
+def _no_versions(publish: bool | None, description: str | None) -> None:
+    if publish:
+        raise Refusal("ValidationException", NO_VERSIONS)
+    if description is not None:
+        raise Refusal("ValidationException", "Version description can only be set when publish is true")
+
+
+def _check_role(role_arn: str) -> None:
+    if not role_arn.startswith("arn:") or role_arn.count(":") < 5:  # noqa: PLR2004 - arn:partition:service:region:account:
+        raise Refusal("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {role_arn}'")
+
+
+def _tags(raw: msgspec.Raw) -> bytes:
+    if not raw:
+        return b""
+    try:
+        tags = msgspec.json.decode(raw, type=list[dict[str, str]])
+    except msgspec.ValidationError as error:
+        raise Refusal("SerializationException", f"Member 'tags': {error}") from None
+    if len(tags) > TAGS_MAX:
+        raise Refusal("TooManyTags", f"A resource has at most {TAGS_MAX} tags; {len(tags)} were given.")
+    return msgspec.json.encode(tags)
+
+
+def _object(raw: msgspec.Raw, member: str) -> bytes:
+    if not raw or bytes(raw) == b"null":
+        return b""
+    if bytes(raw[:1]) != b"{":
+        raise Refusal("SerializationException", f"Member '{member}' must be an object.")
+    return bytes(raw)
+
+
+async def create(service: Service, ask: shapes.CreateStateMachine, call: Call) -> msgspec.Raw:
+    """CreateStateMachine."""
+    name, definition, role = ask.name or "", ask.definition or "", ask.role_arn or ""
+    machine_type = ask.type or "STANDARD"
+    validate_name(name)
+    _check_role(role)
+    _no_versions(ask.publish, ask.version_description)
+    spec = MachineSpec(
+        definition.encode(),
+        role,
+        machine_type,
+        _object(ask.logging_configuration, "loggingConfiguration"),
+        _object(ask.tracing_configuration, "tracingConfiguration"),
+        _object(ask.encryption_configuration, "encryptionConfiguration"),
+        _tags(ask.tags),
+    )
+    compile_checked(definition, machine_type)
+    arn = service.names.machine(name)
+    command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec)
+    return await _written(service, command)
+
+
+async def update(service: Service, ask: shapes.UpdateStateMachine, call: Call) -> msgspec.Raw:
+    """UpdateStateMachine."""
+    arn = ask.state_machine_arn or ""
+    name = _name_of(arn)
+    _no_versions(ask.publish, ask.version_description)
+    spec = MachineSpec(
+        (ask.definition or "").encode(),
+        ask.role_arn or "",
+        "",
+        _object(ask.logging_configuration, "loggingConfiguration"),
+        _object(ask.tracing_configuration, "tracingConfiguration"),
+        _object(ask.encryption_configuration, "encryptionConfiguration"),
+    )
+    if not (spec.definition or spec.role_arn or spec.logging or spec.tracing or spec.encryption):
+        raise Refusal("MissingRequiredParameter", NOTHING_GIVEN)
+    if ask.role_arn is not None:
+        _check_role(ask.role_arn)
+    machine = await service.machine(arn)
+    if machine is None:
+        raise machine_missing(arn)
+    if ask.definition is not None:
+        compile_checked(ask.definition, machine.spec.machine_type)
+    command = MachineRequested(service.command_id(call, "update"), "update", arn, name, spec)
+    return await _written(service, command)
+
+
+async def delete(service: Service, ask: shapes.MachineAsked, call: Call) -> msgspec.Raw:
+    """DeleteStateMachine."""
+    arn = ask.state_machine_arn or ""
+    name = _name_of(arn)
+    command = MachineRequested(service.command_id(call, "delete"), "delete", arn, name, MachineSpec())
+    return await _written(service, command)
+
+
+async def _written(service: Service, command: MachineRequested) -> msgspec.Raw:
+    """The decider's answer, given once this process itself knows what was written."""
+    home = home_of(command.arn, service.homes)
+    body = await service.command(home, command)
+    await service.machines_read(home)
+    return msgspec.Raw(body)
+
+
+def _name_of(arn: str) -> str:
+    _, rest = parse_arn(arn, ("stateMachine",))
+    if "/" in rest[0]:
+        raise Reasoned(
+            f"This operation does not support labeled state machine ARNs: '{arn}'", "API_DOES_NOT_SUPPORT_LABELED_ARNS"
+        )
+    return rest[0]
+
+
+async def describe(service: Service, ask: shapes.MachineAsked, _call: Call) -> shapes.MachineDescription:
+    """DescribeStateMachine."""
+    arn = ask.state_machine_arn or ""
+    machine_of_arn(arn)
+    machine = await service.machine(arn)
+    if machine is None:
+        raise machine_missing(arn)
+    spec = machine.spec
+    return shapes.MachineDescription(
+        state_machine_arn=machine.arn,
+        name=machine.name,
+        status="ACTIVE",
+        definition=None if ask.included_data == "METADATA_ONLY" else spec.definition.decode(),
+        role_arn=spec.role_arn,
+        type=spec.machine_type,
+        creation_date=machine.created_ms / 1000,
+        logging_configuration=msgspec.Raw(spec.logging or LOGGING_OFF),
+        tracing_configuration=msgspec.Raw(spec.tracing or TRACING_OFF),
+        encryption_configuration=msgspec.Raw(spec.encryption or ENCRYPTION_OWN),
+        revision_id=machine.revision_id if machine.updated else None,
+    )
+
+
+async def list_machines(service: Service, ask: shapes.Page, _call: Call) -> shapes.MachineList:
+    """ListStateMachines, newest first."""
+    query = ("ListStateMachines",)
+    below = read_token(ask.next_token, query, tuple[int, str])
+    await service.all_machines_read()
+    found = sorted(service.machines, key=_age, reverse=True)
+    size = ask.max_results or service.limits.page_default
+    page = [machine for machine in found if below is None or _age(machine) < below][: size + 1]
+    more = len(page) > size
+    return shapes.MachineList(
+        state_machines=[
+            shapes.MachineItem(
+                state_machine_arn=machine.arn,
+                name=machine.name,
+                type=machine.spec.machine_type,
+                creation_date=machine.created_ms / 1000,
+            )
+            for machine in page[:size]
+        ],
+        next_token=make_token(query, _age(page[size - 1])) if more else None,
+    )
+
+
+def _age(machine: MachineWritten) -> tuple[int, str]:
+    return machine.created_ms, machine.arn
+
+
+async def list_tags(service: Service, ask: shapes.ResourceAsked, _call: Call) -> shapes.Tags:
+    """ListTagsForResource."""
+    arn = ask.resource_arn or ""
+    parse_arn(arn, ("stateMachine", "activity"))
+    machine = await service.machine(arn)
+    if machine is None:
+        raise resource_missing(arn)
+    return shapes.Tags(tags=msgspec.Raw(machine.spec.tags or b"[]"))
+
+
+async def list_versions(_service: Service, ask: shapes.MachinePage, _call: Call) -> shapes.Versions:
+    """ListStateMachineVersions: there are none in this version, for nothing can be published."""
+    machine_of_arn(ask.state_machine_arn or "")
+    return shapes.Versions(state_machine_versions=[])
+
+
+async def list_aliases(service: Service, ask: shapes.MachinePage, _call: Call) -> shapes.Aliases:
+    """ListStateMachineAliases: there are none in this version."""
+    arn = ask.state_machine_arn or ""
+    machine_of_arn(arn)
+    if await service.machine(arn) is None:
+        raise machine_missing(arn)
+    return shapes.Aliases(state_machine_aliases=[])
+
+
+async def validate(_service: Service, ask: shapes.ValidateDefinition, _call: Call) -> shapes.Validation:
+    """ValidateStateMachineDefinition."""
+    found: Sequence[shapes.Diagnostic] = ()
+    try:
+        _compile(ask.definition or "", ask.type or "STANDARD")
+    except DefinitionError as error:
+        found = [
+            shapes.Diagnostic(severity="ERROR", code=error.code, message=error.text, location=error.pointer or None)
+        ]
+    return shapes.Validation(result="FAIL" if found else "OK", diagnostics=list(found), truncated=False)

@@ -1,0 +1,76 @@
+"""Constraints on members, checked as AWS's front end does: all at once, in one ValidationException."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from maprun.mapruns.requests import Refusal
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A string of `least` to `most` characters. The value of a secret one is not repeated in messages."""
+
+    least: int
+    most: int
+    required: bool = False
+    secret: bool = False
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A whole number from `least` to `most`."""
+
+    least: int
+    most: int
+    required: bool = False
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of some words, in the order that AWS's message has them."""
+
+    words: tuple[str, ...]
+    required: bool = False
+
+
+Rule = Text | Number | Choice
+
+
+def check(value: msgspec.Struct, rules: Mapping[str, Rule]) -> None:
+    """Checks all members that have a rule. Raises Refusal (ValidationException)."""
+    wrong = [text for member, rule in rules.items() if (text := _wrong(member, getattr(value, member), rule))]
+    if wrong:
+        noun = "error" if len(wrong) == 1 else "errors"
+        raise Refusal("ValidationException", f"{len(wrong)} validation {noun} detected: {'; '.join(wrong)}")
+
+
+def _wrong(member: str, value: str | int | None, rule: Rule) -> str:
+    if value is None:
+        return _failed(member, "null", "Member must not be null") if rule.required else ""
+    match rule:
+        case Text(least, most, _, secret):
+            assert isinstance(value, str)
+            shown = "" if secret else f"'{value}'"
+            if len(value) > most:
+                return _failed(member, shown, f"Member must have length less than or equal to {most}")
+            if len(value) < least:
+                return _failed(member, shown, f"Member must have length greater than or equal to {least}")
+        case Number(least, most):
+            assert isinstance(value, int)
+            if value > most:
+                return _failed(member, f"'{value}'", f"Member must have value less than or equal to {most}")
+            if value < least:
+                return _failed(member, f"'{value}'", f"Member must have value greater than or equal to {least}")
+        case Choice(words):
+            if value not in words:
+                return _failed(member, f"'{value}'", f"Member must satisfy enum value set: [{', '.join(words)}]")
+    return ""
+
+
+def _failed(member: str, shown: str, constraint: str) -> str:
+    value = f"Value {shown}" if shown else "Value"
+    return f"{value} at '{camel(member)}' failed to satisfy constraint: {constraint}"
+
+
+def camel(member: str) -> str:
+    """A member's name on the wire."""
+    first, *rest = member.split("_")
+    return first + "".join(map(str.capitalize, rest))

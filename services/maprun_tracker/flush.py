@@ -1,0 +1,203 @@
+"""From changes to rows and back: what a flush writes, in which order, and how a recovered table proves itself."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from maprun.mapruns.home import Home
+from maprun.mapruns.state import FOLD_VERSION, Closed, HomeState, Interpreter, decode_state, encode_state
+from services.maprun_tracker import rows
+from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.rows import MARK, ROOT, RUN, SUMMED, Codec, Mark
+from services.maprun_tracker.running import RunningChildren
+from services.maprun_tracker.state import Partition
+
+Write = Callable[[bytes, bytes | None], None]
+"""Puts one row into the table (None deletes it); it stands in `Partition.stored` at once."""
+MakeHome = Callable[[HomeState], Home]
+
+ROWS_VERSION = 1
+"""Raised when the meaning of a row changes: the table is then emptied and home folded again."""
+
+
+class Flusher:
+    """Writes one partition's changes; knows what the last mark said."""
+
+    def __init__(
+        self,
+        part: Partition,
+        interpreter: Interpreter,
+        mark: Mark | None = None,
+        doomed: tuple[Mapping[bytes, bytes], Sequence[bytes]] | None = None,
+    ) -> None:
+        self.part = part
+        self._interpreter = interpreter
+        self._doomed = doomed  # the table, and the rows of it that go before the first new one is written
+        part.mark_offset = -1 if mark is None else mark.offset
+        self._sum = 0 if mark is None else mark.sum
+        self._parity = 0 if mark is None else mark.parity
+        self._before: dict[bytes, int] = {}  # rows written since the mark → their digest then
+        self._snapshot_bytes = 0
+        self._folded_bytes = 0
+        self._marked_at = 0.0
+        self.written_rows = 0
+        self.written_bytes = 0
+
+    def folded(self, size: int) -> None:
+        """So many bytes of home were folded: a snapshot is worth its own size only after some multiple of it."""
+        self._folded_bytes += size
+
+    def flush(self, write: Write, at: float, *, mark_now: bool = False) -> None:
+        """Writes all changes, then, when it is due, the mark. `at` is monotonic seconds.
+
+        Killed between any two writes, a successor finds the older mark and rows that know what they were then; it folds
+        home again from there and writes the same rows.
+        """
+        part = self.part
+        self._delete_doomed(write)
+        for digest, definition in part.definitions.items():
+            self._put(write, rows.definition_key(part.number, digest), part.codec.compress(definition))
+        for arn, history in part.histories.items():
+            for page, events in history.dirty.items():
+                self._put(write, rows.history_key(part.number, arn, page), part.codec.pack_page(events))
+            history.dirty = {}
+        for run_id, number in sorted(part.dirty_blocks):
+            payload = part.blocks[run_id, number].encode(part.codec)
+            self._put(write, rows.block_key(part.number, run_id, number), payload)
+        for key, run in part.changed_runs.items():
+            self._put(write, rows.run_key(part.number, key), part.codec.pack(part.run_row(run)))
+            if run.phase == "closed":
+                part.digests.pop(key, None)
+        for arn, root_row in part.changed_roots.items():
+            self._put(write, rows.root_key(part.number, arn), part.codec.pack(root_row))
+            if root_row.status != "RUNNING":
+                part.histories.pop(arn, None)
+                part.digests.pop(arn, None)
+        part.definitions, part.changed_runs, part.changed_roots = {}, {}, {}
+        part.dirty_blocks = set()
+        part.shrink()
+        if part.offset > part.mark_offset and (mark_now or self._mark_due(at)):
+            self._mark(write, at)
+
+    def _delete_doomed(self, write: Write) -> None:
+        if self._doomed is None:
+            return
+        stored, keys = self._doomed
+        for key in sorted(keys, key=lambda key: key[rows.KIND] != MARK):  # without its mark a table proves nothing
+            write(key, None)
+        self.part.stored, self._doomed = stored, None
+
+    def _put(self, write: Write, key: bytes, payload: bytes) -> None:
+        if key not in self._before:
+            self._before[key] = rows.digest_at(self.part.mark_offset, key, self.part.stored.get(key))
+        row = rows.wrap(self.part.offset, self._before[key], payload)
+        write(key, row)
+        self.written_rows += 1
+        self.written_bytes += len(row)
+
+    def _mark_due(self, at: float) -> bool:
+        limits, size = self.part.limits, self._snapshot_bytes
+        return (
+            size <= limits.snapshot_small_bytes
+            or self._folded_bytes >= size * limits.snapshot_ratio
+            or at - self._marked_at >= limits.snapshot_seconds_max
+        )
+
+    def _mark(self, write: Write, at: float) -> None:
+        part = self.part
+        for key, before in self._before.items():
+            self._sum ^= before ^ rows.digest(key, part.stored[key])
+        snapshot = part.codec.compress(_encode_state(part.home.state, self._interpreter))
+        self._parity ^= 1
+        chunk_bytes = part.limits.chunk_bytes_max
+        chunks = [snapshot[i : i + chunk_bytes] for i in range(0, len(snapshot), chunk_bytes)]
+        inline = len(chunks) == 1
+        for number, chunk in enumerate([] if inline else chunks):
+            write(rows.snapshot_key(part.number, self._parity, number), chunk)
+        mark = Mark(
+            version=_version(),
+            offset=part.offset,
+            sum=self._sum,
+            snapshot=snapshot if inline else b"",
+            parity=self._parity,
+            chunks=0 if inline else len(chunks),
+            digest=rows.digest(b"", snapshot),
+            running=part.running.stored(),
+        )
+        write(rows.mark_key(part.number), part.codec.pack_mark(mark))
+        part.mark_offset, self._before = part.offset, {}
+        self._snapshot_bytes, self._folded_bytes, self._marked_at = len(snapshot), 0, at
+
+
+def restore(
+    number: int,
+    stored: Mapping[bytes, bytes],
+    keys: Iterable[bytes],
+    make_home: MakeHome,
+    interpreter: Interpreter,
+    limits: TrackerLimits,
+) -> tuple[Flusher, str]:
+    """A partition from its rows (`keys` of it in `stored`), and why it must be folded from home's beginning, if so.
+
+    An empty reason means that the rows proved themselves: the fold goes on behind the mark. Otherwise all rows go with
+    the first flush.
+    """
+    keys = list(keys)
+    codec = Codec()
+    mark, state, reason = _read_mark(number, stored, codec, interpreter)
+    if mark is not None and state is not None:
+        found = 0
+        for key in keys:
+            if key[rows.KIND] in SUMMED:
+                found ^= rows.digest_at(mark.offset, key, stored[key])
+        if found == mark.sum:
+            part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
+            _index(part, state, keys)
+            return Flusher(part, interpreter, mark), ""
+        reason = f"the rows do not add up to the mark at offset {mark.offset}"
+    part = Partition(number, make_home(HomeState(home=number)), {}, limits, RunningChildren())
+    return Flusher(part, interpreter, None, (stored, keys)), reason if keys else ""
+
+
+def _read_mark(
+    number: int, stored: Mapping[bytes, bytes], codec: Codec, interpreter: Interpreter
+) -> tuple[Mark | None, HomeState | None, str]:
+    row = stored.get(rows.mark_key(number))
+    if row is None:
+        return None, None, "there are rows but no mark"
+    try:
+        mark = codec.mark(row)
+    except msgspec.DecodeError as error:
+        return None, None, f"the mark can't be read: {error}"
+    if mark.version != _version():
+        return None, None, f"the rows are of version {mark.version}, this process writes {_version()}"
+    chunks = [stored.get(rows.snapshot_key(number, mark.parity, i)) for i in range(mark.chunks)]
+    snapshot = mark.snapshot or b"".join(chunk or b"" for chunk in chunks)
+    if rows.digest(b"", snapshot) != mark.digest:
+        return None, None, f"the snapshot of the mark at offset {mark.offset} is not whole"
+    return mark, decode_state(codec.decompress(snapshot), interpreter), ""
+
+
+def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> None:
+    """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out."""
+    for key in keys:
+        kind = key[rows.KIND]
+        if kind == RUN:
+            part.know_run(part.codec.run(part.stored[key]).run)
+        elif kind == ROOT:
+            row = part.codec.root(part.stored[key])
+            part.know_root(row)
+            if row.created <= state.offset and row.arn not in state.roots:
+                state.closed[row.arn] = Closed(row.request_id, row.started_ms)
+
+
+def _encode_state(state: HomeState, interpreter: Interpreter) -> bytes:
+    closed, state.closed = state.closed, {}
+    try:
+        return encode_state(state, interpreter)
+    finally:
+        state.closed = closed
+
+
+def _version() -> int:
+    return ROWS_VERSION * 1_000 + FOLD_VERSION

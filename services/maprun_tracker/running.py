@@ -1,0 +1,88 @@
+"""Which children run now, as the lanes last told: for people, never for decisions."""
+
+from collections.abc import Iterator, Sequence
+
+from maprun.mapruns.intervals import Intervals
+from schemas.home import LaneProgress
+from services.maprun_tracker.rows import Running
+
+Span = tuple[int, int, int]
+"""First position, count, and since when (epoch ms) they are known to run."""
+
+
+def spans_of(known: Sequence[Span], told: Sequence[int], now_ms: int) -> list[Span]:
+    """The ranges `told` (flat, ascending), each part with the time at which it was first told."""
+    spans: list[Span] = []
+    k = 0
+    numbers = iter(told)
+    for first, count in zip(numbers, numbers, strict=True):
+        at, end = first, first + count
+        while k < len(known) and known[k][0] + known[k][1] <= at:
+            k += 1
+        j = k
+        while at < end:
+            if j < len(known) and known[j][0] < end:
+                start, length, since = known[j]
+                if start > at:
+                    spans.append((at, start - at, now_ms))
+                    at = start
+                stop = min(end, start + length)
+                if stop > at:
+                    spans.append((at, stop - at, since))
+                at = max(at, stop)
+                j += 1
+            else:
+                spans.append((at, end - at, now_ms))
+                at = end
+    return spans
+
+
+class RunningChildren:
+    """By run and lane: the spans that the newest LaneProgress told."""
+
+    def __init__(self, told: Sequence[Running] = ()) -> None:
+        self._spans: dict[str, dict[int, list[Span]]] = {}
+        for entry in told:
+            numbers = iter(entry.ranges)
+            self._spans.setdefault(entry.run, {})[entry.lane] = list(zip(numbers, numbers, numbers, strict=True))
+
+    def lane_told(self, record: LaneProgress, now_ms: int) -> None:
+        """Takes over what a lane tells."""
+        lanes = self._spans.setdefault(record.run, {})
+        lanes[record.lane] = spans_of(lanes.get(record.lane, ()), record.running, now_ms)
+
+    def run_over(self, run: str) -> None:
+        """Nothing of this run runs any more."""
+        self._spans.pop(run, None)
+
+    def stored(self) -> tuple[Running, ...]:
+        """For the mark."""
+        return tuple(
+            Running(run, lane, tuple(number for span in spans for number in span))
+            for run, lanes in self._spans.items()
+            for lane, spans in lanes.items()
+        )
+
+    def count(self, run: str, answered: Intervals) -> int:
+        """How many of the children told are not answered yet."""
+        return sum(
+            count
+            for spans in self._spans.get(run, {}).values()
+            for first, length, _ in spans
+            for _, count in answered.missing(first, length)
+        )
+
+    def since(self, run: str, position: int) -> int | None:
+        """Since when a child is known to run; None when it isn't."""
+        for spans in self._spans.get(run, {}).values():
+            for first, count, since in spans:
+                if first <= position < first + count:
+                    return since
+        return None
+
+    def newest(self, run: str) -> Iterator[tuple[int, int]]:
+        """(position, since) of all that run, newest position first."""
+        spans = sorted((span for lane in self._spans.get(run, {}).values() for span in lane), reverse=True)
+        for first, count, since in spans:
+            for position in range(first + count - 1, first - 1, -1):
+                yield position, since
