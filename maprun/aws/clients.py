@@ -25,6 +25,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     s3_endpoint: str = ""
     lambda_endpoint: str = ""
     connections_max: int = 32
+    lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 60.0
 

@@ -1,0 +1,54 @@
+"""One attempt of a Task: from the Resource to the integration that runs it."""
+
+from collections.abc import Callable
+
+from maprun.aws.clients import AwsSettings
+from maprun.aws.lambda_invoke import LambdaInvoker
+from maprun.aws.sdk_tasks import SdkCaller, parsed
+from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+
+LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
+FUNCTION_PREFIX = "arn:aws:lambda:"
+PATTERNS_LATER = (".waitForTaskToken", ".sync", ".sync:2")
+
+
+class TaskRunner:
+    """Runs attempts of Tasks. Make and use it within one event loop; `close` at the end.
+
+    A failure of any kind comes back as TaskFailed with AWS's error name: nothing is raised but bugs and cancellation.
+    """
+
+    def __init__(
+        self,
+        settings: AwsSettings,
+        wall_seconds: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
+        self._sdk = SdkCaller(settings)
+
+    async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+        """One attempt; the callee gets `idempotency_key`, the same for every repeat of this attempt."""
+        resource = request.resource
+        if resource == LAMBDA_INVOKE:
+            return await self._lambda.run_invoke(request, idempotency_key)
+        if resource.startswith(FUNCTION_PREFIX):
+            return await self._lambda.run_function(request, idempotency_key)
+        call = parsed(resource)
+        if call is not None:
+            return await self._sdk.run(call, request)
+        return TaskFailed(request.ref, "States.Runtime", _unsupported(resource))
+
+    async def close(self) -> None:
+        """Closes connections and threads."""
+        await self._lambda.close()
+        self._sdk.close()
+
+
+def _unsupported(resource: str) -> str:
+    for pattern in PATTERNS_LATER:
+        if resource.endswith(pattern):
+            return f"This version of maprun doesn't support the {pattern} pattern: {resource}"
+    if ":activity:" in resource:
+        return f"This version of maprun doesn't support activities: {resource}"
+    return f"This version of maprun doesn't support the resource {resource}"

@@ -1,0 +1,75 @@
+"""AWS SDK calls as Tasks against a real S3, and refusals that need no service."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from maprun.aws.clients import S3, AwsSettings
+from maprun.aws.tasks import TaskRunner
+from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+
+pytestmark = pytest.mark.integration
+
+
+def outcome(s3: S3, resource: str, parameters: dict[str, Any]) -> TaskSucceeded | TaskFailed:
+    """One attempt."""
+
+    async def main() -> TaskSucceeded | TaskFailed:
+        endpoint = s3.client.meta.endpoint_url
+        settings = AwsSettings(
+            region="us-east-1",
+            access_key_id="test",
+            secret_access_key="test",  # noqa: S106 - SeaweedFS here asks for no identity
+            s3_endpoint=endpoint,
+        )
+        runner = TaskRunner(settings, wall_seconds=lambda: 0.0, monotonic=lambda: 0.0)
+        try:
+            return await runner.run_task(TaskRequested("r", resource, json.dumps(parameters).encode()), "key")
+        finally:
+            await runner.close()
+
+    return asyncio.run(main())
+
+
+def test_put_and_get_an_object(s3: S3, bucket: str) -> None:
+    """aws-sdk:s3 takes Body as text or JSON and gives it back as text, with ETag and ISO dates."""
+    put = outcome(s3, "arn:aws:states:::aws-sdk:s3:putObject", {"Bucket": bucket, "Key": "sdk", "Body": {"a": 1}})
+    assert isinstance(put, TaskSucceeded)
+    got = outcome(s3, "arn:aws:states:::aws-sdk:s3:getObject", {"Bucket": bucket, "Key": "sdk"})
+    assert isinstance(got, TaskSucceeded)
+    result = json.loads(got.output)
+    assert (result["Body"], result["ContentLength"], result["ETag"]) == ('{"a":1}', 7, json.loads(put.output)["ETag"])
+    assert result["LastModified"].endswith("Z")
+    assert "ResponseMetadata" not in result
+
+
+def test_a_missing_bucket_is_the_recorded_error(s3: S3) -> None:
+    """Recorded on AWS: S3.NoSuchBucketException and its cause, request ids apart."""
+    found = outcome(s3, "arn:aws:states:::aws-sdk:s3:listObjects", {"Bucket": "someNonexistentBucketNamec83a2b77"})
+    assert isinstance(found, TaskFailed)
+    assert found.error == "S3.NoSuchBucketException"
+    expected = "The specified bucket does not exist (Service: S3, Status Code: 404, Request ID: "
+    assert found.cause.startswith(expected)
+    assert ", Extended Request ID: " in found.cause
+
+
+def test_a_null_member_is_refused_as_recorded(s3: S3) -> None:
+    """Recorded on AWS: DynamoDB's words for an Item that is null; no service is asked."""
+    found = outcome(s3, "arn:aws:states:::dynamodb:putItem", {"TableName": "t", "Item": None})
+    assert isinstance(found, TaskFailed)
+    assert found.error == "DynamoDB.AmazonDynamoDBException"
+    assert found.cause.startswith(
+        "1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null "
+        "(Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; Request ID: ",
+    )
+    assert found.cause.endswith("; Proxy: null)")
+
+
+def test_parameters_that_do_not_fit_are_refused(s3: S3, bucket: str) -> None:
+    """An unknown member is States.Runtime and named."""
+    found = outcome(s3, "arn:aws:states:::aws-sdk:s3:getObject", {"Bucket": bucket, "Kay": "x"})
+    assert isinstance(found, TaskFailed)
+    assert found.error == "States.Runtime"
+    assert "Kay" in found.cause

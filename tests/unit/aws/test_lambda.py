@@ -1,0 +1,272 @@
+"""lambda:invoke and function ARNs against a server that speaks Lambda's Invoke call."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiohttp import web
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maprun.aws.clients import AwsSettings
+from maprun.aws.sigv4 import Keys, Signer
+from maprun.aws.tasks import TaskRunner
+from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def outcome(handler: Handler, request: TaskRequested, key: str = "key-1") -> TaskSucceeded | TaskFailed:
+    """Runs one attempt against a server with this handler."""
+
+    async def main() -> TaskSucceeded | TaskFailed:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", handler)
+        server = web.AppRunner(app)
+        await server.setup()
+        site = web.TCPSite(server, "127.0.0.1", 0)
+        await site.start()
+        port = server.addresses[0][1]
+        runner = task_runner(f"http://127.0.0.1:{port}")
+        try:
+            return await runner.run_task(request, key)
+        finally:
+            await runner.close()
+            await server.cleanup()
+
+    return asyncio.run(main())
+
+
+def task_runner(endpoint: str) -> TaskRunner:
+    """A runner at a fixed wall time."""
+    settings = AwsSettings(
+        region="us-east-1",
+        access_key_id="AKID",
+        secret_access_key="secret",  # noqa: S106 - no secret
+        lambda_endpoint=endpoint,
+    )
+    return TaskRunner(settings, wall_seconds=lambda: 1_700_000_000.0, monotonic=lambda: 0.0)
+
+
+def invoke(timeout_seconds: int = 0, **parameters: Any) -> TaskRequested:
+    """A lambda:invoke Task."""
+    return TaskRequested("r", INVOKE, json.dumps(parameters).encode(), timeout_seconds)
+
+
+def failed(found: TaskSucceeded | TaskFailed) -> TaskFailed:
+    """The failure."""
+    assert isinstance(found, TaskFailed)
+    return found
+
+
+def succeeded(found: TaskSucceeded | TaskFailed) -> Any:
+    """The output."""
+    assert isinstance(found, TaskSucceeded)
+    return json.loads(found.output)
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    """Answers with what it got."""
+    got = {"path": request.raw_path, "headers": dict(request.headers), "event": json.loads(await request.read())}
+    headers = {"X-Amz-Executed-Version": "7", "x-amzn-RequestId": "req-1"}
+    return web.json_response(got, headers=headers)
+
+
+def test_invoke_gives_aws_result_shape() -> None:
+    """The result has ExecutedVersion, parsed Payload, SDK metadata and StatusCode; the callee gets the key twice."""
+    result = succeeded(outcome(echo, invoke(FunctionName=FUNCTION, Payload={"a": [1, "é"]}, Qualifier="live")))
+    assert sorted(result) == ["ExecutedVersion", "Payload", "SdkHttpMetadata", "SdkResponseMetadata", "StatusCode"]
+    assert (result["ExecutedVersion"], result["StatusCode"]) == ("7", 200)
+    assert result["SdkResponseMetadata"] == {"RequestId": "req-1"}
+    metadata = result["SdkHttpMetadata"]
+    assert sorted(metadata) == ["AllHttpHeaders", "HttpHeaders", "HttpStatusCode"]
+    assert metadata["AllHttpHeaders"]["x-amzn-RequestId"] == ["req-1"]
+    assert metadata["HttpHeaders"]["x-amzn-RequestId"] == "req-1"
+    payload = result["Payload"]
+    assert payload["event"] == {"a": [1, "é"]}
+    escaped = FUNCTION.replace(":", "%3A")
+    assert payload["path"] == f"/2015-03-31/functions/{escaped}/invocations?Qualifier=live"
+    headers = {name.lower(): value for name, value in payload["headers"].items()}
+    assert headers["x-maprun-idempotency-key"] == "key-1"
+    assert headers["x-amz-invocation-type"] == "RequestResponse"
+    context = json.loads(base64.b64decode(headers["x-amz-client-context"]))
+    assert context == {"custom": {"maprunIdempotencyKey": "key-1"}}
+    assert headers["authorization"].startswith(
+        "AWS4-HMAC-SHA256 Credential=AKID/20231114/us-east-1/lambda/aws4_request"
+    )
+
+
+def test_a_client_context_that_is_given_stays() -> None:
+    """The user's ClientContext is not touched."""
+    result = succeeded(outcome(echo, invoke(FunctionName="f", ClientContext="e30=")))
+    headers = {name.lower(): value for name, value in result["Payload"]["headers"].items()}
+    assert headers["x-amz-client-context"] == "e30="
+    assert result["Payload"]["event"] == {}
+
+
+def test_a_function_arn_gives_the_payload_alone() -> None:
+    """With a function's ARN as Resource the input is the payload and the answer is the output."""
+    found = succeeded(outcome(echo, TaskRequested("r", FUNCTION, b'{"x":1}')))
+    assert found["event"] == {"x": 1}
+
+
+@pytest.mark.parametrize("request_", [invoke(FunctionName="f"), TaskRequested("r", FUNCTION, b"{}")])
+def test_a_function_that_raises_fails_with_its_error_type(request_: TaskRequested) -> None:
+    """Error is the function's errorType, Cause the JSON text as it came."""
+    body = '{"errorMessage":"bad","errorType":"ValueError","requestId":"q","stackTrace":["x"]}'
+
+    async def raises(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=body, headers={"X-Amz-Function-Error": "Unhandled"})
+
+    assert outcome(raises, request_) == TaskFailed("r", "ValueError", body)
+
+
+def test_an_error_without_a_type_is_lambda_unknown() -> None:
+    """A crashed runtime gives no errorType: AWS's words say so."""
+
+    async def crashed(_: web.Request) -> web.StreamResponse:
+        return web.Response(text='{"errorMessage":"exit 1"}', headers={"X-Amz-Function-Error": "Unhandled"})
+
+    found = failed(outcome(crashed, invoke(FunctionName="f")))
+    assert found.error == "Lambda.Unknown"
+    assert found.cause.endswith('did not return an error type. Returned payload: {"errorMessage":"exit 1"}')
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "error"),
+    [
+        (404, "ResourceNotFoundException", "Lambda.ResourceNotFoundException"),
+        (404, "ResourceNotFoundException:http://internal.amazon.com/", "Lambda.ResourceNotFoundException"),
+        (429, "TooManyRequestsException", "Lambda.TooManyRequestsException"),
+        (429, "", "Lambda.TooManyRequestsException"),
+        (500, "ServiceException", "Lambda.ServiceException"),
+        (503, "", "Lambda.ServiceException"),
+        (502, "EC2UnexpectedException", "Lambda.EC2UnexpectedException"),
+        (400, "", "Lambda.AWSLambdaException"),
+        (403, "", "Lambda.AWSLambdaException"),
+    ],
+)
+def test_refusals_have_lambdas_error_names(status: int, kind: str, error: str) -> None:
+    """Each HTTP error becomes the error name that retriers wait for, with AWS's wording of the cause."""
+
+    async def refuses(_: web.Request) -> web.StreamResponse:
+        headers = {"x-amzn-RequestId": "req-9"} | ({"x-amzn-ErrorType": kind} if kind else {})
+        return web.json_response({"Message": "no"}, status=status, headers=headers)
+
+    found = failed(outcome(refuses, invoke(FunctionName="f")))
+    code = kind.partition(":")[0]
+    assert found.error == error
+    assert found.cause.startswith(f"no (Service: AWSLambda; Status Code: {status}; Error Code: {code}")
+    assert found.cause.endswith("Request ID: req-9; Proxy: null)")
+
+
+def test_no_answer_is_an_sdk_client_exception() -> None:
+    """A hang-up, a refused connection and an answer that comes too late are Lambda.SdkClientException."""
+
+    async def hangs_up(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    async def sleeps(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(5)
+        return web.Response()
+
+    assert failed(outcome(hangs_up, invoke(FunctionName="f"))).error == "Lambda.SdkClientException"
+    late = failed(outcome(sleeps, invoke(1, FunctionName="f")))
+    assert (late.error, late.cause) == ("Lambda.SdkClientException", "Unable to execute HTTP request: Read timed out")
+
+    async def nobody_there() -> TaskSucceeded | TaskFailed:
+        runner = task_runner("http://127.0.0.1:9")
+        try:
+            return await runner.run_task(invoke(FunctionName="f"), "k")
+        finally:
+            await runner.close()
+
+    found = failed(asyncio.run(nobody_there()))
+    assert found.error == "Lambda.SdkClientException"
+    assert found.cause.startswith("Unable to execute HTTP request: Cannot connect to host 127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        (b'{"Payload":1}', "[The field 'FunctionName' is required but was missing]"),
+        (b'{"FunctionName":"f","Foo":1}', "[The field 'Foo' is not supported by Step Functions]"),
+        (b'{"FunctionName":1}', "could not be used to start the Task"),
+        (b"[]", "could not be used to start the Task"),
+    ],
+)
+def test_wrong_parameters_fail_before_any_call(parameters: bytes, reason: str) -> None:
+    """Parameters that AWS refuses are States.Runtime and say which member is wrong."""
+    found = failed(outcome(echo, TaskRequested("r", INVOKE, parameters)))
+    assert found.error == "States.Runtime"
+    assert reason in found.cause
+
+
+def test_an_answer_that_is_no_json_is_a_string() -> None:
+    """A payload that can't be parsed becomes a JSON string, an empty one the empty string."""
+
+    async def text(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="plain")
+
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=202)
+
+    assert succeeded(outcome(text, invoke(FunctionName="f")))["Payload"] == "plain"
+    result = succeeded(outcome(nothing, invoke(FunctionName="f", InvocationType="Event")))
+    assert (result["Payload"], result["StatusCode"]) == ("", 202)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "arn:aws:states:::states:startExecution.sync:2",
+        "arn:aws:states:us-east-1:1:activity:a",
+        "arn:aws:states:::batch:submitJob",
+        "arn:aws:states:::aws-sdk:s3:getObject.waitForTaskToken",
+        "arn:aws:states:::aws-sdk:nosuchservice:act",
+        "arn:aws:states:::aws-sdk:s3:noSuchAction",
+        "nonsense",
+    ],
+)
+def test_what_is_not_supported_says_so(resource: str) -> None:
+    """A Resource that this version can't run is States.Runtime and names the resource."""
+    found = failed(outcome(echo, TaskRequested("r", resource, b"{}")))
+    assert found.error == "States.Runtime"
+    assert resource in found.cause
+
+
+@given(
+    name=st.text(st.sampled_from("abcXYZ019-_:%~ "), min_size=1, max_size=12),
+    body=st.binary(max_size=40),
+    token=st.sampled_from(["", "session/token=="]),
+)
+def test_signatures_are_botocores(name: str, body: bytes, token: str) -> None:
+    """Our signer and botocore's give the same signature for the same request."""
+    path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
+    headers = {"x-amz-invocation-type": "RequestResponse", "x-amz-client-context": "e30="}
+    theirs = AWSRequest("POST", f"http://localhost:1234{path}", dict(headers), body, {"Qualifier": "a"})
+    signer: Any = SigV4Auth(Credentials("AKID", "secret", token or None), "lambda", "eu-west-1")
+    signer.add_auth(theirs)
+    date = theirs.headers["X-Amz-Date"]
+    ours = Signer(Keys("AKID", "secret", token), "eu-west-1", "lambda").signed(
+        "POST",
+        "localhost:1234",
+        path,
+        "Qualifier=a",
+        headers,
+        body,
+        date,
+    )
+    assert ours["authorization"] == theirs.headers["Authorization"]
