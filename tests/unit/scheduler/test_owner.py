@@ -1,0 +1,151 @@
+"""The owner of a home: what it sends, in which order, and how a successor goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from maprun.mapruns.state import encode_state
+from schemas import topics
+from schemas.effects import TaskSucceeded
+from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
+from schemas.requests import RequestAnswered
+from services.scheduler.limits import SchedulerLimits
+from services.scheduler.owner import own_home
+from tests.unit.scheduler.rig import HOMES, LANES, Rig, plan, request
+
+Make = Callable[..., Rig]
+
+
+def _home(rig: Rig) -> list[Any]:
+    found = []
+    for record in rig.records(topics.HOME):
+        try:
+            found.append(msgspec.msgpack.decode(record.value or b"", type=HomeRecord))
+        except msgspec.DecodeError:
+            found.append(None)
+    return found
+
+
+def _statuses(rig: Rig) -> list[str]:
+    return [msgspec.json.decode(r.value)["detail"]["status"] for r in rig.records(topics.EXECUTION_EVENTS)]
+
+
+def test_a_task_runs_once_under_its_key_and_the_execution_succeeds(make_rig: Make) -> None:
+    """A root execution's Task is started once with the key of its effect, and its outcome ends the execution."""
+    rig = make_rig()
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    asked = request("one", [["task"]])
+    rig.put(topics.HOME, 0, asked)
+    rig.until(lambda: _statuses(rig) == ["RUNNING", "SUCCEEDED"])
+    assert rig.tasks == [("step-0", f"{asked.arn}|0|step-0")]
+    answer = msgspec.msgpack.decode(rig.records(topics.ANSWERS)[0].value, type=RequestAnswered)
+    assert (answer.request_id, answer.error) == ("request-one", "")
+    assert msgspec.json.decode(answer.body)["executionArn"] == asked.arn
+
+
+def test_a_timer_fires_in_log_time_and_no_earlier(make_rig: Make) -> None:
+    """A Wait of two seconds ends two seconds after it began, give or take the clocks' skew."""
+    rig = make_rig()
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.put(topics.HOME, 0, request("wait", [["wait", 2]]))
+    rig.until(lambda: "SUCCEEDED" in _statuses(rig))
+    began, fired = rig.records(topics.HOME)
+    assert isinstance(_home(rig)[1], TimerDue)
+    assert 1_950 <= fired.timestamp_ms - began.timestamp_ms <= 2_200
+
+
+def test_lanes_know_a_run_before_its_items_are_asked_for(make_rig: Make) -> None:
+    """RunOpened on every lane is in the log before the first ItemsRequested is."""
+    rig = make_rig()
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    order: list[str] = []
+    rig.world.observers.append(lambda record: order.append(record.topic))
+    rig.put(topics.HOME, 0, request("map", [["map", plan()]]))
+    rig.until(lambda: topics.ITEM_ASKS.name in order)
+    assert order[: order.index(topics.ITEM_ASKS.name)].count(topics.LANE_SIGNALS.name) == LANES
+
+
+def test_a_successor_takes_over_what_is_pending(make_rig: Make) -> None:
+    """Who takes a home over after kill -9 arms its timers and starts its pending Tasks again, under the same key."""
+    rig = make_rig()
+    rig.task_seconds = 30.0
+    first = rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.put(topics.HOME, 0, request("t", [["task"]]))
+    rig.put(topics.HOME, 0, request("w", [["wait", 20]]))
+    rig.until(lambda: len(rig.tasks) == 1)
+    rig.task_seconds = 0.5
+    first.kill()
+    rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 2)
+    assert len(rig.tasks) == 2
+    assert len(set(rig.tasks)) == 1
+    assert [type(record) for record in _home(rig)[2:]] == [ParentTaskEnded, TimerDue]
+
+
+def test_a_recorded_outcome_is_not_produced_again(make_rig: Make) -> None:
+    """A Task whose outcome stands on home when a home is taken over is not started."""
+    rig = make_rig()
+    asked = request("t", [["task"], ["wait", 1]])
+    rig.put(topics.HOME, 0, asked)
+    rig.put(topics.HOME, 0, ParentTaskEnded(asked.arn, TaskSucceeded("step-0", b"{}")))
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.until(lambda: "SUCCEEDED" in _statuses(rig))
+    assert rig.tasks == []
+
+
+def test_a_cancelled_task_leaves_its_slot_to_the_next(make_rig: Make) -> None:
+    """With one Task at a time, stopping the execution that holds the slot lets the next one run."""
+    rig = make_rig(SchedulerLimits(tasks_at_once_max=1))
+    rig.task_seconds = 100.0
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    slow, next_ = request("slow", [["task"]]), request("next", [["task"]])
+    rig.put(topics.HOME, 0, slow)
+    rig.put(topics.HOME, 0, next_)
+    rig.until(lambda: len(rig.tasks) == 1)
+    rig.run(1)
+    assert len(rig.tasks) == 1
+    rig.task_seconds = 0.1
+    rig.put(topics.HOME, 0, StopRequested("stop", slow.arn))
+    rig.until(lambda: sorted(_statuses(rig)) == ["ABORTED", "RUNNING", "RUNNING", "SUCCEEDED"])
+
+
+def test_a_record_that_cannot_be_read_is_passed_over(make_rig: Make) -> None:
+    """Garbage on home stops nobody."""
+    rig = make_rig()
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.put(topics.HOME, 0, b"\xc1 garbage")
+    rig.put(topics.HOME, 0, request("one", [["task"]]))
+    rig.until(lambda: "SUCCEEDED" in _statuses(rig))
+
+
+def test_a_snapshot_is_written_when_nothing_goes_on_and_a_successor_begins_with_it(make_rig: Make) -> None:
+    """After quiet seconds the state is on its topic; a successor folds nothing older and knows the same."""
+    rig = make_rig()
+    first = rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.put(topics.HOME, 0, request("w", [["wait", 30]]))
+    rig.put(topics.HOME, 0, request("x", [["task"]]))
+    rig.until(lambda: bool(rig.records(topics.HOME_SNAPSHOTS)))
+    before = encode_state(rig.watched[-1].state, rig.interpreter)
+    rig.world.log(topics.HOME.name, 0).records[0] = None  # home's retention took the oldest away
+    first.kill()
+    rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 2)
+    assert b"step-0" in before
+    assert _statuses(rig) == ["RUNNING", "RUNNING", "SUCCEEDED", "SUCCEEDED"]
+
+
+def test_old_snapshots_are_swept_all_but_two(make_rig: Make) -> None:
+    """Keys never repeat, so compaction alone would keep every snapshot: tombstones leave the newest two."""
+    rig = make_rig(SchedulerLimits(snapshot_quiet_seconds=0.5, snapshot_chunk_bytes_max=100))
+    processes = [rig.process(rig.group(topics.HOME, own_home, HOMES))]
+    for n in range(6):
+        rig.put(topics.HOME, 0, request(f"n{n}", [["wait", 1000 + n]]))
+        rig.run(8)
+        if n == 2:
+            processes[0].kill()
+            rig.run(10)
+    live: dict[bytes, bool] = {}
+    for record in rig.records(topics.HOME_SNAPSHOTS):
+        live[record.key or b""] = record.value is not None
+    offsets = {key.split(b"|")[1] for key, value in live.items() if value}
+    assert offsets == {b"4", b"5"}
+    assert len([key for key, value in live.items() if value]) > 2
