@@ -61,8 +61,10 @@ def test_refusals_are_worded_as_recorded() -> None:
     assert other.error == "SecretsManager.SecretsManagerException"
     assert refused_by_optimised(OPTIMISED["dynamodb"], known, refusal("ValidationException", 400)) == (
         "DynamoDB.AmazonDynamoDBException",
-        "No. (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; "
-        "Request ID: q; Proxy: null)",
+        (
+            "No. (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; "
+            "Request ID: q; Proxy: null)"
+        ),
     )
 
 
