@@ -13,7 +13,7 @@ UNSET: Any = object()
 
 
 class ExecutionHead(Part, frozen=True):
-    """What is fixed when an execution starts. ARNs, names and texts are AWS's; `input` is the caller's raw JSON text."""
+    """What is fixed when an execution starts. ARNs and names are AWS's; `input` is the caller's raw JSON text."""
 
     arn: str
     name: str

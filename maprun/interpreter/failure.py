@@ -3,7 +3,7 @@
 from typing import Any
 
 from maprun.interpreter.dataflow import assign
-from maprun.interpreter.execution import RetryWait, Frame
+from maprun.interpreter.execution import Frame, RetryWait
 from maprun.interpreter.run import Run, leave
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
@@ -19,8 +19,8 @@ def state_failed(run: Run, frame: Frame, state: State, error: StatesError) -> No
     cause = error.cause
     if not error.shown_raw:
         cause = (
-            f"An error occurred while executing the state '{state.name}' (entered at the event id #{frame.entered_id}). "
-            f"{cause}"
+            f"An error occurred while executing the state '{state.name}' "
+            f"(entered at the event id #{frame.entered_id}). {cause}"
         )
     if error.location or error.error == "States.QueryEvaluationError":
         frame.last_id = run.emit(

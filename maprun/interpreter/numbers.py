@@ -8,27 +8,27 @@ from maprun.language.model import Amount
 from maprun.language.scope import Scope
 
 
-def whole_number(given: Amount, root: Any, scope: Scope, field: str, path: str = "") -> int | None:
+def whole_number(given: Amount, root: Any, scope: Scope, field: str) -> int | None:
     """An integer; None when not given. A numeric string counts (recorded). Raises StatesError."""
     if given is None or isinstance(given, int):
         return given
     if isinstance(given, float):
         return int(given)
-    value = given(root, scope)
+    value = given.evaluate(root, scope)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str) and value.lstrip("-").isdecimal():
         return int(value)
-    raise _refused(field, value, "integer", path)
+    raise _refused(field, value, "integer", given.text)
 
 
-def real_number(given: Amount, root: Any, scope: Scope, field: str, path: str = "") -> float | None:
+def real_number(given: Amount, root: Any, scope: Scope, field: str) -> float | None:
     """A number; None when not given. A numeric string counts. Raises StatesError."""
     if given is None or isinstance(given, int | float):
         return None if given is None else float(given)
-    value = given(root, scope)
+    value = given.evaluate(root, scope)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, str):
@@ -36,7 +36,7 @@ def real_number(given: Amount, root: Any, scope: Scope, field: str, path: str = 
             return float(value)
         except ValueError:
             pass
-    raise _refused(field, value, "float", path)
+    raise _refused(field, value, "float", given.text)
 
 
 def _refused(field: str, value: Any, kind: str, path: str) -> Exception:

@@ -1,12 +1,11 @@
 """begin and advance: one happening in, one step out."""
 
 import hashlib
-from typing import assert_never
 
 from maprun.interpreter import map_run, task_state, wait_state
 from maprun.interpreter.execution import (
+    MACHINE_TIMEOUT,
     UNSET,
-    ChildrenWait,
     DelayWait,
     Execution,
     ExecutionHead,

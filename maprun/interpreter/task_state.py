@@ -5,8 +5,8 @@ from typing import Any
 from maprun.interpreter.dataflow import arguments, complete, effective_input
 from maprun.interpreter.execution import Frame, TaskWait
 from maprun.interpreter.failure import attempt_failed
-from maprun.interpreter.run import Run
 from maprun.interpreter.numbers import whole_number
+from maprun.interpreter.run import Run
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import State, TaskWork

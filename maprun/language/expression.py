@@ -1,7 +1,6 @@
 """Expressions of JSONPath states: `$…`, `$$…`, `$variable…` and `States.Function(…)`, compiled once."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from maprun.language import jsontext
@@ -223,7 +222,7 @@ def _guarded(shown: str, call: Evaluate) -> Evaluate:
     return evaluate
 
 
-def whole_value(expression: Expression | None, *, input_path: bool = True) -> Evaluate:
+def whole_value(expression: Expression | None) -> Evaluate:
     """InputPath or OutputPath: `expression` None (JSON null) gives an empty object."""
     if expression is None:
         return lambda _root, _scope: {}
@@ -257,6 +256,3 @@ def not_found(text: str, field: str, root: Any) -> StatesError:
     return runtime_error(
         f"The JSONPath '{text}' specified for the field '{field}' could not be found in the input '{shown}'"
     )
-
-
-Reader = Callable[[Any, Scope], Any]

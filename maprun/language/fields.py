@@ -1,4 +1,4 @@
-"""Fields that several state types share, compiled: templates, assignments, retriers, catchers, result paths, amounts."""
+"""Fields that several state types share, compiled: templates, assignments, retriers, catchers, paths, amounts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from maprun.language import jsontext
 from maprun.language.errors import DefinitionError, StatesError
 from maprun.language.expression import Expression, field_value
-from maprun.language.model import Amount, Assign, Catcher, Machine, Put, State
+from maprun.language.model import Amount, Assign, Catcher, Computed, Machine, Put, State
 from maprun.language.path import Path, PathSyntaxError
 from maprun.language.pathsteps import Index, Names
 from maprun.language.retry import ATTEMPTS_MAX, BACKOFF_RATE, INTERVAL_SECONDS, Retrier
@@ -60,12 +60,13 @@ def payload(source: Source, value: Any, field: str) -> Evaluate:
 
 def expression(source: Source, text: Any, field: str) -> Expression:
     """A path or intrinsic call in a field of its own."""
+    reason = refused("Value is not a valid JSONPath", f"{source.pointer}/{field}")
+    if not isinstance(text, str) or not text.startswith(("$", "States.")):
+        raise reason
     try:
-        if not isinstance(text, str) or not text.startswith(("$", "States.")):
-            raise PathSyntaxError(text)
         return Expression(text)
     except PathSyntaxError as error:
-        raise refused("Value is not a valid JSONPath", f"{source.pointer}/{field}") from error
+        raise reason from error
 
 
 def assignments(source: Source, holder: dict[str, Any], prefix: str = "Assign") -> Assign:
@@ -148,8 +149,10 @@ def amount(source: Source, holder: dict[str, Any], field: str) -> Amount:
     """A number given by `field`, by a path in `<field>Path`, or, in JSONata, by an expression."""
     value = holder.get(field)
     if source.jsonata and isinstance(value, str):
-        return payload(source, value, field)
+        return Computed(payload(source, value, field), value)
     if value is not None:
         return float(value) if isinstance(value, float) else int(value)
     path = holder.get(f"{field}Path")
-    return None if path is None else field_value(expression(source, path, f"{field}Path"), f"{field}Path")
+    if path is None:
+        return None
+    return Computed(field_value(expression(source, path, f"{field}Path"), f"{field}Path"), path)

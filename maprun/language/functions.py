@@ -180,7 +180,7 @@ def _shown(value: Any) -> str:
 
 
 def format_text(template: str, values: Args) -> str:
-    """`States.Format`: each `{}` is the next value; `\\{`, `\\}` and `\\'` are themselves."""
+    """`States.Format`: each `{}` is the next value; a brace or quote behind a backslash is itself."""
     rest = list(values)
     out: list[str] = []
     end = 0

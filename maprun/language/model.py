@@ -14,7 +14,17 @@ Put = Callable[[Any, Any], Any]
 """ResultPath: (raw input, result) → output. Raises StatesError."""
 Test = Callable[[Any, Scope], bool]
 """A choice rule: (root, scope) → matched."""
-Amount = int | float | Evaluate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A number that an expression gives; `text` is the expression as written, for messages."""
+
+    evaluate: Evaluate
+    text: str
+
+
+Amount = int | float | Computed | None
 """A number of the definition, what computes it, or nothing."""
 
 

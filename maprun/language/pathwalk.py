@@ -128,4 +128,6 @@ def call_function(function: Function, value: Any) -> Any:
         return math.sqrt(sum((n - mean) ** 2 for n in numbers) / len(numbers))
     if name == "avg":
         return sum(numbers) / len(numbers)
-    return float({"min": min, "max": max, "sum": sum}[name](numbers))
+    if name == "sum":
+        return float(sum(numbers))
+    return float(min(numbers) if name == "min" else max(numbers))
