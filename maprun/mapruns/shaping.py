@@ -6,44 +6,19 @@ dates as ISO 8601 with milliseconds.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from maprun.mapruns.ledger import Piece
+from maprun.mapruns.results import flat
 from maprun.mapruns.run import Run
-from schemas.arns import Names, child_arn, child_name
-from schemas.home import (
-    ABORTED,
-    FAILED,
-    PAGE_SLOTS,
-    REJECTED,
-    RETURNED,
-    STATUS_NAMES,
-    SUCCEEDED,
-    TIMED_OUT,
-    ChildrenEnded,
-)
+from schemas.arns import Names, child_express_id, child_name
+from schemas.home import PAGE_SLOTS, REJECTED, RETURNED, STATUS_NAMES, SUCCEEDED, ChildrenEnded
 from schemas.pages import Pages
 
 FILES = ("SUCCEEDED", "FAILED", "PENDING")
 """Which files there are; every answered child stands in exactly one."""
-FILE_OF = {
-    SUCCEEDED: "SUCCEEDED",
-    FAILED: "FAILED",
-    TIMED_OUT: "FAILED",
-    ABORTED: "FAILED",
-    RETURNED: "PENDING",
-    REJECTED: "PENDING",
-}
-
-_SUCCEEDED_MIDDLE = (
-    b',"OutputDetails":{"Included":true},"RedriveCount":0,"RedriveStatus":"NOT_REDRIVABLE",'
-    b'"RedriveStatusReason":"Execution is SUCCEEDED and cannot be redriven","StartDate":"'
-)
-_FAILED_MIDDLE = (
-    b'","OutputDetails":{"Included":true},"RedriveCount":0,"RedriveStatus":"REDRIVABLE_BY_MAP_RUN","StartDate":"'
-)
+NEVER_STARTED = (RETURNED, REJECTED)
 
 _json = msgspec.json.Encoder().encode
 _slot_decoder = msgspec.msgpack.Decoder(list[list[msgspec.Raw]])
@@ -58,115 +33,86 @@ class Shaper:
     def __init__(self, run: Run, names: Names, pages: Pages) -> None:
         writer = run.plan.writer
         assert writer is not None
-        self._run = run.run
-        self._express = run.plan.child_type == "EXPRESS"
-        self._prefix = names.child_prefix(run.machine_name, run.label, express=self._express)
-        self._machine = b',"StateMachineArn":' + _json(names.labelled_machine(run.machine_name, run.label))
         self._pages = pages
         self._second = -1
         self._second_text = b""
+        self._succeeded, self._failed = _templates(run, names)
         self.lines = writer.output_type == "JSONL"
-        self._succeeded: Callable[[int, list[msgspec.Raw]], list[bytes]] = {
+        self._put: Callable[[list[bytes], int, list[msgspec.Raw]], None] = {
             "COMPACT": self._compact,
             "FLATTEN": self._flatten_lines if self.lines else self._flatten,
         }.get(writer.transformation, self._full)
 
     def shape(self, frame: ChildrenEnded, pieces: Sequence[Piece]) -> dict[str, list[bytes]]:
         """The records of these slots of a frame, by the file they belong to, in slot order."""
-        out: dict[str, list[bytes]] = {}
-        statuses = frame.statuses
-        succeeded = self._succeeded
+        succeeded: list[bytes] = []
+        failed: list[bytes] = []
+        pending: list[bytes] = []
+        statuses, put = frame.statuses, self._put
         for piece in pieces:
             shift = piece.position - piece.slot
             slot, end = piece.slot, piece.slot + piece.count
             while slot < end:
-                page = slot // PAGE_SLOTS
-                first = page * PAGE_SLOTS
-                slots = self._pages.unpack_events(frame.pages[page])
+                first = slot - slot % PAGE_SLOTS
                 until = min(end, first + PAGE_SLOTS)
+                slots = self._pages.unpack_events(frame.pages[first // PAGE_SLOTS])
                 for at in range(slot, until):
                     status = statuses[at]
-                    events = slots[at - first]
                     if status == SUCCEEDED:
-                        out.setdefault("SUCCEEDED", []).extend(succeeded(at + shift, events))
-                    elif status in (RETURNED, REJECTED):
-                        out.setdefault("PENDING", []).append(_pending(events))
+                        put(succeeded, at + shift, slots[at - first])
+                    elif status in NEVER_STARTED:
+                        pending.append(_pending(slots[at - first]))
                     else:
-                        out.setdefault("FAILED", []).append(self._failed(at + shift, status, events))
+                        failed.append(self._fail(at + shift, status, slots[at - first]))
                 slot = until
-        return out
+        return {"SUCCEEDED": succeeded, "FAILED": failed, "PENDING": pending}
 
-    def _names(self, index: int) -> tuple[bytes, bytes]:
-        name = child_name(self._run, index)
-        arn = child_arn(self._prefix, self._run, index, express=self._express) if self._express else self._prefix + name
-        return arn.encode(), name.encode()
-
-    def _full(self, index: int, events: list[msgspec.Raw]) -> list[bytes]:
+    def _full(self, out: list[bytes], index: int, events: list[msgspec.Raw]) -> None:
         started, ended = _value(events[0]), _value(events[-1])
-        arn, name = self._names(index)
-        return [
-            b"".join(
-                (
-                    b'{"ExecutionArn":"',
-                    arn,
-                    b'","Input":',
-                    _text(started[3][0]),
-                    b',"InputDetails":{"Included":true},"Name":"',
-                    name,
-                    b'","Output":',
-                    _text(ended[3][0]),
-                    _SUCCEEDED_MIDDLE,
-                    self._date(started[2]),
-                    b'"',
-                    self._machine,
-                    b',"Status":"SUCCEEDED","StopDate":"',
-                    self._date(ended[2]),
-                    b'"}',
-                )
-            )
-        ]
-
-    def _failed(self, index: int, status: int, events: list[msgspec.Raw]) -> bytes:
-        started, ended = _value(events[0]), _value(events[-1])
-        arn, name = self._names(index)
-        details = ended[3]
-        error, cause = (details[0], details[1]) if len(details) > 1 else (None, None)
-        return b"".join(
-            (
-                b"{",
-                b'"Cause":' + _json(cause) + b"," if cause else b"",
-                b'"Error":' + _json(error) + b"," if error else b"",
-                b'"ExecutionArn":"',
-                arn,
-                b'","Input":',
-                _text(started[3][0]),
-                b',"InputDetails":{"Included":true},"Name":"',
-                name,
-                _FAILED_MIDDLE,
+        digits = b"%08x" % index
+        out.append(
+            self._succeeded
+            % (
+                digits,
+                digits,
+                _json(started[3][0].decode(errors="replace")),
+                digits,
+                _json(ended[3][0].decode(errors="replace")),
                 self._date(started[2]),
-                b'"',
-                self._machine,
-                b',"Status":"',
-                STATUS_NAMES[status].encode(),
-                b'","StopDate":"',
                 self._date(ended[2]),
-                b'"}',
             )
         )
 
-    def _compact(self, _index: int, events: list[msgspec.Raw]) -> list[bytes]:
-        return [_one_line(_value(events[-1])[3][0])]
+    def _fail(self, index: int, status: int, events: list[msgspec.Raw]) -> bytes:
+        started, ended = _value(events[0]), _value(events[-1])
+        digits = b"%08x" % index
+        error, cause = ended[3] if len(ended[3]) > 1 else (None, None)
+        return self._failed % (
+            b'"Cause":%b,' % _json(cause) if cause else b"",
+            b'"Error":%b,' % _json(error) if error else b"",
+            digits,
+            digits,
+            _json(started[3][0].decode(errors="replace")),
+            digits,
+            self._date(started[2]),
+            STATUS_NAMES[status].encode(),
+            self._date(ended[2]),
+        )
 
-    def _flatten(self, _index: int, events: list[msgspec.Raw]) -> list[bytes]:
-        output: bytes = _value(events[-1])[3][0].strip()
-        inside = output[1:-1].strip() if output[:1] == b"[" else output
-        return [inside] if inside else []
+    def _compact(self, out: list[bytes], _index: int, events: list[msgspec.Raw]) -> None:
+        out.append(_one_line(_value(events[-1])[3][0]))
 
-    def _flatten_lines(self, _index: int, events: list[msgspec.Raw]) -> list[bytes]:
+    def _flatten(self, out: list[bytes], _index: int, events: list[msgspec.Raw]) -> None:
+        inside = flat(_value(events[-1])[3][0])
+        if inside:
+            out.append(inside)
+
+    def _flatten_lines(self, out: list[bytes], _index: int, events: list[msgspec.Raw]) -> None:
         output: bytes = _value(events[-1])[3][0]
-        if output.lstrip()[:1] != b"[":
-            return [_one_line(output)]
-        return [_one_line(bytes(member)) for member in _array.decode(output)]
+        if output.lstrip()[:1] == b"[":
+            out.extend(_one_line(bytes(member)) for member in _array.decode(output))
+        else:
+            out.append(_one_line(output))
 
     def _date(self, at_ms: int) -> bytes:
         """ISO 8601 with milliseconds. Neighbours share their second, which is written out once."""
@@ -177,14 +123,41 @@ class Shaper:
         return b"%s%03dZ" % (self._second_text, ms)
 
 
+def _templates(run: Run, names: Names) -> tuple[bytes, bytes]:
+    """A succeeded and a failed record of a run, with holes for what differs from child to child.
+
+    The index stands up to three times in a record: twice in an EXPRESS child's ARN, where a STANDARD one's has a hole
+    of no width, and once in the name.
+    """
+    express = run.plan.child_type == "EXPRESS"
+    prefix = _literal(names.child_prefix(run.machine_name, run.label, express=express))
+    digits = len("00000000")
+    name = b"%b" + _literal(child_name(run.run, 0)[digits:])
+    arn = prefix + name + (b":%b" + _literal(child_express_id(run.run, 0)[digits:]) if express else b"%.0b")
+    machine = _literal(_json(names.labelled_machine(run.machine_name, run.label)).decode())
+    head = b'"ExecutionArn":"' + arn + b'","Input":%b,"InputDetails":{"Included":true},"Name":"' + name + b'",'
+    succeeded = (
+        b"{" + head + b'"Output":%b,"OutputDetails":{"Included":true},"RedriveCount":0,'
+        b'"RedriveStatus":"NOT_REDRIVABLE",'
+        b'"RedriveStatusReason":"Execution is SUCCEEDED and cannot be redriven","StartDate":"%b",'
+        b'"StateMachineArn":' + machine + b',"Status":"SUCCEEDED","StopDate":"%b"}'
+    )
+    failed = (
+        b"{%b%b" + head + b'"OutputDetails":{"Included":true},"RedriveCount":0,'
+        b'"RedriveStatus":"REDRIVABLE_BY_MAP_RUN","StartDate":"%b",'
+        b'"StateMachineArn":' + machine + b',"Status":"%b","StopDate":"%b"}'
+    )
+    return succeeded, failed
+
+
+def _literal(text: str) -> bytes:
+    return text.encode().replace(b"%", b"%%")
+
+
 def _pending(events: list[msgspec.Raw]) -> bytes:
     """A child that never started: its one entry is its input."""
-    return b'{"Input":' + _text(_value(events[0])) + b',"InputDetails":{"Included":true},"Status":"PENDING"}'
-
-
-def _text(payload: Any) -> bytes:
-    """A payload as a JSON string that holds it."""
-    return _json(payload.decode(errors="replace") if isinstance(payload, bytes) else payload)
+    text: bytes = _value(events[0])
+    return b'{"Input":%b,"InputDetails":{"Included":true},"Status":"PENDING"}' % _json(text.decode(errors="replace"))
 
 
 def _one_line(payload: bytes) -> bytes:

@@ -170,7 +170,7 @@ class _Job:
             if frame is not None:
                 self._handed -= 1
                 self._handed_bytes -= sum(map(len, frame.pages))
-                await self._upload(export.take(frame, self._state().asked))
+                await self._upload(_taken(export, frame, self._state().asked))
                 if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
                     await self._port.sleep(0)
 
@@ -186,7 +186,7 @@ class _Job:
                     break  # what comes after the end was not accepted
                 frame = _frame_of(record.value, self._run)
                 if frame is not None:
-                    await self._upload(export.take(frame, run.asked))
+                    await self._upload(_taken(export, frame, run.asked))
             first = end
         self._missed_from = None  # no await since the fold was asked where it is: from here on it hands over
 
@@ -281,6 +281,15 @@ class _Job:
 
 def _find(run: Run, part: FilePart) -> ResultFile | None:
     return next((f for f in run.files if f.status == part.status and f.file == part.file), None)
+
+
+def _taken(export: RunExport, frame: ChildrenEnded, asked: int) -> list[FilePart]:
+    """The parts that a frame fills. One that can't be shaped fails this run's results, not everybody's scheduler."""
+    try:
+        return export.take(frame, asked)
+    except Exception as bug:
+        cause = f"The outcomes from position {frame.ranges[0]} on cannot be written: {type(bug).__name__}: {bug}"
+        raise ResultTroubleError(cause) from bug
 
 
 def _frame_of(value: bytes | None, run: str) -> ChildrenEnded | None:
