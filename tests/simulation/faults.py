@@ -1,4 +1,4 @@
-"""The fault plan of a seed: kills, pauses with late zombies, processes cut off from their group, rebalances, compaction."""
+"""The fault plan of a seed: kills, pauses with late zombies, processes cut off from their group, rebalances."""
 
 from collections.abc import Sequence
 
@@ -38,9 +38,9 @@ def _fault(world: World, groups: Sequence[Group]) -> None:
     elif chance < 0.95:
         world.random.choice(groups).rebalance()
     else:
-        log = world.random.choice(list(world.logs.values()))
-        if log.topic in {"machines", "home-snapshots"}:
-            log.compact()
+        for log in world.logs.values():
+            if log.topic in {"machines", "home-snapshots"}:
+                log.compact()
 
 
 def _outage_seconds(world: World) -> float:

@@ -7,6 +7,8 @@ from maprun.bus.port import BusError, Outgoing, Record
 from tests.simulation.process import Owner, Task
 
 T = TypeVar("T")
+TURN_SECONDS = 5e-5
+"""No wait is shorter: a turn of a real loop costs time too, and a clock that stands still would let an owner spin."""
 
 
 class Suspended:
@@ -56,7 +58,7 @@ class SimMailbox:
                 return
             self._waiter = (task, token)
             if wait_seconds is not None:
-                world.after(max(0.0, wait_seconds), self._port.process.do, self._wake, task, token)
+                world.after(max(TURN_SECONDS, wait_seconds), self._port.process.do, self._wake, task, token)
 
         taken: list[Any] = await Suspended(begin)
         return taken
@@ -183,7 +185,7 @@ class SimPort:
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""
-        await Suspended(lambda task: self._later(max(0.0, seconds), task, task.token, None))
+        await Suspended(lambda task: self._later(max(TURN_SECONDS, seconds), task, task.token, None))
 
     async def call(self, work: Callable[[], T]) -> T:
         """Blocking work in a thread: it may have to wait for one, and its answer takes its time."""

@@ -65,7 +65,7 @@ class World:
         self.call_seconds = 0.0  # what the blocking call that runs now adds to its duration
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._digest = hashlib.blake2b(digest_size=8)
-        self.trace: list[str] | None = [] if keep_trace else None
+        self.trace: list[tuple[float, str, tuple[bytes, ...]]] | None = [] if keep_trace else None
 
     # ------------------------------------------------------------------ time
 
@@ -123,8 +123,7 @@ class World:
         for part in data:
             self._digest.update(part)
         if self.trace is not None:
-            shown = " ".join(repr(part[:160]) for part in data if part)
-            self.trace.append(f"{self.now:9.4f} {what} {shown}")
+            self.trace.append((self.now, what, data))
 
     @property
     def trace_hash(self) -> str:

@@ -1,0 +1,178 @@
+"""The outside world of the simulated services: item sources that fail, stall and change; Tasks that fail, hang, are slow."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from maprun.bus.port import Port
+from schemas.asks import ItemsConfirmed, ItemsRequested
+from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from services.item_reader.owner import SourceTroubleError
+from tests.simulation.port import Suspended
+from tests.simulation.process import Task
+from tests.simulation.scenario import Play, identify
+from tests.simulation.world import World
+
+
+class Chunk(msgspec.Struct):
+    """What a source gives at once."""
+
+    items: list[bytes]
+    keys: list[str] | None
+    checkpoint: bytes
+    ended: bool
+
+
+class Shelf:
+    """The sources of all plays and their versions."""
+
+    def __init__(self, world: World, plays: list[Play]) -> None:
+        self.world = world
+        self.items = {play.name: play.items for play in plays}
+        self.versions = {play.name: 1 for play in plays}
+
+    def change(self, play: Play) -> None:
+        """Somebody writes to the source while it may be read."""
+        self.world.note(f"source of {play.name} changes")
+        self.versions[play.name] += 1
+        if play.source == "listing":
+            at = self.world.random.randint(0, len(self.items[play.name]))
+            key = b"%s/%06d-ok" % (play.name.encode(), at)
+            extra = b'{"Etag":"\\"e\\"","Key":"%s+","LastModified":1767225600,"Size":1,"StorageClass":"STANDARD"}' % key
+            self.items[play.name] = sorted([*self.items[play.name], extra])
+        else:
+            self.items[play.name] = [b'{"i":%d,"kind":"ok","new":1}' % i for i in range(len(self.items[play.name]) + 1)]
+
+    def open(self, ask: ItemsRequested | ItemsConfirmed, checkpoint: bytes) -> tuple["FakeSource", str]:
+        """Opens a source at its own checkpoint, pinned if the ask says to what."""
+        plan = ask.plan
+        self.trouble()
+        if plan.reader is None:
+            items = [bytes(raw) for raw in msgspec.json.decode(plan.items, type=list[msgspec.Raw])]
+            return FakeSource(self, "", items, checkpoint, b""), "STATE_DATA"
+        name = (plan.reader.key or plan.reader.prefix).split(".")[0].rstrip("/")
+        if plan.reader.resource.endswith(":listObjectsV2"):
+            return FakeSource(self, name, self.items[name], checkpoint, b""), "s3://bucket"
+        pin = getattr(ask, "pin", b"") or b"%d" % self.versions[name]
+        source = FakeSource(self, name, self.items[name], checkpoint, pin)
+        source.check()
+        return source, f"s3://bucket/{plan.reader.key}"
+
+    def trouble(self) -> None:
+        """Every call takes its time, and a few fail for a moment."""
+        random = self.world.random
+        self.world.call_seconds += random.random() * 0.01
+        if not self.world.calm and random.random() < 0.03:
+            self.world.call_seconds += random.random() * 2
+            if random.random() < 0.7:
+                raise SourceTroubleError("States.ItemReaderFailed", "slow down", retriable=True)
+
+
+class FakeSource:
+    """Items after a checkpoint: an index, or of a listing the last key."""
+
+    def __init__(self, shelf: Shelf, name: str, items: list[bytes], checkpoint: bytes, pin: bytes) -> None:
+        self.shelf = shelf
+        self.name = name
+        self.pin = pin
+        self._items = items
+        self._listing = bool(name) and not pin
+        self._after = checkpoint
+
+    def check(self) -> None:
+        """A pinned object must still be the one that was pinned."""
+        if self.pin and self.pin != b"%d" % self.shelf.versions[self.name]:
+            raise SourceTroubleError("States.ItemReaderFailed", "the object changed", retriable=False)
+
+    def read(self, count: int, bytes_max: int) -> Chunk:  # noqa: ARG002 - these items are small
+        """The next items, a few at a time."""
+        self.shelf.trouble()
+        self.check()
+        count = min(count, self.shelf.world.random.randint(1, 30))
+        if self._listing:
+            left = [item for item in self.shelf.items[self.name] if _key(item) > self._after.decode()]
+            items = left[:count]
+            self._after = _key(items[-1]).encode() if items else self._after
+            return Chunk(items, None, self._after, len(items) == len(left))
+        first = int(self._after or b"0")
+        items = self._items[first : first + count]
+        self._after = b"%d" % (first + len(items))
+        return Chunk(items, None, self._after, first + len(items) >= len(self._items))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _key(item: bytes) -> str:
+    key: str = msgspec.json.decode(item)["Key"]
+    return key
+
+
+class Call(msgspec.Struct):
+    """One Task attempt that was started."""
+
+    number: int
+    at: float
+    process: str
+    key: str
+    state: str
+    items: tuple[int, ...]
+    answer: TaskSucceeded | TaskFailed | None = None
+
+
+class Workshop:
+    """Runs Tasks: decides what comes of each call, and remembers every one."""
+
+    def __init__(self, world: World, started: Callable[[str, TaskRequested, str], Any]) -> None:
+        self.world = world
+        self.calls: list[Call] = []
+        self.attempts: dict[tuple[Any, str], int] = {}
+        self._started = started  # the checker looks at every start, and says whose it is
+
+    def runner(self, port: Port, process: str) -> Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]:
+        """What the services call."""
+
+        async def run_task(request: TaskRequested, key: str) -> TaskSucceeded | TaskFailed:
+            outcome: TaskSucceeded | TaskFailed = await Suspended(
+                lambda task: self._begin(port, process, task, request, key)
+            )
+            return outcome
+
+        return run_task
+
+    def _begin(self, port: Any, process: str, task: Task, request: TaskRequested, key: str) -> None:
+        """The effect begins here, with no await since the lease was looked at."""
+        if port.closed:
+            return
+        whose = self._started(key, request, process)
+        what: Any = msgspec.json.decode(request.parameters)
+        items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
+        who = [identify(item) for item in items if isinstance(item, dict) and {"v", "Key", "i"} & item.keys()]
+        call = Call(len(self.calls), self.world.now, process, key, request.state, tuple(i for i, _ in who))
+        self.calls.append(call)
+        self.world.note(f"call {call.number} {key} {request.state} {call.items} by {process}")
+        attempt = self.attempts[whose, request.state] = self.attempts.get((whose, request.state), 0) + 1
+        call.answer, seconds = self._outcome(call, request, {kind for _, kind in who}, attempt, what)
+        if call.answer is not None:
+            port._later(seconds, task, task.token, call.answer)
+
+    def _outcome(
+        self, call: Call, request: TaskRequested, kinds: set[str], attempt: int, what: Any
+    ) -> tuple[TaskSucceeded | TaskFailed | None, float]:
+        random = self.world.random
+        seconds = 0.005 + random.random() * 0.1 if random.random() < 0.85 else random.random() * 3
+        if "bad" in kinds:
+            return TaskFailed(request.ref, "Bad", "this item is bad"), seconds
+        if "hang" in kinds and attempt < 2:
+            return None, seconds
+        if "flaky" in kinds and attempt < 3:
+            return TaskFailed(request.ref, "Flaky", "not today"), seconds
+        if request.resource.endswith(":slow"):
+            seconds += 2
+        earlier = what.get("calls", []) if isinstance(what, dict) else []
+        if isinstance(what, dict) and "Items" in what:
+            output: Any = {"Items": what["Items"], "calls": [*earlier, call.number]}
+        else:
+            output = {**what, "calls": [*earlier, call.number]} if isinstance(what, dict) else what
+        return TaskSucceeded(request.ref, msgspec.json.encode(output)), seconds

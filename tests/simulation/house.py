@@ -1,0 +1,177 @@
+"""The whole house in one world: all services' owners over simulated ports, with the scenario's requests and faults."""
+
+from typing import Any
+
+import msgspec
+
+from maprun.interpreter import effect_key
+from maprun.mapruns.outputs import StartTask
+from schemas import topics
+from schemas.arns import home_of
+from schemas.effects import TaskRequested
+from schemas.home import ExecutionRequested, MachineRequested, MachineSpec, StopRequested
+from schemas.wire import encode
+from tests.simulation.fakes import Shelf, Workshop
+from tests.simulation.faults import inject
+from tests.simulation.judge import Judge
+from tests.simulation.mutations import Mutation
+from tests.simulation.scenario import NAMES, REQUEST_PARTITIONS, Door, Play, Scenario
+from tests.simulation.services import Interpreters, Services
+from tests.simulation.store import FakeStore
+from tests.simulation.world import World
+
+CALM_SECONDS_MAX = 200.0
+"""Virtual time that everything gets to end once the faults have stopped."""
+AFTER_SECONDS = 2.5
+"""Virtual time that passes after the end, in which nothing more may be accepted."""
+
+
+class House:
+    """One seed."""
+
+    def __init__(
+        self, seed: int, scenario: Scenario, with_: Interpreters, mutation: Mutation, *, keep_trace: bool
+    ) -> None:
+        self.world = World(seed, keep_trace=keep_trace)
+        self.scenario = scenario
+        self.mutation = mutation
+        self.interpreters = with_
+        self.judge = Judge(self.world, scenario, with_.roots)
+        self.judge.record_seen = self._record_seen
+        self.shelf = Shelf(self.world, scenario.plays)
+        self.lanes_work = Workshop(self.world, self.judge.child_started)
+        self.roots_work = Workshop(self.world, self._root_started)
+        self.root_keys: dict[str, tuple[str, str]] = {}
+        self.store = FakeStore(self.world, {f"results-{p.name}" for p in scenario.plays if p.store_missing})
+        self.groups = Services(self).start()
+        self._schedule()
+
+    # ------------------------------------------------------------------ what the checker hears
+
+    def _record_seen(self, _home: int, _offset: int, outputs: list[Any]) -> None:
+        for output in outputs:
+            if isinstance(output, StartTask):
+                self.root_keys[effect_key(output.arn, 0, output.request.ref)] = (output.arn, output.request.ref)
+
+    def _root_started(self, key: str, request: TaskRequested, process: str) -> str:
+        arn, ref = self.root_keys[key]
+        assert ref == request.ref
+        self.judge.root_started(arn, request, process)
+        return arn
+
+    # ------------------------------------------------------------------ what is asked of it
+
+    def _schedule(self) -> None:
+        world, scenario = self.world, self.scenario
+        for play in scenario.plays:
+            world.at(0.01, self._create_machine, play)
+            world.at(play.at, self._start, play, play.door)
+            if play.again_at is not None:
+                world.at(play.again_at, self._start, play, play.again_door)
+            if play.stop_at is not None:
+                world.at(play.stop_at, self._stop, play)
+            if play.changes_at is not None:
+                world.at(play.changes_at, self.shelf.change, play)
+        for when, topic in scenario.garbage:
+            world.at(when, self._garbage, topic)
+        if scenario.fault_seconds:
+            inject(world, self.groups, scenario.fault_seconds, scenario.faults_per_second)
+        else:
+            world.calm = True
+
+    def _create_machine(self, play: Play) -> None:
+        arn = NAMES.machine(play.machine)
+        request = MachineRequested(f"machine-{play.machine}", "create", arn, play.machine, MachineSpec(play.definition))
+        self.world.log(topics.HOME.name, home_of(arn, self.scenario.homes)).append(encode(request))
+
+    def _start(self, play: Play, door: Door) -> None:
+        if door == "home":
+            self._start_by_command(play)
+        elif f"machine-{play.machine}" in self.judge.answers:
+            self._start_by_topic(play)
+        else:  # who does not know yet that the machine exists may not count on it
+            self.world.after(0.3, self._start, play, door)
+
+    def _start_by_topic(self, play: Play) -> None:
+        record = {"stateMachineArn": NAMES.machine(play.machine), "name": play.name, "input": play.input.decode()}
+        partition = self.world.random.randrange(REQUEST_PARTITIONS)
+        self.world.log(topics.EXECUTION_REQUESTS.name, partition).append(msgspec.json.encode(record))
+        self.judge.requested.add(play.arn)
+
+    def _start_by_command(self, play: Play) -> None:
+        home = home_of(play.arn, self.scenario.homes)
+        request = ExecutionRequested(
+            request_id=f"request-{play.name}",
+            arn=play.arn,
+            name=play.name,
+            machine_arn=NAMES.machine(play.machine),
+            machine_name=play.machine,
+            machine_type="STANDARD",
+            revision_id="",
+            role_arn="",
+            definition=play.definition,
+            input=play.input,
+        )
+        self.judge.requested.add(play.arn)
+        self.world.log(topics.HOME.name, home).append(encode(request))
+
+    def _stop(self, play: Play) -> None:
+        home = home_of(play.arn, self.scenario.homes)
+        stop = StopRequested(f"stop-{play.name}", play.arn, "Stopped", "by the user")
+        self.world.log(topics.HOME.name, home).append(encode(stop))
+
+    def _garbage(self, topic: str) -> None:
+        counts = {topics.HOME.name: self.scenario.homes, topics.EXECUTION_REQUESTS.name: REQUEST_PARTITIONS}
+        count = counts.get(topic, self.scenario.lanes)
+        value = self.world.random.choice(
+            [b"", b"\x00garbage", b"{}", b"\x93\xa5", msgspec.msgpack.encode(["Nobody", 1])]
+        )
+        self.world.log(topic, self.world.random.randrange(count)).append(value, b"garbage")
+
+    # ------------------------------------------------------------------ from beginning to end
+
+    def run(self) -> None:
+        """Plays the seed; what does not hold stands in `world.violations`."""
+        world = self.world
+        last = max(
+            [
+                self.scenario.fault_seconds,
+                *(t or 0.0 for p in self.scenario.plays for t in (p.at, p.again_at, p.stop_at)),
+            ]
+        )
+        world.run(last + 0.01)
+        if not world.run(last + CALM_SECONDS_MAX, self._settled) and not world.violations:
+            world.violated(f"it never ends: {self.where()}")
+        world.run(world.now + AFTER_SECONDS)
+
+    def _settled(self) -> bool:
+        """Everything that was asked for has ended, and everything that follows from it was said."""
+        judge = self.judge
+        return (
+            len(judge.requested) == len(self.scenario.plays)
+            and judge.settled()
+            and not judge.never_sent()
+            and not judge.unheard()
+        )
+
+    def where(self) -> str:
+        """Where the runs and executions stand."""
+        parts: list[str] = []
+        for home in self.judge.homes:
+            parts += [
+                f"run {r.run} phase={r.phase} asked={r.asked} read={r.read} total={r.total} answered={r.answered.flat()}"
+                f" windows={r.windows} quotas={dict(zip(r.lanes, r.quotas, strict=True))}"
+                for r in home.state.runs.values()
+            ]
+            parts += [
+                f"root {r.request.name} {r.status} waits for {[*r.tasks, *r.timers, *r.runs]}"
+                for r in home.state.roots.values()
+            ]
+        parts += [f"never sent {what}" for what in self.judge.never_sent()]
+        return "; ".join(parts + self.judge.unheard()) or "requests that no home has"
+
+    def bury(self) -> None:
+        """Frees what was cut off."""
+        for group in self.groups:
+            for process in group.members:
+                process.bury()

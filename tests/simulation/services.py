@@ -1,0 +1,166 @@
+"""The four services in the simulated world: their owners, with fakes for what lies outside and watchers for the checker."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from maprun.interpreter import effect_key
+from maprun.interpreter.lane_children import Children, ChildRunMachine
+from maprun.interpreter.roots import RootInterpreter
+from schemas import topics
+from schemas.effects import Happening
+from schemas.lanes import RunOpened
+from services.child_runner import owner as lane_owner
+from services.child_runner.limits import LaneLimits
+from services.item_reader import owner as ask_owner
+from services.item_reader.handlers import ReaderLimits
+from services.scheduler import deps as scheduler_deps
+from services.scheduler.gate import own_requests
+from services.scheduler.limits import SchedulerLimits
+from services.scheduler.machines import MachinesView
+from services.scheduler.owner import own_home
+from tests.simulation.groups import Group
+from tests.simulation.port import SimPort
+from tests.simulation.process import Process
+from tests.simulation.scenario import NAMES, REQUEST_PARTITIONS
+
+if TYPE_CHECKING:
+    from tests.simulation.house import House
+
+LANE_LIMITS = LaneLimits(frame_children_max=6, turn_children_max=7, adopt_after_seconds=0.3, queued_bytes_max=600)
+READER_LIMITS = ReaderLimits(part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
+SCHEDULER_LIMITS = SchedulerLimits(
+    records_per_turn_max=8,
+    snapshot_chunk_bytes_max=1_500,
+    snapshot_log_bytes=4_000,
+    snapshot_log_records=12,
+    snapshot_size_factor=1,
+    snapshot_quiet_seconds=0.5,
+    snapshot_read_records=3,
+    exports_early_max=1,
+    exports_writing_max=2,
+    export_inbox_bytes_max=700,
+    export_read_records=4,
+    export_pauses_seconds=(0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
+    part_bytes=900,
+    file_bytes_max=5_000,
+)
+"""All small, so that every bound is met."""
+
+
+class Interpreters:
+    """Compiled once for all seeds of a process: they hold no state of a world."""
+
+    def __init__(self) -> None:
+        self.roots = RootInterpreter()
+        self.children = Children(NAMES)
+
+
+class WatchedChildren:
+    """The children of one run at one owner, counted: never more at once than the lane's quota."""
+
+    def __init__(self, machine: ChildRunMachine, opened: RunOpened, house: "House", owner: str) -> None:
+        self._machine = machine
+        self._house = house
+        self._owner = owner
+        self._opened = opened
+        self._running: dict[int, Any] = {}
+        self.build = machine.build
+        self.pack = machine.pack
+
+    def begin(self, index: int, child_input: bytes, now_ms: int) -> Any:
+        """A child starts."""
+        step = self._machine.begin(index, child_input, now_ms)
+        if step.ended is None:
+            self._running[index] = step.execution
+        count, quota = len(self._running), self._opened.quota
+        if count > quota:
+            self._house.world.violated(
+                f"{self._owner} runs {count} children of {self._opened.run}, its quota is {quota}"
+            )
+        return step
+
+    def advance(self, execution: Any, happening: Happening, now_ms: int) -> Any:
+        """A child goes on."""
+        index = next((i for i, e in self._running.items() if e is execution), None)
+        step = self._machine.advance(execution, happening, now_ms)
+        if index is not None and step.ended is None:
+            self._running[index] = step.execution
+        elif index is not None:
+            del self._running[index]
+        return step
+
+    def effect_key(self, index: int, ref: str) -> str:
+        """The key, noted for the checker: no two effects may share one."""
+        key = self._machine.effect_key(index, ref)
+        mine = (self._opened.run, index, ref)
+        if self._house.judge.keys.setdefault(key, mine) != mine:
+            self._house.world.violated(f"one effect key for {mine} and {self._house.judge.keys[key]}")
+        return key
+
+
+class Services:
+    """Makes the groups and processes of a house, and their owners when partitions are given out."""
+
+    def __init__(self, house: "House") -> None:
+        self.house = house
+        self.views: dict[str, MachinesView] = {}  # one a process
+
+    def start(self) -> list[Group]:
+        """All groups, with their processes."""
+        world, scenario = self.house.world, self.house.scenario
+        lanes = Group(world, "child-runner", topics.ITEMS.name, scenario.lanes, self._lane)
+        asks = Group(world, "item-reader", topics.ITEM_ASKS.name, scenario.homes, self._asks)
+        homes = Group(world, "scheduler", topics.HOME.name, scenario.homes, self._home)
+        gates = Group(world, "gate", topics.EXECUTION_REQUESTS.name, REQUEST_PARTITIONS, self._gate)
+        for i in range(scenario.processes):
+            Process(world, [lanes], f"child-runner-{i}")
+            Process(world, [asks], f"item-reader-{i}")
+            Process(world, [homes, gates], f"scheduler-{i}")
+        return [lanes, asks, homes, gates]
+
+    def _lane(self, port: SimPort, lane: int) -> list[Coroutine[Any, Any, None]]:
+        house, owner = self.house, f"{port.process.name} on lane {lane}"
+
+        def compile_run(opened: RunOpened) -> WatchedChildren:
+            return WatchedChildren(house.interpreters.children.compile_run(opened), opened, house, owner)
+
+        deps = lane_owner.Deps(
+            compile_run=compile_run,
+            run_task=house.lanes_work.runner(port, owner),
+            limits=LANE_LIMITS if house.scenario.small else LaneLimits(),
+            switches=house.mutation.lane,
+        )
+        return [lane_owner.own_lane(house.mutation.port(port), lane, deps)]
+
+    def _asks(self, port: SimPort, home: int) -> list[Coroutine[Any, Any, None]]:
+        children = self.house.interpreters.children
+        deps = ask_owner.Deps(
+            open_source=self.house.shelf.open,
+            builder=lambda ask: children.builder(ask.definition, ask.plan),
+            limits=READER_LIMITS if self.house.scenario.small else ReaderLimits(idle_seconds=5.0),
+        )
+        return [ask_owner.own_asks(self.house.mutation.port(port), home, deps)]
+
+    def _deps(self, port: SimPort, owner: str) -> scheduler_deps.Deps:
+        house = self.house
+        return scheduler_deps.Deps(
+            interpreter=house.interpreters.roots,
+            effect_key=effect_key,
+            run_task=house.roots_work.runner(port, owner),
+            results=house.store,
+            names=NAMES,
+            homes=house.scenario.homes,
+            lanes=house.scenario.lanes,
+            machines=self.views.setdefault(port.process.name, MachinesView()),
+            limits=SCHEDULER_LIMITS if house.scenario.small else SchedulerLimits(snapshot_quiet_seconds=1.0),
+            map_run_limits=house.scenario.limits,
+            watch=house.judge.compare,
+        )
+
+    def _home(self, port: SimPort, home: int) -> list[Coroutine[Any, Any, None]]:
+        deps = self._deps(port, f"{port.process.name} for home {home}")
+        return [own_home(self.house.mutation.port(port), home, deps)]
+
+    def _gate(self, port: SimPort, partition: int) -> list[Coroutine[Any, Any, None]]:
+        deps = self._deps(port, f"{port.process.name} at gate {partition}")
+        return [own_requests(self.house.mutation.port(port), partition, deps)]
