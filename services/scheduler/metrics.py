@@ -1,0 +1,62 @@
+"""What the scheduler counts, for Prometheus."""
+
+from prometheus_client import Counter
+
+from services.scheduler.deps import Metrics
+
+RECORDS = Counter("maprun_scheduler_records_folded", "Records of home folded, their outputs acknowledged.")
+SENT = Counter("maprun_scheduler_records_sent", "Records published by the fold, by topic.", ("topic",))
+UNREADABLE = Counter(
+    "maprun_scheduler_unreadable_records", "Records passed over because they can't be read.", ("topic",)
+)
+TASKS = Counter("maprun_scheduler_tasks_started", "Tasks of root executions started.")
+TIMERS = Counter("maprun_scheduler_timers_fired", "Timers of root executions fired.")
+SNAPSHOTS = Counter("maprun_scheduler_snapshots_written", "Snapshots of a home written.")
+SNAPSHOT_BYTES = Counter("maprun_scheduler_snapshot_bytes", "Compressed bytes of snapshots written.")
+REQUESTS = Counter("maprun_scheduler_requests", "Records of execution-requests, by what became of them.", ("answer",))
+EXPORTED = Counter("maprun_scheduler_children_exported", "Children in result files of runs whose export is complete.")
+EXPORTED_BYTES = Counter("maprun_scheduler_exported_bytes", "Bytes of these result files.")
+EXPORTS_FAILED = Counter("maprun_scheduler_exports_failed", "Runs whose results can't be written.")
+
+
+class SchedulerMetrics(Metrics):
+    """Counts in Prometheus's registry."""
+
+    def folded(self, home: int, records: int) -> None:  # noqa: ARG002 - homes are too many for a label
+        """So many records of home were folded and their outputs acknowledged."""
+        RECORDS.inc(records)
+
+    def sent(self, topic: str, count: int) -> None:
+        """So many records were published on a topic."""
+        SENT.labels(topic).inc(count)
+
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:  # noqa: ARG002 - the count is what alarms
+        """A record that can't be read was passed over."""
+        UNREADABLE.labels(topic).inc()
+
+    def tasks_started(self, count: int) -> None:
+        """So many Tasks of root executions were started."""
+        TASKS.inc(count)
+
+    def timers_fired(self, count: int) -> None:
+        """So many timers fired."""
+        TIMERS.inc(count)
+
+    def snapshot_written(self, home: int, size: int) -> None:  # noqa: ARG002 - homes are too many for a label
+        """A snapshot of so many compressed bytes is on its topic."""
+        SNAPSHOTS.inc()
+        SNAPSHOT_BYTES.inc(size)
+
+    def requests(self, accepted: int, rejected: int) -> None:
+        """So many records of `execution-requests` were handed on, so many refused."""
+        REQUESTS.labels("accepted").inc(accepted)
+        REQUESTS.labels("rejected").inc(rejected)
+
+    def exported(self, children: int, size: int) -> None:
+        """So many children, so many bytes of result files, were shaped."""
+        EXPORTED.inc(children)
+        EXPORTED_BYTES.inc(size)
+
+    def export_failed(self) -> None:
+        """The results of a run can't be written."""
+        EXPORTS_FAILED.inc()
