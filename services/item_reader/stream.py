@@ -18,16 +18,34 @@ SOURCE_BYTES_MAX = 1 << 20
 class Chunk(Protocol):
     """What a source gave at once (see maprun.aws.sources)."""
 
-    items: list[bytes]
-    keys: list[str] | None
-    checkpoint: bytes
-    ended: bool
+    @property
+    def items(self) -> list[bytes]:
+        """JSON texts."""
+        ...
+
+    @property
+    def keys(self) -> list[str] | None:
+        """The member names, when an object is iterated."""
+        ...
+
+    @property
+    def checkpoint(self) -> bytes:
+        """Where to go on, directly after the last item."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing follows."""
+        ...
 
 
 class Source(Protocol):
     """A bounded, resumable stream of items (see maprun.aws.sources)."""
 
-    pin: bytes
+    @property
+    def pin(self) -> bytes:
+        """The version that is read."""
+        ...
 
     def read(self, count: int, bytes_max: int) -> Chunk:
         """At most `count` items, about `bytes_max` bytes; blocks."""
