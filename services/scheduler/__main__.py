@@ -2,16 +2,17 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from functools import partial
 
 from maprun.aws.clients import AwsSettings, make_s3
 from maprun.aws.results import ResultWriter
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
-from maprun.bus.service import run_service
+from maprun.bus.service import Composed, run_service
 from maprun.interpreter import effect_key
 from maprun.interpreter.roots import RootInterpreter
-from maprun.runtime import chance, clock
+from maprun.runtime import clock
+from maprun.runtime.chance import chance
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
@@ -23,23 +24,25 @@ from services.scheduler.results import S3Results
 from services.scheduler.topology import GATED, OWNED, SERVICE
 
 
-def compose(settings: Settings, _limits: Limits) -> Sequence[Owned]:
+def compose(settings: Settings, _limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3, lambda_endpoint=settings.functions)
+    tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     deps = Deps(
         interpreter=RootInterpreter(),
         effect_key=effect_key,
-        run_task=TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds).run_task,
-        results=S3Results(lambda: ResultWriter(make_s3(aws, time.sleep, chance.fraction))),
+        run_task=tasks.run_task,
+        results=S3Results(lambda: ResultWriter(make_s3(aws, time.sleep, chance))),
         names=Names(settings.region, settings.account),
         homes=settings.homes,
         lanes=settings.lanes,
         metrics=SchedulerMetrics(),
     )
-    return [
-        Owned(OWNED, SERVICE, lambda port, home: own_home(port, home, deps)),
-        Owned(GATED, f"{SERVICE}-gate", lambda port, partition: own_requests(port, partition, deps)),
+    owned = [
+        Owned(OWNED, SERVICE, partial(own_home, deps=deps)),
+        Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps)),
     ]
+    return Composed(owned, close=tasks.close)
 
 
 if __name__ == "__main__":
