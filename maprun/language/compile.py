@@ -1,9 +1,11 @@
 """From the JSON of a definition to a Machine: the fields that all states share, and the machine itself."""
 
+from itertools import islice
 from typing import Any
 
 from maprun.language import jsontext
 from maprun.language.compile_states import COMPILERS
+from maprun.language.depth import json_depth_ok
 from maprun.language.errors import DefinitionError, StatesError
 from maprun.language.expression import Expression, whole_value
 from maprun.language.fields import Source, assignments, catchers, expression, payload, put_at, retriers
@@ -31,6 +33,8 @@ _EXITED = {
     "Succeed": EventType.SUCCEED_STATE_EXITED,
 }
 DEFINITION_BYTES_MAX = 1_048_576
+DEFINITION_DEPTH_MAX = 120
+FINDINGS_MAX = 100
 
 
 def compile_machine(definition: bytes, machine_type: str = "STANDARD") -> Machine:
@@ -41,12 +45,15 @@ def compile_machine(definition: bytes, machine_type: str = "STANDARD") -> Machin
     if len(definition) > DEFINITION_BYTES_MAX:
         raise DefinitionError("SCHEMA_VALIDATION_FAILED", f"The definition exceeds {DEFINITION_BYTES_MAX} bytes", "/")
     try:
+        if not json_depth_ok(definition, DEFINITION_DEPTH_MAX):
+            raise DefinitionError("TOO_DEEPLY_NESTED", f"JSON nests deeper than {DEFINITION_DEPTH_MAX} levels", "/")
         document = jsontext.decode(definition)
     except StatesError as error:
         raise DefinitionError("INVALID_JSON_DESCRIPTION", error.cause, "/") from error
-    for found in validate(document, machine_type):
-        if found.severity == "ERROR":
-            raise DefinitionError(found.code, found.message, found.location)
+    errors = [found for found in islice(validate(document, machine_type), FINDINGS_MAX) if found.severity == "ERROR"]
+    if errors:
+        first, *more = errors
+        raise DefinitionError(first.code, first.message, first.location, tuple(found.line for found in more))
     return _machine(document, "", machine_type, document.get("QueryLanguage", "JSONPath"), {})
 
 

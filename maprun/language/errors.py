@@ -2,10 +2,14 @@
 
 
 class DefinitionError(Exception):
-    """A definition that can't be used. `str()` is AWS's "<CODE>: <text> at <pointer>" (InvalidDefinition)."""
+    """A definition that can't be used. `str()` is AWS's "<CODE>: <text> at <pointer>" (InvalidDefinition).
 
-    def __init__(self, code: str, text: str, pointer: str) -> None:
-        super().__init__(f"{code}: {text} at {pointer}")
+    AWS names everything it finds, joined by commas: `more` are the texts of the findings after the first.
+    """
+
+    def __init__(self, code: str, text: str, pointer: str, more: tuple[str, ...] = ()) -> None:
+        first = f"{code}: {text} at {pointer}" if pointer else f"{code}: {text}"
+        super().__init__(", ".join((first, *more)))
         self.code = code
         self.text = text
         self.pointer = pointer

@@ -26,11 +26,14 @@ def decode(text: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """The compact JSON text of a value."""
+    """The compact JSON text of a value. Raises StatesError when it nests too deep to be read again."""
     try:
-        return _encode(value)
-    except (UnicodeEncodeError, RecursionError, OverflowError) as error:
+        text = _encode(value)
+    except (UnicodeEncodeError, RecursionError, OverflowError, ValueError) as error:
         raise runtime_error(f"The value cannot be written as JSON: {error}") from error
+    if len(text) > DEPTH_MAX and not json_depth_ok(text, DEPTH_MAX):
+        raise runtime_error(f"The JSON text nests deeper than {DEPTH_MAX} levels.")
+    return text
 
 
 def compact(text: bytes) -> bytes:
