@@ -1,7 +1,7 @@
 """What a lane's owner keeps of each run, each frame and each child that waits for something."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -27,16 +27,34 @@ class Ended(Protocol):
 class Step(Protocol):
     """What one step of a child brought."""
 
-    execution: Any
-    effects: list[Effect]
-    events: list[Any]
-    ended: Ended | None
+    @property
+    def execution(self) -> Any:
+        """The interpreter's state; None once ended."""
+        ...
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        """What the child asks for."""
+        ...
+
+    @property
+    def events(self) -> list[Any]:
+        """The history events it brought."""
+        ...
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the child ended, if it did."""
+        ...
 
 
 class ChildMachine(Protocol):
     """The child machine of one run, ready to run children (maprun.interpreter.lane_children implements it)."""
 
-    build: Build
+    @property
+    def build(self) -> Build:
+        """Makes a child's input of an item."""
+        ...
 
     def begin(self, index: int, child_input: bytes, now_ms: int) -> Step:
         """Starts the child with this index."""
