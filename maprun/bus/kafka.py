@@ -65,11 +65,19 @@ class KafkaHost:
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Connects, and compares the cluster's topics with the settings. Raises BusError, TopicsDifferError."""
-        try:
-            await self._client.bootstrap()
-        except KafkaError as error:
-            raise BusError(f"Kafka at {self.settings.kafka}: {error!r}") from error
+        """Connects, and compares the cluster's topics with the settings. Raises BusError, TopicsDifferError.
+
+        A Kafka that isn't there yet is waited for, as long as a process may take to get ready.
+        """
+        until = self._loop.time() + self.limits.ready_seconds_max
+        while True:
+            try:
+                await self._client.bootstrap()
+                break
+            except KafkaError as error:
+                if self._loop.time() > until:
+                    raise BusError(f"Kafka at {self.settings.kafka}: {error!r}") from error
+            await asyncio.sleep(self.own.owner_retry_seconds)
         await check_topics(self._client, self.settings, self.limits)
         await self._client.set_topics([topic.name for topic in TOPICS])
         await self.sender.start()

@@ -15,13 +15,20 @@ from maprun.runtime import health, logs, process
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 
-Compose = Callable[[Settings, Limits], Sequence[Owned]]
-"""Makes what a service's owners need and says which topics it owns."""
-Prepare = Callable[[KafkaHost], Awaitable[None]]
-"""Starts what runs beside the owners, after the host has connected."""
+
+class Composed(msgspec.Struct, frozen=True):
+    """A service put together: what it owns, what it starts beside its owners, what it closes after them."""
+
+    owned: Sequence[Owned]
+    prepare: Callable[[KafkaHost], Awaitable[None]] | None = None  # after the host has connected, before owners start
+    close: Callable[[], Awaitable[None]] | None = None
 
 
-def run_service(service: str, compose: Compose, prepare: Prepare | None = None) -> int:
+Compose = Callable[[Settings, Limits], Composed]
+"""Puts a service together, within the running loop."""
+
+
+def run_service(service: str, compose: Compose) -> int:
     """Runs a service until a signal; answers its exit code.
 
     A bug, or a Kafka that can't be reached, ends the process so that its launcher starts it again; topics that differ
@@ -30,7 +37,7 @@ def run_service(service: str, compose: Compose, prepare: Prepare | None = None) 
 
     async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
         named = settings.instance or f"{service}-{socket.gethostname()}"
-        await serve(msgspec.structs.replace(settings, instance=named), limits, stop, compose, prepare)
+        await serve(msgspec.structs.replace(settings, instance=named), limits, stop, compose)
 
     try:
         return process.run(service, main)
@@ -39,21 +46,22 @@ def run_service(service: str, compose: Compose, prepare: Prepare | None = None) 
         return process.EXIT_SETTINGS
 
 
-async def serve(
-    settings: Settings, limits: Limits, stop: asyncio.Event, compose: Compose, prepare: Prepare | None = None
-) -> None:
+async def serve(settings: Settings, limits: Limits, stop: asyncio.Event, compose: Compose) -> None:
     """The same within a running loop."""
-    host = KafkaHost(settings, limits, compose(settings, limits))
+    composed = compose(settings, limits)
+    host = KafkaHost(settings, limits, composed.owned)
     metrics = BusMetrics(host)
     REGISTRY.register(metrics)
     site = await health.serve(settings.http_host, settings.http_port, host.ready, host.healthy)
     logs.logger("bus").info("service_started", health_port=site.port, kafka=settings.kafka)
     try:
         await host.start()
-        if prepare is not None:
-            await prepare(host)
+        if composed.prepare is not None:
+            await composed.prepare(host)
         await host.run(stop)
     finally:
         await host.close()
+        if composed.close is not None:
+            await composed.close()
         await site.close()
         REGISTRY.unregister(metrics)

@@ -1,4 +1,4 @@
-"""The only place where this system draws by lot: pauses before repeats. What must come out the same again never asks."""
+"""The only place where this system draws by lot: for pauses before repeats, never for what must come out the same."""
 
 import random
 

@@ -68,7 +68,7 @@ class ChildMachine(Protocol):
         """The idempotency key of an effect of the child with this index."""
         ...
 
-    def pack(self, events: list[Any]) -> bytes:
+    def pack(self, events: list[Any], /) -> bytes:
         """A child's history as msgpack."""
         ...
 

@@ -1,0 +1,53 @@
+"""The child-runner process: put together here, and nowhere else."""
+
+import sys
+from functools import partial
+
+from prometheus_client import Counter
+
+from maprun.aws.clients import AwsSettings
+from maprun.aws.tasks import TaskRunner
+from maprun.bus.kafka import Owned
+from maprun.bus.service import Composed, run_service
+from maprun.interpreter.lane_children import Children
+from maprun.runtime import clock
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas.arns import Names
+from services.child_runner.owner import Deps, Metrics, own_lane
+from services.child_runner.topology import OWNED, SERVICE
+
+
+class Counted(Metrics):
+    """The owners' counts, for Prometheus."""
+
+    def __init__(self) -> None:
+        self._ended = Counter("maprun_children_ended", "Children answered on home.")
+        self._tasks = Counter("maprun_tasks_started", "Task attempts started.")
+        self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"])
+
+    def children_ended(self, count: int) -> None:
+        """So many children were answered on home."""
+        self._ended.inc(count)
+
+    def tasks_started(self, count: int) -> None:
+        """So many Task attempts were started."""
+        self._tasks.inc(count)
+
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:
+        """A record that can't be read was passed over."""
+        del partition, offset
+        self._unreadable.labels(topic).inc()
+
+
+def compose(settings: Settings, _limits: Limits) -> Composed:
+    """Owners of lanes over one pool of Task connections."""
+    aws = AwsSettings(region=settings.region, lambda_endpoint=settings.functions)
+    tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
+    children = Children(Names(settings.region, settings.account))
+    deps = Deps(compile_run=children.compile_run, run_task=tasks.run_task, metrics=Counted())
+    return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps))], close=tasks.close)
+
+
+if __name__ == "__main__":
+    sys.exit(run_service(SERVICE, compose))

@@ -1,0 +1,50 @@
+"""The item-reader process: put together here, and nowhere else."""
+
+import sys
+import time
+from functools import partial
+
+from prometheus_client import Counter
+
+from maprun.aws.clients import AwsSettings, make_s3
+from maprun.bus.kafka import Owned
+from maprun.bus.service import Composed, run_service
+from maprun.interpreter.lane_children import Children
+from maprun.runtime import chance
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas.arns import Names
+from services.item_reader.owner import Deps, Metrics, own_asks
+from services.item_reader.sources import Sources
+from services.item_reader.topology import OWNED, SERVICE
+
+
+class Counted(Metrics):
+    """The owners' counts, for Prometheus."""
+
+    def __init__(self) -> None:
+        self._items = Counter("maprun_items_read", "Items published on lanes.")
+        self._bytes = Counter("maprun_items_read_bytes", "Bytes of items published on lanes.")
+        self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"])
+
+    def items_read(self, count: int, size: int) -> None:
+        """So many items, with so many bytes, were published."""
+        self._items.inc(count)
+        self._bytes.inc(size)
+
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:
+        """A record that can't be read was passed over."""
+        del partition, offset
+        self._unreadable.labels(topic).inc()
+
+
+def compose(settings: Settings, _limits: Limits) -> Composed:
+    """Owners of asks over one S3."""
+    s3 = make_s3(AwsSettings(region=settings.region, s3_endpoint=settings.s3), time.sleep, chance.chance)
+    sources = Sources(s3, Children(Names(settings.region, settings.account)))
+    deps = Deps(open_source=sources.open, builder=sources.builder, metrics=Counted())
+    return Composed([Owned(OWNED, SERVICE, partial(own_asks, deps=deps))])
+
+
+if __name__ == "__main__":
+    sys.exit(run_service(SERVICE, compose))
