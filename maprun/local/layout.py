@@ -95,7 +95,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
             named[self.functions_port] = "function host"
         if "maprun-tracker" in parts:
             named[self.settings.api_port] = "the AWS JSON API"
-        for part in sorted(parts - {"kafka", "seaweedfs", "functions"}):
+        for part in sorted(parts - {"kafka", "seaweedfs", "functions", "topics"}):
             named[self.health_port(part)] = f"health of {part}"
         return named
 
