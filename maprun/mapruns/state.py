@@ -1,5 +1,6 @@
 """The state that the fold of one home partition keeps, and how it is stored."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -41,10 +42,25 @@ class RootEnded(Protocol):
 class RootStep(Protocol):
     """What one step of a root execution brought."""
 
-    execution: Any  # None once ended
-    effects: list[Effect]
-    events: list[Any]
-    ended: RootEnded | None
+    @property
+    def execution(self) -> Any:
+        """The interpreter's state, None once ended."""
+        ...
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        """What it asks for."""
+        ...
+
+    @property
+    def events(self) -> list[Any]:
+        """New events of its history."""
+        ...
+
+    @property
+    def ended(self) -> RootEnded | None:
+        """How it ended, if it did."""
+        ...
 
 
 class Interpreter(Protocol):

@@ -1,4 +1,4 @@
-"""Records of home in, changes of the partition out: the same fold as the scheduler's, and what the tracker makes of it."""
+"""Records of home in, changes of the partition out: the scheduler's fold, and what the tracker makes of it."""
 
 import msgspec
 

@@ -1,8 +1,8 @@
 """Rows of the table `state`: their keys, their envelope that lets a recovered table prove itself, and what they hold.
 
-Every key begins with the number of its home partition. Every row but marks and snapshots begins with the offset of home
-it was written at, and with the digest that the row had at the mark before. So the sum of all digests as of the mark can be
-computed from the rows alone, also when a killed process had written newer rows of a flush, but not its mark.
+Every key begins with the number of its home partition. Every row but marks and snapshots begins with the offset of
+home it was written at, and with the digest that the row had at the mark before. So the sum of all digests as of the
+mark can be computed from the rows alone, also when a killed process had written newer rows, but not their mark.
 """
 
 import hashlib

@@ -171,7 +171,7 @@ def _text(value: str | None) -> str | None:
 
 
 def redrive_status(status: str, *, child: bool = False) -> tuple[str, str | None]:
-    """redriveStatus and its reason."""
+    """Whether an execution can be redriven, and why not."""
     if status in {"RUNNING", "SUCCEEDED"}:
         return "NOT_REDRIVABLE", f"Execution is {status} and cannot be redriven"
     return ("REDRIVABLE_BY_MAP_RUN" if child else "REDRIVABLE"), None
@@ -219,9 +219,7 @@ async def _describe_child(service: Service, arn: str, *, data: bool) -> shapes.E
     )
 
 
-async def machine_of_execution(
-    service: Service, ask: shapes.ExecutionAsked, _call: Call
-) -> shapes.MachineOfExecution:
+async def machine_of_execution(service: Service, ask: shapes.ExecutionAsked, _call: Call) -> shapes.MachineOfExecution:
     """DescribeStateMachineForExecution: the machine as it was when the execution started."""
     arn = ask.execution_arn or ""
     _, rest = parse_arn(arn, ("execution",))
@@ -239,7 +237,9 @@ async def machine_of_execution(
     spec = None if machine is None or run is not None else machine.spec
     updated = run is None and machine is not None and machine.updated
     return shapes.MachineOfExecution(
-        state_machine_arn=row.machine_arn if run is None else service.names.labelled_machine(run.machine_name, run.label),
+        state_machine_arn=row.machine_arn
+        if run is None
+        else service.names.labelled_machine(run.machine_name, run.label),
         name=row.machine_name,
         definition=definition.decode() if data else None,
         role_arn=row.role_arn,
@@ -286,9 +286,7 @@ def newest_of_machine(
     """A machine's newest executions on the partitions of this process."""
     items: list[tuple[tuple[int, str], shapes.ExecutionItem]] = []
     for part in service.parts.owned().values():
-        keys = (
-            key for key in part.newest_roots(arn, below) if status is None or part.status_of.get(key[1]) == status
-        )
+        keys = (key for key in part.newest_roots(arn, below) if status is None or part.status_of.get(key[1]) == status)
         for key in islice(keys, size):
             row = part.root(key[1])
             if row is not None:

@@ -1,6 +1,7 @@
 """What the operations work with: partitions, machines, commands; and how long they wait before they believe a no."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -61,13 +62,13 @@ class Service:
 
     # ------------------------------------------------------------------ what comes in beside home
 
-    async def follow(self) -> None:
+    async def follow(self, port: Port) -> None:
         """Reads `machines` from the beginning and `answers` from now on; runs until it is cancelled."""
-        mailbox = self.port.mailbox()
+        mailbox = port.mailbox()
         for home in range(self.homes):
-            self.port.feed(topics.MACHINES.name, home, 0, mailbox)
-            end = await self.port.end_offset(topics.ANSWERS.name, home)
-            self.port.feed(topics.ANSWERS.name, home, end, mailbox)
+            port.feed(topics.MACHINES.name, home, 0, mailbox)
+            end = await port.end_offset(topics.ANSWERS.name, home)
+            port.feed(topics.ANSWERS.name, home, end, mailbox)
         self.following = True
         answers = msgspec.msgpack.Decoder(RequestAnswered)
         while True:
@@ -89,10 +90,8 @@ class Service:
 
     def _machine_written(self, record: Record) -> None:
         if record.value is not None:
-            try:
+            with contextlib.suppress(msgspec.DecodeError):  # what can't be read leaves the machine as it was
                 self.machines.apply(decode_machine(record.value))
-            except msgspec.DecodeError:
-                pass  # nothing that this version wrote; the machine stays what it was
         self._machines_next[record.partition] = record.offset + 1
 
     # ------------------------------------------------------------------ reads

@@ -42,7 +42,9 @@ class FakeInterpreter:
     """Executions that start one Map Run and end with it; the input of the execution is the plan's item array."""
 
     def __init__(self, plan: MapRunPlan | None = None, event_bytes: int = 0) -> None:
-        self.plan = plan or MapRunPlan(state="Map", label="L", child_type="STANDARD", tolerated_failure_percentage=100.0)
+        self.plan = plan or MapRunPlan(
+            state="Map", label="L", child_type="STANDARD", tolerated_failure_percentage=100.0
+        )
         self.padding = b"x" * event_bytes
 
     def begin(self, request: ExecutionRequested, now_ms: int) -> Step:
@@ -57,6 +59,7 @@ class FakeInterpreter:
     def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
         """One event for whatever happens; everything but the run's start ends it."""
         n = execution["n"] + 1
+        del request
         if isinstance(happening, MapRunStarted):
             event = HistoryEvent(EventType.MAP_RUN_STARTED, n - 1, now_ms, (happening.map_run_arn,))
             return Step({"n": n}, [], [event])

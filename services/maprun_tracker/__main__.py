@@ -1,0 +1,52 @@
+"""The tracker's process: Faust's table, the API's site, Kafka for commands and histories, in one loop."""
+
+import asyncio
+import socket
+import sys
+
+import msgspec
+from aiohttp import web
+
+from maprun.bus.kafka import KafkaHost
+from maprun.interpreter.roots import RootInterpreter
+from maprun.runtime import clock, process
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas.arns import Names
+from services.maprun_tracker import tables
+from services.maprun_tracker.agents import Tracker
+from services.maprun_tracker.api.service import Service
+from services.maprun_tracker.api.site import Site
+from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.topology import OWNED, SERVICE
+
+
+async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
+    """Runs until `stop` is set, or until Kafka or Faust fail."""
+    settings = msgspec.structs.replace(settings, instance=settings.instance or f"{SERVICE}-{socket.gethostname()}")
+    own = TrackerLimits()
+    host = KafkaHost(settings, limits)
+    tracker = Tracker(settings, limits, own, RootInterpreter())
+    port = host.port()
+    tracker.end_offset = lambda home: port.end_offset(OWNED, home)
+    service = Service(port, tracker, Names(settings.region, settings.account), settings.homes, own)
+    site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}")
+    runner = web.AppRunner(site.application(lambda: tracker.ready() or host.ready(), host.healthy), access_log=None)
+    await runner.setup()
+    try:
+        for number in {settings.api_port, settings.http_port or settings.api_port}:
+            await web.TCPSite(runner, settings.http_host, number).start()
+        await host.start()
+        host.beside("machines and answers", service.follow)
+        tables.quieten_collector()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(host.run(stop))
+            group.create_task(tracker.run(stop))
+    finally:
+        await runner.cleanup()
+        await host.close()
+
+
+if __name__ == "__main__":
+    tables.mend_faust()
+    sys.exit(process.run(SERVICE, main))

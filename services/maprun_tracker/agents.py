@@ -1,0 +1,200 @@
+"""The agent that folds home into the table, and the life of its partitions: recovered, proved, caught up, flushed."""
+
+import asyncio
+import weakref
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from faust import streams
+
+from maprun.mapruns.home import Home
+from maprun.mapruns.state import HomeState, Interpreter
+from maprun.runtime import clock, logs
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas.arns import Names
+from services.maprun_tracker import metrics, tables
+from services.maprun_tracker.flush import Flusher, restore
+from services.maprun_tracker.handlers import record_arrived
+from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.rows import prefix
+from services.maprun_tracker.state import Partition
+
+EndOffset = Callable[[int], Awaitable[int]]
+"""The end offset of a home partition."""
+
+
+class _Kept:
+    """A partition of this process, and the records folded into it that are not acknowledged yet."""
+
+    def __init__(self, flusher: Flusher, end: int) -> None:
+        self.flusher = flusher
+        self.end = end  # of home when the partition was taken
+        self.pending: list[Any] = []
+        self.since = 0.0
+
+    @property
+    def part(self) -> Partition:
+        return self.flusher.part
+
+
+class Tracker:
+    """The Faust application with its table and partitions. Implements the API's `Parts` and `Owners`."""
+
+    def __init__(self, settings: Settings, limits: Limits, own: TrackerLimits, interpreter: Interpreter) -> None:
+        self._own = own
+        self._settings = settings
+        self._interpreter = interpreter
+        self._names = Names(settings.region, settings.account)
+        self._log = logs.logger("tracker")
+        self.end_offset: EndOffset | None = None
+        self.app = tables.make_app(settings, limits)
+        self.table = tables.make_table(self.app, settings, limits)
+        self._parts: dict[int, _Kept] = {}
+        self.app.agent(tables.make_source(self.app, settings), concurrency=1)(self._track)
+        self.app.on_partitions_revoked.connect(self._revoked)
+
+    # ------------------------------------------------------------------ what the API asks
+
+    def ready(self) -> str:
+        """What is missing before anything may be answered."""
+        if not tables.recovered(self.app):
+            return "The tracker is recovering its tables."
+        for kept in self._parts.values():
+            if kept.part.offset < kept.end - 1:
+                return (
+                    f"The tracker is reading home {kept.part.number}: {kept.end - 1 - kept.part.offset} records to go."
+                )
+        if tables.owned_homes(self.app) - self._parts.keys():
+            return "The tracker is taking over its partitions."
+        return ""
+
+    def owned(self) -> Mapping[int, Partition]:
+        """The partitions, by home."""
+        return {home: kept.part for home, kept in self._parts.items()}
+
+    def url_of(self, home: int) -> str | None:
+        """The URL of the process that owns a home."""
+        return next((url for url, homes in self.others().items() if home in homes), None)
+
+    def others(self) -> Mapping[str, list[int]]:
+        """The other processes: URL → homes."""
+        return tables.others(self.app)
+
+    # ------------------------------------------------------------------ life
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop` is set; then everything is flushed and marked. Raises what ends Faust."""
+        tables.after_seek(self.app, self._taken)
+        started = asyncio.create_task(self.app.start())
+        linger = asyncio.create_task(self._linger())
+        crashed = asyncio.create_task(self._crashed(started))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({stopped, crashed, linger}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (crashed, linger):
+                if ended.done():
+                    ended.result()
+                    raise RuntimeError("Faust ended by itself")
+            for kept in self._parts.values():
+                self._flush(kept, mark_now=True)
+        finally:
+            for task in (linger, crashed, stopped):
+                task.cancel()
+            await self.app.stop()
+
+    async def _crashed(self, started: "asyncio.Task[None]") -> None:
+        """Ends when Faust does: its exceptions at the start would otherwise be silent."""
+        await started
+        await self.app.wait_until_stopped()
+        if self.app.crash_reason is not None:
+            raise self.app.crash_reason
+
+    async def _taken(self) -> None:
+        """Partitions were assigned, the table is recovered: proves their rows, puts the source behind the mark."""
+        homes = tables.owned_homes(self.app)
+        rows = tables.stored_rows(self.table)
+        for home in homes:
+            kept = self._parts.get(home)
+            if kept is None:
+                assert self.end_offset is not None
+                start = clock.monotonic_seconds()
+                head = prefix(home)
+                keys = [key for key in rows if key.startswith(head)]
+                flusher, reason = restore(home, rows, keys, self._home, self._interpreter, self._own)
+                kept = self._parts[home] = _Kept(flusher, await self.end_offset(home))
+                took = round(clock.monotonic_seconds() - start, 3)
+                say = self._log.warning if reason else self._log.info
+                say("partition_taken", home=home, offset=kept.part.offset, rows=len(keys), rebuilt=reason, seconds=took)
+            if await tables.rewind(self.app, home, kept.part.offset + 1):
+                self._log.info("source_rewound", home=home, offset=kept.part.offset + 1)
+
+    def _home(self, state: HomeState) -> Home:
+        return Home(state, self._interpreter, self._names, self._settings.homes, self._settings.lanes)
+
+    async def _revoked(self, *_args: Any, **_kwargs: Any) -> None:
+        """What is not flushed is forgotten: whoever gets the partitions folds it again."""
+        self._parts.clear()
+
+    # ------------------------------------------------------------------ records
+
+    async def _track(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            kept = self._parts.get(message.partition)
+            if kept is None:
+                continue  # revoked meanwhile; not acknowledged, so it comes again to whoever owns it now
+            self._fold(kept, event)
+            if len(kept.pending) >= self._own.flush_records_max:
+                self._flush(kept)
+
+    def _fold(self, kept: _Kept, event: Any) -> None:
+        message, part = event.message, kept.part
+        if message.offset > part.offset + 1 and part.offset >= 0:
+            tables.die(f"home {part.number} lacks the records from {part.offset + 1} to {message.offset}")
+        try:
+            record_arrived(part, message.offset, round(message.timestamp * 1000), message.value)
+        except BaseException as bug:
+            # Faust would acknowledge the record all the same (its documented rule), and the fold would lack it.
+            self._log.exception("fold_failed", home=part.number, offset=message.offset)
+            tables.die("fold_failed", bug)
+            raise
+        size = len(message.value or b"")
+        kept.flusher.folded(size)
+        metrics.RECORDS.inc()
+        metrics.BYTES.inc(size)
+        if not kept.pending:
+            kept.since = clock.monotonic_seconds()
+        kept.pending.append(event)
+
+    def _flush(self, kept: _Kept, *, mark_now: bool = False) -> None:
+        """Writes rows, then acknowledges. Faust wants a record of the partition as their occasion: the last one."""
+        if not kept.pending:
+            return
+        flusher = kept.flusher
+        rows_before, bytes_before = flusher.written_rows, flusher.written_bytes
+        token = streams._current_event.set(weakref.ref(kept.pending[-1]))  # noqa: SLF001 - a table asks for it
+        try:
+            flusher.flush(self._write, clock.monotonic_seconds(), mark_now=mark_now)
+        finally:
+            streams._current_event.reset(token)  # noqa: SLF001 - as above
+        for event in kept.pending:
+            event.ack()
+        kept.pending.clear()
+        metrics.ROWS.inc(flusher.written_rows - rows_before)
+        metrics.ROW_BYTES.inc(flusher.written_bytes - bytes_before)
+
+    def _write(self, key: bytes, row: bytes | None) -> None:
+        if row is None:
+            self.table.pop(key, None)
+        else:
+            self.table[key] = row
+
+    async def _linger(self) -> None:
+        """Flushes what waits for company too long."""
+        while True:
+            await asyncio.sleep(self._own.flush_seconds_max / 2)
+            now = clock.monotonic_seconds()
+            for kept in list(self._parts.values()):
+                if kept.pending and now - kept.since >= self._own.flush_seconds_max:
+                    self._flush(kept)

@@ -1,0 +1,87 @@
+"""GetExecutionHistory: roots from their pages, children from the frames that answered them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from maprun.mapruns.requests import Refusal, parse_arn
+from schemas.arns import home_of
+from schemas.history import HistoryEvent, event_to_api
+from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api.executions import child_events, find_child, find_root
+from services.maprun_tracker.api.service import Call, Service
+from services.maprun_tracker.api.tokens import make_token, read_token
+from services.maprun_tracker.histories import page_of
+from services.maprun_tracker.rows import RootRow
+from services.maprun_tracker.state import Partition
+
+_decode_event = msgspec.msgpack.Decoder(HistoryEvent).decode
+
+
+async def get(service: Service, ask: shapes.HistoryAsked, _call: Call) -> shapes.History:
+    """GetExecutionHistory of a STANDARD execution."""
+    arn = ask.execution_arn or ""
+    parse_arn(arn, ("execution",))
+    return await history(service, ask)
+
+
+async def get_any(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
+    """The history of any execution, EXPRESS children too: AWS sends those to its logs, here all are kept."""
+    parse_arn(ask.execution_arn or "", ("execution", "express"))
+    return await history(service, ask)
+
+
+async def history(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
+    """One page of events; of a child that still runs there are none yet, they come with its end."""
+    arn = ask.execution_arn or ""
+    reverse = bool(ask.reverse_order)
+    query = ("GetExecutionHistory", arn, reverse)
+    place = read_token(ask.next_token, query, int)
+    size = ask.max_results or service.limits.page_default
+    data = ask.include_execution_data is not False
+    if "/" in arn.split(":")[6]:
+        child = await find_child(service, arn)
+        events = await child_events(service, child) if child.status else []
+        total = len(events)
+
+        def event_at(event_id: int) -> HistoryEvent:
+            return events[event_id - 1]
+    else:
+        row = await find_root(service, arn)
+        reader = RootEvents(service.part(home_of(arn, service.homes)), row)
+        total, event_at = row.events, reader.event
+    first = place if place is not None else (total if reverse else 1)
+    if not 0 <= first <= total + 1:
+        raise Refusal("InvalidToken", "Invalid Token: 'Invalid token'")
+    shown: list[dict[str, Any]] = []
+    size_bytes = 0
+    event_id = first
+    for event_id in _ids(first, total, reverse=reverse):
+        if len(shown) >= size or size_bytes > service.limits.history_bytes_max:
+            return shapes.History(events=shown, next_token=make_token(query, event_id))
+        event = event_at(event_id)
+        size_bytes += sum(len(d) for d in event.details if isinstance(d, bytes | str))
+        shown.append(event_to_api(event, event_id, include_data=data))
+    return shapes.History(events=shown)
+
+
+def _ids(first: int, total: int, *, reverse: bool) -> Iterator[int]:
+    return iter(range(first, 0, -1) if reverse else range(first, total + 1))
+
+
+class RootEvents:
+    """The events of a root execution by id; decodes a page at a time."""
+
+    def __init__(self, part: Partition, row: RootRow) -> None:
+        self._part = part
+        self._row = row
+        self._page = -1
+        self._events: list[bytes] = []
+
+    def event(self, event_id: int) -> HistoryEvent:
+        """The event with this id, from 1 on."""
+        page = page_of(self._row.pages, event_id)
+        if page != self._page:
+            self._page, self._events = page, self._part.history_page(self._row, page)
+        return _decode_event(self._events[event_id - self._row.pages[page]])

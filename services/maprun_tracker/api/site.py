@@ -1,0 +1,206 @@
+"""The HTTP site: AWS JSON 1.0 over POST /, histories of EXPRESS children, health and metrics."""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from maprun.language.depth import json_depth_ok
+from maprun.mapruns.requests import Refusal, derived_id
+from maprun.runtime import health, logs
+from services.maprun_tracker import metrics
+from services.maprun_tracker.api import executions, histories, runs, shapes
+from services.maprun_tracker.api.errors import ElsewhereError, Reasoned, Unavailable, status_of
+from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, Answer, decode
+from services.maprun_tracker.api.owners import FORWARDED, Owners, hand_on
+from services.maprun_tracker.api.service import Call, Service
+from services.maprun_tracker.api.tokens import make_token, read_token
+
+BODY_BYTES_MAX = 2 << 20
+BODY_DEPTH_MAX = 64
+TARGET_PREFIX = "AWSStepFunctions."
+CONTENT_TYPE = "application/x-amz-json-1.0"
+HISTORY_PATH = "/maprun/history"
+
+
+class Site:
+    """The tracker's site. `born` tells this process from any other, for ids of calls that bring none."""
+
+    def __init__(self, service: Service, owners: Owners, born: str) -> None:
+        self.service = service
+        self.owners = owners
+        self._born = born
+        self._calls = itertools.count()
+        self._http: aiohttp.ClientSession | None = None
+        self._log = logs.logger("api")
+
+    def application(self, ready: health.Check, healthy: health.Check) -> web.Application:
+        """The aiohttp application."""
+        application = web.Application(client_max_size=BODY_BYTES_MAX)
+        application.add_routes([web.post("/", self._post), web.get(HISTORY_PATH, self._history)])
+        application.add_routes(health.routes(ready, healthy))
+        application.on_startup.append(self._start)
+        application.on_cleanup.append(self._close)
+        return application
+
+    async def _start(self, _application: web.Application) -> None:
+        self._http = aiohttp.ClientSession()
+
+    async def _close(self, _application: web.Application) -> None:
+        if self._http is not None:
+            await self._http.close()
+
+    # ------------------------------------------------------------------ one request
+
+    async def _post(self, request: web.Request) -> web.Response:
+        call = self._call(request)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            message = f"The request has more than {BODY_BYTES_MAX} bytes."
+            return self._refused(call, Refusal("RequestEntityTooLargeException", message))
+        return await self._answered(call, "/", request.headers, body, request.headers.get("X-Amz-Target", ""))
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """`GET /maprun/history?arn=…`: the history of any execution, also of an EXPRESS child."""
+        call = self._call(request)
+        members: dict[str, object] = {"executionArn": request.query.get("arn")}
+        if "nextToken" in request.query:
+            members["nextToken"] = request.query["nextToken"]
+        return await self._answered(
+            call, request.rel_url.raw_path_qs, request.headers, msgspec.json.encode(members), HISTORY_PATH
+        )
+
+    def _call(self, request: web.Request) -> Call:
+        fresh = derived_id(self._born, next(self._calls))
+        return Call(fresh, request.headers.get("amz-sdk-invocation-id") or fresh, FORWARDED in request.headers)
+
+    async def _answered(
+        self, call: Call, path: str, headers: Mapping[str, str], body: bytes, target: str
+    ) -> web.Response:
+        name = target.removeprefix(TARGET_PREFIX) if _known(target) else "unknown"
+        with metrics.SECONDS.labels(name).time():
+            code, response = await self._judged(call, path, headers, body, target)
+        metrics.REQUESTS.labels(name, code).inc()
+        return response
+
+    async def _judged(
+        self, call: Call, path: str, headers: Mapping[str, str], body: bytes, target: str
+    ) -> tuple[str, web.Response]:
+        """The answer, or the refusal: its code ("" = none) and the response."""
+        try:
+            answer = await self._operation(call, headers, body, target)
+        except ElsewhereError as elsewhere:
+            return "elsewhere", await self._elsewhere(call, elsewhere, path, headers, body)
+        except Refusal as refusal:
+            return refusal.code, self._refused(call, refusal)
+        except Exception:  # noqa: BLE001 - a request's dead letter is its 500; the bug is in the log, not in the answer
+            self._log.exception("request_failed", target=target, request_id=call.request_id)
+            failure = Refusal("InternalFailure", "The request failed; the log has the reason.")
+            return failure.code, self._refused(call, failure)
+        return "", _response(call, 200, msgspec.json.encode(answer))
+
+    async def _operation(self, call: Call, headers: Mapping[str, str], body: bytes, target: str) -> Answer:
+        if not json_depth_ok(body, BODY_DEPTH_MAX):
+            raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
+        if target == HISTORY_PATH:
+            return await histories.get_any(self.service, decode(shapes.HistoryAsked, body))
+        name = target.removeprefix(TARGET_PREFIX)
+        if name == LIST_EXECUTIONS:
+            return await self._list_executions(decode(shapes.ListExecutions, body), call, headers)
+        operation = OPERATIONS.get(name)
+        if operation is None or not target.startswith(TARGET_PREFIX):
+            known = f"{name} is not supported yet." if name in NOT_YET else f"Unknown operation: '{target}'"
+            raise Refusal("UnknownOperationException", known)
+        return await operation.handle(self.service, decode(operation.asked, body), call)
+
+    def _refused(self, call: Call, refusal: Refusal) -> web.Response:
+        body = {"__type": refusal.code, "message": refusal.message}
+        if isinstance(refusal, Reasoned):
+            body["reason"] = refusal.reason
+        return _response(call, status_of(refusal), msgspec.json.encode(body))
+
+    # ------------------------------------------------------------------ other processes
+
+    async def _elsewhere(
+        self, call: Call, elsewhere: ElsewhereError, path: str, headers: Mapping[str, str], body: bytes
+    ) -> web.Response:
+        url = self.owners.url_of(elsewhere.home)
+        if call.forwarded or url is None or self._http is None:
+            return self._refused(call, Unavailable(f"Home {elsewhere.home} has no owner just now; try again."))
+        try:
+            status, answer = await hand_on(self._http, url, path, headers, body if path == "/" else b"")
+        except Unavailable as unavailable:
+            return self._refused(call, unavailable)
+        return _response(call, status, answer)
+
+    async def _list_executions(
+        self, ask: shapes.ListExecutions, call: Call, headers: Mapping[str, str]
+    ) -> shapes.ExecutionList:
+        """ListExecutions: of a Map Run from its home; of a machine from all homes, whoever owns them."""
+        runs.check_list(ask)
+        if ask.map_run_arn is not None:
+            return await runs.list_children(self.service, ask)
+        service, arn, status = self.service, ask.state_machine_arn or "", ask.status_filter
+        await executions.check_machine(service, arn)
+        missing = service.parts.ready()
+        if missing:
+            raise Unavailable(missing)
+        if ask.redrive_filter == "REDRIVEN":
+            return shapes.ExecutionList(executions=[])
+        query = ("ListExecutions", arn, status, ask.redrive_filter)
+        below = read_token(ask.next_token, query, tuple[int, str])
+        size = ask.max_results or service.limits.page_default
+        await executions.all_folded(service)
+        own = executions.newest_of_machine(service, arn, status, below, size + 1)
+        lists = [shapes.ExecutionList(executions=own)]
+        if not call.forwarded:
+            lists += await self._from_others(msgspec.structs.replace(ask, max_results=size), headers)
+        merged = sorted(itertools.chain(*(each.executions for each in lists)), key=_age, reverse=True)
+        cut = merged[:size]
+        more = len(merged) > size or any(each.next_token for each in lists)
+        token = make_token(query, _age(cut[-1])) if more else None
+        return shapes.ExecutionList(executions=cut, next_token=token)
+
+    async def _from_others(self, ask: shapes.ListExecutions, headers: Mapping[str, str]) -> list[shapes.ExecutionList]:
+        others = self.owners.others()
+        known = {home for homes in others.values() for home in homes} | set(self.service.parts.owned())
+        if len(known) < self.service.homes:
+            raise Unavailable("Some homes have no owner just now; try again.")
+        if not others or self._http is None:
+            return []
+        body = msgspec.json.encode(_given(ask))
+        answers = await asyncio.gather(*(hand_on(self._http, url, "/", headers, body) for url in others))
+        if any(status != 200 for status, _ in answers):  # noqa: PLR2004 - OK
+            raise Unavailable("Another process of the tracker can't answer just now; try again.")
+        return [msgspec.json.decode(answer, type=shapes.ExecutionList) for _, answer in answers]
+
+
+def _age(item: shapes.ExecutionItem) -> tuple[int, str]:
+    return round(item.start_date * 1000), item.execution_arn
+
+
+def _given(ask: shapes.ListExecutions) -> dict[str, object]:
+    """A request's members as they were given."""
+    members = {
+        "stateMachineArn": ask.state_machine_arn,
+        "statusFilter": ask.status_filter,
+        "maxResults": ask.max_results,
+        "nextToken": ask.next_token,
+        "redriveFilter": ask.redrive_filter,
+    }
+    return {member: value for member, value in members.items() if value is not None}
+
+
+def _known(target: str) -> bool:
+    """True for what may become a metric's label: never a user's text."""
+    name = target.removeprefix(TARGET_PREFIX)
+    return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, HISTORY_PATH}
+
+
+def _response(call: Call, status: int, body: bytes) -> web.Response:
+    headers = {"x-amzn-RequestId": call.request_id, "Content-Type": CONTENT_TYPE}
+    return web.Response(status=status, body=body, headers=headers)

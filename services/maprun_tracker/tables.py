@@ -1,0 +1,206 @@
+"""Faust as the tracker needs it: its configuration, its one table, and the mends without which it loses records."""
+
+import asyncio
+import gc
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import faust
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.producer import ProducerBuffer
+
+from maprun.runtime import logs
+from maprun.runtime.limits import Limits
+from maprun.runtime.process import EXIT_FATAL
+from maprun.runtime.settings import Settings
+from services.maprun_tracker.topology import OWNED, SERVICE, TABLE
+
+FETCH_WAIT_MS = 20
+"""Faust waits 1,500 ms, and one quiet partition then holds up the busy one for as long."""
+BUFFERED_MESSAGES_MAX = 1_000
+RECORDS_PER_POLL = 64
+"""Frames are tens of kilobytes; Faust's default of 4,096 in each buffer could hold hundreds of megabytes."""
+STREAM_BUFFER = 64
+COMMIT_SECONDS = 0.5
+PRODUCER_LINGER_SECONDS = 0.005
+PRODUCER_BATCH_BYTES = 512 << 10
+
+
+def make_app(settings: Settings, limits: Limits) -> faust.App:
+    """The Faust application. Nothing connects before it is started."""
+    data = settings.state_dir.absolute() / "tracker" / settings.instance
+    data.mkdir(parents=True, exist_ok=True)  # Faust hangs without a word when its parent is missing
+    return faust.App(
+        SERVICE,
+        broker=";".join(f"kafka://{server}" for server in settings.kafka.split(",")),
+        store="memory://",
+        datadir=str(data),
+        canonical_url=settings.api,
+        web_enabled=False,
+        autodiscover=False,
+        topic_partitions=settings.homes,
+        topic_disable_leader=True,
+        broker_commit_interval=COMMIT_SECONDS,
+        broker_session_timeout=limits.session_timeout_seconds,
+        broker_heartbeat_interval=limits.heartbeat_interval_seconds,
+        broker_max_poll_records=RECORDS_PER_POLL,
+        stream_buffer_maxsize=STREAM_BUFFER,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
+        consumer_max_fetch_size=limits.record_bytes_max,
+        producer_acks=-1,
+        producer_linger=PRODUCER_LINGER_SECONDS,
+        producer_max_batch_size=PRODUCER_BATCH_BYTES,
+        producer_max_request_size=limits.record_bytes_max,
+        table_standby_replicas=0,
+    )
+
+
+def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
+    """The table `state`, bytes to bytes, in memory."""
+    return app.Table(
+        TABLE,
+        store="memory://",
+        key_type=bytes,
+        value_type=bytes,
+        partitions=settings.homes,
+        extra_topic_configs={
+            "min.cleanable.dirty.ratio": "0.1",
+            "segment.bytes": str(64 << 20),
+            "max.message.bytes": str(limits.record_bytes_max),
+        },
+    )
+
+
+def make_source(app: faust.App, settings: Settings) -> Any:
+    """The topic `home` as raw bytes: what can't be decoded is for the fold to judge."""
+    return app.topic(OWNED, key_type=bytes, value_type=bytes, partitions=settings.homes)
+
+
+def stored_rows(table: Any) -> MutableMapping[bytes, bytes]:
+    """The rows themselves, for reading; writes go through the table."""
+    rows: MutableMapping[bytes, bytes] = table.data.data
+    assert isinstance(rows, dict), "the table must be in memory"
+    return rows
+
+
+def changelog(app: faust.App) -> str:
+    """The name of the table's changelog topic."""
+    return f"{app.conf.id}-{TABLE}-changelog"
+
+
+def owned_homes(app: faust.App) -> set[int]:
+    """The home partitions that the group gives this process."""
+    return {tp.partition for tp in app.consumer.assignment() if tp.topic == OWNED}
+
+
+def others(app: faust.App) -> dict[str, list[int]]:
+    """The other processes of the group, URL → homes, as the last assignment told every member."""
+    own = str(app.conf.canonical_url)
+    topic = changelog(app)
+    return {
+        str(url): sorted(topics.get(topic, ()))
+        for url, topics in app.assignor.tables_metadata().items()
+        if str(url) != own and topics.get(topic)
+    }
+
+
+def recovered(app: faust.App) -> bool:
+    """True when the table holds what its changelog holds."""
+    manager: Any = app.tables
+    return bool(manager.recovery.completed.is_set()) and not app.in_recovery and not app.rebalancing
+
+
+def die(reason: str, error: BaseException | None = None) -> None:
+    """Ends the process at once: what isn't written must not be acknowledged on the way out."""
+    logs.logger("tracker").critical(reason, error=repr(error))
+    os._exit(EXIT_FATAL)
+
+
+def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None:
+    """Mends Faust 0.15.3 in place; called once, before an application is started.
+
+    Its buffer's flush returns after a pause of 0.1 s with records unsent, whose source is then committed; a record that
+    could not be sent is only logged; its fetches wait so long that a quiet partition holds up the others.
+    """
+    in_flight: set[asyncio.Future[Any]] = set()
+
+    def sent(future: "asyncio.Future[Any]") -> None:
+        in_flight.discard(future)
+        if not future.cancelled() and future.exception() is not None:
+            fatal("changelog_send_failed", future.exception())
+
+    async def send_pending(_buffer: Any, message: Any) -> None:
+        future = await message.message.channel.publish_message(message, wait=False)
+        in_flight.add(future)
+        future.add_done_callback(sent)
+
+    async def flush_atmost(buffer: Any, max_messages: int | None = None) -> int:
+        flushed = 0
+        while buffer.size and (max_messages is None or flushed < max_messages):
+            if buffer.state != "running":
+                raise RuntimeError("the producer is not running")
+            buffer.message_sent.clear()
+            await buffer.message_sent.wait()
+            flushed += 1
+        if max_messages is None:
+            while in_flight:
+                await asyncio.wait(set(in_flight), return_when=asyncio.FIRST_COMPLETED)
+        return flushed
+
+    make_consumer = AIOKafkaConsumerThread._create_worker_consumer  # noqa: SLF001 - that is where 1,500 ms are written
+
+    def make_quick_consumer(thread: Any, transport: Any) -> Any:
+        consumer = make_consumer(thread, transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - it is handed to the fetcher at the start
+        return consumer
+
+    mends: tuple[tuple[type, str, object], ...] = (
+        (ProducerBuffer, "max_messages", BUFFERED_MESSAGES_MAX),
+        (ProducerBuffer, "_send_pending", send_pending),
+        (ProducerBuffer, "flush_atmost", flush_atmost),
+        (AIOKafkaConsumerThread, "_create_worker_consumer", make_quick_consumer),
+    )
+    for owner, name, mend in mends:
+        setattr(owner, name, mend)
+
+
+def after_seek(app: faust.App, then: Callable[[], Awaitable[None]]) -> None:
+    """Calls `then` each time the consumer was put to the group's positions, with the table recovered.
+
+    Faust also seeks in the middle of a recovery, when tables are half full: those times are passed over.
+    """
+    consumer: Any = app.consumer
+    seek = consumer.perform_seek
+
+    async def perform_seek() -> None:
+        await seek()
+        if not app.in_recovery:
+            await then()
+
+    consumer.perform_seek = perform_seek
+
+
+async def rewind(app: faust.App, home: int, offset: int) -> bool:
+    """Puts the source back to `offset` if the group's position is past it; never forward. True if it was put back."""
+    consumer: Any = app.consumer
+    for tp in consumer.assignment():
+        if tp.topic == OWNED and tp.partition == home:
+            committed = consumer._committed_offset[tp]  # noqa: SLF001 - there is no other way to know
+            if committed is None or committed <= offset:
+                return False
+            await consumer.seek(tp, offset)
+            consumer._read_offset[tp] = offset or None  # noqa: SLF001 - else what is read again is dropped as known
+            consumer._committed_offset[tp] = offset or None  # noqa: SLF001 - else it would not be committed again
+            return True
+    return False
+
+
+def quieten_collector() -> None:
+    """Full collections of a heap that only grows by rows cost tens of milliseconds: seldom ones will do."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

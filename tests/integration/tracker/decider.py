@@ -1,0 +1,59 @@
+"""A decider with nothing else around it: folds the homes and sends what the tracker waits for, by the bus's own port."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from maprun.bus.kafka import KafkaHost
+from maprun.bus.port import Outgoing, Port, Record
+from maprun.interpreter.roots import RootInterpreter
+from maprun.mapruns.home import Home, decode_record
+from maprun.mapruns.outputs import Send
+from maprun.mapruns.state import HomeState
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas import topics
+from schemas.arns import Names
+from schemas.wire import Fact, encode
+
+PASSED_ON = {topics.ANSWERS.name, topics.MACHINES.name}
+
+
+async def decide(port: Port, settings: Settings) -> None:
+    """Folds every home from its beginning."""
+    names = Names(settings.region, settings.account)
+    homes = [
+        Home(HomeState(home=home), RootInterpreter(), names, settings.homes, settings.lanes)
+        for home in range(settings.homes)
+    ]
+    mailbox = port.mailbox()
+    for home in range(settings.homes):
+        port.feed(topics.HOME.name, home, 0, mailbox)
+    while True:
+        out: list[Outgoing] = []
+        for record in await mailbox.get(None):
+            assert isinstance(record, Record)
+            fold = homes[record.partition]
+            for output in fold.apply(record.offset, record.timestamp_ms, decode_record(record.value or b"")):
+                if isinstance(output, Send) and output.topic in PASSED_ON:
+                    assert isinstance(output.message, Fact)
+                    out.append(Outgoing(output.topic, output.partition, encode(output.message), output.key))
+        if out:
+            await port.send(out)
+
+
+@contextlib.asynccontextmanager
+async def deciding(settings: Settings) -> AsyncIterator[Port]:
+    """Runs the decider beside the block; gives it a port to write home by."""
+    host = KafkaHost(settings, Limits())
+    await host.start()
+    stop = asyncio.Event()
+    running = asyncio.create_task(host.run(stop))
+    host.beside("decider", lambda port: decide(port, settings))
+    try:
+        yield host.port()
+    finally:
+        stop.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await host.close()
