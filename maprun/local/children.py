@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,6 @@ async def start(part: Part, log: Path, cwd: Path) -> asyncio.subprocess.Process:
     """Starts a part with its output appended to its log. The kernel kills it when the supervisor is gone."""
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_suffix(".log.1"))
-    libc = ctypes.CDLL(None, use_errno=True)
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             *part.argv,
@@ -30,8 +30,18 @@ async def start(part: Part, log: Path, cwd: Path) -> asyncio.subprocess.Process:
             stdout=output,
             stderr=output,
             start_new_session=True,  # a Ctrl-C at the terminal goes to the supervisor alone
-            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            preexec_fn=end_with_parent(),
         )
+
+
+def end_with_parent() -> Callable[[], None]:
+    """What a new process does before its program begins: ask the kernel to be killed when its parent is gone."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return ask
 
 
 async def stop(process: asyncio.subprocess.Process, seconds_max: float) -> None:

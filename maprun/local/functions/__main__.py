@@ -1,0 +1,56 @@
+"""`python -m maprun.local.functions`: the function host as a process of its own."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from maprun.local.functions.pool import Pool, PoolLimits
+from maprun.local.functions.site import Site
+from maprun.runtime import logs, process, settings
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+
+_TIMEOUT_SECONDS_MAX = 900.0  # Lambda's own
+
+
+def pool_limits(workers: str, threads: str, timeout: str) -> PoolLimits:
+    """Limits from their texts. Raises SettingsError on one that makes no sense."""
+    try:
+        limits = PoolLimits(workers=int(workers), threads_max=int(threads), timeout_seconds=float(timeout))
+    except ValueError as error:
+        raise settings.SettingsError(f"MAPRUN_FUNCTION_WORKERS, _THREADS or _TIMEOUT_SECONDS: {error}") from error
+    if limits.workers < 1 or limits.threads_max < 1 or not 0 < limits.timeout_seconds <= _TIMEOUT_SECONDS_MAX:
+        raise settings.SettingsError(f"at least one worker and thread, a time-out up to {_TIMEOUT_SECONDS_MAX:.0f} s")
+    return limits
+
+
+async def serve(loaded: Settings, _limits: Limits, stop: asyncio.Event) -> None:
+    """Serves until told to stop."""
+    folder = Path(os.environ.get("MAPRUN_FUNCTIONS_DIR", "examples/functions")).resolve()
+    limits = pool_limits(
+        os.environ.get("MAPRUN_FUNCTION_WORKERS", "2"),
+        os.environ.get("MAPRUN_FUNCTION_THREADS", "128"),
+        os.environ.get("MAPRUN_FUNCTION_TIMEOUT_SECONDS", "60"),
+    )
+    pool = Pool(limits, folder)
+    await pool.start()
+    site = Site(pool, folder, loaded.region, loaded.account, limits.timeout_seconds)
+    # The low-level server: no routing, no middlewares, nothing per call that isn't needed.
+    server = web.Server(site.handle, access_log=None)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    host = os.environ.get("MAPRUN_FUNCTIONS_HOST", "127.0.0.1")
+    await web.TCPSite(runner, host, settings.port_of(loaded.functions), backlog=4096).start()
+    logs.logger("functions").info("function_host_ready", folder=str(folder), workers=limits.workers)
+    try:
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        await pool.close()
+
+
+if __name__ == "__main__":
+    sys.exit(process.run("functions", serve))

@@ -1,0 +1,44 @@
+"""Lambda's error bodies, to the letter: of a handler that raised, exited, hung or answered no JSON."""
+
+import json
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100  # Lambda's limit on a synchronous answer
+REQUEST_BYTES_MAX = 6 * 1024 * 1024
+
+
+def error_body(error_type: str, message: str, request_id: str, stack: Iterable[str] = ()) -> bytes:
+    """The body under `X-Amz-Function-Error: Unhandled`."""
+    shown = {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": list(stack)}
+    return json.dumps(shown).encode()
+
+
+def raised(error: BaseException, request_id: str) -> bytes:
+    """A handler's exception: its class, its text, its stack from the handler on."""
+    here = str(Path(__file__).parent)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(here)]
+    return error_body(type(error).__name__, str(error), request_id, traceback.format_list(frames))
+
+
+def exited(request_id: str, status: str) -> bytes:
+    """A handler that ended its process; `status` like `exit status 3` or `signal: killed`."""
+    return error_body("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {status}", "")
+
+
+def timed_out(request_id: str, seconds: float) -> bytes:
+    """A handler that took longer than its function may."""
+    message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
+    return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": message}).encode()
+
+
+def not_marshalled(error: Exception, request_id: str) -> bytes:
+    """A handler whose answer is no JSON value."""
+    return error_body("Runtime.MarshalError", f"Unable to marshal response: {error}", request_id)
+
+
+def too_large(size: int) -> bytes:
+    """A handler whose answer is longer than Lambda lets through."""
+    message = f"Response payload size exceeded maximum allowed payload size ({REQUEST_BYTES_MAX} bytes): {size} bytes."
+    return json.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}).encode()

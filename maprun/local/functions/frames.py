@@ -1,0 +1,61 @@
+"""What travels between the host and a worker: length-prefixed msgpack on a socket pair."""
+
+import struct
+from typing import Final, Literal
+
+import msgspec
+
+LENGTH = struct.Struct("<I")
+
+OK: Final = 0
+UNHANDLED: Final = 1
+BAD_REQUEST: Final = 2
+"""How a call ended: an answer; Lambda's error body; a payload that is no JSON (the caller's fault)."""
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Host to worker: run this."""
+
+    number: int  # of this call in this worker; from 1
+    path: str  # the handler's file
+    function: str  # name
+    arn: str
+    request_id: str
+    deadline_ms: int  # epoch; what `get_remaining_time_in_millis` counts down to
+    client_context: str  # base64 JSON as it came, or empty
+    idempotency_key: str
+    payload: bytes  # JSON
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Worker to host: it ended like this."""
+
+    number: int
+    kind: Literal[0, 1, 2]
+    body: bytes
+
+
+call_decoder = msgspec.msgpack.Decoder(Call)
+outcome_decoder = msgspec.msgpack.Decoder(Outcome)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def framed(message: Call | Outcome) -> bytes:
+    """One message with its length in front."""
+    body = _encoder.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def split(buffer: bytearray) -> list[bytes]:
+    """Takes every whole message from the front of a buffer."""
+    found = []
+    start = 0
+    while len(buffer) - start >= LENGTH.size:
+        end = start + LENGTH.size + LENGTH.unpack_from(buffer, start)[0]
+        if len(buffer) < end:
+            break
+        found.append(bytes(buffer[start + LENGTH.size : end]))
+        start = end
+    if start:
+        del buffer[:start]
+    return found
