@@ -1,6 +1,8 @@
 """The bytes of one version of an S3 object, in order, from any offset, through resets and short reads."""
 
 import contextlib
+import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -19,7 +21,8 @@ from maprun.aws.errors import (
 from maprun.aws.sources.contract import Pin
 
 RANGE_BYTES_FIRST = 256 * 1024  # a reader that is asked for few items reads little …
-RANGE_BYTES_MAX = 8 * 1024 * 1024  # … a steady one pays the cost of a request once in 8 MB
+RANGE_BYTES_MAX = 8 * 1024 * 1024  # … a steady one pays the cost of a request once in 8 MB …
+RANGE_BYTES_AHEAD = 2 * 1024 * 1024  # … and from this size on the next range comes while this one is parsed
 PIECE_BYTES = 128 * 1024  # what arrived before a reset is kept in pieces of this size
 
 HTTP_PRECONDITION_FAILED = 412
@@ -56,6 +59,34 @@ class ByteStream(Protocol):
         """Drops `count` bytes from the front."""
         ...
 
+    def close(self) -> None:
+        """Forgets the buffer; nothing can be read any more."""
+        ...
+
+
+class Ahead:
+    """One fetch under way in a thread of its own, which never keeps the process from ending."""
+
+    def __init__(self, fetch: Callable[[], bytes]) -> None:
+        self._fetch = fetch
+        self._data = b""
+        self._error: SourceError | None = None
+        self._thread = threading.Thread(target=self._run, name="source-ahead", daemon=True)
+        self._thread.start()
+
+    def result(self) -> bytes:
+        """Waits for the bytes. Raises SourceError."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._data
+
+    def _run(self) -> None:
+        try:
+            self._data = self._fetch()
+        except SourceError as error:
+            self._error = error
+
 
 class ObjectStream:
     """An object as a ByteStream, by ranged GETs that all carry If-Match with the pinned ETag."""
@@ -65,6 +96,7 @@ class ObjectStream:
         self._name = name
         self._fetched = offset
         self._range_bytes = RANGE_BYTES_FIRST
+        self._ahead: Ahead | None = None
         self.buffer = b""
         self.start = 0
         self.offset = offset
@@ -84,8 +116,22 @@ class ObjectStream:
         self.start = 0
         return True
 
+    def close(self) -> None:
+        """Forgets the buffer; a fetch under way ends unheard."""
+        self.buffer = b""
+        self.start = 0
+        self._ahead = None
+
     def fetch(self) -> bytes:
         """The next bytes of the object, b"" at its end. Raises SourceError."""
+        ahead, self._ahead = self._ahead, None
+        data = ahead.result() if ahead is not None else self._fetch_next()
+        if self._range_bytes >= RANGE_BYTES_AHEAD and self._fetched < self.pin.size_bytes:
+            self._ahead = Ahead(self._fetch_next)
+        return data
+
+    def _fetch_next(self) -> bytes:
+        """The next range; used by one thread at a time."""
         if self._fetched >= self.pin.size_bytes:
             return b""
         end = min(self._fetched + self._range_bytes, self.pin.size_bytes)

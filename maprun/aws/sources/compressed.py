@@ -96,6 +96,12 @@ class DecompressedStream:
         self.start += count
         self.offset += count
 
+    def close(self) -> None:
+        """Forgets the buffer."""
+        self.buffer = self._left = b""
+        self.start = 0
+        self._inner.close()
+
     def fill(self) -> bool:
         """Decompresses some more; False at the end. Raises SourceError."""
         while True:

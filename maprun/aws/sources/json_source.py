@@ -9,11 +9,13 @@ import json
 import re
 from typing import Any, NamedTuple, NoReturn
 
+import msgspec
+
 from maprun.aws.errors import SourceError, SourceRecordTooLargeError
 from maprun.aws.sources.byte_stream import ByteStream
 from maprun.aws.sources.contract import RECORD_BYTES_MAX, Budget, Checkpoint, Chunk, dump
 from maprun.aws.sources.json_cursor import JsonCursor, pointer_tokens
-from maprun.aws.sources.json_text import check_depth, compact, has_surrogates, paired
+from maprun.aws.sources.json_text import DEPTH_MAX, check_depth, check_utf8, compact
 
 TEXT_BYTES_MIN = 4096
 ITEM_BYTES_FIRST = 200.0  # an item's size, until the first ones tell
@@ -53,6 +55,9 @@ class JsonSource:
         self._container = checkpoint.container
         self._item_bytes = ITEM_BYTES_FIRST
         self._at_end = False
+        # Between two objects of an array, from brace to brace, as the element before was written: `},\n  {`.
+        self._between = b""
+        self._decode_raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
         # The decoder's own parts, which tell where a value ends; typeshed leaves them out.
         decoder: Any = json.JSONDecoder(parse_constant=_refuse)
         self._scan = decoder.scan_once
@@ -79,8 +84,7 @@ class JsonSource:
 
     def close(self) -> None:
         """Forgets the buffer."""
-        self._stream.buffer = b""
-        self._stream.start = 0
+        self._stream.close()
         self._container = ENDED
 
     def _enter(self, pointer: str) -> None:
@@ -103,6 +107,8 @@ class JsonSource:
             self._at_end = not stream.fill()
         raw = stream.buffer[stream.start : stream.start + wanted]
         final = self._at_end and stream.start + wanted >= len(stream.buffer)
+        if self._between and self._together(raw, items, count):
+            return wanted
         try:
             text, _ = codecs.utf_8_decode(raw, "strict", final)
         except UnicodeDecodeError as error:
@@ -119,6 +125,7 @@ class JsonSource:
             if keys is not None:
                 keys.append(found.key)
             position = found.after
+            self._between = text[found.end - 1 : position + 1].encode() if self._container == "[" else b""
             if found.last:
                 self._container = ENDED
                 break
@@ -134,11 +141,45 @@ class JsonSource:
             )
         return 2 * wanted
 
+    def _together(self, raw: bytes, items: list[bytes], count: int) -> bool:
+        """Takes the elements up to the last place that looks like the end of one, all at once; False: not possible.
+
+        What is cut off at such a place and put in brackets is JSON only if the place is between two elements: within
+        a string or a deeper level something would stay open. Whatever is doubtful is left to `_element`.
+        """
+        between = self._between
+        if not (between.startswith(b"}") and between.endswith(b"{")):
+            return False
+        end = raw.rfind(between) + 1
+        body = raw[:end]
+        try:
+            elements = self._decode_raw(b"[%b]" % body) if end else []
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        if not elements:
+            return False
+        gap = len(between) - 2
+        sizes = [len(memoryview(element)) for element in elements]
+        if len(elements) > count:
+            if sum(sizes) + (len(elements) - 1) * gap != len(body):  # gaps of other sizes: no telling where one ends
+                return False
+            elements, sizes = elements[:count], sizes[:count]
+            end = sum(sizes) + (count - 1) * gap
+        check_utf8(body)
+        items += map(compact, elements)
+        if max(sizes) > DEPTH_MAX:
+            for item in items:
+                check_depth(item)
+        self._stream.advance(end + gap)
+        return True
+
     def _item(self, text: str) -> bytes:
-        raw = text.encode()
-        item = compact(raw)
+        try:
+            item = compact(text.encode())
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise SourceError(f"JSON can't be read: {error}") from error
         check_depth(item)
-        return paired(item) if has_surrogates(item) else item
+        return item
 
     def _element(self, text: str, position: int, *, final: bool) -> Scanned | None:
         """The element at `position`; None when the text was cut within it. Raises SourceError."""

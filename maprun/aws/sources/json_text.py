@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -44,21 +44,28 @@ def check_utf8(text: bytes) -> None:
         raise SourceError(f"JSON is not UTF-8: {error}") from error
 
 
-def has_surrogates(text: bytes) -> bool:
-    """True when the text may hold escapes of surrogates, which must come in pairs."""
-    return b"\\ud" in text or b"\\uD" in text
+def compact(text: bytes | msgspec.Raw) -> bytes:
+    """One JSON value without insignificant whitespace, numbers as written. Raises msgspec.DecodeError.
 
-
-def paired(item: bytes) -> bytes:
-    """The item with each unpaired surrogate replaced by `?`, as Java writes it: no UTF-8 can hold one."""
+    Escapes of unpaired surrogates become `?`, as Java writes them: no UTF-8 can hold them, but AWS lets them pass.
+    """
     try:
-        msgspec.json.decode(item)
+        return msgspec.json.format(text, indent=-1)
     except msgspec.DecodeError:
-        value: Any = json.loads(item)
+        raw = bytes(text)
+        if b"\\ud" not in raw and b"\\uD" not in raw:
+            raise
+        try:
+            value: Any = json.loads(raw, parse_constant=_refuse)
+        except ValueError:
+            value = _WRONG
+        if value is _WRONG:
+            raise
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return item
 
 
-def compact(text: bytes) -> bytes:
-    """One JSON value without insignificant whitespace, numbers as written. Raises msgspec.DecodeError."""
-    return msgspec.json.format(text, indent=-1)
+_WRONG = object()
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)

@@ -4,7 +4,7 @@ import msgspec
 
 from maprun.aws.errors import SourceError
 from maprun.aws.sources.contract import Rows
-from maprun.aws.sources.json_text import check_depth, check_utf8, compact, has_surrogates, paired
+from maprun.aws.sources.json_text import check_depth, check_utf8, compact
 
 EXCERPT_BYTES = 100
 
@@ -27,8 +27,6 @@ class JsonLines:
             ends = None
         except msgspec.DecodeError:
             items, ends = _one_by_one(lines)
-        if has_surrogates(text[:consumed]):
-            items = [paired(item) if has_surrogates(item) else item for item in items]
         return Rows(items, ends, consumed)
 
 

@@ -52,8 +52,7 @@ class LineSource:
 
     def close(self) -> None:
         """Forgets the buffer."""
-        self._stream.buffer = b""
-        self._stream.start = 0
+        self._stream.close()
         self._at_end = True
 
     def _ended(self) -> bool:

@@ -31,7 +31,7 @@ def outcome(handler: Handler, request: TaskRequested, key: str = "key-1") -> Tas
     async def main() -> TaskSucceeded | TaskFailed:
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", handler)
-        server = web.AppRunner(app)
+        server = web.AppRunner(app, shutdown_timeout=0.1)
         await server.setup()
         site = web.TCPSite(server, "127.0.0.1", 0)
         await site.start()
