@@ -24,11 +24,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None = None
 
 
-class Phases(msgspec.Struct):
-    """The messages of one turn, by what must be acknowledged before what.
+BEHIND = {topics.ITEM_ASKS.name: topics.LANE_SIGNALS.name, topics.ANSWERS.name: topics.MACHINES.name}
+"""What must be acknowledged first: a lane must know a run before the reader can send it items; who is told that a
+machine exists must find it, through whatever door."""
 
-    A lane must know a run before the reader can send it items, so signals are acknowledged before asks are sent.
-    """
+
+class Phases(msgspec.Struct):
+    """The messages of one turn, by what must be acknowledged before what (see BEHIND)."""
 
     first: list[Message] = []
     then: list[Message] = []
@@ -45,21 +47,14 @@ def message_of(send: Send) -> Message:
 
 
 def phases_of(sends: Iterable[Send]) -> Phases:
-    """Signals before everything else; asks behind signals; within a topic the order of the fold."""
-    signals: list[Message] = []
-    asks: list[Message] = []
-    rest: list[Message] = []
+    """What others stand behind comes first; within a topic the order of the fold."""
+    sends = list(sends)
+    present = {send.topic for send in sends}
+    phases = Phases()
     for send in sends:
-        match send.topic:
-            case topics.LANE_SIGNALS.name:
-                signals.append(message_of(send))
-            case topics.ITEM_ASKS.name:
-                asks.append(message_of(send))
-            case _:
-                rest.append(message_of(send))
-    if signals and asks:
-        return Phases([*signals, *rest], asks)
-    return Phases([*signals, *asks, *rest])
+        later = BEHIND.get(send.topic) in present
+        (phases.then if later else phases.first).append(message_of(send))
+    return phases
 
 
 class Request(msgspec.Struct, frozen=True):
