@@ -1,5 +1,6 @@
 """What is looked at before anything is started: earlier stacks, ports, disk, tools. Each finding names its cure."""
 
+import itertools
 import os
 import re
 import shutil
@@ -71,8 +72,15 @@ def end_orphans(layout: Layout) -> list[int]:
 
 def ports(layout: Layout, parts: frozenset[str]) -> None:
     """Raises StackError naming every port that is taken, by whom, and the setting that moves it."""
+    wanted = layout.ports(parts)
+    for (port, owner), (next_port, next_owner) in itertools.pairwise(wanted):
+        if port == next_port:
+            raise StackError(
+                f"port {port} would be both {owner} and {next_owner}",
+                "the addresses in the environment lie too close together: keep 20 ports between them",
+            )
     taken = []
-    for port, owner in sorted(layout.ports(parts).items()):
+    for port, owner in wanted:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             # As servers do: a connection of the last stack in TIME_WAIT is no obstacle, a listener is.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

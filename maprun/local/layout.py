@@ -82,22 +82,24 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
             return base + fixed[part]
         return base + 10 + int(part.removeprefix("child-runner-"))
 
-    def ports(self, parts: frozenset[str]) -> dict[int, str]:
-        """Every port that these parts will listen on, and who will."""
-        named: dict[int, str] = {}
+    def ports(self, parts: frozenset[str]) -> list[tuple[int, str]]:
+        """Every port that these parts will listen on, and who will, in the order of the ports."""
+        named: list[tuple[int, str]] = []
         if "kafka" in parts:
-            named |= {self.kafka_port: "Kafka", self.controller_port: "Kafka's controller"}
+            named += [(self.kafka_port, "Kafka"), (self.controller_port, "Kafka's controller")]
         if "seaweedfs" in parts:
             for step, part in enumerate(("S3", "master", "volume server", "filer", "admin server")):
-                named[self.s3_port + step] = f"SeaweedFS {part}"
-                named[self.s3_port + step + _WEED_GRPC_OFFSET] = f"SeaweedFS {part}, gRPC"
+                named.append((self.s3_port + step, f"SeaweedFS {part}"))
+                named.append((self.s3_port + step + _WEED_GRPC_OFFSET, f"SeaweedFS {part}, gRPC"))
         if "functions" in parts:
-            named[self.functions_port] = "function host"
+            named.append((self.functions_port, "function host"))
         if "maprun-tracker" in parts:
-            named[self.settings.api_port] = "the AWS JSON API"
-        for part in sorted(parts - {"kafka", "seaweedfs", "functions", "topics"}):
-            named[self.health_port(part)] = f"health of {part}"
-        return named
+            named.append((self.settings.api_port, "the AWS JSON API"))
+        named += [
+            (self.health_port(part), f"health of {part}")
+            for part in sorted(parts - {"kafka", "seaweedfs", "functions", "topics"})
+        ]
+        return sorted(named)
 
 
 SERVICES = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
