@@ -77,7 +77,14 @@ def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
 
 def make_source(app: faust.App, settings: Settings) -> Any:
     """The topic `home` as raw bytes: what can't be decoded is for the fold to judge."""
-    return app.topic(OWNED, key_type=bytes, value_type=bytes, partitions=settings.homes)
+    return app.topic(
+        OWNED,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=settings.homes,
+    )
 
 
 def stored_rows(table: Any) -> MutableMapping[bytes, bytes]:
