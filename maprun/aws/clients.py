@@ -1,5 +1,6 @@
 """boto3 clients from boto3's own settings, made on request and never at import."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class S3(msgspec.Struct, frozen=True):
 
     client: Any
     retry: Retry
+    own: Any = msgspec.field(default_factory=threading.local)  # marks a thread's calls that hooks of this room change
 
 
 def make_session(settings: AwsSettings) -> boto3.session.Session:

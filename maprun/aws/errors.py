@@ -67,6 +67,10 @@ class ResultWriterError(AwsRoomError):
     error = "States.ResultWriterFailed"
 
 
+class UploadGoneError(ResultWriterError):
+    """The multipart upload is there no more: it was dropped, or completed and its object deleted since."""
+
+
 class ResultWriterUnavailableError(ResultWriterError):
     """The result files can't be written now: S3 can't be reached or fails, after all retries."""
 

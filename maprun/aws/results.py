@@ -12,6 +12,7 @@ from maprun.aws.clients import S3
 from maprun.aws.errors import (
     ResultWriterError,
     ResultWriterUnavailableError,
+    UploadGoneError,
     boto_cause,
     code_of,
     is_transient,
@@ -53,7 +54,10 @@ def body_etag(body: bytes) -> str:
 
 
 class ResultWriter:
-    """Blocking calls to S3 for one exporter. Every method raises ResultWriterError."""
+    """Blocking calls to S3 for one exporter. Every method raises ResultWriterError.
+
+    `upload_part` and `complete` raise UploadGoneError, one of these, when there is neither the upload nor its object.
+    """
 
     def __init__(self, s3: S3) -> None:
         self._s3 = s3
@@ -68,16 +72,20 @@ class ResultWriter:
 
     def upload_part(self, bucket: str, key: str, upload_id: str, number: int, body: bytes) -> str:
         """Uploads part `number` (1 …, at least PART_BYTES_MIN unless the last); its ETag. Repeating replaces it."""
-        answer = self._call(
-            bucket,
-            lambda: self._s3.client.upload_part(
-                Bucket=bucket,
-                Key=key,
-                UploadId=upload_id,
-                PartNumber=number,
-                Body=body,
-            ),
-        )
+        try:
+            answer = self._call(
+                bucket,
+                lambda: self._s3.client.upload_part(
+                    Bucket=bucket,
+                    Key=key,
+                    UploadId=upload_id,
+                    PartNumber=number,
+                    Body=body,
+                ),
+                absent=True,
+            )
+        except _AbsentError as absent:
+            raise UploadGoneError(absent.cause) from absent.__cause__
         return str(answer["ETag"])
 
     def complete(
@@ -142,7 +150,7 @@ class ResultWriter:
             # The object is there, or the upload is gone, which it is after a completion whose answer got lost.
             found = self._found(bucket, key)
             if found is None:
-                raise ResultWriterError(absent.cause) from absent
+                raise UploadGoneError(absent.cause) from absent.__cause__
             if found != (expect_etag, expect_size):
                 raise ResultWriterError(
                     f"The object s3://{bucket}/{key} exists with other content: "

@@ -1,7 +1,14 @@
-"""Items from a listing of a bucket: one for each object, in the order of keys, page by page without end."""
+"""Items from a listing of a bucket: one for each object, in the order of keys, page by page without end.
+
+botocore takes 55 us to parse a key's XML; expat alone takes a fifth. So a hook takes the keys out of an answer before
+botocore sees them, and leaves it the rest: signing, connections, errors.
+"""
 
 import datetime as dt
+import functools
 from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +18,10 @@ from maprun.aws.errors import SourceError, SourceUnavailableError, boto_cause, i
 from maprun.aws.sources.contract import Budget, Checkpoint, Chunk, dump
 
 PAGE_KEYS = 1000  # S3's own limit
+LISTED = "MaprunListed"  # the member of an answer that holds what the hook took out
+_HOOK = "before-parse.s3.ListObjectsV2"
+_HTTP_OK = 200
+_NOTHING_LISTED = b"<ListBucketResult/>"
 
 
 class ListedObject(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +40,33 @@ def epoch_seconds(moment: dt.datetime) -> float | int:
     return int(seconds) if seconds.is_integer() else seconds
 
 
+def take_keys(own: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """A hook of botocore's: parses a listing's page and hands it on beside an answer that is empty for botocore.
+
+    Calls that others make with the same client, and answers that are no listing, are left to botocore.
+    """
+    if response_dict["status_code"] != _HTTP_OK or not getattr(own, "listing", False):
+        return
+    try:
+        root = ET.fromstring(response_dict["body"])  # noqa: S314 - S3's answer; expat bounds entity expansion
+    except ET.ParseError:
+        return
+    if not root.tag.endswith("ListBucketResult"):
+        return
+    space = root.tag.removesuffix("ListBucketResult")
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+    contents = f"{space}Contents"
+    skip = len(space)
+    page = [{child.tag[skip:]: child.text or "" for child in entry} for entry in root.iter(contents)]
+    if encoded:
+        for entry in page:
+            entry["Key"] = unquote_plus(entry["Key"])
+    customized_response_dict[LISTED] = page
+    customized_response_dict["IsTruncated"] = root.findtext(f"{space}IsTruncated") == "true"
+    customized_response_dict["NextContinuationToken"] = root.findtext(f"{space}NextContinuationToken") or ""
+    response_dict["body"] = _NOTHING_LISTED
+
+
 class ListingSource:
     """A Source over ListObjectsV2. It can't be pinned; it resumes after the last key it gave."""
 
@@ -41,10 +79,11 @@ class ListingSource:
         self._after_key = checkpoint.after_key
         self._budget = budget
         self._encode = msgspec.json.Encoder().encode
-        self._page: list[Any] = []
+        self._page: list[dict[str, str]] = []
         self._next = 0
         self._token = ""
         self._more = True
+        s3.client.meta.events.register(_HOOK, functools.partial(take_keys, s3.own), unique_id=LISTED)
         self._fetch()
 
     def read(self, count: int, bytes_max: int) -> Chunk:
@@ -76,14 +115,14 @@ class ListingSource:
         self._next = 0
         self._more = False
 
-    def _item(self, listed: Any) -> bytes:
+    def _item(self, listed: dict[str, str]) -> bytes:
         return self._encode(
             ListedObject(
                 Etag=listed.get("ETag", ""),
                 Key=listed["Key"],
-                LastModified=epoch_seconds(listed["LastModified"]),
-                Size=listed.get("Size", 0),
-                StorageClass=listed.get("StorageClass", "STANDARD"),
+                LastModified=epoch_seconds(dt.datetime.fromisoformat(listed["LastModified"])),
+                Size=int(listed.get("Size", "0")),
+                StorageClass=listed.get("StorageClass") or "STANDARD",
             ),
         )
 
@@ -96,7 +135,7 @@ class ListingSource:
             elif self._after_key:
                 arguments["StartAfter"] = self._after_key
             answer = self._list(arguments)
-            self._page = answer.get("Contents", [])
+            self._page = answer[LISTED]
             self._next = 0
             self._token = answer.get("NextContinuationToken", "")
             self._more = bool(answer.get("IsTruncated") and self._token)
@@ -104,6 +143,7 @@ class ListingSource:
                 return
 
     def _list(self, arguments: dict[str, Any]) -> Any:
+        self._s3.own.listing = True
         try:
             return self._s3.retry.call(lambda: self._s3.client.list_objects_v2(**arguments))
         except ClientError as error:
@@ -112,3 +152,5 @@ class ListingSource:
         except (BotoCoreError, OSError) as error:
             kind = SourceUnavailableError if is_transient(error) else SourceError
             raise kind(f"{boto_cause(error)} (s3://{arguments['Bucket']})") from error
+        finally:
+            self._s3.own.listing = False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from maprun.aws.clients import S3
-from maprun.aws.errors import ResultWriterError, ResultWriterUnavailableError
+from maprun.aws.errors import ResultWriterError, ResultWriterUnavailableError, UploadGoneError
 from maprun.aws.results import PART_BYTES_MIN, ResultWriter, WrittenPart, composite_etag
 from tests.integration.aws.conftest import s3_at
 from tests.integration.aws.weed import S3_PORT, FaultyProxy
@@ -84,7 +84,9 @@ def test_a_missing_bucket_or_upload_says_so(s3: S3, results: str) -> None:
         writer.put_manifest("no-such-bucket", "k", b"{}")
     upload, parts = uploaded(writer, results, "dropped", [b"x"])
     writer.abort(results, "dropped", upload)
-    with pytest.raises(ResultWriterError, match="Status Code: 404"):
+    with pytest.raises(UploadGoneError, match="Status Code: 404"):
+        writer.upload_part(results, "dropped", upload, 2, b"y")
+    with pytest.raises(UploadGoneError, match="Status Code: 404"):
         writer.complete(results, "dropped", upload, parts, composite_etag([parts[0].etag]), 1)
 
 

@@ -163,6 +163,8 @@ def test_listing_gives_objects_in_the_order_of_keys_page_by_page(s3: S3) -> None
     assert found[0]["LastModified"] > 1_700_000_000
     prefixed = ItemReaderPlan(resource=LIST_OBJECTS, bucket="listed", prefix="q/", max_items=7)
     assert len(drained(open_source(s3, prefixed, b"", b""))) == 7
+    others = s3.client.list_objects_v2(Bucket="listed", MaxKeys=2)  # a call of somebody else with the same client
+    assert [entry["Size"] for entry in others["Contents"]] == [1, 1]
 
 
 def test_resets_short_answers_and_5xx_do_not_show(s3: S3, bucket: str) -> None:
