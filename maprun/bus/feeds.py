@@ -61,7 +61,6 @@ class KafkaFeed:
         self.not_before = 0.0  # monotonic; after an error
         self.on_error: Callable[[BusError], None] | None = None
 
-    @property
     def ready(self) -> bool:
         """Whether it may be fetched now."""
         return not (self.in_flight or self.held or self._paused or self.closed) and self._waiting < self._bytes_max

@@ -37,14 +37,13 @@ _CLOCK_SLACK_SECONDS = 0.005  # timers may ring a little early
 class Figures:
     """What the fetcher has done, for metrics."""
 
-    __slots__ = ("answers", "bytes", "errors", "records", "well_at")
+    __slots__ = ("answers", "bytes", "errors", "records")
 
     def __init__(self) -> None:
         self.answers = 0
         self.records = 0
         self.bytes = 0
         self.errors = 0
-        self.well_at = 0.0  # monotonic seconds of the last good answer
 
 
 class Fetcher:
@@ -59,6 +58,7 @@ class Fetcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kicked = False
         self._closed = False
+        self._trouble = ""
         self.feeds: list[KafkaFeed] = []
         self.figures = Figures()
 
@@ -94,7 +94,7 @@ class Fetcher:
         now = self._loop.time()
         ready: defaultdict[int, list[KafkaFeed]] = defaultdict(list)
         for feed in self.feeds:
-            if not feed.ready:
+            if not feed.ready():
                 continue
             if feed.not_before > now + _CLOCK_SLACK_SECONDS:
                 continue  # `_back_off` has ordered a kick
@@ -142,7 +142,9 @@ class Fetcher:
             answer = await self._client.send(node, self._request(wanted, wait_ms), group=_POLLS + connection)
         except KafkaError as error:
             self.figures.errors += 1
-            logs.logger("bus").warning("fetch_refused", node=node, error=repr(error))
+            if not self._trouble:
+                self._trouble = repr(error)
+                logs.logger("bus").warning("fetching_stopped", node=node, error=self._trouble)
             self._back_off(feeds)
         else:
             self._answered(feeds, answer)
@@ -158,10 +160,16 @@ class Fetcher:
             topics[topic].append((partition, position, self._own.partition_fetch_bytes_max))
         return FetchRequest(wait_ms, 1, self._limits.fetch_bytes_max, _READ_UNCOMMITTED, list(topics.items()))
 
+    def trouble(self) -> str:
+        """Empty, or why nothing can be fetched at present."""
+        return self._trouble
+
     def _answered(self, feeds: list[KafkaFeed], answer: Any) -> None:
+        if self._trouble:
+            self._trouble = ""
+            logs.logger("bus").info("fetching_goes_on")
         figures = self.figures
         figures.answers += 1
-        figures.well_at = self._loop.time()
         by_partition = {(feed.topic, feed.partition, feed.position): feed for feed in feeds}
         positions = {(feed.topic, feed.partition): feed.position for feed in feeds}
         for topic, partitions in answer.topics:

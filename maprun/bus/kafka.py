@@ -17,6 +17,7 @@ from maprun.bus.limits import BusLimits, check
 from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.owners import Owner
 from maprun.bus.port import BusError, LostOwnershipError, Mailbox, Outgoing, Port, Record
+from maprun.bus.quiet import quieten
 from maprun.bus.sender import Sender
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
@@ -48,6 +49,7 @@ class KafkaHost:
         self.limits = limits
         self.own = check(own or BusLimits(), limits)
         self.instance = settings.instance
+        quieten()
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._threads = ThreadPoolExecutor(self.own.threads_max, thread_name_prefix="call")
@@ -147,10 +149,12 @@ class KafkaHost:
         for share in self._shares:
             if not share.group.member:
                 return f"not a member of group {share.group.name}"
+            if share.owners and not share.group.lease_ok():
+                return f"no commit to group {share.group.name} for {-share.group.lease_seconds:.0f} s past its lease"
             for partition, owner in share.owners.items():
                 if not owner.running:
                     return f"the owner of {share.group.topic}/{partition} is waiting to start again"
-        return self.healthy()
+        return self.healthy() or self.fetcher.trouble()
 
     def leases(self) -> dict[str, float]:
         """How many seconds each group's lease still lasts."""

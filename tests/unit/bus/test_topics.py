@@ -1,0 +1,76 @@
+"""Topics as they should stand on a cluster, and what keeps a service from running on another one."""
+
+import msgspec
+import pytest
+
+from maprun.bus import limits as bus_limits
+from maprun.bus import topics
+from maprun.bus.limits import BusLimits
+from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
+from schemas.topics import TOPICS
+
+WANTED = {w.name: w for w in topics.wanted(Settings(homes=3, lanes=5), Limits())}
+
+
+def test_every_topic_of_the_registry_is_wanted() -> None:
+    """None is forgotten, none invented."""
+    assert set(WANTED) == {topic.name for topic in TOPICS}
+
+
+@pytest.mark.parametrize(
+    ("name", "partitions"), [("home", 3), ("items", 5), ("lane-journal", 5), ("rejected-requests", 1), ("machines", 3)]
+)
+def test_counts_follow_homes_and_lanes(name: str, partitions: int) -> None:
+    """Partitions come from the settings by what a topic is partitioned by."""
+    assert WANTED[name].partitions == partitions
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("home", "message.timestamp.type", "LogAppendTime"),
+        ("lane-journal", "message.timestamp.type", "LogAppendTime"),
+        ("items", "message.timestamp.type", "CreateTime"),
+        ("home", "cleanup.policy", "delete"),
+        ("home-snapshots", "cleanup.policy", "compact"),
+        ("lane-journal", "cleanup.policy", "delete"),
+        ("lane-journal", "retention.ms", "-1"),
+        ("answers", "retention.ms", "3600000"),
+        ("items", "max.message.bytes", str(8 << 20)),
+        ("execution-requests", "compression.type", "uncompressed"),
+        ("items", "compression.type", "producer"),
+        ("home", "min.insync.replicas", "1"),
+        ("home", "unclean.leader.election.enable", "false"),
+    ],
+)
+def test_settings_follow_the_registry(name: str, key: str, value: str) -> None:
+    """Timestamps, retention, compaction and sizes of a topic."""
+    assert WANTED[name].config[key] == value
+
+
+def test_more_brokers_keep_more_copies() -> None:
+    """With three brokers: three copies, two of which must have a record."""
+    [home] = [w for w in topics.wanted(Settings(), Limits(), brokers=3) if w.name == "home"]
+    assert topics.replicas(3) == 3
+    assert home.config["min.insync.replicas"] == "2"
+
+
+def test_another_count_is_refused_with_both_numbers() -> None:
+    """The message names the topic, what is there and what is asked for."""
+    found = {name: w.partitions for name, w in WANTED.items()} | {"items": 8}
+    del found["answers"]
+    said = topics.differences(list(WANTED.values()), found)
+    assert said == ["topic items has 8 partitions, the settings ask for 5", "topic answers does not exist"]
+    with pytest.raises(topics.TopicsDifferError, match="items has 8 partitions"):
+        topics.refuse(said)
+    topics.refuse([])
+
+
+def test_a_lease_that_outlives_a_rebalance_is_refused() -> None:
+    """The relation that makes a lease a proof is asserted at the start."""
+    bus_limits.check(BusLimits(), Limits())
+    with pytest.raises(AssertionError, match="lease"):
+        bus_limits.check(BusLimits(rebalance_seconds_max=10.0), Limits())
+    with pytest.raises(AssertionError, match="poll"):
+        bus_limits.check(msgspec.structs.replace(BusLimits(), quiet_poll_ms=60_000), Limits())
