@@ -7,6 +7,7 @@ from maprun.language import jsontext
 from maprun.language.model import Machine
 from maprun.language.scope import Scope
 from maprun.language.template import ArrayNode, Dynamic, Literal, Node, ObjectNode, compile_node, reads_item
+from maprun.language.timestamps import parse_timestamp_ms
 from schemas.plan import MapRunPlan
 
 Build = Callable[[int, str | None, bytes, str], bytes]
@@ -59,8 +60,10 @@ class _Builder:
             shown["Source"] = source
             return {**self.context, "Map": {"Item": shown}}
 
-        execution = self.context.get("Execution") or {}
-        return Scope(context, self.variables, lambda: f"{execution.get('Id')}\n{self.plan.state}\n{index}")
+        execution, state = self.context.get("Execution") or {}, self.context.get("State") or {}
+        entered_ms = parse_timestamp_ms(state.get("EnteredTime")) or 0
+        seed = f"{execution.get('Id')}\n{self.plan.state}\n{state.get('EnteredTime')}\n{index}"
+        return Scope(context, self.variables, lambda: seed, entered_ms)
 
     def _cut(self, node: Node, pieces: list[Piece]) -> None:
         """The node as pieces of text, appended to those before it."""

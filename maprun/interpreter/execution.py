@@ -98,11 +98,13 @@ class Frame:
     """One sequence of states: the machine itself, a branch of a Parallel, an iteration of an inline Map.
 
     `input` is the JSON text of the present state's raw input and `value` the same decoded, or UNSET. `last_id` is the
-    newest event of this sequence. `variables` may be shared with the parent and is never changed in place.
+    newest event of this sequence, `before_id` the one before the present state was entered. `variables` may be shared
+    with the parent and is never changed in place.
     """
 
     __slots__ = (
         "attempts",
+        "before_id",
         "dead",
         "entered_id",
         "entered_ms",
@@ -130,6 +132,7 @@ class Frame:
         self.input = b""
         self.value: Any = UNSET
         self.last_id = 0
+        self.before_id = 0
         self.entered_id = 0
         self.entered_ms = 0
         self.variables: dict[str, Any] = parent.variables if parent is not None else {}

@@ -23,9 +23,10 @@ def state_failed(run: Run, frame: Frame, state: State, error: StatesError) -> No
             f"(entered at the event id #{frame.entered_id}). {cause}"
         )
     if error.location or error.error == "States.QueryEvaluationError":
-        frame.last_id = run.emit(
-            EventType.EVALUATION_FAILED, frame.last_id, (error.error, cause, error.location or None, state.name)
-        )
+        # Recorded: it points past the Entered event of its own state, at the event before it.
+        previous_id = frame.before_id if frame.last_id == frame.entered_id else frame.last_id
+        details = (error.error, cause, error.location or None, state.name)
+        frame.last_id = run.emit(EventType.EVALUATION_FAILED, previous_id, details)
     attempt_failed(run, frame, state, error.error, cause, evaluated=True)
 
 

@@ -78,7 +78,7 @@ def items_of(execution: Execution, frame: Frame) -> Any:
         def seed() -> str:
             return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}"
 
-        scope = Scope(lambda: make_context(execution, frame), frame.variables, seed)
+        scope = Scope(lambda: make_context(execution, frame), frame.variables, seed, frame.entered_ms)
         root = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
         work = state.work
         assert isinstance(work, MapWork)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from maprun.language import jsontext
-from maprun.language.errors import runtime_error
-from maprun.language.model import Amount
+from maprun.language.errors import StatesError, runtime_error
+from maprun.language.jsonata import source_of, unexpected
+from maprun.language.model import Amount, Computed
 from maprun.language.scope import Scope
 
 
@@ -21,7 +22,7 @@ def whole_number(given: Amount, root: Any, scope: Scope, field: str) -> int | No
         return int(value)
     if isinstance(value, str) and value.lstrip("-").isdecimal():
         return int(value)
-    raise _refused(field, value, "integer", given.text)
+    raise _refused(field, value, "integer", given)
 
 
 def real_number(given: Amount, root: Any, scope: Scope, field: str) -> float | None:
@@ -36,9 +37,12 @@ def real_number(given: Amount, root: Any, scope: Scope, field: str) -> float | N
             return float(value)
         except ValueError:
             pass
-    raise _refused(field, value, "float", given.text)
+    raise _refused(field, value, "float", given)
 
 
-def _refused(field: str, value: Any, kind: str, path: str) -> Exception:
+def _refused(field: str, value: Any, kind: str, given: Computed) -> StatesError:
+    source = source_of(given.text)
+    if source is not None:
+        return unexpected(source, field, "number", value)
     shown = value if isinstance(value, str) else jsontext.encode(value).decode()
-    return runtime_error(f'The {field}Path field refers to value "{shown}" which is not a valid {kind}: {path}')
+    return runtime_error(f'The {field}Path field refers to value "{shown}" which is not a valid {kind}: {given.text}')

@@ -87,7 +87,7 @@ class Run:
             head = self.execution.head
             return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}"
 
-        return Scope(lambda: make_context(self.execution, frame), frame.variables, seed)
+        return Scope(lambda: make_context(self.execution, frame), frame.variables, seed, self.now_ms)
 
     def check_size(self, text: bytes, name: str) -> None:
         """Raises StatesError when a payload is larger than AWS lets it be."""
@@ -107,6 +107,7 @@ def enter(run: Run, frame: Frame) -> None:
     frame.visit = 0
     frame.retry_count = 0
     frame.attempts = None
+    frame.before_id = frame.last_id
     frame.entered_id = frame.last_id = run.emit(state.entered_type, frame.last_id, (state.name, frame.input))
 
 

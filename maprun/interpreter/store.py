@@ -58,6 +58,7 @@ class SavedFrame(Part, frozen=True):
     attempts: list[int] | None
     retry_count: int
     wait: SavedChildren | SavedWait | None
+    before_id: int = 0
 
 
 class SavedExecution(Part, frozen=True):
@@ -119,6 +120,7 @@ def _saved(frame: Frame) -> SavedFrame:
         frame.attempts,
         frame.retry_count,
         _saved_wait(frame.wait),
+        frame.before_id,
     )
 
 
@@ -145,6 +147,7 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
     frame = Frame(machine, parent, saved.index, path)
     frame.state, frame.input = saved.state, saved.input
     frame.last_id, frame.entered_id, frame.entered_ms = saved.last_id, saved.entered_id, saved.entered_ms
+    frame.before_id = saved.before_id
     if saved.variables is not None:
         frame.variables = jsontext.decode(saved.variables)
     frame.visit, frame.visits = saved.visit, dict(saved.visits)

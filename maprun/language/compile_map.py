@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maprun.language import jsontext
+from maprun.language import jsonata, jsontext
 from maprun.language.errors import runtime_error
 from maprun.language.expression import field_value
 from maprun.language.fields import Source, amount, expression, payload, refused
@@ -49,17 +49,16 @@ def _selector(source: Source, template: Any) -> Node:
 
 def _items(source: Source) -> Evaluate:
     state = source.state
+    processor = state.get("ItemProcessor") or state.get("Iterator") or {}
+    objects = (processor.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED"
     if source.jsonata:
-        from maprun.language.jsonata import compile_items
-
-        return compile_items(state)
+        try:
+            return jsonata.compile_items(state, objects=objects)
+        except jsonata.BadExpressionError as error:
+            raise refused(str(error), f"{source.pointer}/Items") from error
     text = state.get("ItemsPath", "$")
     read = field_value(expression(source, text, "ItemsPath"), "ItemsPath")
-    kinds = (
-        (list, dict)
-        if (state.get("ItemProcessor") or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
-        else (list,)
-    )
+    kinds: tuple[type, ...] = (list, dict) if objects else (list,)
 
     def items(root: Any, scope: Scope) -> Any:
         value = read(root, scope)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from maprun.language import jsontext
+from maprun.language import jsonata, jsontext
 from maprun.language.choice import compile_rule
 from maprun.language.compile_map import map_work
 from maprun.language.errors import runtime_error
@@ -70,7 +70,7 @@ def choice_work(source: Source) -> Work:
     for at, rule in enumerate(source.state["Choices"]):
         pointer = f"{source.pointer}/Choices[{at}]"
         output = payload(source, rule["Output"], "Output") if source.jsonata and "Output" in rule else None
-        test = _condition(source, rule) if source.jsonata else _rule(rule, pointer)
+        test = _condition(rule, at, pointer) if source.jsonata else _rule(rule, pointer)
         rules.append(Rule(test, rule["Next"], assignments(source, rule), output))
     return ChoiceWork(tuple(rules), source.state.get("Default"))
 
@@ -82,19 +82,21 @@ def _rule(rule: dict[str, Any], pointer: str) -> Test:
         raise refused("Value is not a valid JSONPath", f"{pointer}/Variable") from error
 
 
-def _condition(source: Source, rule: dict[str, Any]) -> Test:
-    from maprun.language.jsonata import compile_condition
-
-    return compile_condition(rule["Condition"])
+def _condition(rule: dict[str, Any], at: int, pointer: str) -> Test:
+    try:
+        return jsonata.compile_condition(rule["Condition"], f"Choices[{at}]/Condition")
+    except jsonata.BadExpressionError as error:
+        raise refused(str(error), f"{pointer}/Condition") from error
 
 
 def wait_work(source: Source) -> Work:
     """Wait: by a number of seconds or until a moment."""
     state = source.state
     if source.jsonata:
-        from maprun.language.jsonata import compile_wait
-
-        return WaitWork(compile_wait(state))
+        try:
+            return WaitWork(jsonata.compile_wait(state))
+        except jsonata.BadExpressionError as error:
+            raise refused(str(error), source.pointer) from error
     if "Seconds" in state:
         span_ms = int(state["Seconds"]) * 1000
         return WaitWork(lambda _root, _scope, now_ms: now_ms + span_ms)

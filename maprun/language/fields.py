@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from maprun.language import jsontext
+from maprun.language import jsonata, jsontext
 from maprun.language.errors import DefinitionError, StatesError
 from maprun.language.expression import Expression, field_value
 from maprun.language.model import Amount, Assign, Catcher, Computed, Machine, Put, State
@@ -48,9 +48,10 @@ def refused(text: str, pointer: str) -> DefinitionError:
 def payload(source: Source, value: Any, field: str) -> Evaluate:
     """A payload template in either language."""
     if source.jsonata:
-        from maprun.language.jsonata import compile_value
-
-        return compile_value(value, field)
+        try:
+            return jsonata.compile_value(value, field)
+        except jsonata.BadExpressionError as error:
+            raise refused(str(error), f"{source.pointer}/{field}") from error
     try:
         return compile_node(parse_template(value))
     except BadTemplateError as error:

@@ -11,14 +11,19 @@ Evaluate = Callable[[Any, "Scope"], Any]
 class Scope:
     """One state's view. The context object is made when something first asks for it."""
 
-    __slots__ = ("_context", "_draws", "_make_context", "_seed", "variables")
+    __slots__ = ("_context", "_draws", "_make_context", "_seed", "now_ms", "variables")
 
     def __init__(
-        self, make_context: Callable[[], dict[str, Any]], variables: Mapping[str, Any], seed: Callable[[], str]
+        self,
+        make_context: Callable[[], dict[str, Any]],
+        variables: Mapping[str, Any],
+        seed: Callable[[], str],
+        now_ms: int = 0,
     ) -> None:
         self._make_context = make_context
         self._context: dict[str, Any] | None = None
         self.variables = variables
+        self.now_ms = now_ms
         self._seed = seed
         self._draws = 0
 

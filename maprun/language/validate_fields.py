@@ -21,6 +21,9 @@ _RESULT = {"ResultPath", "ResultSelector"}
 _RETRY = {"Retry", "Catch"}
 _NEXT = {"Next", "End"}
 _MAP_NUMBERS = ("MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage")
+_PLACES = {"TimeoutSecondsPath", "HeartbeatSecondsPath", "SecondsPath", "TimestampPath"} | {
+    f"{field}Path" for field in _MAP_NUMBERS
+}
 FIELDS: dict[str, set[str]] = {
     "Task": _ALL | _FLOW | _RESULT | _RETRY | _NEXT | {
         "Parameters", "Arguments", "Output", "Assign", "Resource", "Credentials",
@@ -103,7 +106,10 @@ def _names(state: dict[str, Any], kind: str, pointer: str, *, jsonata: bool) -> 
 
 
 def _wrong_language(field: str, set_to: str, needed: str) -> str:
-    return f"The QueryLanguage is set to '{set_to}', but field '{field}' is only supported for the '{needed}' QueryLanguage"
+    return (
+        f"The QueryLanguage is set to '{set_to}', but field '{field}' is only supported for the '{needed}' "
+        "QueryLanguage"
+    )
 
 
 Expected = Callable[[Any, str, bool], Iterator[Diagnostic]]
@@ -123,7 +129,7 @@ def _number(least: float, most: float | None = None, *, whole: bool = True) -> E
     def check(value: Any, pointer: str, jsonata: bool) -> Iterator[Diagnostic]:
         if jsonata and isinstance(value, str):
             return
-        if not isinstance(value, kinds) or isinstance(value, bool):
+        if not isinstance(value, int | float) or not isinstance(value, kinds) or isinstance(value, bool):
             yield schema_error(f"Expected value of type {'Integer' if whole else 'Number'}", pointer)
         elif value < least:
             yield schema_error(f"Minimum value is {least}", pointer)
@@ -173,12 +179,11 @@ def _paths(state: dict[str, Any], kind: str, pointer: str) -> Iterator[Diagnosti
             calls = field in ("ErrorPath", "CausePath")
             if not _is_expression(state[field], calls=calls):
                 yield schema_error("Value is not a valid JSONPath", f"{pointer}/{field}")
-    if state.get("ResultPath") is not None and not _is_reference(state["ResultPath"], variables=False):
+    if state.get("ResultPath") is not None and not _is_reference(state["ResultPath"]):
         yield schema_error("Value is not a Reference Path", f"{pointer}/ResultPath")
-    for field in state:
-        if field.endswith("SecondsPath") or field[:-4] in _MAP_NUMBERS or field == "TimestampPath":
-            if field in FIELDS[kind] and not _is_expression(state[field], calls=False):
-                yield schema_error("Value is not a Reference Path", f"{pointer}/{field}")
+    for field, value in state.items():
+        if field in _PLACES and field in FIELDS[kind] and not _is_place(value):
+            yield schema_error("Value is not a Reference Path", f"{pointer}/{field}")
     for field in ("Parameters", "ResultSelector", "ItemSelector", "Credentials"):
         if field in state and field in FIELDS[kind]:
             yield from check_template(state[field], f"{pointer}/{field}")
@@ -209,11 +214,21 @@ def _is_expression(text: Any, *, calls: bool) -> bool:
     return True
 
 
-def _is_reference(text: Any, *, variables: bool) -> bool:
+def _is_reference(text: Any) -> bool:
+    if not isinstance(text, str) or not text.startswith("$"):
+        return False
+    try:
+        return Path(text).reference
+    except PathSyntaxError:
+        return False
+
+
+def _is_place(text: Any) -> bool:
+    """A reference path, of the input or of a variable; the context object is refused (measured)."""
     if not isinstance(text, str) or not text.startswith("$") or text.startswith("$$"):
         return False
     try:
-        return Expression(text).reference if variables else Path(text).reference
+        return Expression(text).reference
     except PathSyntaxError:
         return False
 
@@ -249,7 +264,7 @@ def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Di
         elif ":activity:" in resource:
             yield schema_error("Express state machine does not support Activity ARN", place)
     credentials = state.get("Credentials")
-    if is_object(credentials) and not {"RoleArn", "RoleArn.$"} & credentials.keys():
+    if isinstance(credentials, dict) and not {"RoleArn", "RoleArn.$"} & credentials.keys():
         yield schema_error("The field 'RoleArn' is required but was missing", f"{pointer}/Credentials")
     timeout, heartbeat = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
     if isinstance(timeout, int) and isinstance(heartbeat, int) and heartbeat >= timeout:
@@ -264,9 +279,9 @@ def _wait(state: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Dia
     if "Seconds" in state:
         yield from _number(0, SECONDS_MAX)(state["Seconds"], f"{pointer}/Seconds", jsonata)
     moment = state.get("Timestamp")
-    if "Timestamp" in state and parse_timestamp(moment) is None:
-        if not (jsonata and isinstance(moment, str) and moment.startswith("{%")):
-            yield schema_error("String does not match RFC3339 timestamp", f"{pointer}/Timestamp")
+    computed = jsonata and isinstance(moment, str) and moment.startswith("{%")
+    if "Timestamp" in state and not computed and parse_timestamp(moment) is None:
+        yield schema_error("String does not match RFC3339 timestamp", f"{pointer}/Timestamp")
 
 
 def _map(state: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
@@ -297,7 +312,7 @@ def _numbers(holder: dict[str, Any], fields: tuple[str, ...], pointer: str, *, j
         if f"{field}Path" in holder:
             if jsonata:
                 yield schema_error(_wrong_language(f"{field}Path", "JSONata", "JSONPath"), pointer)
-            elif not _is_expression(holder[f"{field}Path"], calls=False):
+            elif not _is_place(holder[f"{field}Path"]):
                 yield schema_error("Value is not a Reference Path", f"{pointer}/{field}Path")
 
 

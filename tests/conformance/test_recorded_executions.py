@@ -81,8 +81,9 @@ def as_now(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def with_stand_ins(case: dict[str, Any], made: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Our events with the two stand-ins of the records that `compare.py` doesn't know: a date that AWS writes as a
-    number, and the ARN of a Map Run without angle brackets.
+    """Our events with two stand-ins of the records that `compare.py` doesn't know.
+
+    They are a date that AWS writes as a number, and the ARN of a Map Run without angle brackets.
     """
     text = json.dumps(made)
     if "list_objects_v2" in case["case"]:
