@@ -17,6 +17,7 @@ def outcome(s3: S3, resource: str, parameters: dict[str, Any]) -> TaskSucceeded 
     """One attempt."""
 
     async def main() -> TaskSucceeded | TaskFailed:
+        """The attempt, and everything it needs around it."""
         endpoint = s3.client.meta.endpoint_url
         settings = AwsSettings(
             region="us-east-1",

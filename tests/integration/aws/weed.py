@@ -51,6 +51,7 @@ def running_weed(folder: Path) -> Iterator[str]:
 
 
 def _wait_until_up(endpoint: str, process: "subprocess.Popen[bytes]") -> None:
+    """Waits for the first answer of any kind."""
     deadline = time.monotonic() + 40
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -94,6 +95,7 @@ class FaultyProxy:
         self._thread.join(5)
 
     def _serve(self) -> None:
+        """Takes connections until the socket is closed."""
         while True:
             try:
                 client, _ = self._server.accept()

@@ -29,6 +29,7 @@ def outcome(handler: Handler, request: TaskRequested, key: str = "key-1") -> Tas
     """Runs one attempt against a server with this handler."""
 
     async def main() -> TaskSucceeded | TaskFailed:
+        """The attempt, and everything it needs around it."""
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", handler)
         server = web.AppRunner(app, shutdown_timeout=0.1)
@@ -125,6 +126,7 @@ def test_a_function_that_raises_fails_with_its_error_type(request_: TaskRequeste
     body = '{"errorMessage":"bad","errorType":"ValueError","requestId":"q","stackTrace":["x"]}'
 
     async def raises(_: web.Request) -> web.StreamResponse:
+        """A function that raised."""
         return web.Response(text=body, headers={"X-Amz-Function-Error": "Unhandled"})
 
     assert outcome(raises, request_) == TaskFailed("r", "ValueError", body)
@@ -134,6 +136,7 @@ def test_an_error_without_a_type_is_lambda_unknown() -> None:
     """A crashed runtime gives no errorType: AWS's words say so."""
 
     async def crashed(_: web.Request) -> web.StreamResponse:
+        """A runtime that ended."""
         return web.Response(text='{"errorMessage":"exit 1"}', headers={"X-Amz-Function-Error": "Unhandled"})
 
     found = failed(outcome(crashed, invoke(FunctionName="f")))
@@ -159,6 +162,7 @@ def test_refusals_have_lambdas_error_names(status: int, kind: str, error: str) -
     """Each HTTP error becomes the error name that retriers wait for, with AWS's wording of the cause."""
 
     async def refuses(_: web.Request) -> web.StreamResponse:
+        """A service that refuses."""
         headers = {"x-amzn-RequestId": "req-9"} | ({"x-amzn-ErrorType": kind} if kind else {})
         return web.json_response({"Message": "no"}, status=status, headers=headers)
 
@@ -173,11 +177,13 @@ def test_no_answer_is_an_sdk_client_exception() -> None:
     """A hang-up, a refused connection and an answer that comes too late are Lambda.SdkClientException."""
 
     async def hangs_up(request: web.Request) -> web.StreamResponse:
+        """Closes the connection instead of answering."""
         assert request.transport is not None
         request.transport.close()
         return web.Response()
 
     async def sleeps(_: web.Request) -> web.StreamResponse:
+        """Answers too late."""
         await asyncio.sleep(5)
         return web.Response()
 
@@ -186,6 +192,7 @@ def test_no_answer_is_an_sdk_client_exception() -> None:
     assert (late.error, late.cause) == ("Lambda.SdkClientException", "Unable to execute HTTP request: Read timed out")
 
     async def nobody_there() -> TaskSucceeded | TaskFailed:
+        """An attempt where no server listens."""
         runner = task_runner("http://127.0.0.1:9")
         try:
             return await runner.run_task(invoke(FunctionName="f"), "k")
@@ -217,9 +224,11 @@ def test_an_answer_that_is_no_json_is_a_string() -> None:
     """A payload that can't be parsed becomes a JSON string, an empty one the empty string."""
 
     async def text(_: web.Request) -> web.StreamResponse:
+        """Answers with text."""
         return web.Response(text="plain")
 
     async def nothing(_: web.Request) -> web.StreamResponse:
+        """Answers with nothing."""
         return web.Response(status=202)
 
     assert succeeded(outcome(text, invoke(FunctionName="f")))["Payload"] == "plain"
