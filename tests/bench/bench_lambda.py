@@ -64,6 +64,7 @@ async def measure(calls: int, concurrency: int) -> None:
     left = calls
 
     async def worker() -> None:
+        """Makes calls until none is left."""
         nonlocal left
         while left > 0:
             left -= 1
