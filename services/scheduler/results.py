@@ -1,39 +1,28 @@
 """The result store of the exporter over S3: maprun.aws.results in the words the exporter knows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from botocore.exceptions import ClientError
-
-from maprun.aws.errors import ResultWriterError, code_of, status_of
+from maprun.aws import errors
 from maprun.aws.results import ResultWriter, WrittenPart, composite_etag
 from services.scheduler.deps import ResultTroubleError, UploadGoneError
-
-HTTP_NOT_FOUND = 404
 
 
 class S3Results:
     """Result files in S3. Blocking; every method raises ResultTroubleError."""
 
-    def __init__(self, writer: Callable[[], ResultWriter]) -> None:
-        """`writer` makes the client at first use: what never writes results needs no S3."""
-        self._make = writer
-        self._made: ResultWriter | None = None
-
-    def _writer(self) -> ResultWriter:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
+    def __init__(self, writer: ResultWriter) -> None:
+        self._writer = writer
 
     def create_upload(self, bucket: str, key: str) -> str:
         """A new multipart upload's id."""
         with _translated():
-            return self._writer().create_upload(bucket, key)
+            return self._writer.create_upload(bucket, key)
 
     def upload_part(self, bucket: str, key: str, upload_id: str, number: int, body: bytes) -> str:
         """Uploads part `number` (1 …); its ETag."""
         with _translated():
-            return self._writer().upload_part(bucket, key, upload_id, number, body)
+            return self._writer.upload_part(bucket, key, upload_id, number, body)
 
     def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> None:
         """Makes the object from its (number, ETag) parts once: success also if the same bytes are there already."""
@@ -45,31 +34,26 @@ class S3Results:
             ) from error
         with _translated():
             written = [WrittenPart(number, etag) for number, etag in parts]
-            self._writer().complete(bucket, key, upload_id, written, expected, size)
+            self._writer.complete(bucket, key, upload_id, written, expected, size)
 
     def put_manifest(self, bucket: str, key: str, body: bytes) -> None:
         """Writes the manifest once, by the same rule."""
         with _translated():
-            self._writer().put_manifest(bucket, key, body)
+            self._writer.put_manifest(bucket, key, body)
 
     def abort(self, bucket: str, key: str, upload_id: str) -> None:
         """Drops an upload that lost."""
         with _translated():
-            self._writer().abort(bucket, key, upload_id)
+            self._writer.abort(bucket, key, upload_id)
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except ResultWriterError as error:
-        reason = error.__cause__
-        if (
-            isinstance(reason, ClientError)
-            and status_of(reason) == HTTP_NOT_FOUND
-            and code_of(reason) != "NoSuchBucket"
-        ):
-            raise UploadGoneError(error.cause) from error
+    except errors.UploadGoneError as error:
+        raise UploadGoneError(error.cause) from error
+    except errors.ResultWriterError as error:
         trouble = ResultTroubleError(error.cause)
         trouble.retriable = error.retriable
         raise trouble from error
