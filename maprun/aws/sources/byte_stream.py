@@ -21,7 +21,9 @@ from maprun.aws.errors import (
 from maprun.aws.sources.contract import Pin
 
 RANGE_BYTES_FIRST = 256 * 1024  # a reader that is asked for few items reads little …
-RANGE_BYTES_MAX = 8 * 1024 * 1024  # … a steady one pays the cost of a request once in 8 MB …
+# … a steady one pays the cost of a request once in 4 MB: with one range ahead an open source holds at most
+# 3 * 4 MB (parsed, fetched, and both while they are joined), so that a hundred runs fit into a gigabyte …
+RANGE_BYTES_MAX = 4 * 1024 * 1024
 RANGE_BYTES_AHEAD = 2 * 1024 * 1024  # … and from this size on the next range comes while this one is parsed
 PIECE_BYTES = 128 * 1024  # what arrived before a reset is kept in pieces of this size
 
