@@ -72,7 +72,7 @@ def main(rows: int) -> None:
     except (BotoCoreError, ClientError) as error:
         raise CliError(f"S3 at {loaded.s3}: {error}", "is the stack up? `maprun up` starts it") from error
     for line in wrong:
-        console.print(f"WRONG: {line}", soft_wrap=True)
+        console.print(f"WRONG: {line}")
     if wrong:
         sys.exit(EXIT_NOT_SUCCEEDED)
     spent = output.seconds(clock.monotonic_seconds() - began)

@@ -206,30 +206,28 @@ class _Lines:
             return
         self._shown[arn] = (now, text)
         tail = run["status"] if ended else f"{speed:,.0f}/s  {eta_text(run, speed)}".strip()
-        self._console.print(f"{text}  {tail}", soft_wrap=True)
+        self._console.print(f"{text}  {tail}")
 
 
 def print_outcome(outcome: Outcome) -> None:
     """The end of the story: outcome, counts, where the results are, how long it took."""
     execution = outcome.execution
     spent = execution["stopDate"] - execution["startDate"]
-    values: dict[str, object] = {
-        "execution": execution["executionArn"],
-        "status": execution["status"],
-        "error": execution.get("error"),
-        "cause": execution.get("cause"),
-        "time": output.seconds(spent),
-    }
+    lines: list[tuple[str, object]] = [
+        ("execution", execution["executionArn"]),
+        ("status", execution["status"]),
+        ("error", execution.get("error")),
+        ("cause", execution.get("cause")),
+        ("time", output.seconds(spent)),
+    ]
     for run in outcome.map_runs:
-        values["map run"] = f"{run['mapRunArn']} {run['status']}"
-        values["items"] = f"{counts_text(run['itemCounts'])} of {run['itemCounts']['total']:,}"
-        if run["executionCounts"]["total"] != run["itemCounts"]["total"]:
-            values["children"] = f"{counts_text(run['executionCounts'])} of {run['executionCounts']['total']:,}"
+        items, children = run["itemCounts"], run["executionCounts"]
+        lines.append(("map run", f"{run['mapRunArn']} {run['status']}"))
+        lines.append(("items", f"{counts_text(items)} of {items['total']:,}"))
+        if children["total"] != items["total"]:
+            lines.append(("children", f"{counts_text(children)} of {children['total']:,}"))
         if "stopDate" in run and run["stopDate"] > run["startDate"]:
             took = run["stopDate"] - run["startDate"]
-            values["rate"] = f"{done_of(run) / took:,.0f} items/s over {output.seconds(took)}"
-        output.print_block(values)
-        values = {}
-    for address in outcome.results:
-        values["results"] = address
-    output.print_block(values)
+            lines.append(("rate", f"{done_of(run) / took:,.0f} items/s over {output.seconds(took)}"))
+    lines += [("results", address) for address in outcome.results]
+    output.print_block(lines)

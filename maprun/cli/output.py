@@ -28,7 +28,7 @@ def out() -> Console:
 
 def err() -> Console:
     """Where progress goes, so that stdout holds the answer alone."""
-    return Console(file=sys.stderr, highlight=False)
+    return Console(file=sys.stderr, soft_wrap=True, highlight=False)
 
 
 def print_json(value: object) -> None:
@@ -53,12 +53,13 @@ def print_rows(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None
         console.print(line)
 
 
-def print_block(values: Mapping[str, object]) -> None:
+def print_block(values: Mapping[str, object] | Sequence[tuple[str, object]]) -> None:
     """Names and values, one a line; what is empty is left out."""
-    shown = {name: value for name, value in values.items() if value not in (None, "")}
-    width = max((len(name) for name in shown), default=0)
+    pairs = list(values.items()) if isinstance(values, Mapping) else values
+    shown = [(name, value) for name, value in pairs if value not in (None, "")]
+    width = max((len(name) for name, _ in shown), default=0)
     console = out()
-    for name, value in shown.items():
+    for name, value in shown:
         line = Text(name.ljust(width) + _GAP, style="bold")
         line.append(str(value), style=_STYLES.get(str(value), ""))
         console.print(line)

@@ -144,7 +144,7 @@ def test_follow_ends_with_counts_and_results(api: FakeApi) -> None:
     assert result.exit_code == 0, result.output
     assert "Label  4/10  4 succeeded, 6 running" in result.stderr
     assert "Label  10/10  10 succeeded  SUCCEEDED" in result.stderr
-    assert "results  s3://b/p/u/manifest.json" in result.stdout
+    assert "results    s3://b/p/u/manifest.json" in result.stdout
     assert "1 items/s over 10.0 s" in result.stdout
 
 
