@@ -169,4 +169,7 @@ def test_who_is_stopped_longer_than_its_lease_knows_it_when_it_wakes(settings: S
         print(f"rejoined {took:.2f} s after it woke")
         time.sleep(1)
         assert_never_two(one, two)
+        for partition in range(PARTITIONS):
+            later = [(what, at) for what, at, p in one.said if p == partition and at >= woken]
+            assert not later or later[0][0] != "held", f"{partition}: an effect could have started after the pause"
         assert all(one.starts(p) >= 2 for p in one.held_since(now() - 0.5)), "owners that slept begin anew"
