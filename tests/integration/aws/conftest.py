@@ -20,6 +20,11 @@ def s3_at(endpoint: str) -> S3:
     return make_s3(settings, sleep=lambda _: None, chance=lambda: 0.5)
 
 
+def s3_port(s3: S3) -> int:
+    """The port of the real S3, for a proxy to stand before."""
+    return int(str(s3.client.meta.endpoint_url).rpartition(":")[2])
+
+
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """Access to the real S3."""

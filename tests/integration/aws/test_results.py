@@ -8,8 +8,8 @@ import pytest
 from maprun.aws.clients import S3
 from maprun.aws.errors import ResultWriterError, ResultWriterUnavailableError, UploadGoneError
 from maprun.aws.results import PART_BYTES_MIN, ResultWriter, WrittenPart, composite_etag
-from tests.integration.aws.conftest import s3_at
-from tests.integration.aws.weed import S3_PORT, FaultyProxy
+from tests.integration.aws.conftest import s3_at, s3_port
+from tests.integration.aws.weed import FaultyProxy
 
 pytestmark = pytest.mark.integration
 
@@ -97,7 +97,7 @@ def test_lost_answers_leave_one_object(s3: S3, results: str) -> None:
     def fault(_: int, _head: bytes) -> str | int | None:
         return chance.choice(("503", 0, None))
 
-    proxy = FaultyProxy(S3_PORT, fault)
+    proxy = FaultyProxy(s3_port(s3), fault)
     try:
         writer = ResultWriter(s3_at(proxy.endpoint))
         for n in range(5):
@@ -114,8 +114,7 @@ def test_lost_answers_leave_one_object(s3: S3, results: str) -> None:
 
 def test_an_s3_that_stays_down_is_a_retriable_error(s3: S3, results: str) -> None:
     """After bounded attempts the writer says that it can't write now."""
-    del s3
-    proxy = FaultyProxy(S3_PORT, lambda _n, _head: "503")
+    proxy = FaultyProxy(s3_port(s3), lambda _n, _head: "503")
     try:
         with pytest.raises(ResultWriterUnavailableError) as raised:
             ResultWriter(s3_at(proxy.endpoint)).put_manifest(results, "never", b"{}")

@@ -12,8 +12,8 @@ import zstandard
 from maprun.aws.clients import S3
 from maprun.aws.sources import Source, SourceError, SourceUnavailableError, open_source, source_text
 from schemas.plan import ItemReaderPlan
-from tests.integration.aws.conftest import s3_at
-from tests.integration.aws.weed import S3_PORT, FaultyProxy
+from tests.integration.aws.conftest import s3_at, s3_port
+from tests.integration.aws.weed import FaultyProxy
 
 pytestmark = pytest.mark.integration
 
@@ -182,7 +182,7 @@ def test_resets_short_answers_and_5xx_do_not_show(s3: S3, bucket: str) -> None:
         broken.append(fault)
         return fault
 
-    proxy = FaultyProxy(S3_PORT, fault)
+    proxy = FaultyProxy(s3_port(s3), fault)
     try:
         assert drained(open_source(s3_at(proxy.endpoint), plan, b"", b"")) == whole
         assert len(broken) - broken.count(None) > 10
@@ -210,7 +210,7 @@ def test_an_s3_that_stays_down_is_a_retriable_error(
 ) -> None:
     """After a bounded number of attempts the source says that it can't be read now."""
     s3.client.put_object(Bucket=bucket, Key="down.csv", Body=b"a\n1\n")
-    proxy = FaultyProxy(S3_PORT, fault)
+    proxy = FaultyProxy(s3_port(s3), fault)
     try:
         plan = ItemReaderPlan(resource=resource, bucket=bucket, key="down.csv", input_type="JSONL")
         with pytest.raises(SourceUnavailableError) as raised:

@@ -12,16 +12,22 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-S3_PORT = 28333
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
 
 
 @contextlib.contextmanager
 def running_weed(folder: Path) -> Iterator[str]:
-    """Starts `weed mini` on odd ports; gives its S3 endpoint; stops it at the end."""
-    ports = {name: S3_PORT + n for n, name in enumerate(("s3", "master", "volume", "filer", "admin"))}
+    """Starts `weed mini` on free ports; gives its S3 endpoint; stops it at the end."""
+    parts = ("s3", "master", "volume", "filer", "admin")
+    ports = free_ports(2 * len(parts))
     arguments = [
-        *(f"-{name}.port={port}" for name, port in ports.items()),
-        *(f"-{name}.port.grpc={port + 10000}" for name, port in ports.items()),
+        *(f"-{name}.port={port}" for name, port in zip(parts, ports, strict=False)),
+        *(f"-{name}.port.grpc={port}" for name, port in zip(parts, ports[len(parts) :], strict=True)),
         f"-dir={folder}",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
@@ -40,7 +46,7 @@ def running_weed(folder: Path) -> Iterator[str]:
         env={"HOME": str(folder)},
         cwd=folder,
     )
-    endpoint = f"http://127.0.0.1:{S3_PORT}"
+    endpoint = f"http://127.0.0.1:{ports[0]}"
     try:
         _wait_until_up(endpoint, process)
         yield endpoint
