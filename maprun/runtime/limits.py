@@ -7,7 +7,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Times and sizes that several rooms must agree on. `check` asserts how they hang together."""
 
     frame_bytes_max: int = 1 << 20  # a frame is cut here before it is sent
-    record_bytes_max: int = 8 << 20  # the broker's message.max.bytes and every client's limit
+    record_bytes_max: int = 10 << 20  # the broker's message.max.bytes and every client's limit
     fetch_bytes_max: int = 16 << 20  # one answer of the broker to one consumer
     payload_bytes_max: int = 262_144  # AWS: input or output of a state, a task or an execution
     request_bytes_max: int = 1 << 20  # AWS: one API call

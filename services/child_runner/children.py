@@ -4,8 +4,8 @@ import heapq
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from maprun.language.errors import StatesError
 
+from maprun.language.errors import StatesError
 from schemas.effects import (
     EffectCancelled,
     Happening,
@@ -16,8 +16,9 @@ from schemas.effects import (
     TimerFired,
     TimerRequested,
 )
+from schemas.history import EventType, HistoryEvent
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT
-from schemas.lanes import ChildAdopted, ChildAdvanced, ChildStopRequested
+from schemas.lanes import ChildAdopted, ChildAdvanced, ChildStopRequested, ItemFrame
 from services.child_runner.state import Child, Frame, LaneRun, Step, TaskStart, TaskStop, Waiting
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _STATUS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": TIMED_OUT, "ABORTED": ABORTED}
 _NEVER_STARTED = msgspec.msgpack.Encoder()
+VOID_CAUSE = "The items of this Map Run changed, or went away, before they could be read."
 NESTED_CAUSE = "A distributed Map inside a child execution is not supported yet."
 
 
@@ -54,7 +56,7 @@ def _start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int
     past = run.past.pop(position, None) if run.past else None
     step = run.machine.begin(position, child_input, past[0].at_ms if past else now)
     if step.ended is not None:
-        run.outbox.add(position, _STATUS[step.ended.status], items, run.machine.pack(step.events), at)
+        _answer(lane, run, position, items, step.ended.status, step.events, at)
         return
     child = run.running[position] = Child(position, child_input, items, waiting.frame)
     child.began_ms = past[0].at_ms if past else now
@@ -66,15 +68,25 @@ def _start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int
     _take(lane, run, child, step, now, at)
 
 
+def _answer(lane: "Lane", run: LaneRun, position: int, items: int, status: str, events: list[Any], at: float) -> None:
+    """The child's end and history, for home. A history that fits no record is cut to how it began and why it failed."""
+    entry = run.machine.pack(events)
+    bytes_max = lane.limits.history_bytes_max
+    if len(entry) > bytes_max:
+        cause = f"The execution history has a size of {len(entry)} bytes, exceeding the maximum of {bytes_max} bytes."
+        status = "FAILED"
+        failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, events[-1].at_ms, ("States.DataLimitExceeded", cause))
+        entry = run.machine.pack([events[0], failed])
+    run.outbox.add(position, _STATUS[status], items, entry, at)
+
+
 def _input(lane: "Lane", run: LaneRun, waiting: Waiting, position: int) -> tuple[bytes, int]:
     frame, i = waiting.items, position - waiting.base
     raw = frame.items[i]
     run.bytes_queued -= len(raw)
-    if frame.built:
-        child_input, items = raw, _items(waiting, position)
-    else:
-        key = frame.keys[i] if frame.keys else None
-        child_input, items = run.machine.build(frame.item_first + i, key, raw, frame.source), 1
+    if not raw:
+        raise StatesError("States.ItemReaderFailed", VOID_CAUSE)
+    child_input, items = _built(run, frame, i), _items(waiting, position)
     if len(child_input) > lane.limits.input_bytes_max:
         cause = (
             f"The input of child execution {position} has a size of {len(child_input)} bytes, "
@@ -82,6 +94,14 @@ def _input(lane: "Lane", run: LaneRun, waiting: Waiting, position: int) -> tuple
         )
         raise StatesError("States.DataLimitExceeded", cause)
     return child_input, items
+
+
+def _built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
+    """The input of the child at place `i` of a frame. Raises StatesError."""
+    raw = frame.items[i]
+    if frame.built or not raw:
+        return raw
+    return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source)
 
 
 def _items(waiting: Waiting, position: int) -> int:
@@ -102,7 +122,7 @@ def _resume(lane: "Lane", run: LaneRun, child: Child, step: Step, past: list[Chi
         _wait_for(child, step)
         if step.ended is not None:
             del run.running[child.position]
-            run.outbox.add(child.position, _STATUS[step.ended.status], child.items, run.machine.pack(child.events), at)
+            _answer(lane, run, child.position, child.items, step.ended.status, child.events, at)
             return
     waits, child.waits = child.waits, {}
     for ref, waited in waits.items():
@@ -137,7 +157,7 @@ def _take(lane: "Lane", run: LaneRun, child: Child, step: Step, now: int, at: fl
         for ref in list(child.waits):
             _cancel(lane, run, child, ref)
         del run.running[child.position]
-        run.outbox.add(child.position, _STATUS[step.ended.status], child.items, run.machine.pack(child.events), at)
+        _answer(lane, run, child.position, child.items, step.ended.status, child.events, at)
         return
     for effect in step.effects:
         if isinstance(effect, MapRunRequested) and child.position in run.running:
@@ -224,14 +244,10 @@ def return_queued(run: LaneRun, at: float) -> None:
     for waiting in run.queue:
         for position in range(waiting.position, waiting.end):
             frame, i = waiting.items, position - waiting.base
-            raw = frame.items[i]
-            if not frame.built:
-                try:
-                    raw = run.machine.build(
-                        frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source
-                    )
-                except StatesError:
-                    raw = frame.items[i]  # it can't be built, and it needn't be: nobody runs it
+            try:
+                raw = _built(run, frame, i)
+            except StatesError:
+                raw = frame.items[i]  # it can't be built, and it needn't be: nobody runs it
             run.outbox.add(position, RETURNED, _items(waiting, position), _NEVER_STARTED.encode([raw]), at)
     run.queue.clear()
     run.bytes_queued = 0
@@ -251,11 +267,8 @@ def adopt(run: LaneRun, frames: set[Frame]) -> list[ChildAdopted]:
         waiting.frame = None
         frame = waiting.items
         for position in range(waiting.position, waiting.end):
-            i = position - waiting.base
-            raw = frame.items[i]
             try:
-                key = frame.keys[i] if frame.keys else None
-                child_input = raw if frame.built else run.machine.build(frame.item_first + i, key, raw, frame.source)
+                child_input = _built(run, frame, position - waiting.base)
             except StatesError:
                 continue  # refused when it is started, from the frame, which therefore isn't passed
             out.append(ChildAdopted(run_id, generation, position, child_input, _items(waiting, position), position))

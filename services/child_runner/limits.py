@@ -8,6 +8,7 @@ class LaneLimits(msgspec.Struct, frozen=True):
 
     frame_children_max: int = 500
     frame_bytes_max: int = 1 << 20  # uncompressed histories in one frame: far below the record limit when compressed
+    history_bytes_max: int = 8 << 20  # of one child, uncompressed: what goes into one frame must fit one record
     turn_children_max: int = 1_000  # started in one turn, then others on the loop get theirs
     linger_seconds: float = 0.004  # outcomes wait this long for company while others still run
     journal_linger_seconds: float = 0.05

@@ -22,6 +22,7 @@ class ReaderLimits(msgspec.Struct, frozen=True):
 
     part_items_max: int = 2_000  # positions read and published at once
     frame_bytes_max: int = 512 << 10  # of items in one frame, about; a single item may be larger
+    item_bytes_max: int = 9 << 20  # the JSON of one item: AWS's 8 MB record, grown by names and escapes, fits a record
     idle_seconds: float = 30.0
     retry_pauses_seconds: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -79,6 +80,18 @@ def read_part(stream: ItemStream, windows: list[Window], limits: ReaderLimits) -
     return out
 
 
+def item_too_large(read: list[tuple[Positions, int]], limits: ReaderLimits) -> str:
+    """Why an item among these fits no record; empty when all do."""
+    for positions, _ in read:
+        for i, payload in enumerate(positions.payloads):
+            if len(payload) > limits.item_bytes_max:
+                return (
+                    f"Item {positions.item_first + i} has a size of {len(payload)} bytes, exceeding the maximum of "
+                    f"{limits.item_bytes_max} bytes."
+                )
+    return ""
+
+
 def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str) -> list[tuple[int, ItemFrame]]:
     """The item frames of what was read, from position `first` on, each with its lane."""
     out = []
@@ -97,6 +110,18 @@ def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str
         out.append((lane, frame))
         first += len(positions.payloads)
     return out
+
+
+def void_frames(ask: ItemsConfirmed) -> list[tuple[int, ItemFrame]]:
+    """Frames for positions that the fold counts as published and whose items can't be had any more: empty texts.
+
+    Some of them may be published already, by a process that died in the midst; lanes keep what they know. Without these
+    the rest would be owed an answer for ever, and the run would never close.
+    """
+    return [
+        (lane, ItemFrame(ask.run, ask.generation, first, (b"",) * count, ""))
+        for first, count, lane in windows_of(ask.windows)
+    ]
 
 
 def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, digest: bool) -> ItemsRead:

@@ -128,6 +128,8 @@ class _Serving:
         except SourceTroubleError as trouble:
             self.over = True
             await self._say(handlers.source_failed(ask, trouble.error, trouble.cause))
+            if isinstance(ask, ItemsConfirmed):
+                await self.port.send(_outgoing(handlers.void_frames(ask)))
 
     async def _say(self, *facts: Any) -> None:
         await self.port.send([Outgoing(topics.HOME.name, self.home, encode(fact)) for fact in facts])
@@ -196,6 +198,9 @@ class _Serving:
             read = await self._read(ask, part)
             stream = self.stream
             assert stream is not None
+            too_large = handlers.item_too_large(read, self.deps.limits)
+            if too_large:
+                raise SourceTroubleError("States.DataLimitExceeded", too_large, retriable=False)
             count = sum(len(p.payloads) for p, _ in read)
             frames = handlers.frames_of(ask, self.position, read, stream.text)
             fact = handlers.items_read(ask, self.position, read, digest=listing)

@@ -37,7 +37,7 @@ def test_counts_follow_homes_and_lanes(name: str, partitions: int) -> None:
         ("lane-journal", "cleanup.policy", "delete"),
         ("lane-journal", "retention.ms", "-1"),
         ("answers", "retention.ms", "3600000"),
-        ("items", "max.message.bytes", str(8 << 20)),
+        ("items", "max.message.bytes", str(10 << 20)),
         ("execution-requests", "compression.type", "uncompressed"),
         ("items", "compression.type", "producer"),
         ("home", "min.insync.replicas", "1"),
