@@ -18,7 +18,8 @@ class ItemFrame(Fact, frozen=True):
 
     `items` are JSON texts: the raw items, or, when `built`, complete child inputs (batches). `item_first` is the index
     of the first item in the source (Map.Item.Index); `keys` the member names when an object is iterated; `counts` the
-    items in each position, empty when one each; `source` is Map.Item.Source.
+    items in each position, empty when one each; `source` is Map.Item.Source. An empty text is an item that can't be had
+    any more: its position is refused.
     """
 
     run: str

@@ -292,11 +292,12 @@ class Lane:
     def adopt(self, at: float) -> None:
         """Moves the unfinished children of old frames into the journal, so that the position can pass the frames."""
         self.settle_frames()
-        old = {f for f in self.frames if not f.adopted and at - f.at >= self.limits.adopt_after_seconds}
+        old = [f for f in self.frames if not f.adopted and at - f.at >= self.limits.adopt_after_seconds]
         if old:
             self._journal_soon(at)
             for run in {f.run.opened.run: f.run for f in old}.values():
-                self.adopted += children.adopt(run, old)
+                if self.runs.get(run.opened.run) is run:  # frames of a closed run may still wait behind others
+                    self.adopted += children.adopt(run, set(old))
             for frame in old:
                 frame.adopted = True
 
