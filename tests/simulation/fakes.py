@@ -9,6 +9,7 @@ from maprun.bus.port import Port
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from services.item_reader.owner import SourceTroubleError
+from tests.simulation.mutations import UNCONFIRMED
 from tests.simulation.port import Suspended
 from tests.simulation.process import Task
 from tests.simulation.scenario import Play, identify
@@ -52,7 +53,7 @@ class Shelf:
             items = [bytes(raw) for raw in msgspec.json.decode(plan.items, type=list[msgspec.Raw])]
             return FakeSource(self, "", items, checkpoint, b""), "STATE_DATA"
         name = (plan.reader.key or plan.reader.prefix).split(".")[0].rstrip("/")
-        if plan.reader.resource.endswith(":listObjectsV2"):
+        if plan.reader.resource.endswith((":listObjectsV2", UNCONFIRMED)):
             return FakeSource(self, name, self.items[name], checkpoint, b""), "s3://bucket"
         pin = getattr(ask, "pin", b"") or b"%d" % self.versions[name]
         source = FakeSource(self, name, self.items[name], checkpoint, pin)
@@ -161,15 +162,13 @@ class Workshop:
         self, call: Call, request: TaskRequested, kinds: set[str], attempt: int, what: Any
     ) -> tuple[TaskSucceeded | TaskFailed | None, float]:
         random = self.world.random
-        seconds = 0.005 + random.random() * 0.1 if random.random() < 0.85 else random.random() * 3
+        seconds = 0.005 + random.random() * 0.1 if random.random() < 0.8 else random.random() ** 2 * 9
         if "bad" in kinds:
             return TaskFailed(request.ref, "Bad", "this item is bad"), seconds
         if "hang" in kinds and attempt < 2:
             return None, seconds
-        if "flaky" in kinds and attempt < 3:
+        if "flaky" in kinds and attempt < 8 and random.random() < 0.6:
             return TaskFailed(request.ref, "Flaky", "not today"), seconds
-        if request.resource.endswith(":slow"):
-            seconds += 2
         earlier = what.get("calls", []) if isinstance(what, dict) else []
         if isinstance(what, dict) and "Items" in what:
             output: Any = {"Items": what["Items"], "calls": [*earlier, call.number]}

@@ -28,12 +28,13 @@ def _fault(world: World, groups: Sequence[Group]) -> None:
     processes = _processes(groups)
     if not processes:
         return
-    process = world.random.choice(processes)
-    if chance < 0.3:
+    group = world.random.choice([groups[0], *groups])  # lanes have the most to lose
+    process = world.random.choice([p for p in processes if group in p.groups] or processes)
+    if chance < 0.25:
         process.kill()
-    elif chance < 0.55:
+    elif chance < 0.5:
         _pause(world, process)
-    elif chance < 0.7:
+    elif chance < 0.75:
         _isolate(world, process)
     elif chance < 0.95:
         world.random.choice(groups).rebalance()

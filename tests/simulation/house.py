@@ -20,7 +20,7 @@ from tests.simulation.services import Interpreters, Services
 from tests.simulation.store import FakeStore
 from tests.simulation.world import World
 
-CALM_SECONDS_MAX = 200.0
+CALM_SECONDS_MAX = 1_500.0
 """Virtual time that everything gets to end once the faults have stopped."""
 AFTER_SECONDS = 2.5
 """Virtual time that passes after the end, in which nothing more may be accepted."""

@@ -48,7 +48,7 @@ class Book:
         self.lane: dict[int, int] = {}  # position → the lane it was asked for on
         self.published: dict[int, bytes] = {}  # position → content
         self.accepted: dict[int, tuple[int, int, int]] = {}  # position → (offset, slot, status)
-        self.opened: set[int] = set()  # lanes that were told
+        self.quotas: dict[int, int] = {}  # of the lanes that were told
         self.over = False
 
 
@@ -274,7 +274,7 @@ class Judge:
         ask = _asks.decode(record.value or b"")
         book = self.books[ask.run]
         numbers = iter(ask.windows)
-        if ask.windows and book.opened != set(book.run.lanes):
+        if ask.windows and book.quotas.keys() != set(book.run.lanes):
             self.world.violated(f"items of {ask.run} are asked for before its lanes were told")
         for first, count, lane in zip(numbers, numbers, numbers, strict=True):
             for position in range(first, first + count):
@@ -285,7 +285,7 @@ class Judge:
     def _signal(self, record: Record) -> None:
         signal = _signals.decode(record.value or b"")
         if isinstance(signal, RunOpened):
-            self.books[signal.run].opened.add(record.partition)
+            self.books[signal.run].quotas[record.partition] = signal.quota
 
     def _items(self, record: Record) -> None:
         frame = _frames.decode(record.value or b"")
@@ -294,7 +294,7 @@ class Judge:
             position = frame.first + i
             if book.lane.get(position) != record.partition:
                 self.world.violated(f"position {position} of {frame.run} was published on lane {record.partition}")
-            if book.published.setdefault(position, content) != content:
+            if book.published.setdefault(position, content) != content and content:  # b"": it is void
                 self.world.violated(f"position {position} of {frame.run} was published with two contents")
             if book.run.listing and position >= book.run.read:
                 self.world.violated(f"position {position} of {frame.run} was published before it was confirmed")

@@ -44,6 +44,7 @@ class Play(msgspec.Struct, kw_only=True):
     kinds: tuple[str, ...]  # of each item: ok, bad, flaky, hang
     child_type: str
     work: str  # pass | task | chain
+    timeout_seconds: int
     concurrency: int
     tolerance: tuple[int | None, float | None]
     batch: int  # items in a batch, 0 = no batches
@@ -102,7 +103,7 @@ def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
     r = random.Random(f"scenario-{seed}")
     lanes = r.choice([1, 2, 3, 4])
-    fault_seconds = r.choice([0.0, 4.0, 8.0, 16.0])
+    fault_seconds = r.choice([0.0, 5.0, 10.0, 20.0, 40.0])
     plays = [_play(r, n, fault_seconds) for n in range(r.choice([1, 1, 1, 2]))]
     topics = ["home", "items", "lane-signals", "execution-requests", "lane-journal"]
     garbage = [(r.random() * (fault_seconds + 1), r.choice(topics)) for _ in range(r.choice([0, 0, 1, 3]))]
@@ -112,7 +113,7 @@ def draw(seed: int) -> Scenario:
         lanes=lanes,
         processes=r.choice([2, 2, 3]),
         fault_seconds=fault_seconds,
-        faults_per_second=r.choice([0.3, 0.7, 1.5]),
+        faults_per_second=r.choice([0.3, 0.7, 1.5, 3.0]),
         small=small,
         limits=SMALL_LIMITS if small else MapRunLimits(),
         plays=plays,
@@ -151,6 +152,7 @@ def _play(r: random.Random, n: int, fault_seconds: float) -> Play:
         kinds=kinds,
         child_type=child_type,
         work=work,
+        timeout_seconds=r.choice([4, 20]),
         concurrency=concurrency,
         tolerance=tolerance,
         batch=batch,
@@ -172,7 +174,7 @@ def _definition(play: Play, *, before: bool, after: bool) -> dict[str, Any]:
         "Label": f"label-{play.name}",
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": play.child_type},
-            **_child(play.work),
+            **_child(play),
         },
         "MaxConcurrency": play.concurrency,
     }
@@ -216,16 +218,12 @@ def _definition(play: Play, *, before: bool, after: bool) -> dict[str, Any]:
     return {"StartAt": "Before" if before else "Map", "States": states}
 
 
-def _child(work: str) -> dict[str, Any]:
-    if work == "pass":
+def _child(play: Play) -> dict[str, Any]:
+    if play.work == "pass":
         return {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
-    task = {
-        "Type": "Task",
-        "Resource": FUNCTION,
-        "TimeoutSeconds": 4,
-        "Retry": [{"ErrorEquals": ["Flaky", "States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 4}],
-    }
-    if work == "task":
+    retry = {"ErrorEquals": ["Flaky", "States.Timeout"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 20}
+    task = {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
+    if play.work == "task":
         return {"StartAt": "A", "States": {"A": {**task, "End": True}}}
     wait = {"Type": "Wait", "Seconds": 1, "Next": "B"}
     return {"StartAt": "A", "States": {"A": {**task, "Next": "W"}, "W": wait, "B": {**task, "End": True}}}

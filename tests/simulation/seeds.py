@@ -37,7 +37,8 @@ def play(
     house = House(seed, draw(seed), interpreters or Interpreters(), MUTATIONS[mutation], keep_trace=keep_trace)
     world = house.world
     try:
-        house.run()
+        with house.mutation.in_force():
+            house.run()
         ending.check(house)
     except Exception:  # noqa: BLE001 - a service's code, or the checker's, broke: the seed tells
         world.violated(traceback.format_exc())

@@ -58,11 +58,12 @@ class Interpreters:
 class WatchedChildren:
     """The children of one run at one owner, counted: never more at once than the lane's quota."""
 
-    def __init__(self, machine: ChildRunMachine, opened: RunOpened, house: "House", owner: str) -> None:
+    def __init__(self, machine: ChildRunMachine, opened: RunOpened, house: "House", owner: str, lane: int) -> None:
         self._machine = machine
         self._house = house
         self._owner = owner
         self._opened = opened
+        self._quota = house.judge.books[opened.run].quotas[lane]
         self._running: dict[int, Any] = {}
         self.build = machine.build
         self.pack = machine.pack
@@ -72,7 +73,7 @@ class WatchedChildren:
         step = self._machine.begin(index, child_input, now_ms)
         if step.ended is None:
             self._running[index] = step.execution
-        count, quota = len(self._running), self._opened.quota
+        count, quota = len(self._running), self._quota
         if count > quota:
             self._house.world.violated(
                 f"{self._owner} runs {count} children of {self._opened.run}, its quota is {quota}"
@@ -122,7 +123,7 @@ class Services:
         house, owner = self.house, f"{port.process.name} on lane {lane}"
 
         def compile_run(opened: RunOpened) -> WatchedChildren:
-            return WatchedChildren(house.interpreters.children.compile_run(opened), opened, house, owner)
+            return WatchedChildren(house.interpreters.children.compile_run(opened), opened, house, owner, lane)
 
         deps = lane_owner.Deps(
             compile_run=compile_run,
