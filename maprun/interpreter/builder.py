@@ -47,12 +47,14 @@ class _Builder:
             select = self.work.select
             assert select is not None
             root = {"input": self.root}
-            return lambda *item: jsontext.encode(select(root, self._scope(*item)))
+            return lambda *item: jsontext.encode(select(root, self._scope(0, *item)))
         pieces: list[Piece] = []
         self._cut(self.work.selector, pieces)
         return _joined(pieces)
 
-    def _scope(self, index: int, key: str | None, item: bytes, source: str) -> Scope:
+    def _scope(self, place: int, index: int, key: str | None, item: bytes, source: str) -> Scope:
+        """`place` tells the expressions of one template apart, so that each draws its own chance."""
+
         def context() -> dict[str, Any]:
             shown: dict[str, Any] = {"Index": index, "Value": jsontext.decode(item)}
             if key is not None:
@@ -62,7 +64,7 @@ class _Builder:
 
         execution, state = self.context.get("Execution") or {}, self.context.get("State") or {}
         entered_ms = parse_timestamp_ms(state.get("EnteredTime")) or 0
-        seed = f"{execution.get('Id')}\n{self.plan.state}\n{state.get('EnteredTime')}\n{index}"
+        seed = f"{execution.get('Id')}\n{self.plan.state}\n{state.get('EnteredTime')}\n{index}\n{place}"
         return Scope(context, self.variables, lambda: seed, entered_ms)
 
     def _cut(self, node: Node, pieces: list[Piece]) -> None:
@@ -81,13 +83,13 @@ class _Builder:
                 self._cut(inner, pieces)
             _text(pieces, b"]")
         elif isinstance(node, Dynamic):
-            pieces.append(_WHOLE.get(node.expression.text) or self._evaluated(node))
+            pieces.append(_WHOLE.get(node.expression.text) or self._evaluated(node, len(pieces)))
         else:
             assert isinstance(node, Literal)
 
-    def _evaluated(self, node: Dynamic) -> Piece:
+    def _evaluated(self, node: Dynamic, place: int) -> Piece:
         evaluate, root = compile_node(node), self.root
-        return lambda *item: jsontext.encode(evaluate(root, self._scope(*item)))
+        return lambda *item: jsontext.encode(evaluate(root, self._scope(place, *item)))
 
 
 def _text(pieces: list[Piece], text: bytes) -> None:

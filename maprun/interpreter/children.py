@@ -1,7 +1,7 @@
 """Branches and iterations: started, done, failed, and what that means for the state that holds them."""
 
 from maprun.interpreter.execution import ChildrenWait, Frame
-from maprun.interpreter.run import Run, abort
+from maprun.interpreter.run import Run, abort_children
 from maprun.interpreter.store import child_machine
 from maprun.language.errors import StatesError
 from schemas.history import EventType
@@ -29,7 +29,6 @@ def child_done(run: Run, child: Frame, output: bytes) -> None:
     state = parent.machine.states[parent.state]
     del wait.live[child.index]
     wait.results[child.index] = output
-    wait.done += 1
     try:
         if state.kind == "Map":
             map_state.iteration_done(run, parent, state, wait, child)
@@ -53,10 +52,7 @@ def child_failed(run: Run, child: Frame, error: str | None, cause: str | None) -
     del wait.live[child.index]
     if state.kind == "Map":
         run.emit(EventType.MAP_ITERATION_FAILED, child.last_id, (state.name, child.index))
-    for index, sibling in sorted(wait.live.items()):
-        abort(run, sibling, child.last_id)
-        if state.kind == "Map":
-            run.emit(EventType.MAP_ITERATION_ABORTED, child.last_id, (state.name, index))
+    abort_children(run, state, wait, child.last_id)
     parent.last_id = child.last_id
     attempt_failed(run, parent, state, error, cause)
     if parent.wait is None and not parent.dead and run.ended is None:

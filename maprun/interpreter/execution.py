@@ -77,18 +77,18 @@ class ChildrenWait:
     """A Parallel or inline Map waits for branches or iterations.
 
     `items` are the values an inline Map iterates over, UNSET after a restore until somebody needs them (they follow
-    from the state's input). `results` holds the JSON text of each one done.
+    from the state's input). `results` holds the JSON text of each one done. `began_ms` is when the state's work began.
     """
 
-    __slots__ = ("at_once_max", "done", "items", "live", "next_index", "results")
+    __slots__ = ("at_once_max", "began_ms", "items", "live", "next_index", "results")
 
-    def __init__(self, items: Any, count: int, at_once_max: int) -> None:
+    def __init__(self, items: Any, count: int, at_once_max: int, began_ms: int) -> None:
         self.items = items
         self.results: list[bytes | None] = [None] * count
         self.live: dict[int, Frame] = {}
         self.next_index = 0
-        self.done = 0
         self.at_once_max = at_once_max
+        self.began_ms = began_ms
 
 
 Wait = TaskWait | DelayWait | RetryWait | MapRunWait | ChildrenWait

@@ -3,31 +3,41 @@
 from typing import Any
 
 from maprun.interpreter.dataflow import assign
-from maprun.interpreter.execution import Frame, RetryWait
-from maprun.interpreter.run import Run, leave
+from maprun.interpreter.execution import ChildrenWait, Frame, RetryWait
+from maprun.interpreter.run import Run, abort_children, leave
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import Catcher, State
 from maprun.language.retry import TERMINAL, error_matches
 from schemas.history import EventType
 
+CAUSE_LENGTH_MAX = 32_768
+"""AWS's length of a cause."""
 _FAILED = {"Map": EventType.MAP_STATE_FAILED, "Parallel": EventType.PARALLEL_STATE_FAILED}
 
 
 def state_failed(run: Run, frame: Frame, state: State, error: StatesError) -> None:
     """An evaluation in the state failed; its cause gets AWS's preamble."""
-    cause = error.cause
-    if not error.shown_raw:
-        cause = (
-            f"An error occurred while executing the state '{state.name}' "
-            f"(entered at the event id #{frame.entered_id}). {cause}"
-        )
+    cause = _told(frame, state, error)
+    if isinstance(frame.wait, ChildrenWait):
+        abort_children(run, state, frame.wait, frame.last_id)
     if error.location or error.error == "States.QueryEvaluationError":
         # Recorded: it points past the Entered event of its own state, at the event before it.
         previous_id = frame.before_id if frame.last_id == frame.entered_id else frame.last_id
         details = (error.error, cause, error.location or None, state.name)
         frame.last_id = run.emit(EventType.EVALUATION_FAILED, previous_id, details)
     attempt_failed(run, frame, state, error.error, cause, evaluated=True)
+
+
+def _told(frame: Frame, state: State, error: StatesError) -> str:
+    """The cause with AWS's preamble."""
+    if error.shown_raw:
+        return error.cause
+    cause = (
+        f"An error occurred while executing the state '{state.name}' "
+        f"(entered at the event id #{frame.entered_id}). {error.cause}"
+    )
+    return cause[:CAUSE_LENGTH_MAX]
 
 
 def attempt_failed(
@@ -74,7 +84,7 @@ def _retried(run: Run, frame: Frame, state: State, error: str | None) -> bool:
 
 def _caught(run: Run, frame: Frame, state: State, catcher: Catcher, error: str | None, cause: str | None) -> None:
     caught: dict[str, Any] = {"Error": error or "", "Cause": cause or ""}
-    scope = run.scope(frame)
+    scope = run.scope(frame, "catch")
     try:
         if state.jsonata:
             root = {"input": frame.decoded(), "errorOutput": caught}
@@ -85,7 +95,7 @@ def _caught(run: Run, frame: Frame, state: State, catcher: Catcher, error: str |
             value = caught if catcher.put is None else catcher.put(frame.decoded(), caught)
         leave(run, frame, state, jsontext.encode(value), value, assigned, catcher.next)
     except StatesError as failed:
-        frame_failed(run, frame, failed.error, failed.cause)
+        frame_failed(run, frame, failed.error, _told(frame, state, failed))
 
 
 def frame_failed(run: Run, frame: Frame, error: str | None, cause: str | None) -> None:

@@ -11,6 +11,7 @@ from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import BatcherWork, MapWork, ReaderWork, State, WriterWork
 from maprun.language.scope import Scope
+from maprun.language.template import reads
 from schemas.effects import MapRunFailed, MapRunRequested, MapRunStarted, MapRunSucceeded
 from schemas.history import EventType
 from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan, ResultWriterPlan
@@ -29,7 +30,7 @@ def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scop
         items = jsontext.encode(value)
     frame.last_id = run.emit(EventType.MAP_STATE_STARTED, frame.last_id, (length,))
     count, percentage = _tolerated(state, work, root, scope)
-    context = scope.context if work.selector is not None or work.select is not None else {}
+    needed = _needed(work)
     plan = MapRunPlan(
         state=state.name,
         label=work.label,
@@ -40,15 +41,22 @@ def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scop
         reader=None if work.reader is None else _reader(work.reader, root, scope),
         items=items,
         has_selector=work.select is not None,
-        selector_input=jsontext.encode(root if not state.jsonata else root["input"]) if work.select else b"{}",
-        context=jsontext.encode(context) if work.select else b"{}",
-        variables=jsontext.encode(dict(frame.variables)) if work.select else b"{}",
+        selector_input=jsontext.encode(root["input"] if state.jsonata else root) if "input" in needed else b"{}",
+        context=jsontext.encode(scope.context) if needed & {"context", "chance"} else b"{}",
+        variables=jsontext.encode(dict(frame.variables)) if "variable" in needed else b"{}",
         batcher=None if work.batcher is None else _batcher(work.batcher, root, scope),
         writer=None if work.writer is None else _writer(work.writer, root, scope),
     )
     ref = frame.effect_ref()
     frame.wait = MapRunWait(ref)
     run.wait_for(frame, ref, MapRunRequested(ref, plan))
+
+
+def _needed(work: MapWork) -> frozenset[str]:
+    """What the ItemSelector reads; the rest needn't travel with the plan to every lane."""
+    if work.selector is not None:
+        return reads(work.selector)
+    return frozenset() if work.select is None else frozenset({"input", "context", "variable"})
 
 
 def _tolerated(state: State, work: MapWork, root: Any, scope: Scope) -> tuple[int | None, float | None]:
@@ -129,7 +137,7 @@ def succeeded(run: Run, frame: Frame, state: State, wait: MapRunWait, happening:
         attempt_failed(run, frame, state, error.error, error.cause)
         return
     run.emit(EventType.MAP_STATE_SUCCEEDED, ended)
-    complete(run, frame, state, value, run.scope(frame))
+    complete(run, frame, state, value, run.scope(frame, "result"))
 
 
 def failed(run: Run, frame: Frame, state: State, wait: MapRunWait, happening: MapRunFailed) -> None:

@@ -7,7 +7,7 @@ from maprun.interpreter.children import start_child
 from maprun.interpreter.dataflow import complete, effective_input
 from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame
 from maprun.interpreter.numbers import whole_number
-from maprun.interpreter.run import Run
+from maprun.interpreter.run import Run, scope_of
 from maprun.language import jsontext
 from maprun.language.errors import runtime_error
 from maprun.language.model import MapWork, State
@@ -29,7 +29,7 @@ def perform_map(run: Run, frame: Frame, state: State) -> None:
     count = len(items)
     started = frame.last_id = run.emit(EventType.MAP_STATE_STARTED, frame.last_id, (count,))
     limit = run.limits.inline_iterations_max
-    wait = frame.wait = ChildrenWait(items, count, min(at_once or limit, limit))
+    wait = frame.wait = ChildrenWait(items, count, min(at_once or limit, limit), run.now_ms)
     if not count:
         _all_done(run, frame, state, started, wait)
         return
@@ -48,9 +48,10 @@ def _concurrency(state: State, work: MapWork, root: Any, scope: Scope) -> int:
 def start_iteration(run: Run, frame: Frame, state: State, wait: ChildrenWait, previous_id: int) -> None:
     """Starts the next iteration; its input is the item, or what the ItemSelector makes of it."""
     index = wait.next_index
+    text = _iteration_input(run, frame, state, index)
     wait.next_index += 1
     started = run.emit(EventType.MAP_ITERATION_STARTED, previous_id, (state.name, index))
-    start_child(run, frame, wait, index, _iteration_input(run, frame, state, index), started)
+    start_child(run, frame, wait, index, text, started)
 
 
 def _iteration_input(run: Run, frame: Frame, state: State, index: int) -> bytes:
@@ -59,7 +60,7 @@ def _iteration_input(run: Run, frame: Frame, state: State, index: int) -> bytes:
     item = items_of(run.execution, frame)[index]
     if work.select is None:
         return jsontext.encode(item)
-    scope = run.scope(frame)
+    scope = run.scope(frame, f"item {index}")
     scope.context["Map"] = {"Item": {"Index": index, "Value": item}}
     root = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
     return jsontext.encode(work.select(root, scope))
@@ -70,15 +71,8 @@ def items_of(execution: Execution, frame: Frame) -> Any:
     wait = frame.wait
     assert isinstance(wait, ChildrenWait)
     if wait.items is UNSET:
-        from maprun.interpreter.context import make_context
-
         state = frame.machine.states[frame.state]
-        head = execution.head
-
-        def seed() -> str:
-            return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}"
-
-        scope = Scope(lambda: make_context(execution, frame), frame.variables, seed, frame.entered_ms)
+        scope = scope_of(execution, frame, "", wait.began_ms)
         root = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
         work = state.work
         assert isinstance(work, MapWork)
@@ -100,4 +94,4 @@ def _all_done(run: Run, frame: Frame, state: State, previous_id: int, wait: Chil
     frame.last_id = previous_id
     run.emit(EventType.MAP_STATE_SUCCEEDED, previous_id)
     result = jsontext.decode(b"[" + b",".join(text or b"null" for text in wait.results) + b"]")
-    complete(run, frame, state, result, run.scope(frame))
+    complete(run, frame, state, result, run.scope(frame, "result"))

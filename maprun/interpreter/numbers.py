@@ -4,25 +4,31 @@ from typing import Any
 
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
+from maprun.language.fields import whole_from_text
 from maprun.language.jsonata import source_of, unexpected
 from maprun.language.model import Amount, Computed
 from maprun.language.scope import Scope
 
+WHOLE_MAX = 10**15
+"""Larger integers mean the same as this one to every field, and this one fits every encoding."""
+SECONDS_MAX = 99_999_999
+
 
 def whole_number(given: Amount, root: Any, scope: Scope, field: str) -> int | None:
     """An integer; None when not given. A numeric string counts (recorded). Raises StatesError."""
-    if given is None or isinstance(given, int):
-        return given
-    if isinstance(given, float):
-        return int(given)
+    if given is None:
+        return None
+    if not isinstance(given, Computed):
+        return min(int(given), WHOLE_MAX)
     value = given.evaluate(root, scope)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value.lstrip("-").isdecimal():
-        return int(value)
-    raise _refused(field, value, "integer", given)
+    whole: int | None = None
+    if isinstance(value, str):
+        whole = whole_from_text(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        whole = int(value)
+    if whole is None:
+        raise _refused(field, value, "integer", given)
+    return max(-WHOLE_MAX, min(whole, WHOLE_MAX))
 
 
 def real_number(given: Amount, root: Any, scope: Scope, field: str) -> float | None:
@@ -30,14 +36,20 @@ def real_number(given: Amount, root: Any, scope: Scope, field: str) -> float | N
     if given is None or isinstance(given, int | float):
         return None if given is None else float(given)
     value = given.evaluate(root, scope)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str):
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             return float(value)
-        except ValueError:
-            pass
+        except (ValueError, OverflowError) as error:
+            raise _refused(field, value, "float", given) from error
     raise _refused(field, value, "float", given)
+
+
+def seconds(given: Amount, root: Any, scope: Scope, field: str) -> int | None:
+    """A timeout or heartbeat in seconds; None when not given. Raises StatesError."""
+    span = whole_number(given, root, scope, field)
+    if span is not None and not 1 <= span <= SECONDS_MAX:
+        raise runtime_error(f"{field} must be between 1 and {SECONDS_MAX}, but was: {span}")
+    return span
 
 
 def _refused(field: str, value: Any, kind: str, given: Computed) -> StatesError:

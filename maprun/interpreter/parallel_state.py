@@ -16,7 +16,7 @@ def perform_parallel(run: Run, frame: Frame, state: State) -> None:
     text = jsontext.encode(arguments(frame, state, run.scope(frame)))
     count = len(work.branches)
     started = frame.last_id = run.emit(EventType.PARALLEL_STATE_STARTED, frame.last_id)
-    wait = frame.wait = ChildrenWait(None, count, count)
+    wait = frame.wait = ChildrenWait(None, count, count, run.now_ms)
     wait.next_index = count
     for index in range(count):
         start_child(run, frame, wait, index, text, started)
@@ -29,4 +29,4 @@ def branch_done(run: Run, frame: Frame, state: State, wait: ChildrenWait, child:
     frame.last_id = child.last_id
     run.emit(EventType.PARALLEL_STATE_SUCCEEDED, child.last_id)
     result = jsontext.decode(b"[" + b",".join(text or b"null" for text in wait.results) + b"]")
-    complete(run, frame, state, result, run.scope(frame))
+    complete(run, frame, state, result, run.scope(frame, "result"))

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any
 
-from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame, Limits, TaskWait
+from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame, Limits, MapRunWait, TaskWait
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import Machine, State
@@ -79,15 +79,12 @@ class Run:
         details = (error, cause) if error is not None or cause is not None else ()
         self.end(Ended("FAILED", b"", error, cause), EventType.EXECUTION_FAILED, previous_id, details)
 
-    def scope(self, frame: Frame) -> Scope:
-        """What expressions of the frame's present state may see."""
-        from maprun.interpreter.context import make_context
+    def scope(self, frame: Frame, phase: str = "") -> Scope:
+        """What expressions of the frame's present state may see.
 
-        def seed() -> str:
-            head = self.execution.head
-            return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}"
-
-        return Scope(lambda: make_context(self.execution, frame), frame.variables, seed, self.now_ms)
+        `phase` tells the evaluations of one visit apart, so that the chance drawn in one is not that of another.
+        """
+        return scope_of(self.execution, frame, phase, self.now_ms)
 
     def check_size(self, text: bytes, name: str) -> None:
         """Raises StatesError when a payload is larger than AWS lets it be."""
@@ -98,6 +95,17 @@ class Run:
                 "limit.",
                 shown_raw=True,
             )
+
+
+def scope_of(execution: Execution, frame: Frame, phase: str, now_ms: int) -> Scope:
+    """The scope of the frame's present state in one phase of its work."""
+    from maprun.interpreter.context import make_context
+
+    def seed() -> str:
+        head = execution.head
+        return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}\n{phase}"
+
+    return Scope(lambda: make_context(execution, frame), frame.variables, seed, now_ms)
 
 
 def enter(run: Run, frame: Frame) -> None:
@@ -184,17 +192,25 @@ def abort(run: Run, frame: Frame, previous_id: int) -> None:
         return
     state = frame.machine.states[frame.state]
     if isinstance(wait, ChildrenWait):
-        for index, child in sorted(wait.live.items()):
-            abort(run, child, previous_id)
-            if state.kind == "Map":
-                run.emit(EventType.MAP_ITERATION_ABORTED, previous_id, (state.name, index))
+        abort_children(run, state, wait, previous_id)
     else:
         run.cancel(wait.ref)
         if isinstance(wait, TaskWait):
             run.cancel(wait.timer)
+        elif isinstance(wait, MapRunWait) and wait.started_id:
+            run.emit(EventType.MAP_RUN_ABORTED, wait.started_id)
     kind = _ABORTED.get(state.kind)
     if kind is not None:
         run.emit(kind, previous_id)
+
+
+def abort_children(run: Run, state: State, wait: ChildrenWait, previous_id: int) -> None:
+    """Ends all branches or iterations that still run."""
+    for index, child in sorted(wait.live.items()):
+        abort(run, child, previous_id)
+        if state.kind == "Map":
+            run.emit(EventType.MAP_ITERATION_ABORTED, previous_id, (state.name, index))
+    wait.live.clear()
 
 
 _ABORTED = {

@@ -29,7 +29,7 @@ class SavedChildren(Part, frozen=True, tag=1):
 
     results: list[bytes | None]
     next_index: int
-    done: int
+    began_ms: int
     at_once_max: int
     live: list["SavedFrame"]
 
@@ -130,7 +130,7 @@ def _saved_wait(wait: Wait | None) -> SavedChildren | SavedWait | None:
             return None
         case ChildrenWait():
             live = [_saved(child) for _, child in sorted(wait.live.items())]
-            return SavedChildren(wait.results, wait.next_index, wait.done, wait.at_once_max, live)
+            return SavedChildren(wait.results, wait.next_index, wait.began_ms, wait.at_once_max, live)
         case TaskWait():
             return SavedWait("task", wait.ref, wait.timer)
         case DelayWait():
@@ -178,9 +178,9 @@ def _restored_wait(saved: SavedWait) -> Wait:
 
 def _restore_children(execution: Execution, frame: Frame, saved: SavedChildren) -> None:
     state = frame.machine.states[frame.state]
-    wait = frame.wait = ChildrenWait(UNSET, 0, saved.at_once_max)
+    wait = frame.wait = ChildrenWait(UNSET, 0, saved.at_once_max, saved.began_ms)
     wait.results = list(saved.results)
-    wait.next_index, wait.done = saved.next_index, saved.done
+    wait.next_index = saved.next_index
     for child in saved.live:
         path = f"{frame.effect_ref()}/{child.index}:"
         wait.live[child.index] = _restored(execution, child, child_machine(state, child.index), frame, path)

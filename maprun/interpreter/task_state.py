@@ -4,8 +4,8 @@ from typing import Any
 
 from maprun.interpreter.dataflow import arguments, complete, effective_input
 from maprun.interpreter.execution import Frame, TaskWait
-from maprun.interpreter.failure import attempt_failed
-from maprun.interpreter.numbers import whole_number
+from maprun.interpreter.failure import CAUSE_LENGTH_MAX, attempt_failed
+from maprun.interpreter.numbers import seconds
 from maprun.interpreter.run import Run
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
@@ -25,12 +25,14 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
     scope = run.scope(frame)
     parameters = jsontext.encode(arguments(frame, state, scope))
     run.check_size(parameters, state.name)
-    root: Any = {"input": frame.decoded()} if state.jsonata else frame.decoded()
-    timeout = whole_number(work.timeout_seconds, root, scope, "TimeoutSeconds")
-    heartbeat = whole_number(work.heartbeat_seconds, root, scope, "HeartbeatSeconds")
+    timeout = heartbeat = None
     role_arn = ""
-    if work.role_arn is not None:
-        role_arn = str(work.role_arn(effective_input(frame, state, scope), scope).get("RoleArn", ""))
+    if work.timeout_seconds is not None or work.heartbeat_seconds is not None or work.role_arn is not None:
+        root: Any = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
+        timeout = seconds(work.timeout_seconds, root, scope, "TimeoutSeconds")
+        heartbeat = seconds(work.heartbeat_seconds, root, scope, "HeartbeatSeconds")
+        if work.role_arn is not None:
+            role_arn = str(work.role_arn(root, scope).get("RoleArn", ""))
     if work.is_lambda:
         details: tuple[Any, ...] = (work.resource, parameters, timeout, role_arn or None)
         scheduled = run.emit(EventType.LAMBDA_FUNCTION_SCHEDULED, frame.last_id, details)
@@ -70,7 +72,7 @@ def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happeni
     else:
         details = (work.resource_type, work.resource_name, output)
         frame.last_id = run.emit(EventType.TASK_SUCCEEDED, frame.last_id, details)
-    complete(run, frame, state, value, run.scope(frame))
+    complete(run, frame, state, value, run.scope(frame, "result"))
 
 
 def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
@@ -83,6 +85,7 @@ def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening:
 
 
 def _failed(run: Run, frame: Frame, state: State, work: TaskWork, error: str, cause: str) -> None:
+    cause = cause[:CAUSE_LENGTH_MAX]
     if work.is_lambda:
         frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_FAILED, frame.last_id, (error, cause))
     else:

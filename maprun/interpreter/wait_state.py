@@ -23,4 +23,4 @@ def perform_wait(run: Run, frame: Frame, state: State) -> None:
 
 def wait_over(run: Run, frame: Frame, state: State) -> None:
     """The moment has come."""
-    pass_through(run, frame, state, run.scope(frame))
+    pass_through(run, frame, state, run.scope(frame, "result"))

@@ -9,7 +9,7 @@ from maprun.language.choice import compile_rule
 from maprun.language.compile_map import map_work
 from maprun.language.errors import runtime_error
 from maprun.language.expression import field_value
-from maprun.language.fields import Source, amount, assignments, expression, payload, refused
+from maprun.language.fields import Source, amount, assignments, expression, payload, refused, whole_from_text
 from maprun.language.model import (
     ChoiceWork,
     FailWork,
@@ -26,6 +26,7 @@ from maprun.language.path import PathSyntaxError
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
 
+SECONDS_MAX = 99_999_999
 _SERVICE = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:((?:aws-sdk:)?[^:.]+):([^.]+?)(\.sync(?::2)?|\.waitForTaskToken)?")
 _LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:.+")
 _ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:.+")
@@ -43,7 +44,7 @@ def task_work(source: Source) -> Work:
     """Task: the resource decides which events tell of it, and whether it can run here."""
     state = source.state
     resource: str = state["Resource"]
-    role = (state.get("Credentials") or {}) if not source.jsonata else {}
+    role = state.get("Credentials") or {}
     role_arn = payload(source, role, "Credentials") if role else None
     service, refusal, kind, name = _SERVICE.fullmatch(resource), "", "", ""
     if service is not None:
@@ -114,12 +115,14 @@ def _seconds_at(path: Any) -> Callable[[Any, Scope, int], int]:
     def due_ms(root: Any, scope: Scope, now_ms: int) -> int:
         value = read(root, scope)
         shown = value if isinstance(value, str) else jsontext.encode(value).decode()
-        if isinstance(value, str) and value.lstrip("-").isdecimal():
-            value = int(value)
+        if isinstance(value, str):
+            value = whole_from_text(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise runtime_error(f"The SecondsPath parameter cannot be parsed as a long value: {text} == {shown}")
         if value < 0:
             raise runtime_error(f"The SecondsPath parameter references a negative value: {text} == {shown}")
+        if value > SECONDS_MAX:
+            raise runtime_error(f"The SecondsPath parameter references a value above {SECONDS_MAX}: {text} == {shown}")
         return now_ms + value * 1000
 
     return due_ms

@@ -23,7 +23,7 @@ class Expression:
     value can differ from item to item of a Map (it reads `$$.Map` or draws chance).
     """
 
-    __slots__ = ("evaluate", "kind", "path", "reads_item", "text", "variables")
+    __slots__ = ("evaluate", "kind", "path", "reads", "reads_item", "text", "variables")
 
     def __init__(self, text: str) -> None:
         """Raises PathSyntaxError."""
@@ -31,20 +31,25 @@ class Expression:
         self.path: Path | None = None
         self.variables: tuple[str, ...] = ()
         self.reads_item = False
+        self.reads: frozenset[str] = frozenset()
         self.evaluate: Evaluate
         if text.startswith("$$"):
             self.kind = "context"
             self.path = path = Path(text[1:])
-            self.reads_item = not path.steps or str(path.steps[0]) in ("['Map']", "..", "[*]")
+            first = str(path.steps[0]) if path.steps else ""
+            self.reads_item = first in ("", "['Map']", "..", "[*]")
+            self.reads = frozenset() if first == "['Map']" else frozenset({"context"})
             read = path.read
             self.evaluate = lambda _root, scope: read(scope.context)
         elif name := _VARIABLE.match(text):
             self.kind = "variable"
             self.path = Path("$" + text[name.end() :])
             self.variables = (name.group(1),)
+            self.reads = frozenset({"variable"})
             self.evaluate = _variable(name.group(1), self.path)
         elif text.startswith("$"):
             self.kind = "input"
+            self.reads = frozenset({"input"})
             self.path = path = Path(text)
             read = path.read
             self.evaluate = lambda root, _scope: read(root)
@@ -53,6 +58,7 @@ class Expression:
             parser = _Parser(text)
             self.evaluate = parser.whole()
             self.reads_item = parser.reads_item
+            self.reads = frozenset(parser.reads)
             self.variables = tuple(parser.variables)
 
     @property
@@ -88,6 +94,7 @@ class _Parser:
         self.at = 0
         self.reads_item = False
         self.variables: list[str] = []
+        self.reads: set[str] = set()
 
     def whole(self) -> Evaluate:
         call = self.call(1)
@@ -103,6 +110,7 @@ class _Parser:
         start, self.at = self.at, found.end()
         if found.group(1) in ("States.UUID", "States.MathRandom"):
             self.reads_item = True
+            self.reads.add("chance")
         arguments: list[Evaluate] = []
         template: str | None = None
         while not self.text.startswith(")", self.at):
@@ -164,6 +172,7 @@ class _Parser:
         expression = Expression(self.text[start : self.at])
         self.reads_item |= expression.reads_item
         self.variables += expression.variables
+        self.reads |= expression.reads
         evaluate, shown = expression.evaluate, expression.text
 
         def read(root: Any, scope: Scope) -> Any:

@@ -14,6 +14,9 @@ from maprun.language.retry import ATTEMPTS_MAX, BACKOFF_RATE, INTERVAL_SECONDS, 
 from maprun.language.scope import Evaluate
 from maprun.language.template import BadTemplateError, compile_node, parse_template
 
+BACKOFF_RATE_MAX = 1e9
+"""A larger rate would reach the longest delay at once just the same."""
+WHOLE_DIGITS_MAX = 16
 CompileMachine = Callable[[dict[str, Any], str, str, str, dict[str, State]], Machine]
 
 
@@ -97,7 +100,7 @@ def retriers(state: dict[str, Any]) -> tuple[Retrier, ...]:
             errors=frozenset(entry["ErrorEquals"]),
             interval_seconds=entry.get("IntervalSeconds", INTERVAL_SECONDS),
             attempts_max=entry.get("MaxAttempts", ATTEMPTS_MAX),
-            backoff_rate=entry.get("BackoffRate", BACKOFF_RATE),
+            backoff_rate=float(min(entry.get("BackoffRate", BACKOFF_RATE), BACKOFF_RATE_MAX)),
             delay_seconds_max=entry.get("MaxDelaySeconds"),
             jitter=entry.get("JitterStrategy") == "FULL",
         )
@@ -144,6 +147,12 @@ def put_at(text: str | None) -> Put:
         )
 
     return put
+
+
+def whole_from_text(text: str) -> int | None:
+    """The integer in a numeric string of a sensible length; None when it is none."""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdecimal() and len(digits) < WHOLE_DIGITS_MAX else None
 
 
 def amount(source: Source, holder: dict[str, Any], field: str) -> Amount:

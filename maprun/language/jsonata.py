@@ -18,6 +18,7 @@ from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import format_timestamp, parse_timestamp_ms
 
 EVALUATION_MS_MAX = 1_000
+SECONDS_MAX = 99_999_999
 STACK_DEPTH_MAX = 200
 SEQUENCE_LENGTH_MAX = 1_000_000
 RANGE_ITEMS_MAX = 1_000_000
@@ -270,8 +271,8 @@ def compile_wait(state: dict[str, Any]) -> Callable[[Any, Scope, int], int]:
     def due_ms(root: Any, scope: Scope, now_ms: int) -> int:
         value = evaluate(root, scope)
         if field == "Seconds":
-            whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-            if not whole or value < 0:
+            whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+            if not whole or not 0 <= value <= SECONDS_MAX:
                 raise unexpected(source, field, "number", value)
             return now_ms + int(value) * 1000
         due = parse_timestamp_ms(value)

@@ -107,6 +107,16 @@ def _dynamic(node: Dynamic) -> Evaluate:
     return read
 
 
+def reads(node: Node) -> frozenset[str]:
+    """Which of "input", "context", "variable" and "chance" the expressions below a node read, `$$.Map` aside."""
+    if isinstance(node, Literal):
+        return frozenset()
+    if isinstance(node, Dynamic):
+        return node.expression.reads
+    inner = node.elements if isinstance(node, ArrayNode) else tuple(inner for _, inner in node.members)
+    return frozenset().union(*map(reads, inner))
+
+
 def reads_item(node: Node) -> bool:
     """True when the node's value can differ from item to item of a Map."""
     if isinstance(node, Literal):
