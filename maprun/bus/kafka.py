@@ -239,6 +239,7 @@ class KafkaPort:
         self._feeds: list[KafkaFeed] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._fail: Callable[[BaseException], None] | None = None
+        self._noted = 0  # the last position committed through this port
         self._closed = False
 
     # ------------------------------------------------------------------ for its owner's keeper
@@ -296,6 +297,8 @@ class KafkaPort:
     def commit(self, topic: str, partition: int, position: int) -> None:
         """Notes how far work is done; the group learns it within a second."""
         self._still_open()
+        assert position >= self._noted, f"commit of {topic}/{partition} goes back from {self._noted} to {position}"
+        self._noted = position
         self._owned(topic, partition).commit(partition, position)
 
     # ------------------------------------------------------------------ what waits

@@ -9,6 +9,8 @@ from maprun.runtime.settings import Settings
 from schemas.topics import EXECUTION_REQUESTS, TOPICS, Topic
 
 USER_PARTITIONS = 4  # of execution-requests: gates share them; users may add more, order is theirs alone
+MUST = ("cleanup.policy", "max.message.bytes", "message.timestamp.type", "unclean.leader.election.enable")
+"""Settings of a topic that must be the registry's, whoever made the topic."""
 _SEGMENT_BYTES = 128 << 20
 _COMPACTED_SEGMENT_MS = 600_000
 _REPLICAS_MAX = 3

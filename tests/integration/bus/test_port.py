@@ -10,7 +10,7 @@ from maprun.bus.limits import BusLimits
 from maprun.bus.port import Outgoing, Port, Record
 from maprun.bus.sender import TooLargeError
 from maprun.runtime.settings import Settings
-from tests.integration.bus.hosting import Enough, hosted, new_group, owned
+from tests.integration.bus.hosting import SHORT, Enough, hosted, new_group, owned
 
 pytestmark = pytest.mark.integration
 
@@ -142,7 +142,7 @@ def test_big_records_pass(settings: Settings) -> None:
         assert [len(r.value or b"") for r in await _next(mailbox, 3)] == [8_000_000, 5, 8_000_000]
         assert [r.offset for r in await port.read(ITEMS, 3, start + 1, start + 3)] == [start + 1, start + 2]
         with pytest.raises(TooLargeError):
-            await port.send([Outgoing(ITEMS, 3, b"before"), Outgoing(ITEMS, 3, bytes(9_000_000))])
+            await port.send([Outgoing(ITEMS, 3, b"before"), Outgoing(ITEMS, 3, bytes(SHORT.record_bytes_max))])
         assert await port.send([Outgoing(ITEMS, 3, b"after")]) == [start + 3]
 
     hosted(settings, test)
@@ -202,7 +202,10 @@ def test_an_owner_goes_on_from_what_it_committed(settings: Settings) -> None:
         await port.sleep(60)
 
     async def second(port: Port, partition: int) -> None:
+        port.commit(ASKS, partition, 1)  # comes by again after an older snapshot: the group's position stands
         seen[partition] = await port.committed(ASKS, partition)
+        with pytest.raises(AssertionError, match="goes back"):
+            port.commit(ASKS, partition, 0)
         if all(seen.values()):
             raise Enough
         await port.sleep(60)
