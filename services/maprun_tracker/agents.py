@@ -20,6 +20,7 @@ from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
+GAP_SECONDS_MAX = 20.0
 EndOffset = Callable[[int], Awaitable[int]]
 """The end offset of a home partition."""
 
@@ -32,6 +33,8 @@ class _Kept:
         self.end = end  # of home when the partition was taken
         self.pending: list[Any] = []
         self.since = 0.0
+        self.sought_at = 0.0  # when records that lacked were sought, and which one had come
+        self.came = -1
 
     @property
     def part(self) -> Partition:
@@ -126,8 +129,7 @@ class Tracker:
                 took = round(clock.monotonic_seconds() - start, 3)
                 say = self._log.warning if reason else self._log.info
                 say("partition_taken", home=home, offset=kept.part.offset, rows=len(keys), rebuilt=reason, seconds=took)
-            if await tables.rewind(self.app, home, kept.part.offset + 1):
-                self._log.info("source_rewound", home=home, offset=kept.part.offset + 1)
+            await tables.go_on_from(self.app, home, kept.part.offset + 1)
 
     def _home(self, state: HomeState) -> Home:
         return Home(state, self._interpreter, self._names, self._settings.homes, self._settings.lanes)
@@ -142,22 +144,40 @@ class Tracker:
         try:
             async for event in stream.noack().events():
                 kept = self._parts.get(event.message.partition)
-                if kept is None:
-                    continue  # revoked meanwhile; not acknowledged, so it comes again to whoever owns it now
-                self._fold(kept, event)
-                if len(kept.pending) >= self._own.flush_records_max:
-                    self._flush(kept)
+                # Without the partition: not acknowledged, it comes again to whoever owns it, or once it is taken.
+                if kept is not None and await self._follows(kept, event.message.offset):
+                    self._fold(kept, event)
+                    if len(kept.pending) >= self._own.flush_records_max:
+                        self._flush(kept)
         except Exception as bug:
             # Faust would start the agent again behind the record (its documented rule), and the fold would lack it.
             self._log.exception("fold_failed")
             tables.die("fold_failed", bug)
             raise
 
+    async def _follows(self, kept: _Kept, offset: int) -> bool:
+        """True if the record is the next one, or one that is known. When records lack before it, they are sought.
+
+        Faust hands out what it fetched before it was put elsewhere, so a gap is healed by going back, once; one that
+        stays is real: home was cut off behind the table, and what it held is lost.
+        """
+        part, now = kept.part, clock.monotonic_seconds()
+        if offset <= part.offset + 1:
+            kept.sought_at = 0.0
+            return True
+        if not kept.sought_at:
+            kept.sought_at, kept.came = now, offset
+            self._log.info("records_sought", home=part.number, first=part.offset + 1, came=offset)
+            await tables.go_on_from(self.app, part.number, part.offset + 1)
+        elif part.offset < 0 and offset == kept.came:
+            self._log.warning("home_was_cut", home=part.number, first=offset)
+            return True  # there is nothing before it: retention took it before this table was begun
+        elif now - kept.sought_at > GAP_SECONDS_MAX:
+            tables.die(f"home {part.number} lacks the records from {part.offset + 1} to {offset - 1}")
+        return False
+
     def _fold(self, kept: _Kept, event: Any) -> None:
         message, part = event.message, kept.part
-        assert message.offset <= part.offset + 1 or part.offset < 0, (
-            f"home {part.number} lacks the records from {part.offset + 1} to {message.offset}"
-        )
         record_arrived(part, message.offset, round(message.timestamp * 1000), message.value)
         size = len(message.value or b"")
         kept.flusher.folded(size)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -141,9 +142,16 @@ def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None
             fatal("changelog_send_failed", future.exception())
 
     async def send_pending(_buffer: Any, message: Any) -> None:
-        future = await message.message.channel.publish_message(message, wait=False)
-        in_flight.add(future)
-        future.add_done_callback(sent)
+        # Taken from the buffer and not yet handed to the producer, a record would be seen by neither: it is in flight.
+        taken = asyncio.get_running_loop().create_future()
+        in_flight.add(taken)
+        try:
+            future = await message.message.channel.publish_message(message, wait=False)
+            in_flight.add(future)
+            future.add_done_callback(sent)
+        finally:
+            in_flight.discard(taken)
+            taken.set_result(None)
 
     async def flush_atmost(buffer: Any, max_messages: int | None = None) -> int:
         flushed = 0
@@ -175,12 +183,27 @@ def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None
         setattr(owner, name, mend)
 
 
+class NothingRead(defaultdict[Any, int | None]):
+    """Stands for Faust's memory of what it handed out, by which it drops what comes again.
+
+    Records that were under way when the source was put back would set that memory forward again, and the ones that
+    were sought would be dropped. The fold knows by itself what it has.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+    def __getitem__(self, _partition: object) -> None:
+        return None
+
+
 def after_seek(app: faust.App, then: Callable[[], Awaitable[None]]) -> None:
     """Calls `then` each time the consumer was put to the group's positions, with the table recovered.
 
     Faust also seeks in the middle of a recovery, when tables are half full: those times are passed over.
     """
     consumer: Any = app.consumer
+    consumer._read_offset = NothingRead()  # noqa: SLF001 - there is no other way
     seek = consumer.perform_seek
 
     async def perform_seek() -> None:
@@ -191,19 +214,13 @@ def after_seek(app: faust.App, then: Callable[[], Awaitable[None]]) -> None:
     consumer.perform_seek = perform_seek
 
 
-async def rewind(app: faust.App, home: int, offset: int) -> bool:
-    """Puts the source back to `offset` if the group's position is past it; never forward. True if it was put back."""
+async def go_on_from(app: faust.App, home: int, offset: int) -> None:
+    """Puts the source to `offset`, whatever the group committed: the table's own mark says where to go on."""
     consumer: Any = app.consumer
     for tp in consumer.assignment():
         if tp.topic == OWNED and tp.partition == home:
-            committed = consumer._committed_offset[tp]  # noqa: SLF001 - there is no other way to know
-            if committed is None or committed <= offset:
-                return False
-            await consumer.seek(tp, offset)
-            consumer._read_offset[tp] = offset or None  # noqa: SLF001 - else what is read again is dropped as known
-            consumer._committed_offset[tp] = offset or None  # noqa: SLF001 - else it would not be committed again
-            return True
-    return False
+            await consumer.seek_wait({tp: offset})  # `seek` reaches into the consumer's thread while it fetches
+            consumer._committed_offset[tp] = offset or None  # noqa: SLF001 - else nothing is committed before it
 
 
 def quieten_collector() -> None:

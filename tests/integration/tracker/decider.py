@@ -1,4 +1,4 @@
-"""A decider with nothing else around it: folds the homes and sends what the tracker waits for, by the bus's own port."""
+"""A decider with nothing else around it: folds the homes and sends what the tracker waits for, by the bus's port."""
 
 import asyncio
 import contextlib

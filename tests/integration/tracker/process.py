@@ -53,7 +53,7 @@ class TrackerProcess:
             assert self._process.poll() is None, self.log.read_text()[-3000:]
             with (
                 contextlib.suppress(OSError),
-                urllib.request.urlopen(self.settings.api + "/readyz", timeout=2) as answer,
+                urllib.request.urlopen(self.settings.api + "/readyz", timeout=2) as answer,  # noqa: S310 - fixed scheme
             ):
                 if answer.status == 200:
                     return time.monotonic() - began
@@ -61,7 +61,7 @@ class TrackerProcess:
         raise AssertionError(f"not ready: {self.log.read_text()[-3000:]}")
 
     def kill(self) -> None:
-        """kill -9."""
+        """Ends it with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()

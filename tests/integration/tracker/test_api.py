@@ -28,7 +28,7 @@ def machine_of(states: dict[str, Any], start: str) -> str:
 PASS = machine_of({"P": {"Type": "Pass", "Result": {"x": 1}, "End": True}}, "P")
 
 
-def map_definition(kind: str) -> str:
+def map_definition(kind: str, concurrency: int = 0) -> str:
     """A definition with a distributed Map over its input."""
     processor = {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
@@ -36,6 +36,7 @@ def map_definition(kind: str) -> str:
         "States": {"P": {"Type": "Pass", "End": True}},
     }
     state = {"Type": "Map", "Label": "L", "ItemProcessor": processor, "ToleratedFailurePercentage": 100, "End": True}
+    state["MaxConcurrency"] = concurrency
     return machine_of({"M": state}, "M")
 
 
@@ -161,10 +162,10 @@ def test_names_decide(tracker: TrackerProcess) -> None:
 class Fed:
     """A Map Run whose children were answered by hand."""
 
-    def __init__(self, client: Any, decider: Decider, kind: str) -> None:
+    def __init__(self, client: Any, decider: Decider, kind: str, concurrency: int = 0) -> None:
         self.client = client
         self.decider = decider
-        self.machine = created(client, map_definition(kind))
+        self.machine = created(client, map_definition(kind, concurrency))
         items = json.dumps(list(range(200)))
         self.parent = client.start_execution(stateMachineArn=self.machine, input=items)["executionArn"]
         self.home = home_of(self.parent, HOMES)
@@ -247,9 +248,9 @@ def test_a_map_run_and_its_children(tracker: TrackerProcess, decider: Decider, k
     assert fed.parent not in {row["executionArn"] for row in rows}
 
 
-def wait_for(look: Any) -> Any:
+def wait_for(look: Any, seconds: float = 10) -> Any:
     """What `look` finds within some seconds."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = look()
         if found:
