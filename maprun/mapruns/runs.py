@@ -325,7 +325,7 @@ def results_written(fold: Fold, record: ResultsWritten) -> None:
 
 
 def results_failed(fold: Fold, record: ResultsFailed) -> None:
-    """The results can't be written: the run fails, whatever its children did.
+    """The results can't be written: a run that would have succeeded fails; an earlier reason stands.
 
     Before all are answered it begins to close; the exporter says it again once they are.
     """
@@ -333,7 +333,8 @@ def results_failed(fold: Fold, record: ResultsFailed) -> None:
     if run is None:
         return
     if run.phase == "writing":
-        run.verdict = Verdict("FAILED", record.error, record.cause)
+        if run.verdict is None or run.verdict.status == "SUCCEEDED":
+            run.verdict = Verdict("FAILED", record.error, record.cause)
         _end(fold, run)
     elif run.phase == "open":
         _close(fold, run, Verdict("FAILED", record.error, record.cause))

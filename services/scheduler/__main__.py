@@ -32,7 +32,7 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         interpreter=RootInterpreter(),
         effect_key=effect_key,
         run_task=tasks.run_task,
-        results=S3Results(lambda: ResultWriter(make_s3(aws, time.sleep, chance))),
+        results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance))),
         names=Names(settings.region, settings.account),
         homes=settings.homes,
         lanes=settings.lanes,

@@ -13,7 +13,8 @@ from schemas.plan import ResultWriterPlan
 from services.scheduler.deps import ResultTroubleError
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.owner import own_home
-from tests.unit.scheduler.rig import HOMES, Rig, frame, plan, request
+from tests.unit.mapruns.programs import HOMES, frame, plan, request
+from tests.unit.scheduler.rig import Rig
 
 SMALL = SchedulerLimits(part_bytes=700, file_bytes_max=3_000, export_read_records=3)
 
@@ -24,7 +25,11 @@ Make = Callable[..., Rig]
 def _started(rig: Rig, name: str = "map", **writer: Any) -> str:
     """Starts an execution with a Map Run that writes results; the run's id."""
     config = ResultWriterPlan(bucket="b", prefix="p", **writer)
-    rig.put(topics.HOME, 0, request(name, [["map", plan(writer=config, tolerated_failure_percentage=100.0)]]))
+    rig.put(
+        topics.HOME,
+        0,
+        request(name, [["map", plan(writer=config, tolerated_failure_percentage=100.0, max_concurrency=600)]]),
+    )
     rig.until(lambda: _runs(rig) != {})
     rig.until(lambda: any(run.root_arn.split(":")[7].startswith(name) for run in _runs(rig).values()))
     return next(id_ for id_, run in _runs(rig).items() if run.root_arn.split(":")[7].startswith(name))
@@ -158,7 +163,7 @@ def test_trouble_with_s3_fails_the_run_with_its_cause(make_rig: Make) -> None:
     rig.until(lambda: _runs(rig)[run].phase == "closing")
     rig.put(topics.HOME, 0, frame(run, 0, [5, 6, 7], [RETURNED] * 3))
     rig.until(lambda: _runs(rig) == {})
-    event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value)["detail"]
+    event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value or b"")["detail"]
     assert (event["status"], event["error"]) == ("FAILED", "States.ResultWriterFailed")
     assert event["cause"] == "The specified bucket does not exist"
 
@@ -246,7 +251,7 @@ def test_killed_anywhere_every_entry_is_in_one_file_once(make_rig: Make, seed: i
     assert len(records.get("FAILED", [])) == statuses.count(FAILED)
     assert {r["Status"] for r in records.get("FAILED", [])} <= {"FAILED"}
     assert len(records.get("PENDING", [])) == statuses.count(RETURNED)
-    event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value)["detail"]
+    event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value or b"")["detail"]
     assert event["status"] == "SUCCEEDED"
 
 

@@ -12,7 +12,8 @@ from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
 from schemas.requests import RequestAnswered
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.owner import own_home
-from tests.unit.scheduler.rig import HOMES, LANES, Rig, plan, request
+from tests.unit.mapruns.programs import HOMES, LANES, plan, request
+from tests.unit.scheduler.rig import Rig
 
 Make = Callable[..., Rig]
 
@@ -28,7 +29,7 @@ def _home(rig: Rig) -> list[Any]:
 
 
 def _statuses(rig: Rig) -> list[str]:
-    return [msgspec.json.decode(r.value)["detail"]["status"] for r in rig.records(topics.EXECUTION_EVENTS)]
+    return [msgspec.json.decode(r.value or b"")["detail"]["status"] for r in rig.records(topics.EXECUTION_EVENTS)]
 
 
 def test_a_task_runs_once_under_its_key_and_the_execution_succeeds(make_rig: Make) -> None:
@@ -39,7 +40,7 @@ def test_a_task_runs_once_under_its_key_and_the_execution_succeeds(make_rig: Mak
     rig.put(topics.HOME, 0, asked)
     rig.until(lambda: _statuses(rig) == ["RUNNING", "SUCCEEDED"])
     assert rig.tasks == [("step-0", f"{asked.arn}|0|step-0")]
-    answer = msgspec.msgpack.decode(rig.records(topics.ANSWERS)[0].value, type=RequestAnswered)
+    answer = msgspec.msgpack.decode(rig.records(topics.ANSWERS)[0].value or b"", type=RequestAnswered)
     assert (answer.request_id, answer.error) == ("request-one", "")
     assert msgspec.json.decode(answer.body)["executionArn"] == asked.arn
 

@@ -1,0 +1,74 @@
+"""State machines in the fold of home."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.home import MachineRequested, MachineSpec
+from schemas.requests import MachineWritten, RequestAnswered
+from tests.unit.mapruns.folding import Folding, sent
+from tests.unit.mapruns.programs import NAMES
+
+ARN = NAMES.machine("m")
+SPEC = MachineSpec(b'{"v":1}', "role-1", tags=b"[1]")
+
+
+def ask(folding: Folding, request_id: str, action: Any, spec: MachineSpec = SPEC) -> tuple[RequestAnswered, list[Any]]:
+    """A request's answer and the machines it wrote."""
+    outputs = folding.put(MachineRequested(request_id, action, ARN, "m", spec))
+    [answer] = sent(outputs, RequestAnswered)
+    return answer, sent(outputs, MachineWritten)
+
+
+def test_created_updated_deleted() -> None:
+    """Each change is one record with a higher cause; a machine that is gone can be made anew."""
+    folding = Folding()
+    answer, [made] = ask(folding, "1", "create")
+    assert msgspec.json.decode(answer.body)["stateMachineArn"] == ARN
+    answer, [changed] = ask(folding, "2", "update", MachineSpec(b'{"v":2}', machine_type=""))
+    assert msgspec.json.decode(answer.body)["revisionId"] == changed.revision_id != made.revision_id
+    assert (changed.spec.definition, changed.spec.role_arn, changed.updated) == (b'{"v":2}', "role-1", True)
+    assert (changed.created_ms, changed.cause.offset > made.cause.offset) == (made.created_ms, True)
+    _, [gone] = ask(folding, "3", "delete")
+    assert gone.deleted
+    answer, [again] = ask(folding, "4", "create")
+    assert (answer.error, again.deleted, again.updated) == ("", False, False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "error"),
+    [
+        (SPEC, ""),
+        (MachineSpec(b'{"v":1}', "role-2", tags=b"[2]"), ""),  # role and tags are not compared
+        (MachineSpec(b'{"v":2}', "role-1"), "StateMachineAlreadyExists"),
+        (MachineSpec(b'{"v":1}', "role-1", "EXPRESS"), "StateMachineAlreadyExists"),
+        (MachineSpec(b'{"v":1}', "role-1", logging=b"{}"), "StateMachineAlreadyExists"),
+    ],
+)
+def test_creating_again_is_idempotent_if_nothing_that_counts_differs(spec: MachineSpec, error: str) -> None:
+    """AWS compares definition, type, logging, tracing and encryption; the first one's date is answered."""
+    folding = Folding()
+    first, _ = ask(folding, "1", "create")
+    answer, written = ask(folding, "2", "create", spec)
+    assert (answer.error, written) == (error, [])
+    if not error:
+        assert answer.body == first.body
+
+
+def test_a_repeated_request_gets_its_first_answer() -> None:
+    """The same request id is answered as before and changes nothing, even when the world has moved on."""
+    folding = Folding()
+    first, _ = ask(folding, "1", "create")
+    ask(folding, "2", "delete")
+    answer, written = ask(folding, "1", "create")
+    assert (answer.body, written) == (first.body, [])
+
+
+def test_what_is_not_there_cannot_be_updated_but_may_be_deleted() -> None:
+    """UpdateStateMachine of nothing is StateMachineDoesNotExist; DeleteStateMachine of nothing is silent."""
+    folding = Folding()
+    answer, _ = ask(folding, "1", "update")
+    assert (answer.error, answer.message) == ("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{ARN}'")
+    answer, written = ask(folding, "2", "delete")
+    assert (answer.error, written) == ("", [])

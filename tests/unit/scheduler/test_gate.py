@@ -1,0 +1,98 @@
+"""The gate: good records become commands on home, bad ones rejections with a reason, and none blocks the next."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from schemas import topics
+from schemas.arns import home_of
+from schemas.home import ExecutionRequested, MachineSpec
+from schemas.lanes import Cause
+from schemas.requests import MachineWritten
+from services.scheduler.gate import own_requests
+from tests.unit.mapruns.programs import HOMES, NAMES
+from tests.unit.scheduler.rig import Rig
+
+Make = Callable[..., Rig]
+ARN = NAMES.machine("m")
+
+
+def _machine(rig: Rig, offset: int = 0, definition: bytes = b"[]") -> None:
+    spec = MachineSpec(definition, "role")
+    written = MachineWritten(Cause(0, offset, 0), ARN, "m", spec, "rev", 1, 1)
+    rig.put(topics.MACHINES, home_of(ARN, HOMES), written)
+
+
+def _commands(rig: Rig) -> list[ExecutionRequested]:
+    records = [record for home in range(HOMES) for record in rig.records(topics.HOME, home)]
+    return [msgspec.msgpack.decode(record.value or b"", type=ExecutionRequested) for record in records]
+
+
+def _rejections(rig: Rig) -> list[Any]:
+    return [json.loads(record.value or b"") for record in rig.records(topics.REJECTED_REQUESTS)]
+
+
+def _ask(rig: Rig, record: Any) -> int:
+    return rig.put(topics.EXECUTION_REQUESTS, 0, record if isinstance(record, bytes) else json.dumps(record).encode())
+
+
+def test_good_and_bad_records_side_by_side(make_rig: Make) -> None:
+    """Forty bad records between good ones: each is rejected with its place, and every good one gets through."""
+    rig = make_rig()
+    _machine(rig)
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    bad = [b"{", b"\xff", {"stateMachineArn": "x"}, {"stateMachineArn": ARN, "name": "a b"}] * 10
+    for i, record in enumerate(bad):
+        _ask(rig, record)
+        _ask(rig, {"stateMachineArn": ARN, "name": f"good-{i}", "input": {"i": i}})
+    rig.until(lambda: len(_commands(rig)) == 40 and len(_rejections(rig)) == 40)
+    assert {command.name for command in _commands(rig)} == {f"good-{i}" for i in range(40)}
+    assert [r["origin"]["offset"] for r in _rejections(rig)] == list(range(0, 80, 2))
+    assert {r["error"] for r in _rejections(rig)} == {"SerializationException", "InvalidArn", "InvalidName"}
+    keys = {record.key for record in rig.records(topics.REJECTED_REQUESTS)}
+    assert b"execution-requests/0/78" in keys
+
+
+def test_a_command_stands_on_the_home_of_its_execution(make_rig: Make) -> None:
+    """The partition is that of the execution's ARN, whatever the user's key was."""
+    rig = make_rig()
+    _machine(rig)
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    for i in range(20):
+        _ask(rig, {"stateMachineArn": ARN, "name": f"n{i}"})
+    rig.until(lambda: len(_commands(rig)) == 20)
+    for home in range(HOMES):
+        for record in rig.records(topics.HOME, home):
+            command = msgspec.msgpack.decode(record.value or b"", type=ExecutionRequested)
+            assert home_of(command.arn, HOMES) == home
+
+
+def test_a_machine_is_known_as_soon_as_it_is_on_its_topic(make_rig: Make) -> None:
+    """`machines` is read up to its end before each answer: a machine made a moment ago exists, a new one is used."""
+    rig = make_rig()
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    _ask(rig, {"stateMachineArn": ARN, "name": "early"})
+    rig.until(lambda: len(_rejections(rig)) == 1)
+    assert _rejections(rig)[0]["error"] == "StateMachineDoesNotExist"
+    for version in range(5):
+        _machine(rig, version, b"[%d]" % version)
+        _ask(rig, {"stateMachineArn": ARN, "name": f"v{version}"})
+        rig.until(lambda v=version: len(_commands(rig)) == v + 1)  # type: ignore[misc]
+    assert {(c.name, c.definition) for c in _commands(rig)} == {(f"v{v}", b"[%d]" % v) for v in range(5)}
+
+
+def test_a_record_read_again_asks_for_the_same_execution(make_rig: Make) -> None:
+    """After kill -9 behind the send and before the commit: the same request id and the same derived name."""
+    rig = make_rig()
+    _machine(rig)
+    process = rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    rig.world.observers.append(lambda record: process.kill() if record.topic == topics.HOME.name else None)
+    _ask(rig, {"stateMachineArn": ARN})
+    rig.until(lambda: len(_commands(rig)) >= 1)
+    rig.world.observers.pop()
+    rig.until(lambda: len(_commands(rig)) == 2, 60)
+    first, second = _commands(rig)
+    assert first == second
+    assert len(first.name) == 36

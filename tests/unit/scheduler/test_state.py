@@ -1,0 +1,137 @@
+"""Timers, pieces of snapshots, and the pace of snapshots."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maprun.mapruns.outputs import Send
+from schemas import topics
+from schemas.asks import ItemsRequested
+from schemas.home import Origin
+from schemas.lanes import Cause, RunClosed
+from schemas.plan import MapRunPlan
+from schemas.requests import RequestRejected
+from services.scheduler.handlers import phases_of
+from services.scheduler.limits import SchedulerLimits
+from services.scheduler.state import SnapshotPace, SnapshotSearch, Timers, cut_snapshot, snapshot_key
+
+ACTIONS = st.lists(st.tuples(st.sampled_from(["set", "cancel", "take"]), st.integers(0, 5), st.integers(0, 50)))
+
+
+@given(ACTIONS)
+def test_timers_fire_once_in_order_and_not_before_their_time(actions: list[tuple[str, int, int]]) -> None:
+    """Against a plain dict: what is due fires, in order of time; cancelled and moved timers don't fire as they were."""
+    timers, model = Timers(), dict[str, int]()
+    for action, key, at in actions:
+        match action:
+            case "set":
+                timers.set("arn", str(key), at)
+                model[str(key)] = at
+            case "cancel":
+                timers.cancel("arn", str(key))
+                model.pop(str(key), None)
+            case _:
+                due = sorted((when, ref) for ref, when in model.items() if when <= at)
+                assert timers.take_due(at) == [("arn", ref) for _, ref in due]
+                model = {ref: when for ref, when in model.items() if when > at}
+        assert len(timers) == len(model)
+        soonest = timers.next_ms()
+        assert not model or (soonest is not None and soonest <= min(model.values()))
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    """A hundred thousand timeouts a year ahead, each cancelled, leave next to nothing behind."""
+    timers = Timers()
+    for n in range(100_000):
+        timers.set("arn", str(n), 10**12)
+        timers.cancel("arn", str(n))
+    assert len(timers._heap) < 3_000
+
+
+@given(st.binary(max_size=3_000), st.integers(1, 500), st.randoms(use_true_random=False))
+def test_a_snapshot_is_whole_or_not_there(state: bytes, size: int, chance: random.Random) -> None:
+    """All pieces in any order give the state back; with one missing an older whole snapshot is the newest."""
+    new, old = cut_snapshot(3, 20, 1, state, size), cut_snapshot(3, 10, 1, b"older", size)
+    pieces = [*new, *old]
+    chance.shuffle(pieces)
+    search = SnapshotSearch(3, 1)
+    for piece in pieces:
+        assert len(piece.body) <= size
+        search.add(piece)
+    found = search.newest()
+    assert found is not None
+    assert (found.offset, found.state, found.chunks) == (20, state, len(new))
+    search.drop(20)
+    lost = chance.choice(new)
+    for piece in new:
+        if piece is not lost:
+            search.add(piece)
+    found = search.newest()
+    assert found is not None
+    assert (found.offset, found.state) == (10, b"older")
+
+
+def test_pieces_of_another_rule_home_or_state_are_not_mixed_in() -> None:
+    """Another fold version or home doesn't count; two states of one offset are never put together."""
+    search = SnapshotSearch(0, 2)
+    ours, theirs = cut_snapshot(0, 5, 2, b"a" * 900, 9), cut_snapshot(0, 5, 2, bytes(range(256)), 150)
+    for piece in [*cut_snapshot(0, 9, 1, b"x", 9), *cut_snapshot(1, 9, 2, b"x", 9), ours[0], theirs[1]]:
+        search.add(piece)
+    assert search.newest() is None
+    assert snapshot_key(0, 5, 2, 1) == b"0|5|2|1"
+
+
+LIMITS = SchedulerLimits(
+    snapshot_log_bytes=1_000,
+    snapshot_log_records=10,
+    snapshot_size_factor=4,
+    snapshot_quiet_seconds=3,
+    snapshot_quiet_log_share=0.5,
+    snapshot_quiet_seconds_max=300,
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "records", "folded", "quiet", "since", "due"),
+    [
+        (0, 0, 0, 100.0, 1_000.0, False),  # nothing new
+        (0, 9, 999, 0.0, 0.0, False),
+        (0, 1, 1_000, 0.0, 0.0, True),
+        (0, 10, 10, 0.0, 0.0, True),
+        (1_000, 10, 3_999, 0.0, 0.0, False),  # a large state waits for its size
+        (1_000, 10, 4_000, 0.0, 0.0, True),
+        (0, 1, 10, 2.9, 2.9, False),
+        (0, 1, 10, 3.0, 3.0, True),  # quiet
+        (1_000, 1, 499, 3.0, 3.0, False),
+        (1_000, 1, 500, 3.0, 3.0, True),
+        (1_000, 1, 10, 3.0, 300.0, True),
+    ],
+)
+def test_when_a_snapshot_is_due(size: int, records: int, folded: int, quiet: float, since: float, due: bool) -> None:
+    """By what was folded, by how large the last one was, by how long nothing came."""
+    pace = SnapshotPace(LIMITS, 0.0)
+    pace.written(50.0, size)
+    pace.folded(records, folded)
+    assert pace.due(50.0 + since, quiet) is due
+
+
+def test_signals_go_before_asks_and_everything_else_waits_for_nobody() -> None:
+    """With signals and asks in one turn, asks are sent behind the signals' acknowledgement; else all at once."""
+    signal = Send(topics.LANE_SIGNALS.name, 0, RunClosed(Cause(0, 1, 0), "r", 0))
+    plan = MapRunPlan("Map", "L", "STANDARD")
+    ask = Send(topics.ITEM_ASKS.name, 0, ItemsRequested(Cause(0, 1, 1), "r", 0, plan, b"", (), 0, 0, b"", b""))
+    event = Send(topics.EXECUTION_EVENTS.name, 0, b"{}", b"k")
+    phases = phases_of([event, ask, signal])
+    assert [m.topic for m in phases.first] == ["execution-events", "lane-signals"]
+    assert [m.topic for m in phases.then] == ["item-asks"]
+    phases = phases_of([event, ask])
+    assert ([m.topic for m in phases.first], phases.then) == (["execution-events", "item-asks"], [])
+
+
+def test_a_rejection_is_json_on_its_topic() -> None:
+    """What users read is JSON, not the house's own encoding."""
+    rejected = RequestRejected(Origin("execution-requests", 0, 1), "E", "m", b"{}")
+    [message] = phases_of([Send(topics.REJECTED_REQUESTS.name, 0, rejected, b"k")]).first
+    assert message.value.startswith(b'{"origin":{"topic":"execution-requests"')
