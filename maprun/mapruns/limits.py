@@ -14,4 +14,6 @@ class MapRunLimits(msgspec.Struct, frozen=True):
     window_items_max: int = 500  # a window becomes one or more item frames
     window_items_first: int = 32  # small at first, so that every lane starts at once
     result_bytes_max: int = 262_144  # of a Map state's result without a writer (AWS quota)
+    prefetch_quotas_max: int = 8  # a lane with a small quota is asked for little: its items can't move to another lane
+    window_quotas_max: int = 4
     windows_per_ask_max: int = 64

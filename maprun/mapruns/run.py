@@ -128,28 +128,35 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
 
     Credit of a lane = quota + prefetch - outstanding: a difference of two sets, so it can't drift. A lane is asked
     for nothing until a quarter of its room is free: many small asks would cost more than they bring.
+    An item stays on its lane, so windows and prefetch follow the quota: what one lane still has to run when the others
+    are done is bounded by `prefetch_quotas_max` rounds of children. The first round fills quotas alone, so that few
+    items are spread over all lanes.
     """
     if run.phase != "open" or run.total is not None or run.unpinned:
         return []
     ahead = prefetch(run, limits)
     room = []
     for lane, quota in zip(run.lanes, run.quotas, strict=True):
-        cap = quota + ahead
+        cap = quota + min(ahead, max(limits.prefetch_items_min, quota * limits.prefetch_quotas_max))
         free = cap - run.outstanding(lane)
         if free * 4 >= cap:
-            room.append([lane, free])
+            room.append([lane, free, quota])
     windows: list[tuple[int, int, int]] = []
-    size = limits.window_items_first if not run.asked else limits.window_items_max
+    first = not run.asked
     while room and len(windows) < limits.windows_per_ask_max:
         for entry in room:
-            lane, free = entry
+            lane, free, quota = entry
+            if first:
+                size = min(limits.window_items_first, max(1, quota))
+            else:
+                size = min(limits.window_items_max, max(1, quota * limits.window_quotas_max))
             count = min(size, free)
             windows.append((run.asked, count, lane))
             run.asked += count
             run.asked_of[lane] = run.asked_of.get(lane, 0) + count
             entry[1] -= count
         room = [entry for entry in room if entry[1] > 0]
-        size = limits.window_items_max
+        first = False
     run.windows.extend(windows)
     return windows
 
