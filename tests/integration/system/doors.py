@@ -154,8 +154,8 @@ async def _tail(bootstrap: str, topic: str, seconds_max: float) -> Any:
 
 async def _partitions(consumer: Any, topic: str) -> list[int]:
     """A topic's partitions."""
-    await consumer.topics()  # fills in what the client knows of the cluster
-    return sorted(consumer.partitions_for_topic(topic) or ())
+    cluster = await consumer._client.fetch_all_metadata()
+    return sorted(cluster.partitions_for_topic(topic) or ())
 
 
 def _run(act: Callable[[], Awaitable[T]]) -> T:
