@@ -50,14 +50,16 @@ class Deps(msgspec.Struct, frozen=True):
 
 async def own_lane(port: Port, number: int, deps: Deps) -> None:
     """Owns a lane for as long as the group gives it to this process; ends only by being cancelled."""
+    committed = 0
     while True:
-        await _Ownership(port, number, deps).work()
+        committed = await _Ownership(port, number, deps, committed).work()
 
 
 class _Ownership:
     """One claim of a lane, until a foreign claim is read behind it."""
 
-    def __init__(self, port: Port, number: int, deps: Deps) -> None:
+    def __init__(self, port: Port, number: int, deps: Deps, committed: int) -> None:
+        self.committed = committed  # the group's positions only grow; what a late claim made void may lie below
         self.port = port
         self.number = number
         self.deps = deps
@@ -66,8 +68,8 @@ class _Ownership:
         self.items_feed: Feed | None = None
         self.paused = False
 
-    async def work(self) -> None:
-        """Claims, reads, works; returns when the lane was claimed by somebody else."""
+    async def work(self) -> int:
+        """Claims, reads, works; returns what it committed when the lane was claimed by somebody else."""
         port, number = self.port, self.number
         memory = await self._claim()
         lane = Lane(number, memory, self.deps.compile_run, self.deps.limits, self.deps.switches)
@@ -98,6 +100,7 @@ class _Ownership:
                 feed.close()
             for task in self.tasks.values():
                 task.cancel()
+        return self.committed
 
     async def _claim(self) -> LaneMemory:
         """Writes the claim and reads the journal up to it."""
@@ -173,7 +176,9 @@ class _Ownership:
         return 0.0 if more or lane.starts else lane.wait_seconds(port.now_ms(), port.monotonic())
 
     def _journalled(self, lane: Lane, journal: LaneAdvanced, at: float) -> None:
-        self.port.commit(topics.ITEMS.name, self.number, journal.items)
+        if journal.items > self.committed:
+            self.committed = journal.items
+            self.port.commit(topics.ITEMS.name, self.number, self.committed)
         if not self.deps.switches.read_back:
             lane.act_on(journal, at)
 

@@ -48,6 +48,8 @@ class Tasks:
             # no await between the lease and the start: what comes after one may be a stranger's partition
             self._deps.metrics.tasks_started(1)
             outcome = await self._deps.run_task(request, effect)
+            while not self._port.lease_ok():  # a successor may run it again, and must not find it recorded meanwhile
+                await self._port.sleep(self._deps.limits.lease_retry_seconds)
             ended = ParentTaskEnded(arn, outcome)
             await self._port.send([Outgoing(topics.HOME.name, self._state.home, encode(ended))])
         self._running.pop(key, None)
