@@ -197,10 +197,8 @@ class _Parser:
         while at < len(self.text) and self.text[at] != "'":
             if self.text[at] == "\\":
                 at += 1
-                if at >= len(self.text) or self.text[at] not in "'{}\\\"nrt":
+                if at >= len(self.text) or self.text[at] not in "'{}\\":
                     raise PathSyntaxError(self.text)
-                if self.text[at] in '"nrt':
-                    out.append("\\")  # AWS keeps it: the JSON within StringToJson needs it
             out.append(self.text[at])
             at += 1
         if at >= len(self.text):
