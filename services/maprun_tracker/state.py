@@ -124,10 +124,10 @@ class Partition:
 
     def own_block(self, key: BlockId) -> Block:
         """An index block to write into."""
+        self.dirty_blocks.add(key)  # before it is read: else it could be the one that is forgotten to make room
         block = self.block(*key)
         if block is None:
             block = self.blocks[key] = Block()
-        self.dirty_blocks.add(key)
         return block
 
     def shrink(self) -> None:
@@ -183,8 +183,7 @@ class Partition:
             status="RUNNING" if run.phase != "closed" or verdict is None else verdict.status,
             started_ms=run.started_ms,
             stopped_ms=run.stopped_ms,
-            read=run.read,
-            items_read=run.items_read,
+            asked=run.asked,
             item_counts=items,
             execution_counts=executions,
         )
