@@ -35,6 +35,7 @@ def check(house: House) -> None:
     for play in house.scenario.plays:
         _Ending(house, play).check()
     _requests_answered(house)
+    house.tracker.check()
 
 
 def _requests_answered(house: House) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.simulation.groups import SESSION_SECONDS, Group
 from tests.simulation.process import Process
+from tests.simulation.tracker import CHANGELOG
 from tests.simulation.world import World
 
 
@@ -40,7 +41,7 @@ def _fault(world: World, groups: Sequence[Group]) -> None:
         world.random.choice(groups).rebalance()
     else:
         for log in world.logs.values():
-            if log.topic in {"machines", "home-snapshots"}:
+            if log.topic in {"machines", "home-snapshots", CHANGELOG}:
                 log.compact()
 
 

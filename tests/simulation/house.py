@@ -18,6 +18,7 @@ from tests.simulation.mutations import Mutation
 from tests.simulation.scenario import NAMES, REQUEST_PARTITIONS, Door, Play, Scenario
 from tests.simulation.services import Interpreters, Services
 from tests.simulation.store import FakeStore
+from tests.simulation.tracker import Tracker
 from tests.simulation.world import World
 
 CALM_SECONDS_MAX = 1_500.0
@@ -43,6 +44,7 @@ class House:
         self.roots_work = Workshop(self.world, self._root_started)
         self.root_keys: dict[str, tuple[str, str]] = {}
         self.store = FakeStore(self.world, {f"results-{p.name}" for p in scenario.plays if p.store_missing})
+        self.tracker = Tracker(self)
         self.groups = Services(self).start()
         self._schedule()
 
@@ -152,6 +154,7 @@ class House:
             and judge.settled()
             and not judge.never_sent()
             and not judge.unheard()
+            and self.tracker.caught_up()
         )
 
     def where(self) -> str:

@@ -82,6 +82,7 @@ class Judge:
         homes, lanes = scenario.homes, scenario.lanes
         self.homes = [Home(HomeState(home=h), interpreter, NAMES, homes, lanes, scenario.limits) for h in range(homes)]
         self.states: list[dict[int, bytes]] = [{} for _ in range(homes)]  # offset → digest of the state, for some
+        self.shared: list[dict[int, bytes]] = [{} for _ in range(homes)]  # the same without what the tracker leaves out
         self.books: dict[str, Book] = {}
         self.truth = [LaneTruth() for _ in range(lanes)]
         self.answers: set[str] = set()  # request ids that were answered
@@ -154,6 +155,7 @@ class Judge:
             self.origins[fact.origin.topic, fact.origin.partition, fact.origin.offset] = "asked for"
         if record.offset % STATE_SAMPLE == 0:
             self.states[record.partition][record.offset] = self._digest(home)
+            self.shared[record.partition][record.offset] = self._digest_shared(home)
         if self.record_seen is not None:
             self.record_seen(record.partition, record.offset, outputs)
         for run in home.state.runs.values():
@@ -162,6 +164,18 @@ class Judge:
 
     def _digest(self, home: Home) -> bytes:
         return hashlib.blake2b(encode_state(home.state, self.interpreter), digest_size=8).digest()
+
+    def _digest_shared(self, home: Home) -> bytes:
+        """Without machines (the tracker reads them elsewhere), names of the ended in any order."""
+        state = home.state
+        shared = msgspec.structs.replace(state, machines={}, answered={}, closed=dict(sorted(state.closed.items())))
+        return hashlib.blake2b(encode_state(shared, self.interpreter), digest_size=8).digest()
+
+    def compare_shared(self, fold: Home) -> None:
+        """A tracker's fold after a record."""
+        expected = self.shared[fold.state.home].get(fold.state.offset)
+        if expected is not None and expected != self._digest_shared(fold):
+            self.world.violated(f"a tracker's fold of home {fold.state.home} differs at {fold.state.offset}")
 
     def compare(self, fold: Home) -> None:
         """A scheduler's fold after a turn: at the same offset, the same bytes."""

@@ -22,7 +22,9 @@ from schemas.home import ChildrenEnded, ResultFileOpened
 from schemas.lanes import LaneSignal, RunOpened
 from schemas.wire import encode
 from services.child_runner.limits import Switches
+from services.maprun_tracker.blocks import Block
 from tests.simulation.port import SimPort
+from tests.simulation.tracker import Row, is_mark, unproven
 
 _asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 _signals: msgspec.msgpack.Decoder[LaneSignal] = msgspec.msgpack.Decoder(LaneSignal)
@@ -135,6 +137,17 @@ def _last_upload_wins(fold: Fold, record: ResultFileOpened) -> None:
     runs.result_file_opened(fold, record)
 
 
+def _newest_block_answer_wins(block: Block, first: int, statuses: bytes, _items: Sequence[int], offset: int) -> None:
+    block._offsets.append(offset)
+    for i, status in enumerate(statuses):
+        block._statuses[first + i] = status
+        block._refs[first + i] = len(block._offsets) - 1
+
+
+def _mark_first(buffer: list[Row]) -> list[Row]:
+    return sorted(buffer, key=lambda row: not is_mark(row[0]))
+
+
 class Mutation(msgspec.Struct, frozen=True):
     """What is switched off."""
 
@@ -142,6 +155,9 @@ class Mutation(msgspec.Struct, frozen=True):
     lane: Switches = Switches()
     wrap: Callable[[SimPort], Any] = lambda port: port
     handlers: tuple[tuple[type, Callable[[Fold, Any], None]], ...] = ()
+    recovered: Callable[[int, dict[bytes, bytes]], dict[bytes, bytes]] = lambda _home, table: table
+    flushed: Callable[[list[Row]], list[Row]] = lambda buffer: buffer
+    replaced: tuple[tuple[Any, str, Any], ...] = ()  # (owner, attribute, value)
 
     def port(self, port: SimPort) -> Any:
         """The port that owners see."""
@@ -153,10 +169,15 @@ class Mutation(msgspec.Struct, frozen=True):
         table = fold_of_home._HANDLERS
         before = dict(table)
         table.update(self.handlers)
+        attributes = [(owner, name, getattr(owner, name)) for owner, name, _ in self.replaced]
+        for owner, name, value in self.replaced:
+            setattr(owner, name, value)
         try:
             yield
         finally:
             table.update(before)
+            for owner, name, value in attributes:
+                setattr(owner, name, value)
 
 
 NONE = Mutation()
@@ -176,6 +197,8 @@ MUTATIONS = {
         Mutation("first_answer_wins", handlers=((ChildrenEnded, _last_answer_wins),)),
         Mutation("source_pinned", wrap=lambda port: ReadsOtherwise(port, topics.ITEM_ASKS.name, _forget_pin)),
         Mutation("listing_confirmed", wrap=lambda port: ReadsOtherwise(port, topics.ITEM_ASKS.name, _hide_listing)),
+        Mutation("mark_last", flushed=_mark_first),
+        Mutation("table_proves_itself", recovered=unproven),
         Mutation("first_upload_wins", handlers=((ResultFileOpened, _last_upload_wins),)),
     )
 }

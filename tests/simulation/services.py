@@ -113,11 +113,14 @@ class Services:
         asks = Group(world, "item-reader", topics.ITEM_ASKS.name, scenario.homes, self._asks)
         homes = Group(world, "scheduler", topics.HOME.name, scenario.homes, self._home)
         gates = Group(world, "gate", topics.EXECUTION_REQUESTS.name, REQUEST_PARTITIONS, self._gate)
+        trackers = Group(world, "maprun-tracker", topics.HOME.name, scenario.homes, self._track)
         for i in range(scenario.processes):
             Process(world, [lanes], f"child-runner-{i}")
             Process(world, [asks], f"item-reader-{i}")
             Process(world, [homes, gates], f"scheduler-{i}")
-        return [lanes, asks, homes, gates]
+        for i in range(2):
+            Process(world, [trackers], f"maprun-tracker-{i}")
+        return [lanes, asks, homes, gates, trackers]
 
     def _lane(self, port: SimPort, lane: int) -> list[Coroutine[Any, Any, None]]:
         house, owner = self.house, f"{port.process.name} on lane {lane}"
@@ -141,6 +144,9 @@ class Services:
             limits=READER_LIMITS if self.house.scenario.small else ReaderLimits(idle_seconds=5.0),
         )
         return [ask_owner.own_asks(self.house.mutation.port(port), home, deps)]
+
+    def _track(self, port: SimPort, home: int) -> list[Coroutine[Any, Any, None]]:
+        return [self.house.tracker.own(self.house.mutation.port(port), home)]
 
     def _deps(self, port: SimPort, owner: str) -> scheduler_deps.Deps:
         house = self.house

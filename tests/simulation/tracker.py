@@ -1,0 +1,174 @@
+"""The tracker's core over a simulated table: rows in memory, a changelog that lags, loses its tail, hears zombies."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from maprun.bus.port import Outgoing, Port
+from maprun.mapruns.home import Home
+from maprun.mapruns.state import HomeState
+from schemas import topics
+from schemas.home import STATUS_NAMES
+from services.maprun_tracker import rows
+from services.maprun_tracker.flush import Flusher, restore
+from services.maprun_tracker.handlers import record_arrived
+from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
+from services.maprun_tracker.state import Partition
+from tests.simulation.scenario import NAMES
+
+if TYPE_CHECKING:
+    from tests.simulation.house import House
+    from tests.simulation.judge import Book
+
+CHANGELOG = "tracker-changelog"
+LIMITS = TrackerLimits(
+    blocks_decoded_max=1, history_page_bytes_max=400, snapshot_small_bytes=64, snapshot_ratio=1, chunk_bytes_max=300
+)
+RECORDS_PER_FLUSH = 9
+FLUSH_SECONDS = 0.25
+
+Row = tuple[bytes, bytes | None]
+
+
+class Tracker:
+    """Owners of the tracker's partitions in one world, and the checks of what they hold."""
+
+    def __init__(self, house: "House") -> None:
+        self.house = house
+        self.parts: dict[int, Partition] = {}  # of the newest owner of each home
+        self.rebuilt = 0
+
+    def _home(self, state: HomeState) -> Home:
+        scenario = self.house.scenario
+        return Home(state, self.house.interpreters.roots, NAMES, scenario.homes, scenario.lanes, scenario.limits)
+
+    def restored(self, home: int, table: dict[bytes, bytes]) -> Flusher:
+        """A partition from recovered rows, which must prove themselves."""
+        stored = self.house.mutation.recovered(home, table)
+        interpreter = self.house.interpreters.roots
+        flusher, reason = restore(home, stored, list(stored), self._home, interpreter, LIMITS)
+        self.rebuilt += bool(reason)
+        return flusher
+
+    async def own(self, port: Port, home: int) -> None:
+        """Recovers the table, goes on behind its mark, folds and flushes."""
+        end = await port.end_offset(CHANGELOG, home)
+        table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
+        flusher = self.restored(home, table)
+        part = self.parts[home] = flusher.part
+        mailbox = port.mailbox()
+        port.feed(topics.HOME.name, home, part.offset + 1, mailbox)
+        folded = 0
+        while True:
+            for record in await mailbox.get(FLUSH_SECONDS if folded else None):
+                record_arrived(part, record.offset, record.timestamp_ms, record.value)
+                flusher.folded(len(record.value or b""))
+                self.house.judge.compare_shared(part.home)
+                folded += 1
+                if folded >= RECORDS_PER_FLUSH:
+                    await self._flush(port, home, flusher, table)
+                    folded = 0
+            if folded:
+                await self._flush(port, home, flusher, table)
+                folded = 0
+
+    async def _flush(self, port: Port, home: int, flusher: Flusher, table: dict[bytes, bytes]) -> None:
+        buffer: list[Row] = []
+
+        def write(key: bytes, row: bytes | None) -> None:
+            if row is None:
+                table.pop(key, None)
+            else:
+                table[key] = row
+            buffer.append((key, row))
+
+        flusher.flush(write, port.monotonic())
+        buffer = self.house.mutation.flushed(buffer)
+        # Faust sends from a buffer of its own; a kill between two batches loses the rest
+        for first in range(0, len(buffer), 3):
+            part = buffer[first : first + 3]
+            await port.send([Outgoing(CHANGELOG, home, row, key) for key, row in part])
+        if flusher.part.offset >= 0:
+            port.commit(topics.HOME.name, home, flusher.part.offset + 1)
+
+    # ------------------------------------------------------------------ what must hold
+
+    def caught_up(self) -> bool:
+        """True when every partition holds all that stands on home."""
+        ends = [len(self.house.world.log(topics.HOME.name, home)) for home in range(self.house.scenario.homes)]
+        return all(home in self.parts and self.parts[home].offset == end - 1 for home, end in enumerate(ends))
+
+    def check(self) -> None:
+        """What the owners answer, and what a new one would, is what the frames on home say."""
+        for home, part in self.parts.items():
+            self._check(home, part, "the owner")
+            log = self.house.world.log(CHANGELOG, home)
+            table = fold_rows([(r.key or b"", r.value) for r in log.slice(0, len(log))])
+            again = self.restored(home, table).part
+            for record in self.house.world.log(topics.HOME.name, home).slice(again.offset + 1, 1 << 40):
+                record_arrived(again, record.offset, record.timestamp_ms, record.value)
+            self._check(home, again, "a new owner")
+
+    def _check(self, home: int, part: Partition, who: str) -> None:
+        for run, book in self.house.judge.books.items():
+            if int(run[15:18], 16) == home:
+                self._check_run(part, run, book, who)
+        for arn, (status, output, error) in self.house.judge.ended.items():
+            row = part.root(arn)
+            if row is None and any(arn in r for r in [self.house.judge.homes[home].state.closed]):
+                self.house.world.violated(f"{who} of home {home} does not know {arn}")
+            elif row is not None and (row.status, row.output, row.error) != (status, output, error):
+                self.house.world.violated(f"{who} of home {home} says {row.status} {row.error} of {arn}")
+            elif row is not None and row.events != len(self.house.judge.histories[arn]):
+                self.house.world.violated(f"{who} of home {home} has {row.events} events of {arn}")
+
+    def _check_run(self, part: Partition, run: str, book: "Book", who: str) -> None:
+        row = part.run(run)
+        if row is None:
+            self.house.world.violated(f"{who} does not know run {run}")
+            return
+        for status, name in STATUS_NAMES.items():
+            counted = sum(1 for entry in book.accepted.values() if entry[2] == status)
+            shown = row.execution_counts[{"TIMED_OUT": "timedOut"}.get(name, name.lower())]
+            if shown != counted:
+                self.house.world.violated(f"{who} shows {shown} {name} of {run}, there are {counted}")
+        for position, (offset, _, status) in book.accepted.items():
+            block = part.block(run, position // BLOCK_POSITIONS)
+            place = position % BLOCK_POSITIONS
+            if block is None or (block.status(place), block.offset(place)) != (status, offset):
+                self.house.world.violated(f"{who} has another winner for {position} of {run}")
+
+
+def fold_rows(written: Sequence[Row]) -> dict[bytes, bytes]:
+    """The table that these writes leave."""
+    table: dict[bytes, bytes] = {}
+    for key, row in written:
+        if row is None:
+            table.pop(key, None)
+        else:
+            table[key] = row
+    return table
+
+
+def is_mark(key: bytes) -> bool:
+    """True for the key of a mark."""
+    return key[rows.KIND] == rows.MARK
+
+
+def unproven(home: int, table: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The table with a mark that believes whatever rows there are: for the mutation without proof."""
+    found = dict(table)
+    key = rows.mark_key(home)
+    if key in found:
+        codec = rows.Codec()
+        mark = codec.mark(found[key])
+        total = 0
+        for other, row in found.items():
+            if other[rows.KIND] in rows.SUMMED:
+                total ^= rows.digest_at(mark.offset, other, row)
+        found[key] = codec.pack_mark(_with_sum(mark, total))
+    return found
+
+
+def _with_sum(mark: rows.Mark, total: int) -> rows.Mark:
+    fields = {name: getattr(mark, name) for name in mark.__struct_fields__}
+    return rows.Mark(**{**fields, "sum": total})
