@@ -247,7 +247,7 @@ _OTHER_CALLS: tuple[tuple[str, str, Json, str], ...] = (
     (
         "machine there with another definition",
         "CreateStateMachine",
-        {"name": "good", "definition": GOOD.replace("P", "Q"), "roleArn": ROLE},
+        {"name": "good", "definition": GOOD.replace('"P"', '"Q"'), "roleArn": ROLE},
         "StateMachineAlreadyExists",
     ),
     ("update of nothing", "UpdateStateMachine", {"stateMachineArn": cases.MACHINE}, "MissingRequiredParameter"),

@@ -93,7 +93,7 @@ BAD_RECORDS = (
 
 BAD_BODIES = (
     BadRecord("text", b"hello", "SerializationException"),
-    BadRecord("nothing", b"", "SerializationException"),
+    BadRecord("nothing", b"", "ValidationException"),
     BadRecord("JSON cut off", b'{"stateMachineArn": "arn', "SerializationException"),
     BadRecord("an array", b"[]", "SerializationException"),
     BadRecord("bytes that are no UTF-8", b'{"stateMachineArn": "\xff\xfe"}', "SerializationException"),
@@ -159,7 +159,7 @@ BAD_DEFINITIONS = (
     BadDefinition("negative MaxConcurrency", _map(MaxConcurrency=-1)),
     BadDefinition("tolerance of 101 per cent", _map(ToleratedFailurePercentage=101)),
     BadDefinition("label with a space", _map(Label="a b")),
-    BadDefinition("batcher without limit", _map(ItemBatcher={})),
+    BadDefinition("batcher without limit", _map(ItemBatcher={"BatchInput": {}})),
     BadDefinition("reader on nonsense", _map(ItemReader={"Resource": "arn:aws:states:::s3:eat", "Parameters": {}})),
     BadDefinition("3,000 levels deep", _DEEP),
     BadDefinition(

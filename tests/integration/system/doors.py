@@ -5,7 +5,7 @@ import contextlib
 import http.client
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -108,13 +108,14 @@ class Topic:
 
         async def act() -> dict[tuple[int, int], Json]:
             found: dict[tuple[int, int], Json] = {}
-            async for value in _tail(self._bootstrap, REJECTED, _REJECTION_SECONDS_MAX):
-                body = json.loads(value)
-                place = (body["origin"]["partition"], body["origin"]["offset"])
-                if place in of:
-                    found[place] = body
-                if len(found) == len(of):
-                    break
+            async with contextlib.aclosing(_tail(self._bootstrap, REJECTED, _REJECTION_SECONDS_MAX)) as values:
+                async for value in values:
+                    body = json.loads(value)
+                    place = (body["origin"]["partition"], body["origin"]["offset"])
+                    if place in of:
+                        found[place] = body
+                    if len(found) == len(of):
+                        break
             return found
 
         return _run(act)
@@ -124,18 +125,19 @@ class Topic:
 
         async def act() -> list[Json]:
             found: list[Json] = []
-            async for value in _tail(self._bootstrap, "execution-events", seconds_max):
-                body = json.loads(value)
-                if body["detail"]["executionArn"] == execution:
-                    found.append(body)
-                    if body["detail"]["status"] == until:
-                        break
+            async with contextlib.aclosing(_tail(self._bootstrap, "execution-events", seconds_max)) as values:
+                async for value in values:
+                    body = json.loads(value)
+                    if body["detail"]["executionArn"] == execution:
+                        found.append(body)
+                        if body["detail"]["status"] == until:
+                            break
             return found
 
         return _run(act)
 
 
-async def _tail(bootstrap: str, topic: str, seconds_max: float) -> Any:
+async def _tail(bootstrap: str, topic: str, seconds_max: float) -> AsyncGenerator[bytes, None]:
     """The values of a topic from its beginning, as they come, for so long."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
