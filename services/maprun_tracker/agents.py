@@ -21,6 +21,7 @@ from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
 GAP_SECONDS_MAX = 20.0
+TURN_SECONDS = 0.003
 EndOffset = Callable[[int], Awaitable[int]]
 """The end offset of a home partition."""
 
@@ -141,12 +142,16 @@ class Tracker:
     # ------------------------------------------------------------------ records
 
     async def _track(self, stream: Any) -> None:
+        turn = clock.monotonic_seconds()
         try:
             async for event in stream.noack().events():
                 kept = self._parts.get(event.message.partition)
                 # Without the partition: not acknowledged, it comes again to whoever owns it, or once it is taken.
                 if kept is not None and await self._follows(kept, event.message.offset):
                     self._fold(kept, event)
+                    if clock.monotonic_seconds() - turn > TURN_SECONDS:
+                        await asyncio.sleep(0)  # requests are answered between two turns
+                        turn = clock.monotonic_seconds()
                     if len(kept.pending) >= self._own.flush_records_max:
                         self._flush(kept)
         except Exception as bug:

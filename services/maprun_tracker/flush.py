@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
+import zstandard
 
 from maprun.mapruns.home import Home
 from maprun.mapruns.state import FOLD_VERSION, Closed, HomeState, Interpreter, decode_state, encode_state
@@ -16,7 +17,7 @@ Write = Callable[[bytes, bytes | None], None]
 """Puts one row into the table (None deletes it); it stands in `Partition.stored` at once."""
 MakeHome = Callable[[HomeState], Home]
 
-ROWS_VERSION = 1
+ROWS_VERSION = 2
 """Raised when the meaning of a row changes: the table is then emptied and home folded again."""
 
 
@@ -150,11 +151,12 @@ def restore(
         for key in keys:
             if key[rows.KIND] in SUMMED:
                 found ^= rows.digest_at(mark.offset, key, stored[key])
-        if found == mark.sum:
-            part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
-            _index(part, state, keys)
+        part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
+        reason = _index(part, state, keys)
+        if found != mark.sum:
+            reason = f"the rows do not add up to the mark at offset {mark.offset}"
+        if not reason:
             return Flusher(part, interpreter, mark), ""
-        reason = f"the rows do not add up to the mark at offset {mark.offset}"
     part = Partition(number, make_home(HomeState(home=number)), {}, limits, RunningChildren())
     return Flusher(part, interpreter, None, (stored, keys)), reason if keys else ""
 
@@ -175,20 +177,27 @@ def _read_mark(
     snapshot = mark.snapshot or b"".join(chunk or b"" for chunk in chunks)
     if rows.digest(b"", snapshot) != mark.digest:
         return None, None, f"the snapshot of the mark at offset {mark.offset} is not whole"
-    return mark, decode_state(codec.decompress(snapshot), interpreter), ""
+    try:
+        return mark, decode_state(codec.decompress(snapshot), interpreter), ""
+    except msgspec.DecodeError as error:
+        return None, None, f"the fold's state can't be read: {error}"
 
 
-def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> None:
-    """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out."""
-    for key in keys:
-        kind = key[rows.KIND]
-        if kind == RUN:
-            part.know_run(part.codec.run(part.stored[key]).run)
-        elif kind == ROOT:
-            row = part.codec.root(part.stored[key])
-            part.know_root(row)
-            if row.created <= state.offset and row.arn not in state.roots:
-                state.closed[row.arn] = Closed(row.request_id, row.started_ms)
+def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
+    """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out; or why it can't."""
+    try:
+        for key in keys:
+            kind = key[rows.KIND]
+            if kind == RUN:
+                part.know_run(part.codec.run(part.stored[key]).run)
+            elif kind == ROOT:
+                row = part.codec.root(part.stored[key])
+                part.know_root(row)
+                if row.created <= state.offset and row.arn not in state.roots:
+                    state.closed[row.arn] = Closed(row.request_id, row.started_ms)
+    except (msgspec.DecodeError, zstandard.ZstdError) as error:
+        return f"a row can't be read: {error}"
+    return ""
 
 
 def _encode_state(state: HomeState, interpreter: Interpreter) -> bytes:

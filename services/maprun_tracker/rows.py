@@ -48,8 +48,7 @@ class RunRow(WirePart, frozen=True):
     status: str
     started_ms: int
     stopped_ms: int
-    read: int
-    items_read: int
+    asked: int  # positions at or past this have no child
     item_counts: dict[str, int]
     execution_counts: dict[str, int]
 

@@ -18,8 +18,6 @@ from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.rows import RunRow
 from services.maprun_tracker.state import Partition
 
-POSITIONS_MAX = 1 << 32
-
 
 async def find_run(service: Service, arn: str) -> tuple[Partition, RunRow]:
     """A Map Run. Raises Refusal (ResourceNotFound)."""
@@ -95,7 +93,7 @@ async def list_children(service: Service, ask: shapes.ListExecutions) -> shapes.
     if ask.redrive_filter == "REDRIVEN" or status == "PENDING_REDRIVE":
         return shapes.ExecutionList(executions=[])  # nothing is redriven in this version
     size = ask.max_results or service.limits.page_default
-    found = newest_children(part, row.run, status, POSITIONS_MAX if below is None else below)
+    found = newest_children(part, row.run, status, row.asked if below is None else min(below, row.asked))
     page = list(islice(found, size + 1))
     more = len(page) > size
     items = await _children(service, part, row, page[:size])

@@ -84,9 +84,7 @@ def feed(decider: Decider, fed: Fed, seed: int, pause: float) -> None:
 
 def check_run(client: Any, fed: Fed, failed: int) -> None:
     """Counts, and the children that failed, one by one, with their histories."""
-    described = wait_for(
-        lambda: (d := client.describe_map_run(mapRunArn=fed.arn))["status"] != "RUNNING" and d  # type: ignore[index]
-    )
+    described = wait_for(lambda: (d := client.describe_map_run(mapRunArn=fed.arn))["status"] != "RUNNING" and d)
     counts = described["executionCounts"]
     assert (counts["succeeded"], counts["failed"], counts["total"]) == (POSITIONS - failed, failed, POSITIONS)
     pages = client.get_paginator("list_executions").paginate(
@@ -102,7 +100,7 @@ def check_run(client: Any, fed: Fed, failed: int) -> None:
 
 
 def test_killed_while_it_folds_it_ends_exact(tracker: TrackerProcess, decider: Decider) -> None:
-    """Killed four times while 20,000 answers come, with repeats and contradictions, nothing is lost or counted twice."""
+    """Killed four times while 20,000 answers come, some twice, some contradicting, it loses and doubles nothing."""
     client = tracker.client()
     fed = Fed(client, decider, "STANDARD", concurrency=POSITIONS)
     feeder = threading.Thread(target=feed, args=(decider, fed, 3, 0.01))
