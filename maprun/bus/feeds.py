@@ -33,10 +33,10 @@ class KafkaFeed:
         "closed",
         "end",
         "held",
-        "in_flight",
         "not_before",
         "on_error",
         "partition",
+        "poll",
         "position",
         "quiet",
         "topic",
@@ -55,15 +55,19 @@ class KafkaFeed:
         self.position = offset  # of the next record to fetch
         self.end = -1  # of the partition, as of the last answer
         self.closed = False
-        self.in_flight = False
+        self.poll: object | None = None  # the request that is under way for it; answers to others are passed over
         self.held = False  # while its position is looked into
         self.quiet = False  # nothing came with its last answer
         self.not_before = 0.0  # monotonic; after an error
         self.on_error: Callable[[BusError], None] | None = None
 
     def ready(self) -> bool:
-        """Whether it may be fetched now."""
-        return not (self.in_flight or self.held or self._paused or self.closed) and self._waiting < self._bytes_max
+        """Whether a request should be made for it now."""
+        return self.poll is None and self.wants()
+
+    def wants(self) -> bool:
+        """Whether its records are wanted at present."""
+        return not (self.held or self._paused or self.closed) and self._waiting < self._bytes_max
 
     @property
     def waiting_bytes(self) -> int:

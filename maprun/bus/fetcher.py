@@ -29,6 +29,7 @@ from maprun.runtime import logs
 from maprun.runtime.limits import Limits
 
 _READS, _OFFSETS, _POLLS = 10, 11, 12  # connections of a broker are told apart by a number; aiokafka uses 0 and 1
+_QUIET_CONNECTIONS = (0, 1)
 _EARLIEST, _LATEST = -2, -1
 _READ_UNCOMMITTED = 0
 _CLOCK_SLACK_SECONDS = 0.005  # timers may ring a little early
@@ -46,6 +47,15 @@ class Figures:
         self.errors = 0
 
 
+class _Poll:
+    """One fetch request under way, and the feeds it was made for."""
+
+    __slots__ = ("feeds",)
+
+    def __init__(self, feeds: dict[tuple[str, int], KafkaFeed]) -> None:
+        self.feeds = feeds
+
+
 class Fetcher:
     """Serves the feeds of a process from one client."""
 
@@ -54,7 +64,7 @@ class Fetcher:
         self._limits = limits
         self._own = own
         self._loop = asyncio.get_running_loop()
-        self._polls: defaultdict[int, dict[int, bool]] = defaultdict(dict)  # node -> connection -> is over quiet ones
+        self._polls: defaultdict[int, dict[int, _Poll]] = defaultdict(dict)  # node -> connection -> request under way
         self._tasks: set[asyncio.Task[None]] = set()
         self._kicked = False
         self._closed = False
@@ -108,24 +118,32 @@ class Fetcher:
 
     def _poll_node(self, node: int, feeds: list[KafkaFeed]) -> None:
         polls = self._polls[node]
-        if not any(polls.values()):
-            quiet = [feed for feed in feeds if feed.quiet]
-            if quiet:
-                self._poll(node, 0, quiet, self._own.quiet_poll_ms)
-                feeds = [feed for feed in feeds if not feed.quiet]
-        if feeds:
-            for connection in range(1, self._own.fetch_connections_max):
-                if connection not in polls:
-                    self._poll(node, connection, feeds, self._own.busy_poll_ms)
-                    return
+        quiet = [feed for feed in feeds if feed.quiet]
+        free = next((c for c in _QUIET_CONNECTIONS if c not in polls), None)
+        if quiet and free is not None:
+            # Partitions that fall quiet one after the other end up in one long poll: a newer request takes over what
+            # the one under way waits for, whose answer is passed over when it comes.
+            for connection in _QUIET_CONNECTIONS:
+                poll = polls.get(connection)
+                if poll is not None:
+                    quiet += [feed for feed in poll.feeds.values() if feed.poll is poll and feed.wants()]
+            left = self._poll(node, free, quiet, self._own.quiet_poll_ms)
+            feeds = [feed for feed in feeds if not feed.quiet] + [feed for feed in left if feed.poll is None]
+        for connection in range(len(_QUIET_CONNECTIONS), self._own.fetch_connections_max):
+            if feeds and connection not in polls:
+                feeds = self._poll(node, connection, feeds, self._own.busy_poll_ms)
 
-    def _poll(self, node: int, connection: int, feeds: list[KafkaFeed], wait_ms: int) -> None:
-        self._polls[node][connection] = connection == 0
-        for feed in feeds:
-            feed.in_flight = True
-        task = self._loop.create_task(self._fetch(node, connection, feeds, wait_ms))
+    def _poll(self, node: int, connection: int, feeds: list[KafkaFeed], wait_ms: int) -> list[KafkaFeed]:
+        """Starts a request for feeds and answers those left out: it names a partition once, two feeds may read it."""
+        chosen: dict[tuple[str, int], KafkaFeed] = {}
+        left = [feed for feed in feeds if chosen.setdefault((feed.topic, feed.partition), feed) is not feed]
+        poll = self._polls[node][connection] = _Poll(chosen)
+        for feed in chosen.values():
+            feed.poll = poll
+        task = self._loop.create_task(self._fetch(node, connection, poll, wait_ms))
         self._tasks.add(task)
         task.add_done_callback(self._polled)
+        return left
 
     def _polled(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -135,22 +153,23 @@ class Fetcher:
             for feed in self.feeds:
                 feed.failed(BusError(f"fetching failed: {error!r}"))
 
-    async def _fetch(self, node: int, connection: int, feeds: list[KafkaFeed], wait_ms: int) -> None:
+    async def _fetch(self, node: int, connection: int, poll: "_Poll", wait_ms: int) -> None:
         """One request and its answer."""
         try:
-            wanted = ((f.topic, f.partition, f.position) for f in feeds)
+            wanted = [(f.topic, f.partition, f.position) for f in poll.feeds.values()]
             answer = await self._client.send(node, self._request(wanted, wait_ms), group=_POLLS + connection)
         except KafkaError as error:
             self.figures.errors += 1
             if not self._trouble:
                 self._trouble = repr(error)
                 logs.logger("bus").warning("fetching_stopped", node=node, error=self._trouble)
-            self._back_off(feeds)
+            self._back_off([feed for feed in poll.feeds.values() if feed.poll is poll])
         else:
-            self._answered(feeds, answer)
+            self._answered(poll, answer)
         finally:
-            for feed in feeds:
-                feed.in_flight = False
+            for feed in poll.feeds.values():
+                if feed.poll is poll:
+                    feed.poll = None
             self._polls[node].pop(connection, None)
             self.kick()
 
@@ -164,18 +183,15 @@ class Fetcher:
         """Empty, or why nothing can be fetched at present."""
         return self._trouble
 
-    def _answered(self, feeds: list[KafkaFeed], answer: Any) -> None:
+    def _answered(self, poll: "_Poll", answer: Any) -> None:
         if self._trouble:
             self._trouble = ""
             logs.logger("bus").info("fetching_goes_on")
-        figures = self.figures
-        figures.answers += 1
-        by_partition = {(feed.topic, feed.partition, feed.position): feed for feed in feeds}
-        positions = {(feed.topic, feed.partition): feed.position for feed in feeds}
+        self.figures.answers += 1
         for topic, partitions in answer.topics:
             for partition, code, end, *rest in partitions:
-                feed = by_partition[topic, partition, positions[topic, partition]]
-                if feed.closed:
+                feed = poll.feeds[topic, partition]
+                if feed.closed or feed.poll is not poll:
                     continue
                 if code:
                     self._refused(feed, for_code(code))

@@ -10,7 +10,7 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     feed_bytes_max: int = 4 << 20  # of one feed, waiting in its mailbox: above it the feed isn't fetched
     partition_fetch_bytes_max: int = 2 << 20  # of one partition in one answer; a bigger record still comes, alone
-    fetch_connections_max: int = 4  # per broker: one long poll over quiet partitions, the others for busy ones
+    fetch_connections_max: int = 6  # per broker: two for long polls over quiet partitions, the others for busy ones
     quiet_poll_ms: int = 500  # how long the broker holds a request over partitions where nothing came
     busy_poll_ms: int = 50  # the same for partitions that had records in their last answer, or are new
     fetch_retry_seconds: float = 0.2

@@ -50,7 +50,9 @@ class BusMetrics(Collector):
         for feed in self._host.fetcher.feeds:
             if not feed.closed:
                 labels = (feed.topic, str(feed.partition))
-                behind[labels] = max(behind[labels], feed.end - feed.position)
+                behind[labels] = max(
+                    behind[labels], feed.end - feed.position
+                )  # never below 0: ends are as of the last answer
                 waiting[labels] += feed.waiting_bytes
         for name, told, values in (
             ("maprun_bus_lag_records", "Records of a partition not fetched yet by its slowest feed.", behind),

@@ -87,6 +87,27 @@ def test_feeds_of_many_partitions_come_independently(settings: Settings) -> None
     hosted(settings, test)
 
 
+def test_two_feeds_of_one_partition_each_give_everything(settings: Settings) -> None:
+    """At places of their own, begun at once or later, quiet or busy: neither misses a record of the other."""
+
+    async def test(port: Port) -> None:
+        start = await port.end_offset(ITEMS, 4)
+        await port.send([Outgoing(ITEMS, 4, b"%d" % n) for n in range(50)])
+        boxes = [port.mailbox() for _ in range(4)]
+        for n, box in enumerate(boxes):
+            port.feed(ITEMS, 4, start + n, box)
+        got = [await _next(box, 50 - n) for n, box in enumerate(boxes)]
+        for n in range(50, 56):
+            await asyncio.sleep(0.02 * 3 ** (n - 50))  # from busy to quiet for seconds
+            await port.send([Outgoing(ITEMS, 4, b"%d" % n)])
+            for records, box in zip(got, boxes, strict=True):
+                records.extend(await _next(box, 1))
+        for n, records in enumerate(got):
+            assert [r.value for r in records] == [b"%d" % k for k in range(n, 56)]
+
+    hosted(settings, test)
+
+
 def test_a_paused_feed_rests_and_goes_on_where_it_was(settings: Settings) -> None:
     """After a pause nothing new is fetched; after resume nothing is missing."""
 
