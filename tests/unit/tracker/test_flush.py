@@ -121,7 +121,7 @@ def payloads(table: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {k: v[rows.ENVELOPE.size :] for k, v in table.items() if k[rows.KIND] in rows.SUMMED}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), flush_every=st.integers(1, 9), kills=st.lists(st.integers(0, 60), max_size=4))
 def test_killed_between_any_two_writes_the_rows_end_the_same(seed: int, flush_every: int, kills: list[int]) -> None:
     """A process killed between any two table writes leaves rows from which its successor makes the undisturbed ones."""
