@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seeds N`: plays seeds and shows the first that breaks; `--mutations` breaks them on purpose."""
+"""`python -m tests.simulation --seeds N` plays seeds and shows what breaks; `--mutations` breaks things on purpose."""
 
 import argparse
 import sys

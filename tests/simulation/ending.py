@@ -1,6 +1,7 @@
 """What must be true when a world has ended: outcomes, results, histories, answers."""
 
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -130,7 +131,7 @@ class _Ending:
         for i, event in enumerate(events, 1):
             if not 0 <= event.previous_id < i:
                 self.violated(f"event {i} follows {event.previous_id}")
-        for earlier, later in zip(events, events[1:], strict=False):
+        for earlier, later in pairwise(events):
             if later.at_ms < earlier.at_ms:
                 self.violated(f"time goes back in a history: {earlier} {later}")
 
@@ -202,10 +203,11 @@ class _Ending:
 
     def _inline(self, book: Book, output: bytes) -> None:
         """The Map state's result: the outputs of the children that succeeded, in order."""
-        outputs = []
-        for position in sorted(book.accepted):
-            if book.accepted[position][2] == SUCCEEDED:
-                outputs.append(decode_events(self._entry(book, position))[-1].details[0])
+        outputs = [
+            decode_events(self._entry(book, position))[-1].details[0]
+            for position in sorted(book.accepted)
+            if book.accepted[position][2] == SUCCEEDED
+        ]
         expected = b"[" + b",".join(o for o in outputs if isinstance(o, bytes)) + b"]"
         value = msgspec.json.decode(output)
         if isinstance(value, dict):

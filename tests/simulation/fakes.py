@@ -1,4 +1,4 @@
-"""The outside world of the simulated services: item sources that fail, stall and change; Tasks that fail, hang, are slow."""
+"""The world outside of the services: sources that fail, stall and change; Tasks that fail, hang, are slow."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -162,7 +162,7 @@ class House:
         parts: list[str] = []
         for home in self.judge.homes:
             parts += [
-                f"run {r.run} phase={r.phase} asked={r.asked} read={r.read} total={r.total} answered={r.answered.flat()}"
+                f"run {r.run} {r.phase}: asked={r.asked} read={r.read} total={r.total} answered={r.answered.flat()}"
                 f" windows={r.windows} quotas={dict(zip(r.lanes, r.quotas, strict=True))}"
                 for r in home.state.runs.values()
             ]

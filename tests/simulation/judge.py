@@ -159,7 +159,7 @@ class Judge:
         if self.record_seen is not None:
             self.record_seen(record.partition, record.offset, outputs)
         for run in home.state.runs.values():
-            if run.run in {getattr(fact, "run", "")}:
+            if run.run == getattr(fact, "run", ""):
                 self._run_holds(run)
 
     def _digest(self, home: Home) -> bytes:

@@ -1,4 +1,4 @@
-"""Result files read back: every position exactly once, in the right file, with the right content; the manifest agrees."""
+"""Result files read back: every position once, in the right file, with the right content; the manifest agrees."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The four services in the simulated world: their owners, with fakes for what lies outside and watchers for the checker."""
+"""The four services in the simulated world: their owners, fakes for what lies outside, watchers for the checker."""
 
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
