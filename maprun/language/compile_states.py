@@ -47,12 +47,12 @@ def task_work(source: Source) -> Work:
     role = state.get("Credentials") or {}
     role_arn = payload(source, role, "Credentials") if role else None
     service, refusal, kind, name = _SERVICE.fullmatch(resource), "", "", ""
-    if service is not None:
+    if _ACTIVITY.fullmatch(resource):
+        refusal = f"Activities are not supported yet: '{resource}'."
+    elif service is not None:
         kind, name = service.group(1), service.group(2) + (service.group(3) or "")
         if service.group(3):
             refusal = f"The integration pattern of the resource '{resource}' is not supported yet."
-    elif _ACTIVITY.fullmatch(resource):
-        refusal = f"Activities are not supported yet: '{resource}'."
     return TaskWork(
         resource=resource,
         is_lambda=_LAMBDA.fullmatch(resource) is not None,
