@@ -127,6 +127,7 @@ class Workshop:
 
     def __init__(self, world: World, started: Callable[[str, TaskRequested, str], Any]) -> None:
         self.world = world
+        self.slow_share = 0.2  # of attempts
         self.calls: list[Call] = []
         self.attempts: dict[tuple[Any, str], int] = {}
         self._started = started  # the checker looks at every start, and says whose it is
@@ -162,7 +163,7 @@ class Workshop:
         self, call: Call, request: TaskRequested, kinds: set[str], attempt: int, what: Any
     ) -> tuple[TaskSucceeded | TaskFailed | None, float]:
         random = self.world.random
-        seconds = 0.005 + random.random() * 0.1 if random.random() < 0.8 else random.random() ** 2 * 9
+        seconds = 0.005 + random.random() * 0.1 if random.random() >= self.slow_share else random.random() ** 2 * 9
         if "bad" in kinds:
             return TaskFailed(request.ref, "Bad", "this item is bad"), seconds
         if "hang" in kinds and attempt < 2:

@@ -42,6 +42,7 @@ class House:
         self.shelf = Shelf(self.world, scenario.plays)
         self.lanes_work = Workshop(self.world, self.judge.child_started)
         self.roots_work = Workshop(self.world, self._root_started)
+        self.lanes_work.slow_share = scenario.slow_share
         self.root_keys: dict[str, tuple[str, str]] = {}
         self.store = FakeStore(self.world, {f"results-{p.name}" for p in scenario.plays if p.store_missing})
         self.tracker = Tracker(self)
@@ -77,7 +78,8 @@ class House:
         for when, topic in scenario.garbage:
             world.at(when, self._garbage, topic)
         if scenario.fault_seconds:
-            inject(world, self.groups, scenario.fault_seconds, scenario.faults_per_second)
+            hit = [group for group in self.groups if scenario.storm in {"", group.name}]
+            inject(world, hit, scenario.fault_seconds, scenario.faults_per_second)
         else:
             world.calm = True
 

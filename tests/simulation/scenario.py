@@ -14,6 +14,9 @@ BUCKET = "bucket"
 WRITER_SHARE = 0.4
 
 REQUEST_PARTITIONS = 2
+STORM_EVERY = 4
+"""Each so many seeds is a storm over one service."""
+STORMS = ("child-runner", "child-runner", "scheduler", "child-runner", "item-reader", "maprun-tracker")
 
 Source = Literal["object", "listing", "state"]
 Door = Literal["home", "topic"]
@@ -72,6 +75,8 @@ class Scenario(msgspec.Struct):
     processes: int  # of each service
     fault_seconds: float
     faults_per_second: float
+    storm: str  # the service that alone is hit by faults; "" = all
+    slow_share: float  # of Task attempts
     small: bool  # small limits everywhere
     limits: MapRunLimits
     plays: list[Play]
@@ -102,6 +107,8 @@ def identify(item: Any) -> tuple[int, str]:
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
     r = random.Random(f"scenario-{seed}")
+    if seed % STORM_EVERY == 0:
+        return _storm(r, STORMS[seed // STORM_EVERY % len(STORMS)])
     lanes = r.choice([1, 2, 3, 4])
     fault_seconds = r.choice([0.0, 5.0, 10.0, 20.0, 40.0])
     plays = [_play(r, n, fault_seconds) for n in range(r.choice([1, 1, 1, 2]))]
@@ -114,10 +121,42 @@ def draw(seed: int) -> Scenario:
         processes=r.choice([2, 2, 3]),
         fault_seconds=fault_seconds,
         faults_per_second=r.choice([0.3, 0.7, 1.5, 3.0]),
+        storm="",
+        slow_share=0.2,
         small=small,
         limits=SMALL_LIMITS if small else MapRunLimits(),
         plays=plays,
         garbage=garbage,
+    )
+
+
+def _storm(r: random.Random, service: str) -> Scenario:
+    """One service is hit again and again, with the work on it that has the most to lose."""
+    play = _play(r, 0, 30.0)
+    play.kinds = tuple(r.choices(["ok", "flaky"], (1, 1), k=r.randint(6, 25)))
+    play.work = r.choice(["task", "chain"])
+    play.child_type = "STANDARD"
+    play.concurrency = r.randint(2, 9)
+    play.tolerance = (None, 100.0)
+    play.batch, play.timeout_seconds = 0, 20
+    play.stop_at = play.changes_at = play.again_at = None
+    play.writer, play.store_missing = service == "scheduler", False
+    play.source = {"item-reader": "listing"}.get(service, "object")  # type: ignore[assignment]
+    play.input = b"{}"
+    play.definition = msgspec.json.encode(_definition(play, before=service == "scheduler", after=False))
+    small = r.random() < 0.5
+    return Scenario(
+        homes=1,
+        lanes=r.choice([1, 2]),
+        processes=3,
+        fault_seconds=30.0,
+        faults_per_second=r.choice([0.5, 0.9]),
+        storm=service,
+        slow_share=0.5,
+        small=small,
+        limits=SMALL_LIMITS if small else MapRunLimits(),
+        plays=[play],
+        garbage=[],
     )
 
 
