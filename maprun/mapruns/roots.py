@@ -1,5 +1,7 @@
 """Root executions in the fold of home: accepted, stepped through the interpreter, stopped, ended."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from maprun.mapruns import runs
@@ -26,6 +28,9 @@ from schemas.home import (
     TimerDue,
 )
 from schemas.requests import RequestRejected
+
+EVENT_PAYLOAD_BYTES_MAX = 248 * 1024
+"""Input and output together that a status event still carries (AWS: page eventbridge-integration)."""
 
 
 def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
@@ -147,6 +152,8 @@ def _run_closed(fold: Fold, arn: str) -> None:
 def _publish_status(fold: Fold, root: Root) -> None:
     """The status change event, in the shape AWS sends to EventBridge (page eventbridge-integration)."""
     request, ended = root.request, root.status != "RUNNING"
+    succeeded = root.status == "SUCCEEDED"
+    included = len(request.input) + len(root.output) <= EVENT_PAYLOAD_BYTES_MAX
     detail: dict[str, object] = {
         "executionArn": request.arn,
         "stateMachineArn": request.machine_arn,
@@ -154,10 +161,10 @@ def _publish_status(fold: Fold, root: Root) -> None:
         "status": root.status,
         "startDate": root.started_ms,
         "stopDate": root.stopped_ms if ended else None,
-        "input": request.input.decode(errors="replace"),
-        "inputDetails": {"included": True},
-        "output": root.output.decode() if root.status == "SUCCEEDED" else None,
-        "outputDetails": {"included": True} if root.status == "SUCCEEDED" else None,
+        "input": request.input.decode(errors="replace") if included else None,
+        "inputDetails": {"included": included},
+        "output": root.output.decode() if succeeded and included else None,
+        "outputDetails": {"included": included} if succeeded else None,
         "error": root.error,
         "cause": root.cause,
     }
@@ -168,7 +175,7 @@ def _publish_status(fold: Fold, root: Root) -> None:
         "source": "aws.states",
         "account": fold.names.account,
         "region": fold.names.region,
-        "time": fold.state.now_ms,
+        "time": datetime.fromtimestamp(fold.state.now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "resources": [request.arn],
         "detail": detail,
     }

@@ -157,7 +157,8 @@ class _Job:
             if self._missed_from is not None:
                 await self._read_again(export, self._missed_from)
             else:
-                assert self._handed or run.phase != "writing", "the export must find the entries that the fold accepted"
+                if not self._handed and run.phase == "writing":
+                    raise ResultTroubleError("An outcome that was counted cannot be found among those on home.")
                 await self._take_waiting(export)
             run = self._state()
         await self._upload(export.finish())

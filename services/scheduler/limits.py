@@ -8,6 +8,7 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     records_per_turn_max: int = 512  # folded before their outputs are sent: bounds what waits for one acknowledgement
     tasks_at_once_max: int = 500  # Tasks of root executions of one home
+    task_result_bytes_max: int = 4 << 20  # above AWS's limit, which the interpreter knows; a record must hold it
     lease_retry_seconds: float = 0.2  # a task whose lease is not proven waits so long before it looks again
     timer_sleep_seconds_max: float = 60.0  # a wait for a far timer looks at the clock again: clocks are corrected
 

@@ -329,3 +329,15 @@ def test_results_that_cannot_be_written_fail_a_run_but_an_earlier_reason_stands(
     changed = next(o.run for o in outputs if isinstance(o, RunChanged) and o.run.phase == "closed")
     assert changed.verdict is not None
     assert changed.verdict.status == "ABORTED"
+
+
+def test_status_events_carry_payloads_up_to_awss_bound() -> None:
+    """Input and output are in the event up to 248 KiB together; past it the event says that they are not."""
+    _, outputs = Folding().started(input=b'"%s"' % (b"x" * 1_000))
+    event = status_event(outputs)
+    assert (event["detail"]["inputDetails"], len(event["detail"]["input"])) == ({"included": True}, 1_002)
+    assert event["time"] == "1970-01-01T00:16:40Z"
+    _, outputs = Folding().started(input=b'"%s"' % (b"x" * 255_000))
+    detail = status_event(outputs)["detail"]
+    assert (detail["input"], detail["output"]) == (None, None)
+    assert (detail["inputDetails"], detail["outputDetails"]) == ({"included": False}, {"included": False})

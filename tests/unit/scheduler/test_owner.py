@@ -7,7 +7,7 @@ import msgspec
 
 from maprun.mapruns.state import encode_state
 from schemas import topics
-from schemas.effects import TaskSucceeded
+from schemas.effects import TaskRequested, TaskSucceeded
 from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
 from schemas.requests import RequestAnswered
 from services.scheduler.limits import SchedulerLimits
@@ -150,3 +150,17 @@ def test_old_snapshots_are_swept_all_but_two(make_rig: Make) -> None:
     offsets = {key.split(b"|")[1] for key, value in live.items() if value}
     assert offsets == {b"4", b"5"}
     assert len([key for key, value in live.items() if value]) > 2
+
+
+def test_a_result_that_no_record_holds_fails_its_task(make_rig: Make) -> None:
+    """A Task that answers more than a record may hold is States.DataLimitExceeded, not a scheduler that can't go on."""
+
+    async def run_task(asked: TaskRequested, _key: str) -> TaskSucceeded:
+        return TaskSucceeded(asked.ref, b'"%s"' % (b"x" * (5 << 20)))
+
+    rig = make_rig(run_task=run_task)
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.put(topics.HOME, 0, request("big", [["task"]]))
+    rig.until(lambda: _statuses(rig) == ["RUNNING", "FAILED"])
+    event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value or b"")
+    assert event["detail"]["error"] == "States.DataLimitExceeded"
