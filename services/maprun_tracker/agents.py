@@ -7,6 +7,7 @@ from typing import Any
 
 from faust import streams
 
+from maprun.bus.port import BusError
 from maprun.mapruns.home import Home
 from maprun.mapruns.state import HomeState, Interpreter
 from maprun.runtime import clock, logs
@@ -22,6 +23,9 @@ from services.maprun_tracker.state import Partition
 
 GAP_SECONDS_MAX = 20.0
 TURN_SECONDS = 0.003
+WATCH_SECONDS = 5.0
+STILL_SECONDS_MAX = 40.0
+RECOVERY_SECONDS_MAX = 300.0
 EndOffset = Callable[[int], Awaitable[int]]
 """The end offset of a home partition."""
 
@@ -92,18 +96,19 @@ class Tracker:
         tables.after_seek(self.app, self._taken)
         started = asyncio.create_task(self.app.start())
         linger = asyncio.create_task(self._linger())
+        watch = asyncio.create_task(self._watch())
         crashed = asyncio.create_task(self._crashed(started))
         stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({stopped, crashed, linger}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in (crashed, linger):
+            await asyncio.wait({stopped, crashed, linger, watch}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (crashed, linger, watch):
                 if ended.done():
                     ended.result()
                     raise RuntimeError("Faust ended by itself")
             for kept in self._parts.values():
                 self._flush(kept, mark_now=True)
         finally:
-            for task in (linger, crashed, stopped):
+            for task in (linger, watch, crashed, stopped):
                 task.cancel()
             await self.app.stop()
 
@@ -214,6 +219,32 @@ class Tracker:
             self.table.pop(key, None)
         else:
             self.table[key] = row
+
+    async def _watch(self) -> None:
+        """Ends the process when its consumer stands still though there is something to fold: Faust's can, silently."""
+        still: dict[int, tuple[int, float]] = {}
+        unrecovered = clock.monotonic_seconds()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = clock.monotonic_seconds()
+            if tables.recovered(self.app):
+                unrecovered = now
+            elif now - unrecovered > RECOVERY_SECONDS_MAX:
+                tables.die("recovery_stands_still")
+            for home, kept in list(self._parts.items()):
+                offset, since = still.get(home, (-1, now))
+                if offset != kept.part.offset or await self._caught_up(kept):
+                    still[home] = kept.part.offset, clock.monotonic_seconds()
+                elif now - since > STILL_SECONDS_MAX:
+                    tables.die(f"home {home} stands still at {offset}")
+
+    async def _caught_up(self, kept: _Kept) -> bool:
+        """True when there is nothing to fold, or when nobody can say so."""
+        assert self.end_offset is not None
+        try:
+            return await self.end_offset(kept.part.number) <= kept.part.offset + 1
+        except BusError:
+            return True
 
     async def _linger(self) -> None:
         """Flushes what waits for company too long."""

@@ -57,6 +57,7 @@ class Service:
         self.machines = MachineRegistry()
         self._machines_next = [0] * homes
         self._waiting: dict[str, asyncio.Future[RequestAnswered]] = {}
+        self._waiters: dict[str, int] = {}  # attempts of one call may wait at once for one answer
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
         self.following = False
 
@@ -171,6 +172,7 @@ class Service:
         waiting = self._waiting.get(key)
         if waiting is None:
             waiting = self._waiting[key] = asyncio.get_running_loop().create_future()
+        self._waiters[key] = self._waiters.get(key, 0) + 1
         try:
             await self.port.send([Outgoing(topics.HOME.name, home, encode(command))])
             async with asyncio.timeout(self.limits.answer_wait_seconds_max):
@@ -182,7 +184,9 @@ class Service:
                 "The request was recorded, but not answered in time; asking again with the same name is safe."
             ) from None
         finally:
-            self._waiting.pop(key, None)
+            self._waiters[key] -= 1
+            if not self._waiters[key]:
+                del self._waiting[key], self._waiters[key]
         if answer.error:
             raise Refusal(answer.error, answer.message)
         return answer.body

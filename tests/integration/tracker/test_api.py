@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import urllib.request
 import uuid
 from typing import Any
 
@@ -242,6 +243,9 @@ def test_a_map_run_and_its_children(tracker: TrackerProcess, decider: Decider, k
     else:
         answer = refused("InvalidArn", client.get_execution_history, executionArn=arn)
         assert answer["Error"]["Message"] == "Invalid Arn: 'Resource type not valid in this context: express'"
+        url = f"{tracker.settings.api}/maprun/history?arn={arn}"
+        with urllib.request.urlopen(url, timeout=10) as kept:  # noqa: S310 - a fixed scheme
+            assert [e["type"] for e in json.load(kept)["events"]] == ["ExecutionStarted", "ExecutionSucceeded"]
         assert re.fullmatch(r"[0-9a-f-]{36}:[0-9a-f-]{36}", rows[0]["name"])
     parent = wait_for(lambda: client.describe_execution(executionArn=fed.parent).get("stopDate"))
     assert parent
