@@ -71,7 +71,7 @@ class Run:
         execution.events += 1
         self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
         self.ended = ended
-        for ref in list(execution.waits):
+        for ref in sorted(execution.waits):  # the same order for one that was restored on the way
             self.cancel(ref)
 
     def fail(self, error: str | None, cause: str | None, previous_id: int) -> None:

@@ -6,6 +6,7 @@ Compiled expressions keep a cell for the scope in use, so one machine must not b
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,9 @@ RANGE_ITEMS_MAX = 1_000_000
 PAD_LENGTH_MAX = 1 << 20
 QUERY_ERROR = "States.QueryEvaluationError"
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+
+_CODE = re.compile(r"^[A-Z]\d{4}: ")
+"""AWS's diagnostics leave out the engine's code."""
 
 
 class BadExpressionError(ValueError):
@@ -57,7 +61,7 @@ class Query:
                 max_sequence_length=SEQUENCE_LENGTH_MAX,
             )
         except ValueError as error:
-            raise BadExpressionError(str(error).removeprefix("Parse error: ")) from error
+            raise BadExpressionError(_CODE.sub("", str(error).removeprefix("Parse error: "))) from error
         for name, function in self._functions().items():
             if f"${name}" in source:
                 self._engine.register_override(name, function)
