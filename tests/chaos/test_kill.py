@@ -17,7 +17,6 @@ TOTAL = 50
 
 
 @pytest.mark.integration
-@pytest.mark.chaos
 def test_each_service_killed_once_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     """After kill -9 of each service and of Kafka in mid-run, every index has exactly one right result."""
     stack = Stack(tmp_path)
