@@ -61,6 +61,7 @@ class Lane:
         self.frames: deque[Frame] = deque()
         self.held: deque[tuple[int, ItemFrame | None]] = deque()  # frames in front of the first unknown run
         self.held_until = -1  # signals to be read before the first held frame may be judged; -1 = to be asked
+        self.held_sure = 0  # held frames that were there when it was asked
         self.timers: list[tuple[int, str, int, str]] = []  # heap of (due ms, run, position, ref)
         self.starts: list[TaskStart] = []
         self.stops: list[TaskStop] = []
@@ -144,6 +145,10 @@ class Lane:
         self.held.append((offset, frame))
         self.judge_held(at)
 
+    def signals_end(self, end: int) -> None:
+        """Where the signals end now: what the frames held so far may have to wait for."""
+        self.held_until, self.held_sure = end, len(self.held)
+
     def judge_held(self, at: float) -> None:
         """Takes the frames in whose runs are known; drops those of runs that the signals prove closed."""
         while self.held:
@@ -153,7 +158,9 @@ class Lane:
             if frame is not None and frame.run not in self.runs and self.held_until < 0:
                 return
             self.held.popleft()
-            self.held_until = -1
+            self.held_sure -= 1
+            if self.held_sure <= 0:
+                self.held_until = -1
             self._frame(offset, frame, at)
 
     @property

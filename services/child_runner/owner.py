@@ -90,9 +90,10 @@ class _Ownership:
                     first = await self._first_items_position(memory)
                     lane.items_next = first
                     self.items_feed = port.feed(topics.ITEMS.name, number, first, self.mailbox)
-                if lane.asks_signals_end:
-                    lane.held_until = await port.end_offset(topics.LANE_SIGNALS.name, number)
                 lane.judge_held(port.monotonic())
+                while lane.asks_signals_end:  # again for what came in meanwhile: nobody else will wake this loop for it
+                    lane.signals_end(await port.end_offset(topics.LANE_SIGNALS.name, number))
+                    lane.judge_held(port.monotonic())
                 wait = await self._turn(lane)
                 self.deps.watch(lane)
         finally:
