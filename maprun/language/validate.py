@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from maprun.language.diagnostics import Diagnostic, error, schema_error
-from maprun.language.validate_fields import KINDS, check_state, is_object
+from maprun.language.validate_fields import KINDS, check_state
+from maprun.language.validate_values import is_object
 
 STATE_NAME_LENGTH_MAX = 80
 SCOPES_DEPTH_MAX = 40

@@ -5,8 +5,9 @@ from typing import Any
 
 from maprun.language.choice import COMPARISONS, OPERATORS, compile_rule
 from maprun.language.diagnostics import Diagnostic, schema_error
-from maprun.language.path import Path, PathSyntaxError
+from maprun.language.path import PathSyntaxError
 from maprun.language.timestamps import parse_timestamp
+from maprun.language.validate_values import check_assign, is_reference, wrong_language
 
 ATTEMPTS_MAX = 99_999_999
 DELAY_SECONDS_MAX = 31_622_400
@@ -29,16 +30,14 @@ def check_choices(choices: Any, pointer: str, *, jsonata: bool) -> Iterator[Diag
             continue
         if not isinstance(rule.get("Next"), str):
             yield schema_error("These fields are required: [Next]", place)
+        if "Assign" in rule:
+            yield from check_assign(rule["Assign"], f"{place}/Assign", jsonata=jsonata)
         if jsonata:
             yield from _condition(rule, place)
         else:
             for field in ("Condition", "Output"):
                 if field in rule:
-                    text = (
-                        f"The QueryLanguage is set to 'JSONPath', but field '{field}' is only supported for the "
-                        "'JSONata' QueryLanguage"
-                    )
-                    yield schema_error(text, place)
+                    yield schema_error(wrong_language(field, "JSONPath", "JSONata"), place)
             yield from _rule(rule, place, 1)
 
 
@@ -186,24 +185,10 @@ def check_catch(catch: Any, pointer: str, *, jsonata: bool) -> Iterator[Diagnost
         if not isinstance(entry.get("Next"), str):
             yield schema_error("These fields are required: [Next]", place)
         path = entry.get("ResultPath")
-        if path is not None and not _is_reference(path):
+        if path is not None and not is_reference(path):
             yield schema_error("Value is not a Reference Path", f"{place}/ResultPath")
         wrong, other = ("ResultPath", "JSONPath") if jsonata else ("Output", "JSONata")
         if wrong in entry:
-            text = (
-                f"The QueryLanguage is set to '{'JSONata' if jsonata else 'JSONPath'}', but field '{wrong}' is only "
-                f"supported for the '{other}' QueryLanguage"
-            )
-            yield schema_error(text, place)
-        assign = entry.get("Assign")
-        if assign is not None and not isinstance(assign, dict):
-            yield schema_error("Expected value of type Object", f"{place}/Assign")
-
-
-def _is_reference(text: Any) -> bool:
-    if not isinstance(text, str) or not text.startswith("$"):
-        return False
-    try:
-        return Path(text).reference
-    except PathSyntaxError:
-        return False
+            yield schema_error(wrong_language(wrong, "JSONata" if jsonata else "JSONPath", other), place)
+        if "Assign" in entry:
+            yield from check_assign(entry["Assign"], f"{place}/Assign", jsonata=jsonata)

@@ -67,6 +67,7 @@ class Store:
 
     @staticmethod
     def _rows(reader: ItemReaderPlan, text: str) -> list[Any]:
+        """The items of a CSV or JSON object."""
         if reader.input_type == "JSON":
             value = json.loads(text)
             if not isinstance(value, list):
@@ -128,6 +129,7 @@ class Host:
             events += step.events
 
     def _task(self, effect: TaskRequested) -> Happening:
+        """The recorded outcome of the next Task."""
         kind, details = self.recorded.popleft()
         if kind.endswith("Failed"):
             return TaskFailed(effect.ref, details["error"], details["cause"])
@@ -135,9 +137,11 @@ class Host:
 
     @staticmethod
     def _run_arn(head: ExecutionHead, effect: MapRunRequested) -> str:
+        """A Map Run's ARN."""
         return f"arn:aws:states:us-east-1:123456789012:mapRun:{head.machine_name}/{effect.plan.label or 'auto'}:run"
 
     def _map_run(self, head: ExecutionHead, effect: MapRunRequested) -> Happening:
+        """A whole Map Run, child after child."""
         plan = effect.plan
         try:
             items, source = self._items(plan)
@@ -161,6 +165,7 @@ class Host:
         return MapRunSucceeded(effect.ref, b"[" + b",".join(outputs) + b"]")
 
     def _items(self, plan: MapRunPlan) -> tuple[list[tuple[str | None, bytes]], str]:
+        """The items with their keys, and where they come from."""
         if plan.reader is not None:
             return self.store.read(plan.reader)
         value = json.loads(plan.items)

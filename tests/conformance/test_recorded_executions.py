@@ -31,6 +31,7 @@ if not (FOLDER / "cases").is_dir():
 
 
 def _compare() -> ModuleType:
+    """The comparison that came with the records."""
     spec = importlib.util.spec_from_file_location("recorded_compare", FOLDER / "compare.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,0 +1,100 @@
+"""Validation of what only distributed Maps have: ItemReader, ItemBatcher, ResultWriter."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from maprun.language.diagnostics import Diagnostic, schema_error
+from maprun.language.validate_values import check_template, is_object, is_place, number, wrong_language
+
+CSV_HEADERS_BYTES_MAX = 10 * 1024
+
+
+def check_map(state: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+    """Reader, batcher and writer of a Map."""
+    reader, batcher = state.get("ItemReader"), state.get("ItemBatcher")
+    if is_object(reader) and reader:
+        yield from _reader(reader, f"{pointer}/ItemReader", jsonata=jsonata)
+    if is_object(batcher) and batcher:
+        numbers = ("MaxItemsPerBatch", "MaxInputBytesPerBatch")
+        yield from _numbers(batcher, numbers, f"{pointer}/ItemBatcher", jsonata=jsonata)
+        if not any(field in batcher or f"{field}Path" in batcher for field in numbers):
+            text = f"At least one of the following fields is required: [{', '.join(numbers)}]"
+            yield schema_error(text, f"{pointer}/ItemBatcher")
+        if "BatchInput" in batcher and not jsonata:
+            yield from check_template(batcher["BatchInput"], f"{pointer}/ItemBatcher/BatchInput")
+    writer = state.get("ResultWriter")
+    if is_object(writer) and writer:
+        yield from _writer(writer, f"{pointer}/ResultWriter", jsonata=jsonata)
+
+
+def _numbers(holder: dict[str, Any], fields: tuple[str, ...], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+    for field in fields:
+        if field in holder and f"{field}Path" in holder:
+            text = f"There should only be one of the following fields: [{field}, {field}Path]"
+            yield schema_error(text, pointer)
+        if field in holder:
+            most = 100_000_000 if field == "MaxItems" else None
+            yield from number(0, most)(holder[field], f"{pointer}/{field}", jsonata)
+        if f"{field}Path" in holder:
+            if jsonata:
+                yield schema_error(wrong_language(f"{field}Path", "JSONata", "JSONPath"), pointer)
+            elif not is_place(holder[f"{field}Path"]):
+                yield schema_error("Value is not a Reference Path", f"{pointer}/{field}Path")
+
+
+def _reader(reader: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+    resource = reader.get("Resource")
+    if not isinstance(resource, str):
+        yield schema_error("These fields are required: [Resource]", pointer)
+    elif not resource.endswith((":s3:getObject", ":s3:listObjectsV2")):
+        yield schema_error(f"The resource provided {resource} is not recognized.", f"{pointer}/Resource")
+    config = reader.get("ReaderConfig", {})
+    if not is_object(config):
+        yield schema_error("Expected value of type Object", f"{pointer}/ReaderConfig")
+        return
+    yield from _parameters(reader, pointer, jsonata=jsonata)
+    yield from _numbers(config, ("MaxItems",), f"{pointer}/ReaderConfig", jsonata=jsonata)
+    for field, values in _READER_VALUES.items():
+        if field in config and config[field] not in values:
+            text = f"The field '{field}' should have one of these values: [{', '.join(values)}]"
+            yield schema_error(text, f"{pointer}/ReaderConfig/{field}")
+    headers = config.get("CSVHeaders", [])
+    if not isinstance(headers, list) or not all(isinstance(header, str) for header in headers):
+        yield schema_error("Expected value of type Array", f"{pointer}/ReaderConfig/CSVHeaders")
+    elif sum(len(header.encode("utf-8", "replace")) for header in headers) > CSV_HEADERS_BYTES_MAX:
+        yield schema_error("CSVHeaders exceed 10 KiB", f"{pointer}/ReaderConfig/CSVHeaders")
+    if not isinstance(config.get("ItemsPointer", ""), str):
+        yield schema_error("Expected value of type String", f"{pointer}/ReaderConfig/ItemsPointer")
+
+
+_READER_VALUES = {
+    "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
+    "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
+    "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
+    "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
+    "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
+}
+_WRITER_VALUES = {"Transformation": ("NONE", "COMPACT", "FLATTEN"), "OutputType": ("JSON", "JSONL")}
+
+
+def _parameters(holder: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+    if jsonata and "Parameters" in holder:
+        yield schema_error(wrong_language("Parameters", "JSONata", "JSONPath"), pointer)
+    elif not jsonata and "Arguments" in holder:
+        yield schema_error(wrong_language("Arguments", "JSONPath", "JSONata"), pointer)
+    elif not jsonata and "Parameters" in holder:
+        yield from check_template(holder["Parameters"], f"{pointer}/Parameters")
+
+
+def _writer(writer: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+    config = writer.get("WriterConfig", {})
+    if not is_object(config):
+        yield schema_error("Expected value of type Object", f"{pointer}/WriterConfig")
+        return
+    yield from _parameters(writer, pointer, jsonata=jsonata)
+    if "Resource" in writer and not str(writer["Resource"]).endswith(":s3:putObject"):
+        yield schema_error(f"The resource provided {writer['Resource']} is not recognized.", f"{pointer}/Resource")
+    for field, values in _WRITER_VALUES.items():
+        if field in config and config[field] not in values:
+            text = f"The field '{field}' should have one of these values: [{', '.join(values)}]"
+            yield schema_error(text, f"{pointer}/WriterConfig/{field}")
