@@ -127,11 +127,12 @@ class Tracker:
             kept = self._parts.get(home)
             if kept is None:
                 assert self.end_offset is not None
+                end = await self.end_offset(home)
                 start = clock.monotonic_seconds()
                 head = prefix(home)
                 keys = [key for key in rows if key.startswith(head)]
-                flusher, reason = restore(home, rows, keys, self._home, self._interpreter, self._own)
-                kept = self._parts[home] = _Kept(flusher, await self.end_offset(home))
+                flusher, reason = restore(home, rows, keys, self._home, self._interpreter, self._own, end)
+                kept = self._parts[home] = _Kept(flusher, end)
                 took = round(clock.monotonic_seconds() - start, 3)
                 say = self._log.warning if reason else self._log.info
                 say("partition_taken", home=home, offset=kept.part.offset, rows=len(keys), rebuilt=reason, seconds=took)

@@ -137,8 +137,11 @@ def restore(
     make_home: MakeHome,
     interpreter: Interpreter,
     limits: TrackerLimits,
+    end: int | None = None,
 ) -> tuple[Flusher, str]:
     """A partition from its rows (`keys` of it in `stored`), and why it must be folded from home's beginning, if so.
+
+    `end` is home's end, if known: a mark past it belongs to records the broker lost, and others have their offsets now.
 
     An empty reason means that the rows proved themselves: the fold goes on behind the mark. Otherwise all rows go with
     the first flush.
@@ -153,7 +156,9 @@ def restore(
                 found ^= rows.digest_at(mark.offset, key, stored[key])
         part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
         reason = _index(part, state, keys)
-        if found != mark.sum:
+        if end is not None and mark.offset >= end:
+            reason = f"home ends at {end}, before the mark at offset {mark.offset}"
+        elif found != mark.sum:
             reason = f"the rows do not add up to the mark at offset {mark.offset}"
         if not reason:
             return Flusher(part, interpreter, mark), ""

@@ -82,10 +82,10 @@ def log_of(seed: int, runs: int = 2, positions: int = 300) -> list[bytes]:
     return values
 
 
-def start(table: Table, limits: TrackerLimits = LIMITS) -> tuple[Flusher, str]:
+def start(table: Table, limits: TrackerLimits = LIMITS, end: int | None = None) -> tuple[Flusher, str]:
     """A new process: the partition as the rows tell it."""
     interpreter = fakes.FakeInterpreter(event_bytes=150)
-    return restore(HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter), interpreter, limits)
+    return restore(HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter), interpreter, limits, end)
 
 
 def run_on(flusher: Flusher, table: Table, log: list[bytes], flush_every: int, at: float = 0.0) -> None:
@@ -225,3 +225,12 @@ def test_a_name_of_an_ended_execution_is_still_taken_after_a_restart() -> None:
         record_arrived(part, len(log), 9_000, encode(request))
         assert shown(part) == before
     assert isinstance(request, ExecutionRequested)
+
+
+def test_a_mark_past_the_end_of_home_is_not_believed() -> None:
+    """When the broker lost the end of home, other records have those offsets now: all is folded again."""
+    log, table = log_of(10), Table()
+    flusher, _ = start(table)
+    run_on(flusher, table, log, 4)
+    assert start(table, end=len(log))[1] == ""
+    assert "before the mark" in start(table, end=len(log) - 1)[1]
