@@ -31,7 +31,7 @@ def _seeds(first: int, count: int, mutation: str, jobs: int) -> int:
     began = time.perf_counter()
     results: list[Result] = []
     broken: list[Result] = []
-    for result in play_all(first, count, mutation, jobs):
+    for result in play_all(range(first, first + count), mutation, jobs):
         results.append(result)
         if result.violations:
             broken.append(result)

@@ -137,7 +137,7 @@ def _last_upload_wins(fold: Fold, record: ResultFileOpened) -> None:
     runs.result_file_opened(fold, record)
 
 
-def _newest_block_answer_wins(block: Block, first: int, statuses: bytes, _items: Sequence[int], offset: int) -> None:
+def _newest_block_answer_wins(block: Block, first: int, statuses: bytes, _items: object, offset: int) -> None:
     block._offsets.append(offset)
     for i, status in enumerate(statuses):
         block._statuses[first + i] = status
@@ -152,6 +152,7 @@ class Mutation(msgspec.Struct, frozen=True):
     """What is switched off."""
 
     name: str = "none"
+    storm: str = ""  # seeds that are a storm over this service are the likeliest to show it; "" = any
     lane: Switches = Switches()
     wrap: Callable[[SimPort], Any] = lambda port: port
     handlers: tuple[tuple[type, Callable[[Fold, Any], None]], ...] = ()
@@ -185,20 +186,21 @@ MUTATIONS = {
     m.name: m
     for m in (
         NONE,
-        Mutation("fence", Switches(fence=False)),
-        Mutation("lease", Switches(lease=False)),
-        Mutation("read_back", Switches(read_back=False)),
-        Mutation("done_set", Switches(done_set=False)),
-        Mutation("position_in_journal", Switches(position_in_journal=False)),
-        Mutation("write_ahead", Switches(write_ahead=False)),
+        Mutation("fence", "child-runner", Switches(fence=False)),
+        Mutation("lease", "child-runner", Switches(lease=False)),
+        Mutation("read_back", "child-runner", Switches(read_back=False)),
+        Mutation("done_set", "child-runner", Switches(done_set=False)),
+        Mutation("position_in_journal", "child-runner", Switches(position_in_journal=False)),
+        Mutation("write_ahead", "child-runner", Switches(write_ahead=False)),
         Mutation("lane_quota", wrap=lambda port: ReadsOtherwise(port, topics.LANE_SIGNALS.name, _double_quota)),
         Mutation("signals_before_asks", wrap=SignalsUnacknowledged),
         Mutation("commit_behind_work", wrap=CommitsAhead),
-        Mutation("first_answer_wins", handlers=((ChildrenEnded, _last_answer_wins),)),
+        Mutation("first_answer_wins", "child-runner", handlers=((ChildrenEnded, _last_answer_wins),)),
         Mutation("source_pinned", wrap=lambda port: ReadsOtherwise(port, topics.ITEM_ASKS.name, _forget_pin)),
         Mutation("listing_confirmed", wrap=lambda port: ReadsOtherwise(port, topics.ITEM_ASKS.name, _hide_listing)),
-        Mutation("mark_last", flushed=_mark_first),
-        Mutation("table_proves_itself", recovered=unproven),
-        Mutation("first_upload_wins", handlers=((ResultFileOpened, _last_upload_wins),)),
+        Mutation("first_upload_wins", "scheduler", handlers=((ResultFileOpened, _last_upload_wins),)),
+        Mutation("mark_last", "maprun-tracker", flushed=_mark_first),
+        Mutation("table_proves_itself", "maprun-tracker", recovered=unproven),
+        Mutation("earliest_row_wins", "maprun-tracker", replaced=((Block, "put", _newest_block_answer_wins),)),
     )
 }

@@ -48,6 +48,7 @@ class Play(msgspec.Struct, kw_only=True):
     child_type: str
     work: str  # pass | task | chain
     timeout_seconds: int
+    wait_seconds: int
     concurrency: int
     tolerance: tuple[int | None, float | None]
     batch: int  # items in a batch, 0 = no batches
@@ -134,7 +135,7 @@ def _storm(r: random.Random, service: str) -> Scenario:
     """One service is hit again and again, with the work on it that has the most to lose."""
     play = _play(r, 0, 30.0)
     play.kinds = tuple(r.choices(["ok", "flaky"], (1, 1), k=r.randint(6, 25)))
-    play.work = r.choice(["task", "chain"])
+    play.work, play.wait_seconds = r.choice([("task", 0), ("chain", 1), ("chain", 4)])
     play.child_type = "STANDARD"
     play.concurrency = r.randint(2, 9)
     play.tolerance = (None, 100.0)
@@ -192,6 +193,7 @@ def _play(r: random.Random, n: int, fault_seconds: float) -> Play:
         child_type=child_type,
         work=work,
         timeout_seconds=r.choice([4, 20]),
+        wait_seconds=1,
         concurrency=concurrency,
         tolerance=tolerance,
         batch=batch,
@@ -264,5 +266,5 @@ def _child(play: Play) -> dict[str, Any]:
     task = {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
     if play.work == "task":
         return {"StartAt": "A", "States": {"A": {**task, "End": True}}}
-    wait = {"Type": "Wait", "Seconds": 1, "Next": "B"}
+    wait = {"Type": "Wait", "Seconds": play.wait_seconds, "Next": "B"}
     return {"StartAt": "A", "States": {"A": {**task, "Next": "W"}, "W": wait, "B": {**task, "End": True}}}

@@ -3,8 +3,9 @@
 import gc
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import count, islice
 
 import msgspec
 
@@ -58,9 +59,9 @@ def play_many(seeds: Iterable[int], mutation: str = "none") -> list[Result]:
     return results
 
 
-def play_all(first: int, count: int, mutation: str, jobs: int) -> Iterator[Result]:
+def play_all(seeds: Sequence[int], mutation: str, jobs: int) -> Iterator[Result]:
     """Many seeds in several processes, in order."""
-    chunks = [range(i, min(i + _CHUNK, first + count)) for i in range(first, first + count, _CHUNK)]
+    chunks = [seeds[i : i + _CHUNK] for i in range(0, len(seeds), _CHUNK)]
     if jobs <= 1:
         for chunk in chunks:
             yield from play_many(chunk, mutation)
@@ -75,9 +76,10 @@ def first_break(mutation: str, first: int, seeds_max: int, jobs: int) -> tuple[i
     """Seeds until one shows that a mechanism is missing: (seeds tried, its result, seconds)."""
     began = time.perf_counter()
     tried = 0
-    for start in range(first, first + seeds_max, _CHUNK * jobs):
-        count = min(_CHUNK * jobs, first + seeds_max - start)
-        for result in play_all(start, count, mutation, jobs):
+    storm = MUTATIONS[mutation].storm
+    likely = (seed for seed in count(first) if not storm or draw(seed).storm == storm)
+    for _ in range(0, seeds_max, _CHUNK * jobs):
+        for result in play_all(list(islice(likely, _CHUNK * jobs)), mutation, jobs):
             tried += 1
             if result.violations:
                 return tried, result, time.perf_counter() - began

@@ -41,11 +41,11 @@ class Tracker:
         scenario = self.house.scenario
         return Home(state, self.house.interpreters.roots, NAMES, scenario.homes, scenario.lanes, scenario.limits)
 
-    def restored(self, home: int, table: dict[bytes, bytes]) -> Flusher:
-        """A partition from recovered rows, which must prove themselves."""
+    def restored(self, home: int, table: dict[bytes, bytes], end: int) -> Flusher:
+        """A partition from recovered rows, which must prove themselves; `end` is home's."""
         stored = self.house.mutation.recovered(home, table)
         interpreter = self.house.interpreters.roots
-        flusher, reason = restore(home, stored, list(stored), self._home, interpreter, LIMITS)
+        flusher, reason = restore(home, stored, list(stored), self._home, interpreter, LIMITS, end)
         self.rebuilt += bool(reason)
         return flusher
 
@@ -53,7 +53,7 @@ class Tracker:
         """Recovers the table, goes on behind its mark, folds and flushes."""
         end = await port.end_offset(CHANGELOG, home)
         table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
-        flusher = self.restored(home, table)
+        flusher = self.restored(home, table, await port.end_offset(topics.HOME.name, home))
         part = self.parts[home] = flusher.part
         mailbox = port.mailbox()
         port.feed(topics.HOME.name, home, part.offset + 1, mailbox)
@@ -103,8 +103,9 @@ class Tracker:
             self._check(home, part, "the owner")
             log = self.house.world.log(CHANGELOG, home)
             table = fold_rows([(r.key or b"", r.value) for r in log.slice(0, len(log))])
-            again = self.restored(home, table).part
-            for record in self.house.world.log(topics.HOME.name, home).slice(again.offset + 1, 1 << 40):
+            records = self.house.world.log(topics.HOME.name, home)
+            again = self.restored(home, table, len(records)).part
+            for record in records.slice(again.offset + 1, len(records)):
                 record_arrived(again, record.offset, record.timestamp_ms, record.value)
             self._check(home, again, "a new owner")
 
