@@ -8,7 +8,17 @@ import msgspec
 import pytest
 
 from schemas import topics
-from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, TIMED_OUT, ItemsRead, SourceEnded
+from schemas.home import (
+    ABORTED,
+    FAILED,
+    RETURNED,
+    SUCCEEDED,
+    TIMED_OUT,
+    ItemsRead,
+    ResultFileOpened,
+    SourceEnded,
+    SourceFailed,
+)
 from schemas.plan import ResultWriterPlan
 from services.scheduler.deps import ResultTroubleError
 from services.scheduler.limits import SchedulerLimits
@@ -267,3 +277,40 @@ def test_a_run_that_waits_for_its_turn_is_read_again_from_home(make_rig: Make) -
         _read_all(rig, run, 3)
     rig.until(lambda: _runs(rig) == {})
     assert [len(_records(rig, run)["SUCCEEDED"]) for run in runs] == [3, 3, 3]
+
+
+def test_the_upload_that_was_first_on_home_is_used_and_the_other_dropped(make_rig: Make) -> None:
+    """Another exporter's upload was said first: the parts go there, and one's own upload is aborted."""
+    rig = make_rig()
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    run = _started(rig)
+    rig.s3.uploads["foreign"] = {}
+    rig.s3.keys["foreign"] = f"b/p/{run}/SUCCEEDED_0.json"
+
+    def race(call: str) -> None:
+        if call == "create":
+            rig.put(topics.HOME, 0, ResultFileOpened(run, 0, "SUCCEEDED", 0, "foreign"))
+
+    rig.s3.fail = race
+    rig.put(topics.HOME, 0, frame(run, 0, [0]))
+    _read_all(rig, run, 1)
+    rig.until(lambda: _runs(rig) == {})
+    assert len(_records(rig, run)["SUCCEEDED"]) == 1
+    assert [call[0] for call in rig.s3.calls if call[0] == "abort"] == ["abort"]
+    assert rig.s3.uploads == {}
+
+
+def test_answers_behind_the_end_are_in_no_file(make_rig: Make) -> None:
+    """An answer for a position that was published but never said to be read, after the run's end, doesn't count."""
+    rig = make_rig()
+    first = rig.process(rig.group(topics.HOME, own_home, HOMES))
+    run = _started(rig)
+    rig.run(1)
+    first.kill()
+    rig.put(topics.HOME, 0, ItemsRead(run, 0, 0, 3, 3, 30, b""))
+    rig.put(topics.HOME, 0, frame(run, 0, [0, 1]))
+    rig.put(topics.HOME, 0, SourceFailed(run, 0, "States.ItemReaderFailed", "gone"))
+    rig.put(topics.HOME, 0, frame(run, 0, [2]))
+    rig.put(topics.HOME, 0, frame(run, 0, [3, 4]))
+    rig.until(lambda: f"b/p/{run}/manifest.json" in rig.s3.objects)
+    assert [int(entry["Name"][:8], 16) for entry in _records(rig, run)["SUCCEEDED"]] == [0, 1, 2]

@@ -84,13 +84,15 @@ def test_a_successor_takes_over_what_is_pending(make_rig: Make) -> None:
 
 
 def test_a_recorded_outcome_is_not_produced_again(make_rig: Make) -> None:
-    """A Task whose outcome stands on home when a home is taken over is not started."""
-    rig = make_rig()
+    """A Task whose outcome stands on home when it is taken over is not started, however long the folding takes."""
+    rig = make_rig(SchedulerLimits(records_per_turn_max=1))
     asked = request("t", [["task"], ["wait", 1]])
     rig.put(topics.HOME, 0, asked)
+    for n in range(600):
+        rig.put(topics.HOME, 0, request(f"between-{n}", []))
     rig.put(topics.HOME, 0, ParentTaskEnded(asked.arn, TaskSucceeded("step-0", b"{}")))
     rig.process(rig.group(topics.HOME, own_home, HOMES))
-    rig.until(lambda: "SUCCEEDED" in _statuses(rig))
+    rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 601)
     assert rig.tasks == []
 
 
@@ -164,3 +166,31 @@ def test_a_result_that_no_record_holds_fails_its_task(make_rig: Make) -> None:
     rig.until(lambda: _statuses(rig) == ["RUNNING", "FAILED"])
     event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value or b"")
     assert event["detail"]["error"] == "States.DataLimitExceeded"
+
+
+def test_no_task_starts_without_a_proven_lease(make_rig: Make) -> None:
+    """An owner that can't reach its group starts nothing once its lease has passed; who owns the home later does."""
+    rig = make_rig()
+    process = rig.process(rig.group(topics.HOME, own_home, HOMES))
+    rig.run(3)
+    process.isolate()
+    rig.run(5.2)
+    rig.put(topics.HOME, 0, request("one", [["task"]]))
+    rig.run(0.6)
+    assert _statuses(rig) == ["RUNNING"]
+    assert rig.tasks == []
+    process.reconnect()
+    rig.until(lambda: "SUCCEEDED" in _statuses(rig))
+    assert len(rig.tasks) == 1
+
+
+def test_a_cancelled_timer_leaves_no_record(make_rig: Make) -> None:
+    """A timer of a stopped execution does not fire."""
+    rig = make_rig()
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    asked = request("w", [["wait", 5]])
+    rig.put(topics.HOME, 0, asked)
+    rig.run(2)
+    rig.put(topics.HOME, 0, StopRequested("s", asked.arn))
+    rig.run(20)
+    assert len(rig.records(topics.HOME)) == 2
