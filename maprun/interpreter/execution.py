@@ -33,6 +33,7 @@ class Limits(Part, frozen=True):
     payload_bytes_max: int = 262_144
     events_max: int = 25_000
     inline_iterations_max: int = 40  # at once
+    variables_bytes_max: int = 262_144  # of one Assign
 
 
 class TaskWait:

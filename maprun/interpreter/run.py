@@ -135,12 +135,9 @@ def leave(
     """
     if len(output) > run.limits.payload_bytes_max:
         run.check_size(output, state.name)
+    details: tuple[Any, ...]
     if assigned:
-        details: tuple[Any, ...] = (
-            state.name,
-            output,
-            {name: jsontext.encode(value).decode() for name, value in assigned.items()},
-        )
+        details = (state.name, output, _shown_variables(run, state, assigned))
         frame.variables = {**frame.variables, **assigned}
     else:
         details = (state.name, output)
@@ -159,6 +156,18 @@ def leave(
         from maprun.interpreter.children import child_done
 
         child_done(run, frame, output)
+
+
+def _shown_variables(run: Run, state: State, assigned: dict[str, Any]) -> dict[str, str]:
+    """Assigned variables as JSON texts. Raises StatesError when together they are larger than AWS lets one Assign be."""
+    texts = {name: jsontext.encode(value) for name, value in assigned.items()}
+    if sum(map(len, texts.values())) > run.limits.variables_bytes_max:
+        raise StatesError(
+            "States.DataLimitExceeded",
+            f"The state '{state.name}' assigns variables with a size exceeding the maximum number of bytes service limit.",
+            shown_raw=True,
+        )
+    return {name: text.decode() for name, text in texts.items()}
 
 
 def run_ready(run: Run) -> None:

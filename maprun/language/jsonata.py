@@ -21,9 +21,10 @@ from maprun.language.timestamps import format_timestamp, parse_timestamp_ms
 EVALUATION_MS_MAX = 1_000
 SECONDS_MAX = 99_999_999
 STACK_DEPTH_MAX = 200
-SEQUENCE_LENGTH_MAX = 1_000_000
-RANGE_ITEMS_MAX = 1_000_000
-PAD_LENGTH_MAX = 1 << 20
+SEQUENCE_LENGTH_MAX = 131_072
+"""No payload of 262,144 bytes holds an array of more elements; it also bounds memory on the way."""
+RANGE_ITEMS_MAX = SEQUENCE_LENGTH_MAX
+PAD_LENGTH_MAX = 262_144
 QUERY_ERROR = "States.QueryEvaluationError"
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
@@ -68,7 +69,7 @@ class Query:
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
         return {
-            "now": lambda *_: format_timestamp(self._in_use().now_ms),
+            "now": lambda *picture: _now(self._in_use().now_ms, *picture),
             "millis": lambda *_: self._in_use().now_ms,
             "random": self._random,
             "uuid": self._uuid,
@@ -102,8 +103,12 @@ class Query:
             text = self._engine.evaluate_json_or_none(None, bindings)
             if text == '""' and self._engine.evaluate(None, bindings) is None:
                 raise self.failed("returned an unsupported result type.")
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
             raise self.failed(f"threw an error during evaluation. {_words(error)}") from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # a bug in the engine ends the state, not the process
+                raise
+            raise self.failed("threw an error during evaluation. The expression engine failed.") from error
         finally:
             self._scope = before
         if text is None:
@@ -140,6 +145,15 @@ def _pad(text: Any = None, width: Any = None, sign: Any = " ") -> Any:
     return text + padding if wide > 0 else padding + text
 
 
+def _now(now_ms: int, picture: Any = None, timezone: Any = None) -> Any:
+    """`$now()`, or in the form of a picture and a timezone such as "+0100"."""
+    if picture is None:
+        return format_timestamp(now_ms)
+    source = "$fromMillis($at, $picture)" if timezone is None else "$fromMillis($at, $picture, $timezone)"
+    given = {"at": now_ms, "picture": picture, "timezone": timezone}
+    return jsonatapy.compile(source).evaluate(None, given)
+
+
 def _no_eval(*_: Any) -> Any:
     raise ValueError("T1006: Attempted to invoke a non-function")
 
@@ -155,7 +169,7 @@ def _range(first: Any, last: Any, step: Any) -> Any:
         raise ValueError("$range needs three numbers")
     if step == 0 or (last - first) / step > RANGE_ITEMS_MAX:
         raise ValueError(f"$range would be endless or hold more than {RANGE_ITEMS_MAX} items")
-    count = int((last - first) / step) + 1
+    count = int((last - first) // step) + 1
     return [first + at * step for at in range(max(count, 0))]
 
 

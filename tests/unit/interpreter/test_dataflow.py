@@ -98,6 +98,13 @@ def test_payloads_are_limited_and_the_limit_is_configurable() -> None:
     assert ended.status == "SUCCEEDED"
 
 
+def test_an_assign_is_limited_like_a_payload() -> None:
+    """All variables of one Assign together may hold 262,144 bytes of JSON."""
+    state = {"Type": "Pass", "Assign": {"a.$": "$", "b.$": "$"}, "End": True}
+    assert failure_of({"P": state}, "x" * 140_000)[0] == "States.DataLimitExceeded"
+    assert output_of({"P": state}, "x" * 100_000) == "x" * 100_000
+
+
 def test_payloads_can_be_left_out_of_a_history() -> None:
     """IncludeExecutionData false: no input, no output, names stay."""
     _, step = start({"P": {"Type": "Pass", "End": True}}, {"a": 1})
