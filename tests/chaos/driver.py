@@ -130,6 +130,18 @@ class Watch:
         run = self.map_run()
         return None if run is None else done_of(run)
 
+    def until_reached(self, done: int, seconds_max: float) -> bool:
+        """Waits until `done` have ended; False if nothing more ends for `seconds_max`."""
+        best, since = -1, time.monotonic()
+        while best < done:
+            now = self.done()
+            if now is not None and now > best:
+                best, since = now, time.monotonic()
+            if time.monotonic() - since > seconds_max:
+                return False
+            time.sleep(0.1)
+        return True
+
     def until_more_than(self, done: int, seconds_max: float) -> float | None:
         """Seconds until more than `done` have ended; None if that takes longer than `seconds_max`."""
         began = time.monotonic()
@@ -160,8 +172,12 @@ def run_chaos(
         report.wrong.append(f"nothing ended within {PROGRESS_SECONDS_MAX:.0f} s")
         return report
     order = [part for _ in range(kills) for part in chance.sample(PARTS_TO_KILL, len(PARTS_TO_KILL))]
-    for part in order:
-        time.sleep(chance.uniform(0.2, 2.0))
+    for number, part in enumerate(order):
+        # Spread over the whole run: the k-th kill comes at about k n-ths of the items.
+        due = int(items * (number + chance.uniform(0.2, 0.9)) / (len(order) + 1))
+        if not watch.until_reached(due, PROGRESS_SECONDS_MAX):
+            report.wrong.append(f"no progress for {PROGRESS_SECONDS_MAX:.0f} s on the way to item {due}")
+            break
         run = watch.map_run()
         if run is None or run["status"] != "RUNNING":
             report.wrong.append(f"the run was over before {part} could be killed: more items, or less concurrency")
