@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from maprun.local.functions.pool import Pool, PoolLimits
 from maprun.local.functions.site import Site
@@ -37,7 +38,7 @@ async def serve(loaded: Settings, _limits: Limits, stop: asyncio.Event) -> None:
     )
     pool = Pool(limits, folder)
     await pool.start()
-    site = Site(pool, folder, loaded.region, loaded.account, limits.timeout_seconds)
+    site = Site(pool, folder, loaded.region, loaded.account, limits.timeout_seconds, REGISTRY)
     # The low-level server: no routing, no middlewares, nothing per call that isn't needed.
     server = web.Server(site.handle, access_log=None)
     runner = web.ServerRunner(server)

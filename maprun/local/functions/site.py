@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 
 from maprun.local.functions import answers
 from maprun.local.functions.frames import BAD_REQUEST, OK, Call
@@ -29,8 +29,11 @@ _HTTP_ACCEPTED, _HTTP_NO_CONTENT = 202, 204
 class Site:
     """Answers requests. `handle` is what an `aiohttp.web.Server` calls."""
 
-    def __init__(self, pool: Pool, folder: Path, region: str, account: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, pool: Pool, folder: Path, region: str, account: str, timeout_seconds: float, registry: CollectorRegistry
+    ) -> None:
         self._pool = pool
+        self._registry = registry
         self._folder = folder
         self._arn = f"arn:aws:lambda:{region}:{account}:function:"
         self._timeout_ms = int(timeout_seconds * 1000)
@@ -40,7 +43,7 @@ class Site:
         self._id_prefix = f"{prefix[:8]}-{prefix[8:12]}-4{prefix[12:15]}-8{prefix[15:18]}-"
         self._count = 0
         self._background: set[asyncio.Task[web.Response]] = set()
-        self._invocations = Counter("function_invocations", "Calls of functions", ["outcome"])
+        self._invocations = Counter("function_invocations", "Calls of functions", ["outcome"], registry=registry)
         self._succeeded = self._invocations.labels("succeeded")
         self._failed = self._invocations.labels("failed")
 
@@ -54,7 +57,7 @@ class Site:
             reason = self._pool.problem()
             return web.json_response({"ok": not reason, "reason": reason}, status=503 if reason else 200)
         if path == "/metrics":
-            return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+            return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
         return _refusal(404, "UnknownOperationException", f"No operation of Lambda but Invoke is here: {path}", "-")
 
     async def _invoke(self, name: str, request: web.BaseRequest) -> web.Response:
