@@ -1,11 +1,14 @@
 """A process from its start to its end: the loop, signals, the garbage collector, the exit code."""
 
 import asyncio
+import contextlib
+import cProfile
 import gc
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 from maprun.runtime import clock, limits, logs, settings
 
@@ -37,7 +40,7 @@ def run(service: str, main: Main) -> int:
     gc.collect()
     gc.freeze()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with _profiled(service, loaded.profile_dir), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_stopped(main, loaded, bounds))
     except (KeyboardInterrupt, asyncio.CancelledError):
         log.warning("process_interrupted")
@@ -68,6 +71,22 @@ async def _until_stopped(main: Main, loaded: settings.Settings, bounds: limits.L
     finally:
         # The loop's end waits for its threads, and one may wait for a broker that is gone.
         signal.alarm(int(bounds.drain_seconds))
+
+
+@contextlib.contextmanager
+def _profiled(service: str, folder: str) -> Iterator[None]:
+    """Leaves `<service>-<pid>.prof` in a folder at the end, if one is given; its cost distorts rates, not shares."""
+    if not folder:
+        yield
+        return
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        profile.dump_stats(Path(folder) / f"{service}-{os.getpid()}.prof")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instance: str = ""  # MAPRUN_INSTANCE: stable name of this process, for Kafka's static membership
     log_format: str = "json"  # MAPRUN_LOG_FORMAT: json or console
     log_level: str = "info"  # MAPRUN_LOG_LEVEL
+    profile_dir: str = ""  # MAPRUN_PROFILE: a folder; each process leaves a cProfile there when it ends. Slow
 
     @property
     def api_port(self) -> int:
@@ -58,6 +59,7 @@ _NAMES = {
     "instance": "MAPRUN_INSTANCE",
     "log_format": "MAPRUN_LOG_FORMAT",
     "log_level": "MAPRUN_LOG_LEVEL",
+    "profile_dir": "MAPRUN_PROFILE",
 }
 _RANGES = {"homes": (1, HOMES_MAX), "lanes": (1, LANES_MAX), "http_port": (0, 65_535)}
 _CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
