@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maprun.interpreter.execution import Frame
+from maprun.interpreter.execution import UNSET, Frame
 from maprun.interpreter.run import Run, leave
 from maprun.language import jsontext
 from maprun.language.model import Assign, State
@@ -22,6 +22,22 @@ def arguments(frame: Frame, state: State, scope: Scope) -> Any:
         return value if state.parameters is None else state.parameters({"input": value}, scope)
     value = effective_input(frame, state, scope)
     return value if state.parameters is None else state.parameters(value, scope)
+
+
+def arguments_text(frame: Frame, state: State, scope: Scope) -> bytes:
+    """`arguments` as JSON text; the input's own bytes when nothing shapes it."""
+    if state.input is None and state.parameters is None:
+        return frame.compact_input()
+    return jsontext.encode(arguments(frame, state, scope))
+
+
+def complete_text(run: Run, frame: Frame, state: State, text: bytes, scope: Scope) -> None:
+    """`complete` for a result that is compact JSON text; it is decoded only when something shapes it."""
+    shaped = state.selector is not None or state.put is not None or state.output is not None or state.assign
+    if shaped:
+        complete(run, frame, state, jsontext.decode(text), scope)
+    else:
+        leave(run, frame, state, text, UNSET)
 
 
 def complete(run: Run, frame: Frame, state: State, result: Any, scope: Scope) -> None:
@@ -52,12 +68,12 @@ def pass_through(run: Run, frame: Frame, state: State, scope: Scope, next_state:
         root: Any = {"input": frame.decoded()}
         assigned = assign(state.assign, root, scope)
         if state.output is None:
-            leave(run, frame, state, jsontext.compact(frame.input), frame.value, assigned, next_state)
+            leave(run, frame, state, frame.compact_input(), frame.value, assigned, next_state)
             return
         value = state.output(root, scope)
     else:
         if state.input is None and state.output is None and not state.assign:
-            leave(run, frame, state, jsontext.compact(frame.input), frame.value, None, next_state)
+            leave(run, frame, state, frame.compact_input(), frame.value, None, next_state)
             return
         value = effective_input(frame, state, scope)
         assigned = assign(state.assign, value, scope)

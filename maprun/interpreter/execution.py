@@ -91,6 +91,10 @@ class ChildrenWait:
         self.at_once_max = at_once_max
         self.began_ms = began_ms
 
+    def result(self) -> bytes:
+        """The JSON array of all results."""
+        return b"[" + b",".join(text or b"null" for text in self.results) + b"]"
+
 
 Wait = TaskWait | DelayWait | RetryWait | MapRunWait | ChildrenWait
 
@@ -149,6 +153,10 @@ class Frame:
         if self.value is UNSET:
             self.value = jsontext.decode(self.input)
         return self.value
+
+    def compact_input(self) -> bytes:
+        """The present state's raw input without white space; only the caller's own text can have any."""
+        return self.input if self.before_id else jsontext.compact(self.input)
 
     def effect_ref(self) -> str:
         """Names the present visit and attempt of the present state within the execution, for ever."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maprun.interpreter.dataflow import complete
+from maprun.interpreter.dataflow import complete_text
 from maprun.interpreter.execution import Frame, MapRunWait
 from maprun.interpreter.failure import attempt_failed
 from maprun.interpreter.numbers import real_number, whole_number
@@ -132,12 +132,12 @@ def succeeded(run: Run, frame: Frame, state: State, wait: MapRunWait, happening:
     output = jsontext.compact(happening.output)
     try:
         run.check_size(output, state.name)
-        value = jsontext.decode(output)
+        jsontext.decode(output)  # what a host hands in must be JSON before it goes on as text
     except StatesError as error:
         attempt_failed(run, frame, state, error.error, error.cause)
         return
     run.emit(EventType.MAP_STATE_SUCCEEDED, ended)
-    complete(run, frame, state, value, run.scope(frame, "result"))
+    complete_text(run, frame, state, output, run.scope(frame, "result"))
 
 
 def failed(run: Run, frame: Frame, state: State, wait: MapRunWait, happening: MapRunFailed) -> None:

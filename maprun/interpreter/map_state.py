@@ -4,7 +4,7 @@ from typing import Any
 
 from maprun.interpreter import map_run
 from maprun.interpreter.children import start_child
-from maprun.interpreter.dataflow import complete, effective_input
+from maprun.interpreter.dataflow import complete_text, effective_input
 from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame
 from maprun.interpreter.numbers import whole_number
 from maprun.interpreter.run import Run, scope_of
@@ -93,5 +93,4 @@ def iteration_done(run: Run, frame: Frame, state: State, wait: ChildrenWait, chi
 def _all_done(run: Run, frame: Frame, state: State, previous_id: int, wait: ChildrenWait) -> None:
     frame.last_id = previous_id
     run.emit(EventType.MAP_STATE_SUCCEEDED, previous_id)
-    result = jsontext.decode(b"[" + b",".join(text or b"null" for text in wait.results) + b"]")
-    complete(run, frame, state, result, run.scope(frame, "result"))
+    complete_text(run, frame, state, wait.result(), run.scope(frame, "result"))

@@ -1,10 +1,9 @@
 """Parallel: all branches at once."""
 
 from maprun.interpreter.children import start_child
-from maprun.interpreter.dataflow import arguments, complete
+from maprun.interpreter.dataflow import arguments_text, complete_text
 from maprun.interpreter.execution import ChildrenWait, Frame
 from maprun.interpreter.run import Run
-from maprun.language import jsontext
 from maprun.language.model import ParallelWork, State
 from schemas.history import EventType
 
@@ -13,7 +12,7 @@ def perform_parallel(run: Run, frame: Frame, state: State) -> None:
     """Starts every branch with the same input."""
     work = state.work
     assert isinstance(work, ParallelWork)
-    text = jsontext.encode(arguments(frame, state, run.scope(frame)))
+    text = arguments_text(frame, state, run.scope(frame))
     count = len(work.branches)
     started = frame.last_id = run.emit(EventType.PARALLEL_STATE_STARTED, frame.last_id)
     wait = frame.wait = ChildrenWait(None, count, count, run.now_ms)
@@ -28,5 +27,4 @@ def branch_done(run: Run, frame: Frame, state: State, wait: ChildrenWait, child:
         return
     frame.last_id = child.last_id
     run.emit(EventType.PARALLEL_STATE_SUCCEEDED, child.last_id)
-    result = jsontext.decode(b"[" + b",".join(text or b"null" for text in wait.results) + b"]")
-    complete(run, frame, state, result, run.scope(frame, "result"))
+    complete_text(run, frame, state, wait.result(), run.scope(frame, "result"))

@@ -10,7 +10,7 @@ from maprun.language.model import PassWork, State
 def perform_pass(run: Run, frame: Frame, state: State) -> None:
     """Ends at once."""
     if state.plain:
-        leave(run, frame, state, jsontext.compact(frame.input), frame.value)
+        leave(run, frame, state, frame.compact_input(), frame.value)
         return
     work = state.work
     assert isinstance(work, PassWork)
@@ -19,7 +19,7 @@ def perform_pass(run: Run, frame: Frame, state: State) -> None:
         root = {"input": frame.decoded()}
         assigned = assign(state.assign, root, scope)
         if state.output is None:
-            leave(run, frame, state, jsontext.compact(frame.input), frame.value, assigned)
+            leave(run, frame, state, frame.compact_input(), frame.value, assigned)
         else:
             value = state.output(root, scope)
             leave(run, frame, state, jsontext.encode(value), value, assigned)

@@ -159,12 +159,13 @@ def leave(
 
 
 def _shown_variables(run: Run, state: State, assigned: dict[str, Any]) -> dict[str, str]:
-    """Assigned variables as JSON texts. Raises StatesError when together they are larger than AWS lets one Assign be."""
+    """Assigned variables as JSON texts. Raises StatesError when together they exceed what one Assign may hold."""
     texts = {name: jsontext.encode(value) for name, value in assigned.items()}
     if sum(map(len, texts.values())) > run.limits.variables_bytes_max:
         raise StatesError(
             "States.DataLimitExceeded",
-            f"The state '{state.name}' assigns variables with a size exceeding the maximum number of bytes service limit.",
+            f"The state '{state.name}' assigns variables with a size exceeding the maximum number of bytes service "
+            "limit.",
             shown_raw=True,
         )
     return {name: text.decode() for name, text in texts.items()}

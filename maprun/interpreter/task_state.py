@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maprun.interpreter.dataflow import arguments, complete, effective_input
+from maprun.interpreter.dataflow import arguments_text, complete_text, effective_input
 from maprun.interpreter.execution import Frame, TaskWait
 from maprun.interpreter.failure import CAUSE_LENGTH_MAX, attempt_failed
 from maprun.interpreter.numbers import seconds
@@ -23,7 +23,7 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
     if work.refusal:
         raise runtime_error(work.refusal)
     scope = run.scope(frame)
-    parameters = jsontext.encode(arguments(frame, state, scope))
+    parameters = arguments_text(frame, state, scope)
     run.check_size(parameters, state.name)
     timeout = heartbeat = None
     role_arn = ""
@@ -63,7 +63,7 @@ def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happeni
     output = jsontext.compact(happening.output)
     try:
         run.check_size(output, work.resource if work.is_lambda else work.resource_type)
-        value = jsontext.decode(output)
+        jsontext.decode(output)  # what a host hands in must be JSON before it goes on as text
     except StatesError as error:
         _failed(run, frame, state, work, error.error, error.cause)
         return
@@ -72,7 +72,7 @@ def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happeni
     else:
         details = (work.resource_type, work.resource_name, output)
         frame.last_id = run.emit(EventType.TASK_SUCCEEDED, frame.last_id, details)
-    complete(run, frame, state, value, run.scope(frame, "result"))
+    complete_text(run, frame, state, output, run.scope(frame, "result"))
 
 
 def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
