@@ -26,6 +26,7 @@ Json = dict[str, Any]
 @click.option(
     "--profile", is_flag=True, help="Services profile themselves (MAPRUN_PROFILE); slower, so only shares count."
 )
+@click.option("--verify", is_flag=True, help="Read all results of the throughput run back and recount them.")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--write", default="", metavar="NAME", help="Add a row for each result to docs/benchmarks/NAME.md.")
 def main(
@@ -36,6 +37,7 @@ def main(
     rounds: int,
     child_type: str,
     profile: bool,
+    verify: bool,
     as_json: bool,
     write: str,
 ) -> None:
@@ -49,7 +51,7 @@ def main(
         try:
             for name in names or ALL:
                 if name == "throughput":
-                    found[name] = measures.throughput(stack, rows, child_type)
+                    found[name] = measures.throughput(stack, rows, child_type, verify=verify)
                 elif name == "waits":
                     found[name] = measures.waits(stack, children, child_type)
                 elif name == "latency":

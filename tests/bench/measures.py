@@ -1,5 +1,6 @@
 """The measurements: throughput, waits, latency, the tutorial, and whether the counts shown live are honest."""
 
+import json
 import statistics
 import subprocess
 import sys
@@ -8,13 +9,14 @@ from typing import Any
 
 from tests.bench import processes
 from tests.bench.workloads import PASS, WAIT, Runner, csv_machine, input_machine, put_rows
+from tests.chaos.checker import records
 from tests.integration.system.stack import ROOT, Stack
 
 Json = dict[str, Any]
 _COUNTED = ("succeeded", "failed", "timedOut", "aborted")
 
 
-def throughput(stack: Stack, rows: int, child_type: str) -> Json:
+def throughput(stack: Stack, rows: int, child_type: str, *, verify: bool = False) -> Json:
     """One Pass child a row, histories kept, results in S3; CPU microseconds a child and memory of each part.
 
     While it runs `describe_map_run` is polled: ended items must only grow, the counts must always sum to the total.
@@ -43,6 +45,9 @@ def throughput(stack: Stack, rows: int, child_type: str) -> Json:
     assert run is not None
     assert run["itemCounts"]["succeeded"] == run["itemCounts"]["total"] == rows, run
     after = processes.cpu_seconds(pids)
+    sizes, peaks = processes.rss_bytes(pids), processes.peak_rss_bytes(pids)
+    if verify:
+        recount(stack, json.loads(status["output"])["ResultWriterDetails"], rows)
     map_seconds = runner.map_seconds(arn)
     return {
         "rows": rows,
@@ -53,10 +58,25 @@ def throughput(stack: Stack, rows: int, child_type: str) -> Json:
         "children_per_second": round(rows / map_seconds),
         "cpu_us_per_child": {part: round((after[part] - before[part]) * 1e6 / rows, 1) for part in pids},
         "cpu_us_per_child_total": round(sum(after[part] - before[part] for part in pids) * 1e6 / rows, 1),
-        "rss_mb": {part: size >> 20 for part, size in processes.rss_bytes(pids).items()},
-        "peak_rss_mb": {part: size >> 20 for part, size in processes.peak_rss_bytes(pids).items()},
+        "rss_mb": {part: size >> 20 for part, size in sizes.items()},
+        "peak_rss_mb": {part: size >> 20 for part, size in peaks.items()},
         "live_polls": polls,
+        "every_row_once_in_the_results": verify or "not looked at",
     }
+
+
+def recount(stack: Stack, where: Json, rows: int) -> None:
+    """Reads all result files back. Raises AssertionError unless each row of the source has exactly one result."""
+    s3 = stack.client("s3")
+    manifest = json.loads(s3.get_object(Bucket=where["Bucket"], Key=where["Key"])["Body"].read())
+    seen = bytearray(rows)
+    for file in manifest["ResultFiles"]["SUCCEEDED"]:
+        for record in records(s3, where["Bucket"], file["Key"]):
+            number = int(json.loads(record["Input"])["id"])
+            assert not seen[number], f"row {number} has two results"
+            assert record["Output"] == record["Input"], record
+            seen[number] = 1
+    assert seen.count(1) == rows, f"{seen.count(0)} rows have no result"
 
 
 def honest(run: Json, done_before: int) -> int:
