@@ -18,6 +18,7 @@ from schemas.home import ExecutionRequested, ParentTaskEnded
 from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, RunOpened
 from schemas.requests import RequestAnswered
 from schemas.wire import Fact, encode
+from services.child_runner.lane import Lane
 from tests.simulation.scenario import NAMES, Scenario
 from tests.simulation.world import World
 
@@ -57,6 +58,8 @@ class LaneTruth:
 
     def __init__(self) -> None:
         self.epoch = -1
+        self.positions = (0, 0)  # of items and signals
+        self.positions_at: dict[int, tuple[int, int]] = {}  # claim → where its owner has to go on
         self.told: set[tuple[str, int, str]] = set()  # (run, position, ref) whose result is recorded
 
     def apply(self, record: Record) -> None:
@@ -65,7 +68,9 @@ class LaneTruth:
         match fact:
             case Claimed():
                 self.epoch = record.offset
+                self.positions_at[self.epoch] = self.positions
             case LaneAdvanced() if fact.epoch == self.epoch:
+                self.positions = (fact.items, fact.signals)
                 for told in fact.advanced:
                     if told.happening is not None:
                         self.told.add((told.run, told.position, getattr(told.happening, "ref", "")))
@@ -331,6 +336,13 @@ class Judge:
         if position in book.accepted:
             self.world.violated(f"{process} runs {request.state} of {run_id}/{position}: it has ended already")
         return run_id, position
+
+    def lane_seen(self, lane: Lane) -> None:
+        """An owner after a turn: it began where the journal's valid records say."""
+        expected = self.truth[lane.number].positions_at.get(lane.epoch)
+        began = (lane.memory.items, lane.memory.signals)
+        if began != expected:
+            self.world.violated(f"the owner {lane.epoch} of lane {lane.number} began at {began}, not at {expected}")
 
     def root_started(self, key: str, request: TaskRequested, process: str) -> None:
         """The scheduler starts an effect of a root execution."""

@@ -133,6 +133,7 @@ class Services:
             run_task=house.lanes_work.runner(port, owner),
             limits=LANE_LIMITS if house.scenario.small else LaneLimits(),
             switches=house.mutation.lane,
+            watch=house.judge.lane_seen,
         )
         return [lane_owner.own_lane(house.mutation.port(port), lane, deps)]
 

@@ -1,9 +1,9 @@
 """The tracker's core over a simulated table: rows in memory, a changelog that lags, loses its tail, hears zombies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from maprun.bus.port import Outgoing, Port
+from maprun.bus.port import Outgoing
 from maprun.mapruns.home import Home
 from maprun.mapruns.state import HomeState
 from schemas import topics
@@ -18,6 +18,7 @@ from tests.simulation.scenario import NAMES
 if TYPE_CHECKING:
     from tests.simulation.house import House
     from tests.simulation.judge import Book
+    from tests.simulation.port import SimPort
 
 CHANGELOG = "tracker-changelog"
 LIMITS = TrackerLimits(
@@ -43,13 +44,13 @@ class Tracker:
 
     def restored(self, home: int, table: dict[bytes, bytes], end: int) -> Flusher:
         """A partition from recovered rows, which must prove themselves; `end` is home's."""
-        stored = self.house.mutation.recovered(home, table)
+        self.house.mutation.recovered(home, table)
         interpreter = self.house.interpreters.roots
-        flusher, reason = restore(home, stored, list(stored), self._home, interpreter, LIMITS, end)
+        flusher, reason = restore(home, table, list(table), self._home, interpreter, LIMITS, end)
         self.rebuilt += bool(reason)
         return flusher
 
-    async def own(self, port: Port, home: int) -> None:
+    async def own(self, port: "SimPort", home: int) -> None:
         """Recovers the table, goes on behind its mark, folds and flushes."""
         end = await port.end_offset(CHANGELOG, home)
         table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
@@ -71,7 +72,7 @@ class Tracker:
                 await self._flush(port, home, flusher, table)
                 folded = 0
 
-    async def _flush(self, port: Port, home: int, flusher: Flusher, table: dict[bytes, bytes]) -> None:
+    async def _flush(self, port: "SimPort", home: int, flusher: Flusher, table: dict[bytes, bytes]) -> None:
         buffer: list[Row] = []
 
         def write(key: bytes, row: bytes | None) -> None:
@@ -82,13 +83,20 @@ class Tracker:
             buffer.append((key, row))
 
         flusher.flush(write, port.monotonic())
-        buffer = self.house.mutation.flushed(buffer)
         # Faust sends from a buffer of its own; a kill between two batches loses the rest
         for first in range(0, len(buffer), 3):
             part = buffer[first : first + 3]
             await port.send([Outgoing(CHANGELOG, home, row, key) for key, row in part])
+            self._stall(port)
         if flusher.part.offset >= 0:
             port.commit(topics.HOME.name, home, flusher.part.offset + 1)
+
+    def _stall(self, port: "SimPort") -> None:
+        """Now and then the process stops in the midst of a flush, and goes on as a zombie with old rows in hand."""
+        world, process = self.house.world, port.process
+        if not world.calm and not process.paused and world.random.random() < 0.02:
+            process.pause()
+            world.after(1 + world.random.random() * 12, process.resume)
 
     # ------------------------------------------------------------------ what must hold
 
@@ -150,24 +158,17 @@ def fold_rows(written: Sequence[Row]) -> dict[bytes, bytes]:
     return table
 
 
-def is_mark(key: bytes) -> bool:
-    """True for the key of a mark."""
-    return key[rows.KIND] == rows.MARK
-
-
-def unproven(home: int, table: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """The table with a mark that believes whatever rows there are: for the mutation without proof."""
-    found = dict(table)
+def unproven(home: int, table: dict[bytes, bytes]) -> None:
+    """Makes the table's mark believe whatever rows there are: for the mutation without proof."""
     key = rows.mark_key(home)
-    if key in found:
+    if key in table:
         codec = rows.Codec()
-        mark = codec.mark(found[key])
+        mark = codec.mark(table[key])
         total = 0
-        for other, row in found.items():
+        for other, row in table.items():
             if other[rows.KIND] in rows.SUMMED:
                 total ^= rows.digest_at(mark.offset, other, row)
-        found[key] = codec.pack_mark(_with_sum(mark, total))
-    return found
+        table[key] = codec.pack_mark(_with_sum(mark, total))
 
 
 def _with_sum(mark: rows.Mark, total: int) -> rows.Mark:
