@@ -23,9 +23,7 @@ Json = dict[str, Any]
 @click.option("--children", default=10_000, show_default=True, help="Children that wait a second.")
 @click.option("--rounds", default=20, show_default=True, help="Executions of each latency measurement.")
 @click.option("--child-type", default="STANDARD", type=click.Choice(["STANDARD", "EXPRESS"]), show_default=True)
-@click.option(
-    "--profile", is_flag=True, help="Services profile themselves (MAPRUN_PROFILE); slower, so only shares count."
-)
+@click.option("--profile", is_flag=True, help="Sample the services in the throughput run (needs py-spy); slower.")
 @click.option("--verify", is_flag=True, help="Read all results of the throughput run back and recount them.")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--write", default="", metavar="NAME", help="Add a row for each result to docs/benchmarks/NAME.md.")
@@ -45,13 +43,11 @@ def main(
     found: Json = {"machine": processes.machine()}
     with tempfile.TemporaryDirectory(prefix="maprun-bench-") as folder:
         stack = Stack(Path(folder))
-        if profile:
-            stack.environ["MAPRUN_PROFILE"] = str(ROOT / ".maprun" / "profile")
         print(f"up in {stack.up():.1f} s", file=sys.stderr)
         try:
             for name in names or ALL:
                 if name == "throughput":
-                    found[name] = measures.throughput(stack, rows, child_type, verify=verify)
+                    found[name] = measures.throughput(stack, rows, child_type, verify=verify, profile=profile)
                 elif name == "waits":
                     found[name] = measures.waits(stack, children, child_type)
                 elif name == "latency":

@@ -1,13 +1,17 @@
 """The measurements: throughput, waits, latency, the tutorial, and whether the counts shown live are honest."""
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.bench import processes
+from tests.bench.profiles import Profiler
 from tests.bench.workloads import PASS, WAIT, Runner, csv_machine, input_machine, put_rows
 from tests.chaos.checker import records
 from tests.integration.system.stack import ROOT, Stack
@@ -16,7 +20,7 @@ Json = dict[str, Any]
 _COUNTED = ("succeeded", "failed", "timedOut", "aborted")
 
 
-def throughput(stack: Stack, rows: int, child_type: str, *, verify: bool = False) -> Json:
+def throughput(stack: Stack, rows: int, child_type: str, *, verify: bool = False, profile: bool = False) -> Json:
     """One Pass child a row, histories kept, results in S3; CPU microseconds a child and memory of each part.
 
     While it runs `describe_map_run` is polled: ended items must only grow, the counts must always sum to the total.
@@ -24,6 +28,8 @@ def throughput(stack: Stack, rows: int, child_type: str, *, verify: bool = False
     source_bytes = put_rows(stack, rows)
     runner = Runner(stack)
     pids = stack.pids()
+    folder = Path(tempfile.mkdtemp(prefix="maprun-profile-"))
+    profiler = Profiler(pids, folder) if profile else None
     before = processes.cpu_seconds(pids)
     began = time.monotonic()
     arn = runner.start(f"throughput-{rows}-{child_type}", csv_machine(rows, PASS, child_type=child_type))
@@ -46,6 +52,8 @@ def throughput(stack: Stack, rows: int, child_type: str, *, verify: bool = False
     assert run["itemCounts"]["succeeded"] == run["itemCounts"]["total"] == rows, run
     after = processes.cpu_seconds(pids)
     sizes, peaks = processes.rss_bytes(pids), processes.peak_rss_bytes(pids)
+    shares = profiler.stop() if profiler is not None else {}
+    shutil.rmtree(folder)
     if verify:
         recount(stack, json.loads(status["output"])["ResultWriterDetails"], rows)
     map_seconds = runner.map_seconds(arn)
@@ -62,6 +70,7 @@ def throughput(stack: Stack, rows: int, child_type: str, *, verify: bool = False
         "peak_rss_mb": {part: size >> 20 for part, size in peaks.items()},
         "live_polls": polls,
         "every_row_once_in_the_results": verify or "not looked at",
+        **({"profile": shares} if shares else {}),
     }
 
 
