@@ -1,12 +1,14 @@
 """One step at work: the events and effects it gathers, and the loop that takes frames from state to state."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+from maprun.interpreter.context import make_context
 from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame, Limits, MapRunWait, TaskWait
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
-from maprun.language.model import Machine, State
+from maprun.language.model import State
 from maprun.language.scope import Scope
 from schemas.effects import Effect, EffectCancelled, TimerRequested
 from schemas.history import EventType, HistoryEvent
@@ -26,13 +28,17 @@ class HistoryFullError(Exception):
     """The execution reached its number of history events."""
 
 
+Work = Callable[["Run", Frame, State], None]
+
+
 class Run:
     """The working object of one step."""
 
-    __slots__ = ("effects", "ended", "events", "execution", "limits", "machine", "now_ms", "ready")
+    __slots__ = ("effects", "ended", "events", "execution", "limits", "now_ms", "ready", "work")
 
-    def __init__(self, machine: Machine, execution: Execution, now_ms: int, limits: Limits) -> None:
-        self.machine = machine
+    def __init__(self, execution: Execution, now_ms: int, limits: Limits, work: "dict[str, Work]") -> None:
+        """`work` leads from the type of a state to the function that does its work."""
+        self.work = work
         self.execution = execution
         self.now_ms = now_ms
         self.limits = limits
@@ -99,7 +105,6 @@ class Run:
 
 def scope_of(execution: Execution, frame: Frame, phase: str, now_ms: int) -> Scope:
     """The scope of the frame's present state in one phase of its work."""
-    from maprun.interpreter.context import make_context
 
     def seed() -> str:
         head = execution.head
@@ -173,24 +178,22 @@ def _shown_variables(run: Run, state: State, assigned: dict[str, Any]) -> dict[s
 
 def run_ready(run: Run) -> None:
     """Takes every ready frame on until it waits or ends."""
-    from maprun.interpreter.states import PERFORM
-
     ready = run.ready
     while ready and run.ended is None:
         frame = ready.popleft()
         while not frame.dead and frame.wait is None and run.ended is None:
             enter(run, frame)
             state = frame.machine.states[frame.state]
-            perform(run, frame, state, PERFORM[state.kind])
+            perform(run, frame, state)
 
 
-def perform(run: Run, frame: Frame, state: State, work: Any) -> None:
+def perform(run: Run, frame: Frame, state: State) -> None:
     """Does (or does again) the present state's work; what it raises goes to Retry and Catch."""
-    from maprun.interpreter.failure import state_failed
-
     try:
-        work(run, frame, state)
+        run.work[state.kind](run, frame, state)
     except StatesError as error:
+        from maprun.interpreter.failure import state_failed
+
         state_failed(run, frame, state, error)
 
 

@@ -56,7 +56,7 @@ def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = D
     frame = Frame(machine, None, 0, "")
     frame.input = head.input
     execution = Execution(head, frame)
-    run = Run(machine, execution, now_ms, limits)
+    run = Run(execution, now_ms, limits, PERFORM)
     run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
     if machine.timeout_seconds is not None:
         run.ask_timer(None, MACHINE_TIMEOUT, now_ms + machine.timeout_seconds * 1000)
@@ -73,7 +73,7 @@ def advance(
     """
     if execution.unbound is not None:
         bind(execution, machine)
-    run = Run(machine, execution, now_ms, limits)
+    run = Run(execution, now_ms, limits, PERFORM)
     if isinstance(happening, StopAsked):
         error, cause = happening.error or None, happening.cause or None
         details = (error, cause) if error or cause else ()
@@ -112,7 +112,7 @@ def _tell(run: Run, frame: Frame, happening: Happening) -> None:
             case TimerFired(), RetryWait() as wait:
                 run.execution.waits.pop(wait.ref)
                 frame.wait = None
-                perform(run, frame, state, PERFORM[state.kind])
+                perform(run, frame, state)
             case MapRunStarted(), MapRunWait() as wait:
                 map_run.started(run, frame, wait, happening)
             case MapRunSucceeded(), MapRunWait() as wait:

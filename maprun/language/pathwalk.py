@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, assert_never
 
 from maprun.language.errors import PathNotFoundError
 from maprun.language.pathsteps import Filter, Function, Index, Names, Scan, Slice, Step, Wild
+
+VALUES_MAX = 262_144
+"""No payload can hold more; repeated `..` would multiply the values it passes without end."""
 
 
 def read_definite(steps: Sequence[Step], root: Any) -> Any:
@@ -63,11 +67,12 @@ def read_indefinite(steps: Sequence[Step], root: Any) -> list[Any]:
     found = [root]
     for step in steps:
         if isinstance(step, Scan):
-            found = [place for value in found for place in _below(value)]
+            places: Iterator[Any] = (place for value in found for place in _below(value))
         else:
-            found = [after for value in found for after in _after(step, value, root)]
-        if not found:
-            break
+            places = (after for value in found for after in _after(step, value, root))
+        found = list(islice(places, VALUES_MAX + 1))
+        if len(found) > VALUES_MAX:
+            raise PathNotFoundError(f"The path leads to more than {VALUES_MAX} values")
     return found
 
 

@@ -82,6 +82,15 @@ def test_what_is_no_path_is_refused(path: str) -> None:
         Path(path)
 
 
+def test_repeated_scans_are_bounded() -> None:
+    """`..` upon `..` multiplies what it passes; past any payload's size it is an error, soon and in small memory."""
+    value: Any = 0
+    for _ in range(200):
+        value = [value, value]
+    with pytest.raises(PathNotFoundError, match="more than 262144 values"):
+        Path("$..*..*").read(value)
+
+
 @pytest.mark.parametrize(
     ("path", "reference"),
     [("$.a.b[0]", True), ("$['a']", True), ("$.a[*]", False), ("$..a", False), ("$.a.length()", False)],
