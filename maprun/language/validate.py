@@ -61,8 +61,9 @@ class _Scope:
         if missing:
             yield schema_error(f"These fields are required: [{', '.join(missing)}]", pointer or "/")
             return
-        for field in document.keys() - fields:
-            yield schema_error(f"Field '{field}' is not supported", pointer or "/")
+        for field in document:
+            if field not in fields:
+                yield schema_error(f"Field '{field}' is not supported", pointer or "/")
         states, start = document["States"], document["StartAt"]
         if not isinstance(start, str):
             yield schema_error("Expected value of type String", f"{pointer}/StartAt")
