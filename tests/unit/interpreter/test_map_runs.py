@@ -7,7 +7,17 @@ import pytest
 
 from maprun.interpreter import advance, begin, input_builder
 from maprun.language import Machine, StatesError
-from schemas.effects import MapRunFailed, MapRunRequested, MapRunStarted, MapRunSucceeded
+from schemas.effects import (
+    EffectCancelled,
+    MapRunFailed,
+    MapRunRequested,
+    MapRunStarted,
+    MapRunSucceeded,
+    TaskFailed,
+    TaskRequested,
+    TimerFired,
+    TimerRequested,
+)
 from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan, ResultWriterPlan
 from tests.unit.interpreter.telling import failure_of, head_of, machine_of, short
 
@@ -105,8 +115,6 @@ def test_a_run_that_fails_can_be_retried_as_a_new_run() -> None:
     assert step.execution is not None
     step = advance(machine, step.execution, MapRunFailed(effect.ref, *failed), 2)
     (timer,) = step.effects
-    from schemas.effects import TimerFired, TimerRequested
-
     assert isinstance(timer, TimerRequested)
     assert step.execution is not None
     step = advance(machine, step.execution, TimerFired(timer.ref), timer.due_ms)
@@ -118,6 +126,28 @@ def test_a_run_that_fails_can_be_retried_as_a_new_run() -> None:
     assert step.ended is not None
     assert (step.ended.error, step.ended.cause) == failed
     assert [line.split()[1] for line in short(step.events)] == ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]
+
+
+def test_a_failing_sibling_aborts_a_run() -> None:
+    """A branch fails while another waits for its Map Run: the run is given up and told of as aborted."""
+    run = {"Type": "Map", "ItemProcessor": PROCESSOR, "End": True}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    branches = [{"StartAt": "M", "States": {"M": run}}, {"StartAt": "T", "States": {"T": task}}]
+    machine = machine_of({"X": {"Type": "Parallel", "Branches": branches, "End": True}})
+    step = begin(machine, head_of([1]), 0)
+    asked = {type(effect): effect.ref for effect in step.effects}
+    assert step.execution is not None
+    step = advance(machine, step.execution, MapRunStarted(asked[MapRunRequested], "arn:run"), 1)
+    assert step.execution is not None
+    step = advance(machine, step.execution, TaskFailed(asked[TaskRequested], "Boom", "c"), 2)
+    assert step.effects == [EffectCancelled(asked[MapRunRequested])]
+    assert [line.split(maxsplit=1)[1] for line in short(step.events, 10)] == [
+        "TaskFailed <- 8",
+        "MapRunAborted <- 9",
+        "MapStateAborted <- 10",
+        "ParallelStateFailed <- 10",
+        "ExecutionFailed <- 13",
+    ]
 
 
 def build(value: Any, selector: Any, *items: tuple[int, str | None, bytes]) -> list[Any]:
