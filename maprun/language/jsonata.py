@@ -25,6 +25,8 @@ SEQUENCE_LENGTH_MAX = 131_072
 """No payload of 262,144 bytes holds an array of more elements; it also bounds memory on the way."""
 RANGE_ITEMS_MAX = SEQUENCE_LENGTH_MAX
 PAD_LENGTH_MAX = 262_144
+ROMAN_MAX = 1_000_000
+_ROMAN_PICTURE = re.compile(r"formatInteger.*['\"][iI]", re.DOTALL)
 QUERY_ERROR = "States.QueryEvaluationError"
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
@@ -66,6 +68,8 @@ class Query:
         for name, function in self._functions().items():
             if f"${name}" in source:
                 self._engine.register_override(name, function)
+        if _ROMAN_PICTURE.search(source):
+            self._engine.register_override("formatInteger", _format_integer)
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -113,7 +117,10 @@ class Query:
             self._scope = before
         if text is None:
             raise self.failed("returned nothing (undefined).")
-        return jsontext.decode(text.encode("utf-8", "replace"))
+        try:
+            return jsontext.decode(text.encode("utf-8", "replace"))
+        except StatesError as error:  # it nests too deep to be a payload
+            raise self.failed("returned an unsupported result type.") from error
 
     def failed(self, what: str) -> StatesError:
         """The error of this expression in AWS's words."""
@@ -143,6 +150,15 @@ def _pad(text: Any = None, width: Any = None, sign: Any = " ") -> Any:
         return text
     padding = (sign * (missing // len(sign) + 1))[:missing]
     return text + padding if wide > 0 else padding + text
+
+
+def _format_integer(number: Any = None, picture: Any = None) -> Any:
+    """`$formatInteger` where Roman numerals may be asked for: their length grows with the number itself."""
+    roman = isinstance(picture, str) and picture[:1] in ("i", "I")
+    if roman and isinstance(number, int | float) and abs(number) > ROMAN_MAX:
+        raise ValueError(f"D3130: Roman numerals are written up to {ROMAN_MAX}")
+    given = {"number": number, "picture": picture}
+    return jsonatapy.compile("$formatInteger($number, $picture)").evaluate(None, given)
 
 
 def _now(now_ms: int, picture: Any = None, timezone: Any = None) -> Any:

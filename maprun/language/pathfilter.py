@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from maprun.language.errors import PathNotFoundError
+from maprun.language.pattern import whole_match
 from maprun.language.pathsteps import Predicate
 
 if TYPE_CHECKING:
@@ -139,16 +140,15 @@ class _Parser:
         self.at = at + 1
         return "".join(out)
 
-    def pattern(self) -> re.Pattern[str]:
+    def pattern(self) -> Callable[[str], bool]:
         self.skip()
         end = self.text.find("/", self.at + 1)
         if not self.text.startswith("/", self.at) or end < 0:
             raise self.fail()
         source, self.at = self.text[self.at + 1 : end], end + 1
-        flags = re.IGNORECASE if self.take("i") else 0
         try:
-            return re.compile(source, flags)
-        except re.error as error:
+            return whole_match(source, ignore_case=self.take("i"))
+        except ValueError as error:
             raise self.fail() from error
 
     def path(self) -> Operand:
@@ -197,10 +197,10 @@ def _not(inner: Predicate) -> Predicate:
     return lambda candidate, root: not inner(candidate, root)
 
 
-def _matches(left: Operand, pattern: re.Pattern[str]) -> Predicate:
+def _matches(left: Operand, pattern: Callable[[str], bool]) -> Predicate:
     def keeps(candidate: Any, root: Any) -> bool:
         value = left(candidate, root)
-        return isinstance(value, str) and pattern.fullmatch(value) is not None
+        return isinstance(value, str) and pattern(value)
 
     return keeps
 
