@@ -60,7 +60,8 @@ def print_block(values: Mapping[str, object] | Sequence[tuple[str, object]]) -> 
     width = max((len(name) for name, _ in shown), default=0)
     console = out()
     for name, value in shown:
-        line = Text(name.ljust(width) + _GAP, style="bold")
+        line = Text()
+        line.append(name.ljust(width) + _GAP, style="bold")
         line.append(str(value), style=_STYLES.get(str(value), ""))
         console.print(line)
 
