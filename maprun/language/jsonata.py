@@ -105,8 +105,7 @@ class Query:
         before, self._scope = self._scope, scope
         try:
             text = self._engine.evaluate_json_or_none(None, bindings)
-            if text == '""' and self._engine.evaluate(None, bindings) is None:
-                raise self.failed("returned an unsupported result type.")
+            unsupported = text == '""' and self._engine.evaluate(None, bindings) is None
         except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
             raise self.failed(f"threw an error during evaluation. {_words(error)}") from error
         except BaseException as error:
@@ -117,6 +116,8 @@ class Query:
             self._scope = before
         if text is None:
             raise self.failed("returned nothing (undefined).")
+        if unsupported:
+            raise self.failed("returned an unsupported result type.")
         try:
             return jsontext.decode(text.encode("utf-8", "replace"))
         except StatesError as error:  # it nests too deep to be a payload

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from maprun.language.errors import PathNotFoundError
-from maprun.language.pattern import whole_match
 from maprun.language.pathsteps import Predicate
+from maprun.language.pattern import whole_match
 
 if TYPE_CHECKING:
     from maprun.language.path import Path
