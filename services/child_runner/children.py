@@ -59,7 +59,7 @@ def _start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int
         _answer(lane, run, position, items, step.ended.status, step.events, at)
         return
     child = run.running[position] = Child(position, child_input, items, waiting.frame)
-    child.began_ms = past[0].at_ms if past else now
+    child.told_ms = past[0].at_ms if past else now
     if past:
         _resume(lane, run, child, step, past, at)
         return
@@ -118,6 +118,7 @@ def _resume(lane: "Lane", run: LaneRun, child: Child, step: Step, past: list[Chi
     for fact in past:
         if fact.happening is None or child.waits.pop(getattr(fact.happening, "ref", ""), None) is None:
             continue
+        child.told_ms = fact.at_ms
         step = run.machine.advance(child.execution, fact.happening, fact.at_ms)
         _wait_for(child, step)
         if step.ended is not None:
@@ -203,7 +204,8 @@ def told(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at:
 
 
 def _journal(lane: "Lane", run: LaneRun, child: Child, happening: Happening | None, now: int, at: float) -> None:
-    fact = ChildAdvanced(run.opened.run, run.opened.generation, child.position, now, happening)
+    child.told_ms = max(now, child.told_ms)
+    fact = ChildAdvanced(run.opened.run, run.opened.generation, child.position, child.told_ms, happening)
     lane.advance_soon(fact, at, urgent=happening is not None)
 
 
@@ -212,6 +214,7 @@ def advance(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, 
     if child.waits.pop(happening.ref, None) is None:
         return
     child.told.discard(happening.ref)
+    now = max(now, child.told_ms)
     _take(lane, run, child, run.machine.advance(child.execution, happening, now), now, at)
 
 
@@ -223,6 +226,7 @@ def stop_child(lane: "Lane", run: LaneRun, stop: ChildStopRequested, now: int, a
 
 
 def _stop(lane: "Lane", run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
+    now = max(now, child.told_ms)
     _take(lane, run, child, run.machine.advance(child.execution, stop, now), now, at)
 
 

@@ -114,14 +114,14 @@ class Waiting:
 class Child:
     """A child that runs and waits for at least one effect."""
 
-    __slots__ = ("began_ms", "events", "execution", "frame", "input", "items", "position", "told", "waits")
+    __slots__ = ("events", "execution", "frame", "input", "items", "position", "told", "told_ms", "waits")
 
     def __init__(self, position: int, child_input: bytes, items: int, frame: Frame | None) -> None:
         self.position = position
         self.input = child_input
         self.items = items
         self.frame = frame
-        self.began_ms = 0
+        self.told_ms = 0  # when it was last told something: clocks of two owners differ, its time never goes back
         self.execution: Any = None
         self.events: list[Any] = []
         self.waits: dict[str, TaskRequested | int] = {}  # ref → the Task, or the timer's due time
