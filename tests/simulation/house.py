@@ -173,7 +173,7 @@ class House:
                 for r in home.state.roots.values()
             ]
         parts += [f"never sent {what}" for what in self.judge.never_sent()]
-        return "; ".join(parts + self.judge.unheard()) or "requests that no home has"
+        return "; ".join(parts + self.judge.unheard()) or "requests that no home has, or a tracker that is behind"
 
     def bury(self) -> None:
         """Frees what was cut off."""

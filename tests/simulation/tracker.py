@@ -13,12 +13,12 @@ from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
 from services.maprun_tracker.state import Partition
+from tests.simulation.port import SimPort
 from tests.simulation.scenario import NAMES
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
     from tests.simulation.judge import Book
-    from tests.simulation.port import SimPort
 
 CHANGELOG = "tracker-changelog"
 LIMITS = TrackerLimits(
@@ -35,7 +35,7 @@ class Tracker:
 
     def __init__(self, house: "House") -> None:
         self.house = house
-        self.parts: dict[int, Partition] = {}  # of the newest owner of each home
+        self.parts: dict[int, list[tuple[SimPort, Partition]]] = {}  # by home, of every owner so far
         self.rebuilt = 0
 
     def _home(self, state: HomeState) -> Home:
@@ -50,12 +50,13 @@ class Tracker:
         self.rebuilt += bool(reason)
         return flusher
 
-    async def own(self, port: "SimPort", home: int) -> None:
+    async def own(self, port: SimPort, home: int) -> None:
         """Recovers the table, goes on behind its mark, folds and flushes."""
         end = await port.end_offset(CHANGELOG, home)
         table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
         flusher = self.restored(home, table, await port.end_offset(topics.HOME.name, home))
-        part = self.parts[home] = flusher.part
+        part = flusher.part
+        self.parts.setdefault(home, []).append((port, part))
         mailbox = port.mailbox()
         port.feed(topics.HOME.name, home, part.offset + 1, mailbox)
         folded = 0
@@ -72,7 +73,7 @@ class Tracker:
                 await self._flush(port, home, flusher, table)
                 folded = 0
 
-    async def _flush(self, port: "SimPort", home: int, flusher: Flusher, table: dict[bytes, bytes]) -> None:
+    async def _flush(self, port: SimPort, home: int, flusher: Flusher, table: dict[bytes, bytes]) -> None:
         buffer: list[Row] = []
 
         def write(key: bytes, row: bytes | None) -> None:
@@ -91,7 +92,7 @@ class Tracker:
         if flusher.part.offset >= 0:
             port.commit(topics.HOME.name, home, flusher.part.offset + 1)
 
-    def _stall(self, port: "SimPort") -> None:
+    def _stall(self, port: SimPort) -> None:
         """Now and then the process stops in the midst of a flush, and goes on as a zombie with old rows in hand."""
         world, process = self.house.world, port.process
         if not world.calm and not process.paused and world.random.random() < 0.02:
@@ -103,11 +104,21 @@ class Tracker:
     def caught_up(self) -> bool:
         """True when every partition holds all that stands on home."""
         ends = [len(self.house.world.log(topics.HOME.name, home)) for home in range(self.house.scenario.homes)]
-        return all(home in self.parts and self.parts[home].offset == end - 1 for home, end in enumerate(ends))
+        owned = self._owned()
+        return all(home in owned and owned[home].offset == end - 1 for home, end in enumerate(ends))
+
+    def _owned(self) -> dict[int, Partition]:
+        """The partitions whose owners the group still holds for theirs; a late zombie is none of them."""
+        return {
+            home: part
+            for home, parts in self.parts.items()
+            for port, part in parts
+            if not port.closed and not port.process.expelled
+        }
 
     def check(self) -> None:
         """What the owners answer, and what a new one would, is what the frames on home say."""
-        for home, part in self.parts.items():
+        for home, part in self._owned().items():
             self._check(home, part, "the owner")
             log = self.house.world.log(CHANGELOG, home)
             table = fold_rows([(r.key or b"", r.value) for r in log.slice(0, len(log))])
