@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -26,6 +27,16 @@ STREAM_BUFFER = 64
 COMMIT_SECONDS = 0.5
 PRODUCER_LINGER_SECONDS = 0.005
 PRODUCER_BATCH_BYTES = 512 << 10
+
+
+def member_name(settings: Settings) -> str:
+    """The process's stable name in its group, with the API's address in it.
+
+    The broker gives a member of a known name its old assignment back, and Faust refuses one that was made for another
+    address, without a word and for ever.
+    """
+    place = urlsplit(settings.api)
+    return f"{settings.instance}-{place.hostname}-{place.port}"
 
 
 def make_app(settings: Settings, limits: Limits) -> faust.App:
@@ -50,7 +61,7 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=settings.instance,
+        consumer_group_instance_id=member_name(settings),
         consumer_max_fetch_size=limits.record_bytes_max,
         producer_acks=-1,
         producer_linger=PRODUCER_LINGER_SECONDS,
