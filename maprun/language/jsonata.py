@@ -15,6 +15,7 @@ import jsonatapy
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.functions import INT_MAX
+from maprun.language.jsonata_texts import GUARD, guarded
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import format_timestamp, parse_timestamp_ms
 
@@ -25,6 +26,8 @@ SEQUENCE_LENGTH_MAX = 131_072
 """No payload of 262,144 bytes holds an array of more elements; it also bounds memory on the way."""
 RANGE_ITEMS_MAX = SEQUENCE_LENGTH_MAX
 PAD_LENGTH_MAX = 262_144
+TEXT_LENGTH_MAX = 4 * 1024 * 1024
+"""Of what `&` makes; sixteen times a payload."""
 ROMAN_MAX = 1_000_000
 _ROMAN_PICTURE = re.compile(r"formatInteger.*['\"][iI]", re.DOTALL)
 QUERY_ERROR = "States.QueryEvaluationError"
@@ -56,15 +59,18 @@ class Query:
         self.field = field
         self._wants_context = "context" in source or "$states" in source.replace("$states.", "")
         self._scope: Scope | None = None
+        text = guarded(source)
         try:
-            self._engine = jsonatapy.compile(
-                source,
-                timeout=EVALUATION_MS_MAX,
-                max_stack_depth=STACK_DEPTH_MAX,
-                max_sequence_length=SEQUENCE_LENGTH_MAX,
-            )
+            self._engine = _compiled(text)
         except ValueError as error:
-            raise BadExpressionError(_CODE.sub("", str(error).removeprefix("Parse error: "))) from error
+            if text == source:
+                raise BadExpressionError(_CODE.sub("", str(error).removeprefix("Parse error: "))) from error
+            try:
+                self._engine = _compiled(source)  # the words about what was written
+            except ValueError as written:
+                raise BadExpressionError(_CODE.sub("", str(written).removeprefix("Parse error: "))) from written
+        if text != source:
+            self._engine.register(GUARD, _bounded_text)
         for name, function in self._functions().items():
             if f"${name}" in source:
                 self._engine.register_override(name, function)
@@ -127,6 +133,22 @@ class Query:
         """The error of this expression in AWS's words."""
         cause = f"The JSONata expression '{self.source}' specified for the field '{self.field}' {what}"
         return StatesError(QUERY_ERROR, cause, self.field)
+
+
+def _compiled(source: str) -> Any:
+    """The engine for one expression, with its limits. Raises ValueError."""
+    return jsonatapy.compile(
+        source,
+        timeout=EVALUATION_MS_MAX,
+        max_stack_depth=STACK_DEPTH_MAX,
+        max_sequence_length=SEQUENCE_LENGTH_MAX,
+    )
+
+
+def _bounded_text(text: Any = None) -> Any:
+    if isinstance(text, str) and len(text) > TEXT_LENGTH_MAX:
+        raise ValueError(f"D3000: A string is longer than {TEXT_LENGTH_MAX} characters")
+    return text
 
 
 def _words(error: BaseException) -> str:

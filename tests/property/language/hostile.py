@@ -18,7 +18,7 @@ from maprun.language.path import PathSyntaxError
 from maprun.language.scope import Scope
 from maprun.language.template import compile_node, parse_template
 
-ADDRESS_SPACE_BYTES = 4 << 30
+ADDRESS_SPACE_BYTES = 2 << 30
 _A40 = "a" * 40
 
 QUERIES: dict[str, str] = {
@@ -42,6 +42,11 @@ QUERIES: dict[str, str] = {
     "many signs": "-" * 20_000 + "1",
     "deep functions": "function(){" * 2000 + "1" + "}" * 2000,
     "deep predicates": "$states" + "[0" * 3000 + "]" * 3000,
+    "a string doubled": "($d := function($s, $n){$n = 0 ? $s : $d($s & $s, $n - 1)}; $d('a', 40))",
+    "a string doubled by $reduce": "$reduce([1..60], function($a, $b){$a & $a}, 'ab')",
+    "a string doubled by hand": "($a0 := 'ab'; "
+    + "".join(f"$a{n + 1} := $a{n} & $a{n}; " for n in range(40))
+    + "$a40)",
     "an array doubled": "$reduce([1..60], function($a, $b){$append($a, $a)}, [1])",
     "an array that grows": "$reduce([1..100000], function($a, $b){$append($a, $b)}, [])",
     "an object that nests": "$reduce([1..100000], function($a, $b){{'a': $a}}, {})",
