@@ -32,6 +32,9 @@ NESTED_CAUSE = "A distributed Map inside a child execution is not supported yet.
 
 def start_some(lane: "Lane", run: LaneRun, budget: int, now: int, at: float) -> bool:
     """Starts waiting children while the lane's quota of the run has room. True if more could start at once."""
+    if run.closing:
+        _close_queued(lane, run, now, at)
+        return False
     queue, running = run.queue, run.running
     while queue and budget > 0 and len(running) < run.quota:
         waiting = queue[0]
@@ -235,18 +238,29 @@ def close_run(lane: "Lane", run: LaneRun, now: int, at: float) -> None:
     if run.closing:
         return
     run.closing = True
-    return_queued(run, at)
-    if run.express:
-        return
+    _close_queued(lane, run, now, at)
+    if not run.express:
+        for child in list(run.running.values()):
+            _abort(lane, run, child, now, at)
+
+
+def _abort(lane: "Lane", run: LaneRun, child: Child, now: int, at: float) -> None:
     cause = f"The map run execution [{run.opened.map_run_arn}] which was managing this resource was aborted"
-    for child in list(run.running.values()):
-        _stop(lane, run, child, StopAsked("", cause), now, at)
+    _stop(lane, run, child, StopAsked("", cause), now, at)
 
 
-def return_queued(run: LaneRun, at: float) -> None:
-    """Answers what never started as returned, with its input for the PENDING file."""
+def _close_queued(lane: "Lane", run: LaneRun, now: int, at: float) -> None:
+    """Answers what never started as returned, with its input for the PENDING file.
+
+    A child that an earlier owner had started is told its past and stopped, as it would have been there.
+    """
     for waiting in run.queue:
         for position in range(waiting.position, waiting.end):
+            if position in run.past:
+                _start(lane, run, waiting, position, now, at)
+                if position in run.running:
+                    _abort(lane, run, run.running[position], now, at)
+                continue
             frame, i = waiting.items, position - waiting.base
             try:
                 raw = _built(run, frame, i)

@@ -180,8 +180,6 @@ class Lane:
         self.frames.append(frame)
         for first, count in new:
             self._enqueue(run, items, frame, first, count)
-        if run.closing:
-            children.return_queued(run, at)
 
     def _enqueue(self, run: LaneRun, items: ItemFrame, frame: Frame | None, first: int, count: int) -> None:
         run.known.add(first, count)
