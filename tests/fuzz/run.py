@@ -98,7 +98,7 @@ def _lived(machine: Machine, chance: random.Random) -> str:
         if chance.random() < 0.2:
             execution = decode_execution(encode_execution(execution))
         now_ms += 1_000
-        for happening in _answers(machine, effect, chance):
+        for happening in answers(machine, effect, chance):
             if execution is None:
                 break
             step = advance(machine, execution, happening, now_ms, LIMITS)
@@ -127,7 +127,8 @@ def _checked(step: Step, shown: int) -> int:
     return shown
 
 
-def _answers(machine: Machine, effect: Any, chance: random.Random) -> list[Happening]:
+def answers(machine: Machine, effect: Any, chance: random.Random) -> list[Happening]:
+    """What the world says to an effect; the first that ends it is the last."""
     match effect:
         case TaskRequested():
             if chance.random() < 0.4:
