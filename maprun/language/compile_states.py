@@ -158,8 +158,20 @@ def _fail_text(source: Source, field: str) -> Evaluate | None:
         return None
     value = state[field]
     if source.jsonata:
-        return payload(source, value, field)
+        return _text_of(payload(source, value, field), jsonata.source_of(value) or "", field)
     return lambda _root, _scope: value
+
+
+def _text_of(evaluate: Evaluate, written: str, field: str) -> Evaluate:
+    """The value of an expression that must be a string."""
+
+    def text(root: Any, scope: Scope) -> Any:
+        value = evaluate(root, scope)
+        if not isinstance(value, str):
+            raise jsonata.unexpected(written, field, "string", value)
+        return value
+
+    return text
 
 
 def succeed_work(_source: Source) -> Work:

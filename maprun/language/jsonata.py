@@ -206,7 +206,7 @@ def _partition(array: Any, size: Any) -> Any:
 def _range(first: Any, last: Any, step: Any) -> Any:
     if any(isinstance(n, bool) or not isinstance(n, int | float) or abs(n) > INT_MAX for n in (first, last, step)):
         raise ValueError("$range needs three numbers")
-    if step == 0 or (last - first) / step > RANGE_ITEMS_MAX:
+    if step == 0 or (last - first) / step >= RANGE_ITEMS_MAX:
         raise ValueError(f"$range would be endless or hold more than {RANGE_ITEMS_MAX} items")
     count = int((last - first) // step) + 1
     return [first + at * step for at in range(max(count, 0))]
