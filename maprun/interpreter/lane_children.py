@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.interpreter import ExecutionHead, Step, advance, begin, effect_key, input_builder
+from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, effect_key, input_builder
 from maprun.language import Machine, compile_machine
 from schemas.arns import Names, child_arn, child_name
 from schemas.effects import Happening
@@ -19,7 +19,8 @@ MACHINES_KEPT = 1_000
 class ChildRunMachine:
     """The children of one run: their machine, their names, their ItemSelector."""
 
-    def __init__(self, machine: Machine, opened: RunOpened, names: Names) -> None:
+    def __init__(self, machine: Machine, opened: RunOpened, names: Names, limits: Limits) -> None:
+        self._limits = limits
         self.machine = machine.processor(opened.plan.state)
         self.build: Build = input_builder(machine, opened.plan)
         self.pack: Callable[[list[HistoryEvent]], bytes] = encode_events
@@ -42,11 +43,11 @@ class ChildRunMachine:
             input=child_input,
             express=self._express,
         )
-        return begin(self.machine, head, now_ms)
+        return begin(self.machine, head, now_ms, self._limits)
 
     def advance(self, execution: Any, happening: Happening, now_ms: int) -> Step:
         """Tells a child what happened."""
-        return advance(self.machine, execution, happening, now_ms)
+        return advance(self.machine, execution, happening, now_ms, self._limits)
 
     def effect_key(self, index: int, ref: str) -> str:
         """The idempotency key of an effect of the child with this index."""
@@ -59,13 +60,14 @@ class ChildRunMachine:
 class Children:
     """Makes `ChildRunMachine`s; compiles a definition once for all runs of it."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, limits: Limits | None = None) -> None:
         self._names = names
+        self._limits = limits or Limits()
         self._machines: dict[bytes, Machine] = {}
 
     def compile_run(self, opened: RunOpened) -> ChildRunMachine:
         """The children of a run that was opened on a lane."""
-        return ChildRunMachine(self._machine(opened.definition), opened, self._names)
+        return ChildRunMachine(self._machine(opened.definition), opened, self._names, self._limits)
 
     def builder(self, definition: bytes, plan: MapRunPlan) -> Build:
         """The ItemSelector of a run, for a reader that builds batches."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.interpreter import ExecutionHead, Step, advance, begin, decode_execution, encode_execution
+from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, decode_execution, encode_execution
 from maprun.language import Machine, compile_machine
 from schemas.effects import Happening
 from schemas.history import child_output, decode_events
@@ -18,7 +18,8 @@ MACHINES_KEPT = 1_000
 class RootInterpreter:
     """Implements `maprun.mapruns.state.Interpreter`. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._machines: dict[tuple[str, bytes], Machine] = {}
         self._pages = Pages()
 
@@ -42,11 +43,11 @@ class RootInterpreter:
             input=request.input,
             express=request.machine_type == "EXPRESS",
         )
-        return begin(self._machine(request), head, now_ms)
+        return begin(self._machine(request), head, now_ms, self._limits)
 
     def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
         """Tells a root execution what happened."""
-        return advance(self._machine(request), execution, happening, now_ms)
+        return advance(self._machine(request), execution, happening, now_ms, self._limits)
 
     def encode(self, execution: Any) -> bytes:
         """The bytes of a running execution."""

@@ -104,7 +104,7 @@ def _string(member: str, value: object, *, required: bool = False) -> str:
     return value
 
 
-def check_start(start: Start) -> None:
+def check_start(start: Start, input_bytes_max: int = INPUT_BYTES_MAX) -> None:
     """All that can be said of a request without knowing any machine. Raises Refusal."""
     check_length("stateMachineArn", start.machine_arn, 1, ARN_CHARS_MAX)
     machine_of_arn(start.machine_arn)
@@ -112,7 +112,7 @@ def check_start(start: Start) -> None:
         validate_name(start.name)
     check_length("traceHeader", start.trace_header, 0, TRACE_HEADER_CHARS_MAX)
     if start.input is not None:
-        check_input(start.input)
+        check_input(start.input, input_bytes_max)
 
 
 def validate_start(
@@ -122,12 +122,13 @@ def validate_start(
     request_id: str,
     derived_name: str,
     origin: Origin | None = None,
+    input_bytes_max: int = INPUT_BYTES_MAX,
 ) -> ExecutionRequested:
     """The command for the home of the execution; `derived_name` is taken when none was given. Raises Refusal.
 
     `StateMachineDoesNotExist` is only as true as `machines`: read that topic to its end before you believe it.
     """
-    check_start(start)
+    check_start(start, input_bytes_max)
     machine = machines.get(start.machine_arn)
     if machine is None:
         raise Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{start.machine_arn}'")
@@ -213,10 +214,10 @@ def machine_of_arn(arn: str) -> str:
     return rest[0]
 
 
-def check_input(text: bytes) -> None:
-    """An execution's input: one JSON value within AWS's size. Raises Refusal."""
-    if len(text) > INPUT_BYTES_MAX:
-        constraint_failed("input", f"Member must have length less than or equal to {INPUT_BYTES_MAX}")
+def check_input(text: bytes, input_bytes_max: int = INPUT_BYTES_MAX) -> None:
+    """An execution's input: one JSON value within the payload limit. Raises Refusal."""
+    if len(text) > input_bytes_max:
+        constraint_failed("input", f"Member must have length less than or equal to {input_bytes_max}")
     if not json_depth_ok(text, INPUT_DEPTH_MAX):
         raise Refusal("InvalidExecutionInput", _too_deep())
     try:

@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account: str = "123456789012"  # MAPRUN_ACCOUNT
     homes: int = 4  # MAPRUN_HOMES: partitions of home, fixed when the cluster is made
     lanes: int = 8  # MAPRUN_LANES: partitions of items
+    payload_bytes_max: int = 262_144  # MAPRUN_PAYLOAD_BYTES_MAX: AWS's quota; the same for all services, or higher
+    history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
     http_host: str = "127.0.0.1"  # MAPRUN_HTTP_HOST: where /metrics, /healthz and /readyz listen
     http_port: int = 0  # MAPRUN_HTTP_PORT; 0 = any free one
     instance: str = ""  # MAPRUN_INSTANCE: stable name of this process, for Kafka's static membership
@@ -54,6 +56,8 @@ _NAMES = {
     "account": "MAPRUN_ACCOUNT",
     "homes": "MAPRUN_HOMES",
     "lanes": "MAPRUN_LANES",
+    "payload_bytes_max": "MAPRUN_PAYLOAD_BYTES_MAX",
+    "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
     "http_host": "MAPRUN_HTTP_HOST",
     "http_port": "MAPRUN_HTTP_PORT",
     "instance": "MAPRUN_INSTANCE",
@@ -61,7 +65,13 @@ _NAMES = {
     "log_level": "MAPRUN_LOG_LEVEL",
     "profile_dir": "MAPRUN_PROFILE",
 }
-_RANGES = {"homes": (1, HOMES_MAX), "lanes": (1, LANES_MAX), "http_port": (0, 65_535)}
+_RANGES = {
+    "homes": (1, HOMES_MAX),
+    "lanes": (1, LANES_MAX),
+    "payload_bytes_max": (262_144, 1 << 20),  # above, one payload could no longer travel in one frame
+    "history_events_max": (25_000, 10_000_000),
+    "http_port": (0, 65_535),
+}
 _CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
 

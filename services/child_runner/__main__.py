@@ -9,11 +9,13 @@ from maprun.aws.clients import AwsSettings
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
+from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter.lane_children import Children
 from maprun.runtime import clock
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
+from services.child_runner.limits import LaneLimits
 from services.child_runner.owner import Deps, Metrics, own_lane
 from services.child_runner.topology import OWNED, SERVICE
 
@@ -44,8 +46,12 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     aws = AwsSettings(region=settings.region, lambda_endpoint=settings.functions)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
-    children = Children(Names(settings.region, settings.account))
-    deps = Deps(compile_run=children.compile_run, run_task=tasks.run_task, metrics=Counted())
+    children = Children(
+        Names(settings.region, settings.account),
+        ExecutionLimits(settings.payload_bytes_max, settings.history_events_max),
+    )
+    limits = LaneLimits(input_bytes_max=settings.payload_bytes_max)
+    deps = Deps(compile_run=children.compile_run, run_task=tasks.run_task, metrics=Counted(), limits=limits)
     return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps))], close=tasks.close)
 
 

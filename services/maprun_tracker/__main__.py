@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from maprun.bus.kafka import KafkaHost
+from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter.roots import RootInterpreter
 from maprun.runtime import clock, process
 from maprun.runtime.limits import Limits
@@ -26,10 +27,13 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     settings = msgspec.structs.replace(settings, instance=settings.instance or f"{SERVICE}-{socket.gethostname()}")
     own = TrackerLimits()
     host = KafkaHost(settings, limits)
-    tracker = Tracker(settings, limits, own, RootInterpreter())
+    tracker = Tracker(
+        settings, limits, own, RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max))
+    )
     port = host.port()
     tracker.end_offset = lambda home: port.end_offset(OWNED, home)
     service = Service(port, tracker, Names(settings.region, settings.account), settings.homes, own)
+    service.input_bytes_max = settings.payload_bytes_max
     site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}")
     runner = web.AppRunner(site.application(lambda: tracker.ready() or host.ready(), host.healthy), access_log=None)
     await runner.setup()

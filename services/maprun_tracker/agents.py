@@ -9,6 +9,7 @@ from faust import streams
 
 from maprun.bus.port import BusError
 from maprun.mapruns.home import Home
+from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.state import HomeState, Interpreter
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
@@ -139,7 +140,9 @@ class Tracker:
             await tables.go_on_from(self.app, home, kept.part.offset + 1)
 
     def _home(self, state: HomeState) -> Home:
-        return Home(state, self._interpreter, self._names, self._settings.homes, self._settings.lanes)
+        settings = self._settings
+        limits = MapRunLimits(result_bytes_max=settings.payload_bytes_max)
+        return Home(state, self._interpreter, self._names, settings.homes, settings.lanes, limits)
 
     async def _revoked(self, *_args: Any, **_kwargs: Any) -> None:
         """What is not flushed is forgotten: whoever gets the partitions folds it again."""

@@ -9,8 +9,10 @@ from maprun.aws.results import ResultWriter
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
+from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter import effect_key
 from maprun.interpreter.roots import RootInterpreter
+from maprun.mapruns.limits import MapRunLimits
 from maprun.runtime import clock
 from maprun.runtime.chance import chance
 from maprun.runtime.limits import Limits
@@ -29,7 +31,8 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
     aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3, lambda_endpoint=settings.functions)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     deps = Deps(
-        interpreter=RootInterpreter(),
+        interpreter=RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),
+        map_run_limits=MapRunLimits(result_bytes_max=settings.payload_bytes_max),
         effect_key=effect_key,
         run_task=tasks.run_task,
         results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance))),

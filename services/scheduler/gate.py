@@ -34,4 +34,5 @@ async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Messag
     requests = [read_request(Origin(r.topic, r.partition, r.offset), r.value) for r in records]
     homes = {home_of(request.start.machine_arn, deps.homes) for request in requests if request.start is not None}
     await deps.machines.refresh(port, homes)
-    return [answer_request(request, deps.machines.registry, deps.names, deps.homes) for request in requests]
+    bytes_max = deps.map_run_limits.result_bytes_max
+    return [answer_request(request, deps.machines.registry, deps.names, deps.homes, bytes_max) for request in requests]

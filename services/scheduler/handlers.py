@@ -74,7 +74,9 @@ def read_request(origin: Origin, record: bytes | None) -> Request:
         return Request(origin, record or b"", None, (refusal.code, refusal.message))
 
 
-def answer_request(request: Request, machines: MachineRegistry, names: Names, homes: int) -> Message:
+def answer_request(
+    request: Request, machines: MachineRegistry, names: Names, homes: int, input_bytes_max: int
+) -> Message:
     """The command on the execution's home, or the rejection.
 
     Ids are derived from where the record stands, so that the same record read again asks for the same execution.
@@ -85,7 +87,13 @@ def answer_request(request: Request, machines: MachineRegistry, names: Names, ho
     place = (origin.topic, origin.partition, origin.offset)
     try:
         command = validate_start(
-            request.start, machines, names, derived_id("request", *place), derived_id("name", *place), origin
+            request.start,
+            machines,
+            names,
+            derived_id("request", *place),
+            derived_id("name", *place),
+            origin,
+            input_bytes_max,
         )
     except Refusal as refusal:
         return _rejection(request, refusal.code, refusal.message)

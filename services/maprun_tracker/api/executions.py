@@ -45,11 +45,15 @@ async def start(service: Service, ask: shapes.StartExecution, call: Call) -> msg
     wanted = Start(ask.state_machine_arn or "", ask.name, text, ask.trace_header or "")
     name = derived_id("name", call.attempt_of)
     try:
-        command = validate_start(wanted, service.machines, service.names, request_id, name)
+        command = validate_start(
+            wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
+        )
     except Refusal as refusal:
         if refusal.code != "StateMachineDoesNotExist" or await service.machine(wanted.machine_arn) is None:
             raise
-        command = validate_start(wanted, service.machines, service.names, request_id, name)
+        command = validate_start(
+            wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
+        )
     return msgspec.Raw(await service.command(home_of(command.arn, service.homes), command))
 
 

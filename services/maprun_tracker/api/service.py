@@ -9,7 +9,7 @@ import msgspec
 
 from maprun.bus.port import BusError, Outgoing, Port, Record
 from maprun.mapruns.registry import MachineRegistry, decode_machine
-from maprun.mapruns.requests import Refusal, derived_id
+from maprun.mapruns.requests import INPUT_BYTES_MAX, Refusal, derived_id
 from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import ExecutionRequested, MachineRequested, StopRequested
@@ -54,6 +54,7 @@ class Service:
         self.names = names
         self.homes = homes
         self.limits = limits
+        self.input_bytes_max = INPUT_BYTES_MAX
         self.machines = MachineRegistry()
         self._machines_next = [0] * homes
         self._waiting: dict[str, asyncio.Future[RequestAnswered]] = {}
