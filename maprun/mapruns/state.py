@@ -150,10 +150,10 @@ def decode_state(data: bytes, interpreter: Interpreter) -> HomeState:
 def _enc_hook(value: object) -> object:
     if isinstance(value, Intervals):
         return value.flat()
-    raise NotImplementedError(type(value).__name__)
+    raise TypeError(type(value).__name__)
 
 
 def _dec_hook(kind: type, value: Any) -> object:
     if kind is Intervals:
         return Intervals(value)
-    raise NotImplementedError(kind.__name__)
+    raise TypeError(kind.__name__)
