@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from maprun.mapruns import machines, roots, runs
 from maprun.mapruns.context import Fold
 from maprun.mapruns.limits import MapRunLimits
@@ -12,8 +10,9 @@ from maprun.mapruns.outputs import Output
 from maprun.mapruns.state import HomeState, Interpreter
 from schemas import home
 from schemas.arns import Names
+from schemas.wire import Decoder
 
-_decoder: msgspec.msgpack.Decoder[home.HomeRecord] = msgspec.msgpack.Decoder(home.HomeRecord)
+_decoder: Decoder[home.HomeRecord] = Decoder(home.HomeRecord)
 
 
 def decode_record(value: bytes) -> home.HomeRecord:

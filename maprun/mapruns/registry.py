@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import msgspec
-
 from schemas.lanes import Cause
 from schemas.requests import MachineWritten
+from schemas.wire import Decoder
 
-_decoder = msgspec.msgpack.Decoder(MachineWritten)
+_decoder = Decoder(MachineWritten)
 
 
 def decode_machine(value: bytes) -> MachineWritten:

@@ -10,12 +10,12 @@ from maprun.bus.port import Mailbox, Outgoing, Port, Record
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested
 from schemas.lanes import ItemFrame
-from schemas.wire import Fact, encode
+from schemas.wire import Decoder, Fact, encode
 from services.item_reader import handlers
 from services.item_reader.handlers import Listed, ReaderLimits
 from services.item_reader.stream import Build, ItemStream, Positions, Source, decode_checkpoint
 
-_decoder: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
+_decoder: Decoder[ItemAsk] = Decoder(ItemAsk)
 
 
 class SourceTroubleError(Exception):

@@ -6,13 +6,13 @@ from maprun.bus.port import Outgoing, Port
 from maprun.mapruns.state import FOLD_VERSION, HomeState, decode_state, encode_state
 from schemas import topics
 from schemas.snapshots import SnapshotChunk
-from schemas.wire import encode
+from schemas.wire import Decoder, encode
 from services.scheduler.deps import Deps
 from services.scheduler.state import FoundSnapshot, SnapshotPace, SnapshotSearch, cut_snapshot, snapshot_key
 
 TOPIC = topics.HOME_SNAPSHOTS.name
 SWEEP_RECORDS = 64
-_decoder = msgspec.msgpack.Decoder(SnapshotChunk)
+_decoder = Decoder(SnapshotChunk)
 
 
 class Snapshots:

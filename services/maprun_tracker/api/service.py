@@ -14,7 +14,7 @@ from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import ExecutionRequested, MachineRequested, StopRequested
 from schemas.requests import MachineWritten, RequestAnswered
-from schemas.wire import encode
+from schemas.wire import Decoder, encode
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
 from services.maprun_tracker.api.frames import Frames
 from services.maprun_tracker.limits import TrackerLimits
@@ -72,7 +72,7 @@ class Service:
             end = await port.end_offset(topics.ANSWERS.name, home)
             port.feed(topics.ANSWERS.name, home, end, mailbox)
         self.following = True
-        answers = msgspec.msgpack.Decoder(RequestAnswered)
+        answers = Decoder(RequestAnswered)
         while True:
             for record in await mailbox.get(None):
                 assert isinstance(record, Record)
@@ -81,7 +81,7 @@ class Service:
                 else:
                     self._machine_written(record)
 
-    def _answered(self, decoder: "msgspec.msgpack.Decoder[RequestAnswered]", record: Record) -> None:
+    def _answered(self, decoder: Decoder[RequestAnswered], record: Record) -> None:
         waiting = self._waiting.get((record.key or b"").decode(errors="replace"))
         if waiting is None or waiting.done():
             return  # somebody else's
