@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, effect_key, input_builder
+from maprun.interpreter import Ended, ExecutionHead, Limits, Step, advance, begin, effect_key, input_builder
 from maprun.language import Machine, compile_machine
 from schemas.arns import Names, child_arn, child_name
 from schemas.effects import Happening
-from schemas.history import HistoryEvent, encode_events
+from schemas.history import EventType, HistoryEvent, encode_events
 from schemas.lanes import RunOpened
 from schemas.plan import MapRunPlan
 
@@ -43,11 +43,18 @@ class ChildRunMachine:
             input=child_input,
             express=self._express,
         )
-        return begin(self.machine, head, now_ms, self._limits)
+        try:
+            return begin(self.machine, head, now_ms, self._limits)
+        except Exception as bug:  # noqa: BLE001 - the child's dead letter, as the fold has one for a root execution
+            started = HistoryEvent(EventType.EXECUTION_STARTED, 0, now_ms, (child_input, self._role_arn))
+            return _broken([started], now_ms, bug)
 
     def advance(self, execution: Any, happening: Happening, now_ms: int) -> Step:
         """Tells a child what happened."""
-        return advance(self.machine, execution, happening, now_ms, self._limits)
+        try:
+            return advance(self.machine, execution, happening, now_ms, self._limits)
+        except Exception as bug:  # noqa: BLE001 - as above
+            return _broken([], now_ms, bug)
 
     def effect_key(self, index: int, ref: str) -> str:
         """The idempotency key of an effect of the child with this index."""
@@ -55,6 +62,13 @@ class ChildRunMachine:
 
     def _arn(self, index: int) -> str:
         return child_arn(self._prefix, self._run, index, express=self._express)
+
+
+def _broken(events: list[HistoryEvent], now_ms: int, bug: Exception) -> Step:
+    """A child that a bug ends: it fails alone. Raised, it would end the lane's owner, and every successor's too."""
+    cause = f"The execution cannot be continued: {type(bug).__name__}: {bug}"
+    failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, now_ms, ("States.Runtime", cause))
+    return Step(None, [], [*events, failed], Ended("FAILED", b"", "States.Runtime", cause))
 
 
 class Children:

@@ -104,7 +104,12 @@ def _built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
     raw = frame.items[i]
     if frame.built or not raw:
         return raw
-    return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source)
+    try:
+        return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source)
+    except StatesError:
+        raise
+    except Exception as bug:  # a bug refuses the item; raised, it would end the lane's owner and every successor's
+        raise StatesError("States.Runtime", f"The input cannot be built: {type(bug).__name__}: {bug}") from bug
 
 
 def _items(waiting: Waiting, position: int) -> int:

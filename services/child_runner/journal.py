@@ -4,12 +4,15 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from schemas.lanes import ChildAdopted, ChildAdvanced, Claimed, JournalRecord, LaneAdvanced
+from schemas.wire import Decoder
 
 FORGOTTEN_KEPT = 10_000
+PART_BYTES = 150
+"""What a fact of a child takes in a record beside its payload: names and numbers."""
 Key = tuple[str, int, int]
 """(run, generation, position)."""
 
-_decoder: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
+_decoder: Decoder[JournalRecord] = Decoder(JournalRecord)
 
 
 def decode_journal(value: bytes) -> JournalRecord:
@@ -68,6 +71,31 @@ class LaneMemory:
         self.finished = {k: v for k, v in self.finished.items() if k[0] != run}
         self.past = {k: v for k, v in self.past.items() if k[0] != run}
         self.adopted = {k: v for k, v in self.adopted.items() if k[0] != run}
+
+
+def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int) -> list[LaneAdvanced]:
+    """The record in pieces that fit one record of the log each, to be written in order.
+
+    Only the last one says what is finished and where to go on from: all others stand at `before`, the (items, signals)
+    said last, so whoever comes between two of them reads the frames again and finds in the journal what it already has.
+    """
+    pieces: list[LaneAdvanced] = []
+    advanced: list[ChildAdvanced] = []
+    adopted: list[ChildAdopted] = []
+    size = 0
+    parts: list[ChildAdvanced | ChildAdopted] = [*record.advanced, *record.adopted]
+    for part in parts:
+        payload = part.input if isinstance(part, ChildAdopted) else getattr(part.happening, "output", b"")
+        cost = PART_BYTES + len(payload)
+        if size and size + cost > bytes_max:
+            pieces.append(LaneAdvanced(record.epoch, *before, (), tuple(advanced), tuple(adopted)))
+            advanced, adopted, size = [], [], 0
+        size += cost
+        if isinstance(part, ChildAdopted):
+            adopted.append(part)
+        else:
+            advanced.append(part)
+    return [*pieces, msgspec.structs.replace(record, advanced=tuple(advanced), adopted=tuple(adopted))]
 
 
 def _pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ from schemas.lanes import (
 )
 from schemas.pages import Pages
 from services.child_runner import children
-from services.child_runner.journal import LaneMemory
+from services.child_runner.journal import LaneMemory, cut
 from services.child_runner.limits import LaneLimits, Switches
 from services.child_runner.outbox import ranges_of
 from services.child_runner.state import (
@@ -58,6 +58,7 @@ class Lane:
         self.lost = False  # somebody else claimed the lane
         self.signals_next = memory.signals
         self.items_next = memory.items
+        self.journalled = (memory.items, memory.signals)  # the positions that the journal said last
         self.frames: deque[Frame] = deque()
         self.held: deque[tuple[int, ItemFrame | None]] = deque()  # frames in front of the first unknown run
         self.held_until = -1  # signals to be read before the first held frame may be judged; -1 = to be asked
@@ -306,12 +307,12 @@ class Lane:
             for frame in old:
                 frame.adopted = True
 
-    def take_journal(self, at: float) -> LaneAdvanced | None:
-        """The next journal record, if it is due."""
+    def take_journal(self, at: float) -> list[LaneAdvanced]:
+        """The next journal records, if they are due: one, unless what is to be kept fits none."""
         if not (self.finished or self.advanced or self.adopted or self.forgotten):
-            return None
+            return []
         if not self.urgent and at - self.journal_since < self.limits.journal_linger_seconds:
-            return None
+            return []
         for child in self.adopted:
             self.runs[child.run].adopted.add(child.position, 1)
         self.settle_frames()
@@ -327,7 +328,8 @@ class Lane:
             tuple(self.forgotten),
         )
         self.finished, self.advanced, self.adopted, self.forgotten, self.urgent = {}, [], [], [], False
-        return record
+        before, self.journalled = self.journalled, (record.items, record.signals)
+        return cut(record, before, self.limits.journal_bytes_max)
 
     def take_progress(self, at: float) -> list[LaneProgress]:
         """Which children run, where that changed; at most twice a second."""

@@ -12,6 +12,7 @@ class LaneLimits(msgspec.Struct, frozen=True):
     turn_children_max: int = 1_000  # started in one turn, then others on the loop get theirs
     linger_seconds: float = 0.02  # outcomes wait this long for company; 4 ms cost Tasks a fifth more CPU
     journal_linger_seconds: float = 0.05
+    journal_bytes_max: int = 2 << 20  # of payloads in one journal record, about: a single one may be larger
     adopt_after_seconds: float = 1.0
     progress_seconds: float = 0.5
     queued_bytes_max: int = 32 << 20  # items read and not started; above it the items feed rests

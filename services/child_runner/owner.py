@@ -10,7 +10,7 @@ from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.home import ChildrenEnded, LaneProgress
 from schemas.lanes import Claimed, ItemFrame, LaneAdvanced, LaneSignal
-from schemas.wire import encode
+from schemas.wire import Decoder, encode
 from services.child_runner.journal import LaneMemory, decode_journal
 from services.child_runner.lane import Compile, Lane
 from services.child_runner.limits import LaneLimits, Switches
@@ -18,10 +18,11 @@ from services.child_runner.state import TaskNotStarted, TaskOver, TaskStart
 
 JOURNAL_RECORDS_PER_READ = 5_000
 LEASE_RETRY_SECONDS = 0.2
+UNREADABLE_ITEMS_MAX = 100_000  # that a header may speak of: a reader's frames hold far fewer
 
 T = TypeVar("T")
-_signal_decoder = msgspec.msgpack.Decoder(LaneSignal)
-_items_decoder = msgspec.msgpack.Decoder(ItemFrame)
+_signal_decoder: Decoder[LaneSignal] = Decoder(LaneSignal)
+_items_decoder = Decoder(ItemFrame)
 
 
 class Metrics:
@@ -126,7 +127,7 @@ class _Ownership:
         now, at = self.port.now_ms(), self.port.monotonic()
         match event:
             case Record(topic=topics.ITEMS.name):
-                lane.items(event.offset, self._decoded(event, _items_decoder), at)
+                lane.items(event.offset, self._decoded(event, _items_decoder) or unreadable_frame(event), at)
             case Record(topic=topics.LANE_SIGNALS.name):
                 lane.signal(event.offset, self._decoded(event, _signal_decoder), now, at)
             case Record(topic=topics.LANE_JOURNAL.name):
@@ -144,7 +145,7 @@ class _Ownership:
             case _:
                 raise AssertionError(event)
 
-    def _decoded(self, record: Record, decoder: "msgspec.msgpack.Decoder[T]") -> T | None:
+    def _decoded(self, record: Record, decoder: Decoder[T]) -> T | None:
         try:
             return decoder.decode(record.value or b"")
         except msgspec.DecodeError:
@@ -163,14 +164,14 @@ class _Ownership:
         progress = lane.take_progress(at)
         facts: list[ChildrenEnded | LaneProgress] = [*frames, *progress]
         home = [Outgoing(topics.HOME.name, _home_of(fact.run), encode(fact)) for fact in facts]
-        if home or journal is not None:
-            out = home if journal is None else [*home, Outgoing(topics.LANE_JOURNAL.name, self.number, encode(journal))]
-            await port.send(out)
+        if home or journal:
+            topic = topics.LANE_JOURNAL.name
+            await port.send([*home, *(Outgoing(topic, self.number, encode(record)) for record in journal)])
             at = port.monotonic()
             lane.acknowledged(frames, at)
             self.deps.metrics.children_ended(sum(len(f.statuses) for f in frames))
-            if journal is not None:
-                self._journalled(lane, journal, at)
+            for record in journal:
+                self._journalled(lane, record, at)
         elif more:
             await port.sleep(0)
         self._mind_memory(lane)
@@ -217,6 +218,18 @@ class _Ownership:
         elif self.paused and queued < self.deps.limits.queued_bytes_max // 2:
             self.paused = False
             feed.resume()
+
+
+def unreadable_frame(record: Record) -> ItemFrame | None:
+    """The frame that a record's header speaks of, its items void: they are owed an answer, or their run never ends."""
+    try:
+        text = dict(record.headers)["positions"].decode()
+        run, generation, first, count = text.rsplit("/", 3)
+        if 0 < int(count) <= UNREADABLE_ITEMS_MAX:
+            return ItemFrame(run, int(generation), int(first), (b"",) * int(count), "")
+    except (KeyError, ValueError):
+        pass  # nothing can be said of a record without the header
+    return None
 
 
 def _home_of(run: str) -> int:
