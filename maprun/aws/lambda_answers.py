@@ -73,7 +73,7 @@ def _refused(answer: Answer) -> Failure:
     message = ""
     try:
         body = msgspec.json.decode(answer.body, type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = answer.body[:1000].decode(errors="replace")
     else:
         message = str(body.get("message") or body.get("Message") or "")
@@ -94,7 +94,7 @@ def _raised(body: bytes) -> Failure:
     cause = body.decode(errors="replace")
     try:
         error_type = msgspec.json.decode(body, type=dict[str, object]).get("errorType")
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error_type = None
     if isinstance(error_type, str) and error_type:
         return Failure(error_type, cause)

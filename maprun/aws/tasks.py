@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from maprun.aws.clients import AwsSettings
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, parsed
@@ -9,13 +11,19 @@ from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
 FUNCTION_PREFIX = "arn:aws:lambda:"
+OUTPUT_BYTES_MAX = 4 << 20
+"""Of a Task's answer. Above AWS's quota, which the interpreter knows; below what one record can hold."""
+CAUSE_CHARS_MAX = 32_768
+"""AWS's length of a cause."""
+TOO_LARGE = "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit."
 PATTERNS_LATER = (".waitForTaskToken", ".sync", ".sync:2")
 
 
 class TaskRunner:
     """Runs attempts of Tasks. Make and use it within one event loop; `close` at the end.
 
-    A failure of any kind comes back as TaskFailed with AWS's error name: nothing is raised but bugs and cancellation.
+    A failure of any kind comes back as TaskFailed with AWS's error name, a bug as States.Runtime: raised, it would end
+    the process, which would start the same attempt again when it comes back, for ever.
     """
 
     def __init__(
@@ -29,6 +37,13 @@ class TaskRunner:
 
     async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
         """One attempt; the callee gets `idempotency_key`, the same for every repeat of this attempt."""
+        try:
+            outcome = await self._attempt(request, idempotency_key)
+        except Exception as bug:  # noqa: BLE001 - the attempt's dead letter: it fails, and says why
+            outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
+        return bounded(outcome, request.state)
+
+    async def _attempt(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
         resource = request.resource
         if resource == LAMBDA_INVOKE:
             return await self._lambda.run_invoke(request, idempotency_key)
@@ -43,6 +58,15 @@ class TaskRunner:
         """Closes connections and threads."""
         await self._lambda.close()
         self._sdk.close()
+
+
+def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | TaskFailed:
+    """An outcome that fits a record, whatever the callee sent."""
+    if isinstance(outcome, TaskSucceeded):
+        if len(outcome.output) <= OUTPUT_BYTES_MAX:
+            return outcome
+        return TaskFailed(outcome.ref, "States.DataLimitExceeded", TOO_LARGE % state)
+    return msgspec.structs.replace(outcome, cause=outcome.cause[:CAUSE_CHARS_MAX] if outcome.cause else outcome.cause)
 
 
 def _unsupported(resource: str) -> str:

@@ -144,6 +144,38 @@ def test_an_error_without_a_type_is_lambda_unknown() -> None:
     assert found.cause.endswith('did not return an error type. Returned payload: {"errorMessage":"exit 1"}')
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_error_that_is_no_utf8_is_still_an_answer(status: int) -> None:
+    """Bytes that are no text fail the attempt; they once ended the process, which then made the attempt again."""
+
+    async def mumbles(_: web.Request) -> web.StreamResponse:
+        """A function, or its host, that writes another encoding."""
+        body = b'{"errorType":"\xff","message":"\xff"}'
+        return web.Response(body=body, status=status, headers={"X-Amz-Function-Error": "Unhandled"})
+
+    found = failed(outcome(mumbles, invoke(FunctionName="f")))
+    assert found.error == ("Lambda.Unknown" if status == 200 else "Lambda.ServiceException")
+
+
+def test_an_answer_too_large_for_a_record_fails_the_attempt() -> None:
+    """5 MB of output or of cause fit no journal record beside others: the attempt fails, with words of bounded size."""
+
+    async def floods(asked: web.Request) -> web.StreamResponse:
+        """A function that answers 5 MB, and raises as much when asked to."""
+        raised = {"X-Amz-Function-Error": "Unhandled"} if b"raise" in await asked.read() else {}
+        return web.Response(text='"' + "x" * 5_000_000 + '"', headers=raised)
+
+    assert failed(outcome(floods, invoke(FunctionName="f"))).error == "States.DataLimitExceeded"
+    found = failed(outcome(floods, invoke(FunctionName="f", Payload="raise")))
+    assert (found.error, len(found.cause)) == ("Lambda.Unknown", 32_768)
+
+
+def test_a_bug_behind_a_task_fails_the_attempt() -> None:
+    """Parameters that are no JSON, which the interpreter never sends, come back as States.Runtime, not as a crash."""
+    request = TaskRequested("r", "arn:aws:states:::aws-sdk:s3:getObject", b"{")
+    assert failed(asyncio.run(task_runner("").run_task(request, "key"))).error == "States.Runtime"
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "error"),
     [
