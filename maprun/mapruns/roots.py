@@ -236,6 +236,10 @@ def fail_of_record(fold: Fold, record: HomeRecord, reason: str) -> None:
         fold.answer(request_id, error="InternalServerError", message=cause)
     if root is None or arn is None:
         return
+    if root.status != "RUNNING":  # how an execution ended stays; its runs close all the same
+        if run is not None:
+            runs.move(fold, run)
+        return
     root.status, root.error, root.cause = "FAILED", "States.Runtime", cause
     root.stopped_ms = fold.state.now_ms
     root.execution = None

@@ -187,10 +187,8 @@ def _happening(run: Run, verdict: Verdict) -> MapRunSucceeded | MapRunFailed:
 
 def abort(fold: Fold, run: Run) -> None:
     """The parent execution no longer wants this run: it was stopped, or failed beside it."""
-    if close(run, Verdict("ABORTED")):
-        if not all_answered(run):
-            for lane in run.lanes:
-                fold.send(topics.LANE_SIGNALS, lane, RunClosing(fold.cause, run.run, run.generation))
+    if run.phase == "open":
+        _close(fold, run, Verdict("ABORTED"))
         move(fold, run)
 
 

@@ -341,3 +341,20 @@ def test_status_events_carry_payloads_up_to_awss_bound() -> None:
     detail = status_event(outputs)["detail"]
     assert (detail["input"], detail["output"]) == (None, None)
     assert (detail["inputDetails"], detail["outputDetails"]) == ({"included": False}, {"included": False})
+
+
+# ---------------------------------------------------------------------- records that can't be folded
+
+
+def test_how_an_execution_ended_stays_whatever_comes_behind_it() -> None:
+    """A frame that can't be folded, read while the runs of a stopped execution close, doesn't make it FAILED."""
+    folding = Folding()
+    asked, _ = folding.started(["map", plan(items=b"[1,2]")])
+    run = next(iter(folding.state.runs))
+    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b""), StopRequested("stop", asked.arn))
+    assert folding.state.roots[asked.arn].status == "ABORTED"
+    outputs = folding.put(frame(run, 0, [0], pages=(b"no page",)))
+    assert folding.state.roots[asked.arn].status == "ABORTED"
+    assert statuses(outputs) == []
+    folding.put(frame(run, 0, [1], pages=(b"no page",)))
+    assert not folding.state.runs
