@@ -54,19 +54,26 @@ class Sources:
 
     def builder(self, ask: ItemsRequested | ItemsConfirmed) -> Build:
         """The ItemSelector of a run whose batches the reader builds. It raises SourceTroubleError."""
-        build = self._children.builder(ask.definition, ask.plan)
+        build = _telling(lambda: self._children.builder(ask.definition, ask.plan))
 
         def telling(index: int, key: str | None, value: bytes, source: str) -> bytes:
             try:
                 return build(index, key, value, source)
             except StatesError as refused:
                 raise SourceTroubleError(refused.error, refused.cause, retriable=False) from refused
+            except Exception as bug:
+                cause = f"The input of item {index} can't be built: {type(bug).__name__}: {bug}"
+                raise SourceTroubleError("States.Runtime", cause, retriable=False) from bug
 
         return telling
 
 
 def _telling(work: Callable[[], T]) -> T:
+    """What a source does, its trouble in the owner's words. A bug fails the run that met it, not its home's reader."""
     try:
         return work()
     except SourceError as trouble:
         raise SourceTroubleError(trouble.error, trouble.cause, retriable=trouble.retriable) from trouble
+    except Exception as bug:
+        cause = f"The source can't be read: {type(bug).__name__}: {bug}"
+        raise SourceTroubleError("States.ItemReaderFailed", cause, retriable=False) from bug
