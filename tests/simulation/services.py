@@ -26,7 +26,13 @@ from tests.simulation.scenario import NAMES, REQUEST_PARTITIONS
 if TYPE_CHECKING:
     from tests.simulation.house import House
 
-LANE_LIMITS = LaneLimits(frame_children_max=6, turn_children_max=7, adopt_after_seconds=0.3, queued_bytes_max=600)
+LANE_LIMITS = LaneLimits(
+    frame_children_max=6,
+    turn_children_max=7,
+    adopt_after_seconds=0.3,
+    queued_bytes_max=600,
+    journal_bytes_max=400,
+)
 READER_LIMITS = ReaderLimits(part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
 SCHEDULER_LIMITS = SchedulerLimits(
     records_per_turn_max=8,
