@@ -7,7 +7,6 @@ that leads nowhere raises PathNotFoundError with Jayway's words; an indefinite o
 from collections.abc import Callable
 from typing import Any
 
-from maprun.language.errors import PathNotFoundError
 from maprun.language.pathfilter import parse_filter
 from maprun.language.pathsteps import Filter, Function, Index, Names, Scan, Slice, Step, Wild
 from maprun.language.pathwalk import call_function, read_definite, read_indefinite
@@ -193,12 +192,3 @@ def _close(text: str, at: int) -> int:
     if at >= len(text) or text[at] != "]":
         raise PathSyntaxError(text)
     return at + 1
-
-
-def is_found(path: Path, root: Any) -> bool:
-    """True if the path leads to something: for IsPresent."""
-    try:
-        found = path.read(root)
-    except PathNotFoundError:
-        return False
-    return path.definite or bool(found)

@@ -79,7 +79,6 @@ class Run(msgspec.Struct, kw_only=True):
     files: list[ResultFile] = []
     manifest_key: str = ""
     answered_offset: int = -1  # of the record after which no entry counts any more; -1 while they do
-    parent_waits: bool = True
 
     @property
     def writes_results(self) -> bool:

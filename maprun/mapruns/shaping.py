@@ -21,7 +21,6 @@ FILES = ("SUCCEEDED", "FAILED", "PENDING")
 NEVER_STARTED = (RETURNED, REJECTED)
 
 _json = msgspec.json.Encoder().encode
-_slot_decoder = msgspec.msgpack.Decoder(list[list[msgspec.Raw]])
 _value = msgspec.msgpack.Decoder().decode
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder()

@@ -16,8 +16,3 @@ def wall_seconds() -> float:
 def monotonic_seconds() -> float:
     """Seconds that never go back, from an origin of no meaning: leases, timeouts, rates."""
     return time.monotonic()
-
-
-def perf_seconds() -> float:
-    """Seconds of the finest clock there is, for measuring short spans."""
-    return time.perf_counter()

@@ -227,8 +227,8 @@ def unreadable_frame(record: Record) -> ItemFrame | None:
         run, generation, first, count = text.rsplit("/", 3)
         if 0 < int(count) <= UNREADABLE_ITEMS_MAX:
             return ItemFrame(run, int(generation), int(first), (b"",) * int(count), "")
-    except (KeyError, ValueError):
-        pass  # nothing can be said of a record without the header
+    except (KeyError, ValueError, AttributeError):
+        pass  # nothing can be said of a record whose header lacks, or holds something else
     return None
 
 

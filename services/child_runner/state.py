@@ -168,11 +168,6 @@ class LaneRun:
         self.outbox = Outbox(opened.run, opened.generation)
         self.progress: tuple[int, ...] = ()
 
-    @property
-    def waiting(self) -> int:
-        """Children that have not started."""
-        return sum(w.end - w.position for w in self.queue)
-
 
 class TaskStart(msgspec.Struct, frozen=True):
     """Start this Task (if the lease holds at that very moment)."""

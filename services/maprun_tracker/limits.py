@@ -23,5 +23,4 @@ class TrackerLimits(msgspec.Struct, frozen=True):
     applied_wait_seconds_max: float = 5.0  # before "does not exist" is believed
     answer_wait_seconds_max: float = 15.0  # for the decider's word on a command
     page_default: int = 100  # AWS: rows in one page when maxResults is 0 or absent
-    page_max: int = 1_000
     history_bytes_max: int = 8 << 20  # of events in one answer; AWS cuts pages by size as well

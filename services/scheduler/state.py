@@ -102,10 +102,6 @@ class SnapshotSearch:
         for key in [key for key in self._pieces if key[0] == offset]:
             del self._pieces[key]
 
-    def offsets(self) -> list[int]:
-        """The offsets that pieces were seen of, whole or not."""
-        return sorted({offset for offset, _ in self._pieces})
-
 
 class SnapshotPace:
     """When the next snapshot is worth its cost: by what was folded since the last one, or when nobody waits."""
