@@ -32,16 +32,20 @@ async def find_run(service: Service, arn: str) -> tuple[Partition, RunRow]:
     return service.part(home), row
 
 
+def counts_of(part: Partition, row: RunRow) -> tuple[dict[str, int], dict[str, int]]:
+    """ItemCounts and executionCounts, with what runs now; while a run closes, children that go on to their end do."""
+    live = part.home.state.runs.get(row.run)
+    if live is None or live.phase not in {"open", "closing"}:
+        return row.item_counts, row.execution_counts
+    running = part.running.count(row.run, live.answered)
+    # A lane tells positions; of batches the items in them are known only on average until they end.
+    return item_counts(live, running, running * live.items_read // max(1, live.read))
+
+
 async def describe(service: Service, ask: shapes.MapRunAsked, _call: Call) -> shapes.MapRunDescription:
     """DescribeMapRun: as live as the frames folded so far."""
     part, row = await find_run(service, ask.map_run_arn or "")
-    items, executions = row.item_counts, row.execution_counts
-    live = part.home.state.runs.get(row.run)
-    if live is not None and live.phase == "open":
-        running = part.running.count(row.run, live.answered)
-        # A lane tells positions; of batches the items in them are known only on average until they end.
-        running_items = running * live.items_read // max(1, live.read)
-        items, executions = item_counts(live, running, running_items)
+    items, executions = counts_of(part, row)
     return shapes.MapRunDescription(
         map_run_arn=row.arn,
         execution_arn=row.root_arn,

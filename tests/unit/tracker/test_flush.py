@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.home import ExecutionRequested, ItemsRead, LaneProgress, MachineRequested, MachineSpec, SourceEnded
+from schemas.home import FAILED, ExecutionRequested, ItemsRead, LaneProgress, MachineRequested, MachineSpec, SourceEnded
+from schemas.plan import MapRunPlan
 from schemas.wire import encode
 from services.maprun_tracker import rows
+from services.maprun_tracker.api.runs import counts_of
 from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
@@ -234,3 +236,21 @@ def test_a_mark_past_the_end_of_home_is_not_believed() -> None:
     run_on(flusher, table, log, 4)
     assert start(table, end=len(log))[1] == ""
     assert "before the mark" in start(table, end=len(log) - 1)[1]
+
+
+def test_children_that_end_while_their_run_closes_are_shown_as_running() -> None:
+    """A failed child closes the run; the three that go on are running in DescribeMapRun, as in ListExecutions."""
+    interpreter = fakes.FakeInterpreter(MapRunPlan(state="Map", label="L", child_type="EXPRESS", items=b"[1,2,3,4]"))
+    flusher, _ = restore(HOME, {}, [], lambda state: fakes.fold(state, interpreter), interpreter, TrackerLimits())
+    part = flusher.part
+    request = fakes.execution(HOME)
+    run = fakes.run_of(request)
+    facts = [request, ItemsRead(run, 0, 0, 4, 4, 4, b""), LaneProgress(run, 0, 0, (0, 4))]
+    for fact in [*facts, fakes.children_ended(run, 0, (1, 1), bytes((FAILED,)))]:
+        record_arrived(part, part.offset + 1, 9_000, encode(fact))
+    row = part.run(run)
+    assert row is not None
+    assert part.home.state.runs[run].phase == "closing"
+    items, executions = counts_of(part, row)
+    assert (executions["running"], executions["failed"], executions["pending"]) == (3, 1, 0)
+    assert items == executions
