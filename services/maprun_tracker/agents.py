@@ -17,12 +17,12 @@ from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.maprun_tracker import metrics, tables
 from services.maprun_tracker.flush import Flusher, restore
+from services.maprun_tracker.gaps import Came, Gap, Recovery
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
-GAP_SECONDS_MAX = 20.0
 TURN_SECONDS = 0.003
 WATCH_SECONDS = 5.0
 STILL_SECONDS_MAX = 40.0
@@ -39,8 +39,7 @@ class _Kept:
         self.end = end  # of home when the partition was taken
         self.pending: list[Any] = []
         self.since = 0.0
-        self.sought_at = 0.0  # when records that lacked were sought, and which one had come
-        self.came = -1
+        self.gap = Gap()
 
     @property
     def part(self) -> Partition:
@@ -170,25 +169,17 @@ class Tracker:
             raise
 
     async def _follows(self, kept: _Kept, offset: int) -> bool:
-        """True if the record is the next one, or one that is known. When records lack before it, they are sought.
-
-        Faust hands out what it fetched before it was put elsewhere, so a gap is healed by going back, once; one that
-        stays is real: home was cut off behind the table, and what it held is lost.
-        """
-        part, now = kept.part, clock.monotonic_seconds()
-        if offset <= part.offset + 1:
-            kept.sought_at = 0.0
-            return True
-        if not kept.sought_at:
-            kept.sought_at, kept.came = now, offset
+        """True if the record is the next one, or one that is known. When records lack before it, they are sought."""
+        part = kept.part
+        came = kept.gap.judge(part.offset, offset, clock.monotonic_seconds())
+        if came is Came.FIRST:
+            self._log.warning("home_was_cut", home=part.number, first=offset)
+        elif came is Came.SEEK:
             self._log.info("records_sought", home=part.number, first=part.offset + 1, came=offset)
             await tables.go_on_from(self.app, part.number, part.offset + 1)
-        elif part.offset < 0 and offset == kept.came:
-            self._log.warning("home_was_cut", home=part.number, first=offset)
-            return True  # there is nothing before it: retention took it before this table was begun
-        elif now - kept.sought_at > GAP_SECONDS_MAX:
+        elif came is Came.LOST:
             tables.die(f"home {part.number} lacks the records from {part.offset + 1} to {offset - 1}")
-        return False
+        return came in {Came.FOLLOWS, Came.FIRST}
 
     def _fold(self, kept: _Kept, event: Any) -> None:
         message, part = event.message, kept.part
@@ -228,12 +219,13 @@ class Tracker:
         """Ends the process when its consumer stands still though there is something to fold: Faust's can, silently."""
         still: dict[int, tuple[int, float]] = {}
         unrecovered = clock.monotonic_seconds()
+        recovery = Recovery(unrecovered)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = clock.monotonic_seconds()
             if tables.recovered(self.app):
-                unrecovered = now
-            elif now - unrecovered > RECOVERY_SECONDS_MAX:
+                unrecovered, recovery = now, Recovery(now)
+            elif recovery.still(tables.rows_to_recover(self.app), now) or now - unrecovered > RECOVERY_SECONDS_MAX:
                 tables.die("recovery_stands_still")
             for home, kept in list(self._parts.items()):
                 offset, since = still.get(home, (-1, now))

@@ -133,6 +133,12 @@ def recovered(app: faust.App) -> bool:
     return bool(manager.recovery.completed.is_set()) and not app.in_recovery and not app.rebalancing
 
 
+def rows_to_recover(app: faust.App) -> int:
+    """How many rows of its changelog the table still lacks; 0 when no recovery is under way."""
+    manager: Any = app.tables
+    return int(manager.recovery.active_remaining_total()) if app.in_recovery else 0
+
+
 def die(reason: str, error: BaseException | None = None) -> None:
     """Ends the process at once: what isn't written must not be acknowledged on the way out."""
     logs.logger("tracker").critical(reason, error=repr(error))

@@ -151,6 +151,30 @@ def test_several_processes_answer_as_one(tracker: TrackerProcess, decider: Decid
     assert wait_for(lambda: _statuses(tracker, arns) == {"SUCCEEDED"}, 30)
 
 
+def test_one_that_joins_in_mid_run_shares_the_work(tracker: TrackerProcess, decider: Decider, fleet: Fleet) -> None:
+    """A second process that joins while 20,000 answers come takes its share, and both answer soon after."""
+    client = tracker.client()
+    fed = Fed(client, decider, "STANDARD", concurrency=POSITIONS)
+    feeder = threading.Thread(target=feed, args=(decider, fed, 5, 0.03))
+    feeder.start()
+    time.sleep(1.5)
+    other = fleet.add()
+    other.ready()
+    began = time.monotonic()
+    for each in (tracker, other):
+        wait_for(
+            lambda each=each: (
+                each.post("AWSStepFunctions.DescribeMapRun", json.dumps({"mapRunArn": fed.arn}).encode())[0] == 200
+            ),
+            20,
+        )
+    print("seconds from the second's readiness to both answering:", round(time.monotonic() - began, 2))
+    feeder.join()
+    decider.write(fed.home, SourceEnded(fed.run, 0, POSITIONS))
+    for each in (client, other.client()):
+        check_run(each, fed, len(range(0, POSITIONS, 11)))
+
+
 def _statuses(tracker: TrackerProcess, arns: list[str]) -> set[str]:
     """Statuses, or errors, of executions."""
     out = set()
