@@ -9,7 +9,6 @@ from prometheus_client import Counter
 from maprun.aws.clients import AwsSettings, make_s3
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
-from maprun.interpreter.lane_children import Children
 from maprun.runtime import chance
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -41,7 +40,7 @@ class Counted(Metrics):
 def compose(settings: Settings, _limits: Limits) -> Composed:
     """Owners of asks over one S3."""
     s3 = make_s3(AwsSettings(region=settings.region, s3_endpoint=settings.s3), time.sleep, chance.chance)
-    sources = Sources(s3, Children(Names(settings.region, settings.account)))
+    sources = Sources(s3, Names(settings.region, settings.account))
     deps = Deps(open_source=sources.open, builder=sources.builder, metrics=Counted())
     return Composed([Owned(OWNED, SERVICE, partial(own_asks, deps=deps))])
 

@@ -1,5 +1,6 @@
 """The reader's sources as its owner needs them: opened from an ask, their trouble told in the owner's own words."""
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,11 +10,14 @@ from maprun.aws.sources import Chunk, StateInputSource, open_source, source_text
 from maprun.aws.sources import Source as AwsSource
 from maprun.interpreter.lane_children import Children
 from maprun.language.errors import StatesError
+from schemas.arns import Names
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from services.item_reader.owner import SourceTroubleError
 from services.item_reader.stream import Build
 
 T = TypeVar("T")
+BUILDS_KEPT = 16
+"""ItemSelectors that a thread keeps; the oldest goes first."""
 
 
 class ToldSource:
@@ -35,9 +39,10 @@ class ToldSource:
 class Sources:
     """Opens sources on one S3, and makes ItemSelectors for batches."""
 
-    def __init__(self, s3: S3, children: Children) -> None:
+    def __init__(self, s3: S3, names: Names) -> None:
         self._s3 = s3
-        self._children = children
+        self._names = names
+        self._own = threading.local()  # a compiled JSONata expression is used by the thread that made it, or not at all
 
     def open(self, ask: ItemsRequested | ItemsConfirmed, checkpoint: bytes) -> tuple[ToldSource, str]:
         """The source an ask means, at a checkpoint of the source, and the text of Map.Item.Source.
@@ -53,12 +58,11 @@ class Sources:
         return ToldSource(source), source_text(reader)
 
     def builder(self, ask: ItemsRequested | ItemsConfirmed) -> Build:
-        """The ItemSelector of a run whose batches the reader builds. It raises SourceTroubleError."""
-        build = _telling(lambda: self._children.builder(ask.definition, ask.plan))
+        """The ItemSelector of a run whose batches the reader builds, for any thread. It raises SourceTroubleError."""
 
         def telling(index: int, key: str | None, value: bytes, source: str) -> bytes:
             try:
-                return build(index, key, value, source)
+                return self._build(ask)(index, key, value, source)
             except StatesError as refused:
                 raise SourceTroubleError(refused.error, refused.cause, retriable=False) from refused
             except Exception as bug:
@@ -66,6 +70,19 @@ class Sources:
                 raise SourceTroubleError("States.Runtime", cause, retriable=False) from bug
 
         return telling
+
+    def _build(self, ask: ItemsRequested | ItemsConfirmed) -> Build:
+        """The run's ItemSelector as this thread compiled it."""
+        own = self._own
+        if not hasattr(own, "builds"):
+            own.children, own.builds = Children(self._names), {}
+        builds: dict[str, Build] = own.builds
+        build = builds.get(ask.run)
+        if build is None:
+            build = builds[ask.run] = own.children.builder(ask.definition, ask.plan)
+            if len(builds) > BUILDS_KEPT:
+                del builds[next(iter(builds))]
+        return build
 
 
 def _telling(work: Callable[[], T]) -> T:

@@ -53,12 +53,23 @@ def test_a_topic_of_other_settings_is_mended(settings: Settings) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
         await admin.start()
         topic = ConfigResourceType.TOPIC, "answers"
+
+        async def settled() -> dict[str, str]:
+            """The broker shows altered settings a moment after it took them."""
+            shown: dict[str, str] = {}
+            for _ in range(100):
+                [answer] = await admin.describe_configs([ConfigResource(*topic)])
+                shown = {entry[0]: entry[1] for entry in answer.resources[0][4]}
+                if shown["max.message.bytes"] == str(Limits().record_bytes_max) and shown["retention.ms"] == "7200000":
+                    break
+                await asyncio.sleep(0.1)
+            return shown
+
         try:
             old = {"max.message.bytes": "1000000", "retention.ms": "7200000"}
             await admin.alter_configs([ConfigResource(*topic, old)])
             assert await cluster.make_topics(settings, Limits()) == []
-            [answer] = await admin.describe_configs([ConfigResource(*topic)])
-            return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+            return await settled()
         finally:
             await admin.close()
 

@@ -1,27 +1,49 @@
-"""The reader's sources: whatever goes wrong in one is told as trouble of that run."""
+"""The reader's ItemSelectors: any thread of the pool may build, each with expressions of its own."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any, cast
 
-from services.item_reader.owner import SourceTroubleError
-from services.item_reader.sources import ToldSource
+import msgspec
+
+from schemas.arns import Names
+from schemas.asks import ItemsRequested
+from schemas.lanes import Cause
+from schemas.plan import ItemBatcherPlan, MapRunPlan
+from services.item_reader.sources import Sources
+
+THREADS = 4
+DEFINITION = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "M",
+    "States": {
+        "M": {
+            "Type": "Map",
+            "End": True,
+            "ItemSelector": {"double": "{% $states.context.Map.Item.Value * 2 %}"},
+            "ItemBatcher": {"MaxItemsPerBatch": 2},
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "P",
+                "States": {"P": {"Type": "Pass", "End": True}},
+            },
+        },
+    },
+}
 
 
-class Broken:
-    """A source with a bug in it."""
+def test_a_jsonata_selector_builds_in_every_thread() -> None:
+    """One ask's builder gives the same input in whichever thread of the pool a part is read."""
+    plan = MapRunPlan("M", "L", "STANDARD", has_selector=True, batcher=ItemBatcherPlan(2))
+    definition = msgspec.json.encode(DEFINITION)
+    ask = ItemsRequested(Cause(0, 0, 0), "run", 0, plan, definition, (0, 1, 0), 0, 0, b"", b"")
+    build = Sources(cast("Any", None), Names()).builder(ask)
+    together = Barrier(THREADS)
 
-    pin = b"1"
-    pinned = True
+    def one(index: int) -> bytes:
+        together.wait()
+        return build(index, None, b"21", "STATE_DATA")
 
-    def read(self, _count: int, _bytes_max: int) -> object:
-        """Never reads."""
-        raise ZeroDivisionError("division by zero")
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
-def test_a_bug_in_a_source_fails_its_run_alone() -> None:
-    """It becomes States.ItemReaderFailed; raised, it would end the reader of a home, and each one after it."""
-    with pytest.raises(SourceTroubleError, match="ZeroDivisionError") as raised:
-        ToldSource(Broken()).read(1, 1)  # type: ignore[arg-type]  # what it gives is never looked at
-    assert (raised.value.error, raised.value.retriable) == ("States.ItemReaderFailed", False)
+    with ThreadPoolExecutor(THREADS) as pool:
+        built = list(pool.map(one, range(THREADS)))
+    assert built == [b'{"double":42}'] * THREADS
