@@ -148,7 +148,9 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
             if first:
                 size = min(limits.window_items_first, max(1, quota))
             else:
-                size = min(limits.window_items_max, max(1, quota * limits.window_quotas_max))
+                # Windows grow with what the run has shown to hold: few items are spread over all lanes.
+                rounds = min(limits.window_quotas_max, max(1, run.asked // run.concurrency))
+                size = min(limits.window_items_max, max(1, quota * rounds))
             count = min(size, free)
             windows.append((run.asked, count, lane))
             run.asked += count
