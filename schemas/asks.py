@@ -2,7 +2,24 @@
 
 from schemas.lanes import Cause
 from schemas.plan import MapRunPlan
-from schemas.wire import Fact
+from schemas.wire import Fact, Part
+
+
+class RedriveStage(Part, frozen=True):
+    """Children of an earlier generation that are to run again: `count` of them, after the first `skip` of their kind.
+
+    They stand in the ChildrenEnded frames of (run, `generation`) on home between `first_offset` and `end_offset`, of
+    which those entries count that `maprun.mapruns.ledger.accept` accepts below `asked`. `lost`: those that ended
+    unsuccessfully; else those that never started.
+    """
+
+    generation: int
+    first_offset: int
+    end_offset: int
+    asked: int
+    lost: bool
+    skip: int
+    count: int
 
 
 class ItemsRequested(Fact, frozen=True):
@@ -12,6 +29,9 @@ class ItemsRequested(Fact, frozen=True):
     version (SourceOpened). Reading may resume at position `position` (item index `item_index`) with `checkpoint`
     (empty = the beginning) and `pin` (the version). The items of a listing are published only when ItemsConfirmed asks
     for it. `definition` is given when the reader must build child inputs (batches).
+
+    Of a redrive the first positions are the children of `stages`, in log order of home; behind them the source goes on
+    where `checkpoint` and `item_index` say, its first child having the index `index_first`.
     """
 
     cause: Cause
@@ -24,6 +44,8 @@ class ItemsRequested(Fact, frozen=True):
     item_index: int
     checkpoint: bytes
     pin: bytes
+    stages: tuple[RedriveStage, ...] = ()
+    index_first: int = 0
 
 
 class ItemsConfirmed(Fact, frozen=True):
@@ -44,6 +66,7 @@ class ItemsConfirmed(Fact, frozen=True):
     item_index: int
     checkpoint: bytes
     digest: bytes
+    index_first: int = 0  # the child index of `first`
 
 
 ItemAsk = ItemsRequested | ItemsConfirmed

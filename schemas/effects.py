@@ -36,13 +36,19 @@ class MapRunRequested(Fact, frozen=True):
     plan: MapRunPlan
 
 
+class MapRunRedriveRequested(Fact, frozen=True):
+    """Redrive the Map Run that was asked for under `ref`; answer with MapRunRedriven and later how it ended."""
+
+    ref: str
+
+
 class EffectCancelled(Fact, frozen=True):
     """The execution no longer waits for this task, timer or Map Run."""
 
     ref: str
 
 
-Effect = TaskRequested | TimerRequested | MapRunRequested | EffectCancelled
+Effect = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested | EffectCancelled
 
 
 class TaskSucceeded(Fact, frozen=True):
@@ -73,6 +79,14 @@ class MapRunStarted(Fact, frozen=True):
     map_run_arn: str
 
 
+class MapRunRedriven(Fact, frozen=True):
+    """The Map Run goes on: its unsuccessful children run again. `redrive_count` is its own, from 1."""
+
+    ref: str
+    map_run_arn: str
+    redrive_count: int
+
+
 class MapRunSucceeded(Fact, frozen=True):
     """The Map Run ended well; `output` is the JSON of the Map state's result."""
 
@@ -95,4 +109,13 @@ class StopAsked(Fact, frozen=True):
     cause: str = ""
 
 
-Happening = TaskSucceeded | TaskFailed | TimerFired | MapRunStarted | MapRunSucceeded | MapRunFailed | StopAsked
+Happening = (
+    TaskSucceeded
+    | TaskFailed
+    | TimerFired
+    | MapRunStarted
+    | MapRunRedriven
+    | MapRunSucceeded
+    | MapRunFailed
+    | StopAsked
+)

@@ -7,6 +7,7 @@ was seen before is ignored by the fold; identities are named in each docstring.
 from typing import Literal
 
 from schemas.effects import TaskFailed, TaskSucceeded
+from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
 SUCCEEDED, FAILED, TIMED_OUT, ABORTED, RETURNED, REJECTED = 1, 2, 3, 4, 5, 6
@@ -106,7 +107,8 @@ class ItemsRead(Fact, frozen=True):
     """Positions [first, first + count) were read. Accepted only where the last accepted one ended.
 
     From a pinned source they are published already; from a listing they are published once the scheduler confirms
-    this record's `digest`. `items` and `item_bytes` count what stands in those positions.
+    this record's `digest`. `items` and `item_bytes` count what stands in those positions. Positions of a redrive stage
+    never share a record with those of the source; of them `redriven` is flat (old status, children, items, …).
     """
 
     run: str
@@ -117,6 +119,7 @@ class ItemsRead(Fact, frozen=True):
     item_bytes: int
     checkpoint: bytes
     digest: bytes = b""
+    redriven: tuple[int, ...] = ()
 
 
 class SourceEnded(Fact, frozen=True):
@@ -143,6 +146,8 @@ class ChildrenEnded(Fact, frozen=True):
     items a slot, empty when each is one. `pages[k]` is zstd of msgpack: for each of the slots 64k … 64k+63 the list of
     its history events; a slot that never started has one pseudo event, its input (see maprun.mapruns.pages).
     `epoch` is the claim the lane's owner worked under; `error` and `cause` belong to the first REJECTED slot.
+    `indexes` are the children's indexes as flat (first, count, …) in slot order; empty = each is its position.
+    `afterlives` is zstd of the msgpack of a list of `Afterlife`, empty when there is none.
     """
 
     run: str
@@ -155,10 +160,49 @@ class ChildrenEnded(Fact, frozen=True):
     epoch: int
     error: str = ""
     cause: str = ""
+    indexes: tuple[int, ...] = ()
+    afterlives: bytes = b""
+
+
+class Afterlife(Part, frozen=True):
+    """What a redrive needs of the child in a slot of a frame, and how often it was redriven before it ended so.
+
+    Only for children that ended unsuccessfully (`remains`: the state they failed in, empty for those that start anew)
+    or that were redriven.
+    """
+
+    slot: int
+    redrive_count: int
+    remains: bytes = b""
+
+
+class NestedRunRequested(Fact, frozen=True):
+    """A child of a Map Run reached a distributed Map. Identity: the Map Run id that follows from it.
+
+    `run`, `generation`, `position` and `index` say which child; `ref` and `plan` are those of its effect; `plan` None
+    asks to redrive the Map Run that was asked for under `ref`. Asked again, the answer comes again.
+    """
+
+    run: str
+    generation: int
+    position: int
+    index: int
+    ref: str
+    plan: MapRunPlan | None
+
+
+class NestedRunDropped(Fact, frozen=True):
+    """The child no longer waits for the Map Run it asked for under `ref`."""
+
+    run: str
+    generation: int
+    position: int
+    index: int
+    ref: str
 
 
 class LaneProgress(Fact, frozen=True):
-    """Which children run on a lane now: flat (first, count, …). Decides nothing; the API shows it."""
+    """Which children (by index) run on a lane now: flat (first, count, …). Decides nothing; the API shows it."""
 
     run: str
     generation: int
@@ -203,12 +247,16 @@ class ResultPartWritten(Fact, frozen=True):
 
 
 class ResultsWritten(Fact, frozen=True):
-    """All result files and the manifest are in S3. Identity: (run, generation)."""
+    """All result files and the manifest are in S3. Identity: (run, generation).
+
+    `succeeded` are this generation's SUCCEEDED files as flat (key, size, …): later manifests list them too.
+    """
 
     run: str
     generation: int
     bucket: str
     manifest_key: str
+    succeeded: tuple[str | int, ...] = ()
 
 
 class ResultsFailed(Fact, frozen=True):
@@ -232,6 +280,8 @@ HomeRecord = (
     | SourceFailed
     | ChildrenEnded
     | LaneProgress
+    | NestedRunRequested
+    | NestedRunDropped
     | TimerDue
     | ParentTaskEnded
     | ResultFileOpened

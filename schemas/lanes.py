@@ -1,6 +1,8 @@
 """Records of the lanes: item frames, signals from the scheduler, and the journal of a lane's owner."""
 
-from schemas.effects import Happening
+import msgspec
+
+from schemas.effects import Happening, MapRunFailed, MapRunSucceeded
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
@@ -20,6 +22,9 @@ class ItemFrame(Fact, frozen=True):
     of the first item in the source (Map.Item.Index); `keys` the member names when an object is iterated; `counts` the
     items in each position, empty when one each; `source` is Map.Item.Source. An empty text is an item that can't be had
     any more: its position is refused.
+
+    `indexes` are the children's indexes as flat (first, count, …) in position order; empty = each is its position, as
+    in generation 0. When `redriven`, each item is the msgpack of a RedrivenChild.
     """
 
     run: str
@@ -31,6 +36,21 @@ class ItemFrame(Fact, frozen=True):
     keys: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     built: bool = False
+    indexes: tuple[int, ...] = ()
+    redriven: bool = False
+
+
+class RedrivenChild(Part, frozen=True):
+    """A child that ended unsuccessfully and is to run again.
+
+    `status` is how it ended; `history` the list of its events; `remains` the state it failed in (bytes of
+    maprun.interpreter), empty when it starts from its beginning; `redrive_count` how often it was redriven before.
+    """
+
+    status: int
+    redrive_count: int
+    history: msgspec.Raw
+    remains: bytes
 
 
 class RunOpened(Fact, frozen=True):
@@ -84,12 +104,23 @@ class ChildStopRequested(Fact, frozen=True):
     cause: Cause
     run: str
     generation: int
-    position: int
+    position: int  # the child's index
     error: str
     cause_text: str
 
 
-LaneSignal = RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested
+class NestedRunEnded(Fact, frozen=True):
+    """The Map Run that a child asked for under `ref` is over. Sent again whenever the child asks again."""
+
+    cause: Cause
+    run: str
+    generation: int
+    position: int
+    ref: str
+    outcome: MapRunSucceeded | MapRunFailed
+
+
+LaneSignal = RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested | NestedRunEnded
 
 
 class Claimed(Fact, frozen=True):
@@ -115,6 +146,7 @@ class ChildAdopted(Part, frozen=True):
     input: bytes
     items: int
     index: int
+    redriven: bool = False  # `input` is the msgpack of a RedrivenChild
 
 
 class ChildAdvanced(Part, frozen=True):
