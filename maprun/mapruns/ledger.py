@@ -53,3 +53,22 @@ def tally(frame: ChildrenEnded, pieces: Sequence[Piece]) -> dict[int, tuple[int,
             had = counts.get(status, (0, 0))
             counts[status] = (had[0] + children, had[1] + items)
     return counts
+
+
+def indexed(frame: ChildrenEnded, pieces: Sequence[Piece]) -> Iterator[tuple[int, int, int]]:
+    """(slot, child index, count) of accepted slots: neighbours in the frame with neighbouring indexes together."""
+    if not frame.indexes:
+        yield from ((piece.slot, piece.position, piece.count) for piece in pieces)
+        return
+    ranges = list(pairs(frame.indexes))
+    at, first = 0, 0  # of the range that the slot lies in: its number, and its first slot
+    for piece in pieces:
+        slot, end = piece.slot, piece.slot + piece.count
+        while slot < end:
+            while slot >= first + ranges[at][1]:
+                first += ranges[at][1]
+                at += 1
+            index, length = ranges[at]
+            count = min(end, first + length) - slot
+            yield slot, index + slot - first, count
+            slot += count

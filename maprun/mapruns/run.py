@@ -7,10 +7,11 @@ import msgspec
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import Piece, accept, tally
 from maprun.mapruns.limits import MapRunLimits
+from schemas.asks import RedriveStage
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded, ItemsRead
 from schemas.plan import MapRunPlan
 
-Phase = Literal["open", "closing", "writing", "closed"]
+Phase = Literal["queued", "open", "closing", "writing", "closed"]
 TOLERANCE_EXCEEDED = "States.ExceedToleratedFailureThreshold"
 TOLERANCE_CAUSE = "The specified tolerated failure threshold was exceeded"
 
@@ -39,13 +40,27 @@ class Tally(msgspec.Struct):
     items: int = 0
 
 
+class ParentChild(msgspec.Struct, frozen=True):
+    """The child execution that a nested Map Run belongs to."""
+
+    run: str
+    generation: int
+    position: int
+    index: int
+
+
 class Run(msgspec.Struct, kw_only=True):
-    """The whole state of one Map Run in the fold. Positions count children; items are what the source holds."""
+    """The whole state of one Map Run in the fold. Positions count children; items are what the source holds.
+
+    What counts positions belongs to the present generation (0, and one more with each redrive). Of a redrive the first
+    positions are the children of `stages`, those behind them are what the source still holds.
+    """
 
     run: str
     arn: str
     label: str
     root_arn: str
+    execution_arn: str  # the execution that asked for it: the root, or a child of another run
     ref: str  # the parent's effect that asked for it
     plan: MapRunPlan
     definition: bytes
@@ -56,8 +71,11 @@ class Run(msgspec.Struct, kw_only=True):
     started_offset: int
     concurrency: int
     lanes: tuple[int, ...]
-    quotas: tuple[int, ...]  # beside `lanes`
-    generation: int = 0
+    quotas: tuple[int, ...]  # beside `lanes`; 0 = nothing may start there
+    parent: ParentChild | None = None  # of a nested run
+    generation: int = 0  # AWS's redriveCount
+    generation_offset: int = 0  # of the record that began it
+    redriven_ms: int = 0
     phase: Phase = "open"
     verdict: Verdict | None = None
     stopped_ms: int = 0
@@ -79,6 +97,27 @@ class Run(msgspec.Struct, kw_only=True):
     files: list[ResultFile] = []
     manifest_key: str = ""
     answered_offset: int = -1  # of the record after which no entry counts any more; -1 while they do
+    # ---- what earlier generations left
+    stages: tuple[RedriveStage, ...] = ()
+    index_first: int = 0  # child index of the first position behind the stages
+    source_over: bool = False  # the source has nothing behind the stages
+    source_items: int = 0  # items read of the source, in all generations
+    succeeded_before: Tally = msgspec.field(default_factory=Tally)
+    carried: dict[int, Tally] = {}  # unsuccessful children that this generation hasn't read, by how they ended
+    redriven_read: Tally = msgspec.field(default_factory=Tally)  # of those, that ended unsuccessfully: read by now
+    redriven_done: Tally = msgspec.field(default_factory=Tally)  # and answered again
+    succeeded_files: list[tuple[str, int]] = []  # (key, bytes) of earlier generations
+    unwritten: tuple[RedriveStage, ...] = ()  # generations whose successes stand in no file (writing them failed)
+
+    @property
+    def lost(self) -> int:
+        """Positions of children that ended unsuccessfully in an earlier generation: the first ones."""
+        return sum(stage.count for stage in self.stages if stage.lost)
+
+    @property
+    def staged(self) -> int:
+        """Positions of all children of earlier generations."""
+        return sum(stage.count for stage in self.stages)
 
     @property
     def writes_results(self) -> bool:
