@@ -179,14 +179,16 @@ class Afterlife(Part, frozen=True):
 class NestedRunRequested(Fact, frozen=True):
     """A child of a Map Run reached a distributed Map. Identity: the Map Run id that follows from it.
 
-    `run`, `generation`, `position` and `index` say which child; `ref` and `plan` are those of its effect; `plan` None
-    asks to redrive the Map Run that was asked for under `ref`. Asked again, the answer comes again.
+    `run`, `generation`, `position`, `index` and `lane` say which child and where it runs; `ref` and `plan` are those of
+    its effect; `plan` None asks to redrive the Map Run that was asked for under `ref`. Asked again, the answer comes
+    again.
     """
 
     run: str
     generation: int
     position: int
     index: int
+    lane: int
     ref: str
     plan: MapRunPlan | None
 
