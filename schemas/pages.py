@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import zstandard
 
-from schemas.home import PAGE_SLOTS
+from schemas.home import PAGE_SLOTS, Afterlife
 
 PAGE_BYTES_MAX = 256 << 20
 """Uncompressed size a page may claim; guards against a damaged header."""
@@ -19,6 +19,7 @@ class Pages:
         self._decompress = zstandard.ZstdDecompressor().decompress
         self._decode = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
         self._decode_events = msgspec.msgpack.Decoder(list[list[msgspec.Raw]]).decode
+        self._decode_afterlives = msgspec.msgpack.Decoder(list[Afterlife]).decode
 
     def pack(self, slots: Sequence[bytes]) -> tuple[bytes, ...]:
         """Pages of entries that are msgpack already, one a slot."""
@@ -35,6 +36,17 @@ class Pages:
     def unpack_events(self, page: bytes) -> list[list[msgspec.Raw]]:
         """The events of each entry of a page, each still msgpack: most readers want the first and the last."""
         return self._decode_events(self._decompress(page, max_output_size=PAGE_BYTES_MAX))
+
+    def pack_afterlives(self, afterlives: Sequence[Afterlife]) -> bytes:
+        """A frame's `afterlives`, in ascending order of slots; empty bytes for none."""
+        return self._compress(msgspec.msgpack.encode(afterlives)) if afterlives else b""
+
+    def unpack_afterlives(self, data: bytes) -> dict[int, Afterlife]:
+        """A frame's `afterlives` by slot. A slot that isn't among them was never redriven and left nothing."""
+        if not data:
+            return {}
+        afterlives = self._decode_afterlives(self._decompress(data, max_output_size=PAGE_BYTES_MAX))
+        return {afterlife.slot: afterlife for afterlife in afterlives}
 
 
 def _array_header(count: int) -> bytes:
