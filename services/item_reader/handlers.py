@@ -23,6 +23,8 @@ class ReaderLimits(msgspec.Struct, frozen=True):
     part_items_max: int = 2_000  # positions read and published at once
     frame_bytes_max: int = 512 << 10  # of items in one frame, about; a single item may be larger
     item_bytes_max: int = 9 << 20  # the JSON of one item: AWS's 8 MB record, grown by names and escapes, fits a record
+    home_bytes_max: int = 4 << 20  # of outcomes read from home at once, about, for a redrive
+    home_records_max: int = 512
     idle_seconds: float = 30.0
     retry_pauses_seconds: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -54,10 +56,39 @@ def still_to_serve(ask: ItemsRequested, served: int) -> list[Window]:
     return todo
 
 
-def take_part(todo: deque[Window], limits: ReaderLimits) -> list[Window]:
-    """Takes as many windows as are read at once; a large one is split."""
+def lost_of(ask: ItemsRequested) -> int:
+    """Positions of children that ended unsuccessfully before: the first ones of a redrive."""
+    return sum(stage.count for stage in ask.stages if stage.lost)
+
+
+def staged_of(ask: ItemsRequested) -> int:
+    """Positions of all children of earlier generations; the source's come behind them."""
+    return sum(stage.count for stage in ask.stages)
+
+
+def border(ask: ItemsRequested, position: int) -> int | None:
+    """Where the kind of positions that this one is of ends: lost children, never started ones; None for the source."""
+    lost, staged = lost_of(ask), staged_of(ask)
+    return lost if position < lost else staged if position < staged else None
+
+
+def source_first(ask: ItemsRequested) -> int:
+    """The position that the ask's checkpoint and item index belong to."""
+    return max(ask.position, staged_of(ask))
+
+
+def index_of(ask: Ask, position: int) -> int:
+    """The index of the child that a position of the source becomes."""
+    if not ask.generation:
+        return position
+    first = ask.first if isinstance(ask, ItemsConfirmed) else staged_of(ask)
+    return ask.index_first + position - first
+
+
+def take_part(todo: deque[Window], limits: ReaderLimits, end: int | None = None) -> list[Window]:
+    """Takes as many windows as are read at once, none past `end`; a large one is split."""
     part: list[Window] = []
-    room = limits.part_items_max
+    room = limits.part_items_max if not todo or end is None else min(limits.part_items_max, end - todo[0][0])
     while todo and room > 0:
         first, count, lane = todo.popleft()
         if count > room:
@@ -66,6 +97,14 @@ def take_part(todo: deque[Window], limits: ReaderLimits) -> list[Window]:
         part.append((first, count, lane))
         room -= count
     return part
+
+
+def give_back(todo: deque[Window], part: list[Window], done: int) -> None:
+    """Puts back what a part has beyond its first `done` positions."""
+    end = part[0][0] + done
+    for first, count, lane in reversed(part):
+        if first + count > end:
+            todo.appendleft((max(first, end), first + count - max(first, end), lane))
 
 
 def read_part(stream: ItemStream, windows: list[Window], limits: ReaderLimits) -> list[tuple[Positions, int]]:
@@ -106,6 +145,7 @@ def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str
             tuple(positions.keys),
             tuple(positions.counts) if ask.plan.batcher is not None else (),
             built=ask.plan.batcher is not None,
+            indexes=(index_of(ask, first), len(positions.payloads)) if ask.generation else (),
         )
         out.append((lane, frame))
         first += len(positions.payloads)
@@ -119,7 +159,17 @@ def void_frames(ask: ItemsConfirmed) -> list[tuple[int, ItemFrame]]:
     the rest would be owed an answer for ever, and the run would never close.
     """
     return [
-        (lane, ItemFrame(ask.run, ask.generation, first, (b"",) * count, ""))
+        (
+            lane,
+            ItemFrame(
+                ask.run,
+                ask.generation,
+                first,
+                (b"",) * count,
+                "",
+                indexes=(index_of(ask, first), count) if ask.generation else (),
+            ),
+        )
         for first, count, lane in windows_of(ask.windows)
     ]
 

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import zstandard
 
 from maprun.bus.port import Mailbox, Outgoing, Port, Record
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested
+from schemas.home import ItemsRead
 from schemas.lanes import ItemFrame
 from schemas.wire import Decoder, Fact, encode
-from services.item_reader import handlers
+from services.item_reader import handlers, staged
 from services.item_reader.handlers import Listed, ReaderLimits
+from services.item_reader.stage_reader import HomeGoneError, StageReader
 from services.item_reader.stream import Build, ItemStream, Positions, Source, decode_checkpoint
 
 _decoder: Decoder[ItemAsk] = Decoder(ItemAsk)
@@ -91,8 +94,16 @@ def _decoded(record: Record, deps: Deps) -> ItemsRequested | ItemsConfirmed | No
         return None
 
 
+class _Part(msgspec.Struct, frozen=True):
+    """Positions that were read together, their frames with their lanes; `direct`: published before they are said."""
+
+    fact: ItemsRead
+    frames: list[tuple[int, ItemFrame]]
+    direct: bool
+
+
 class _Serving:
-    """One run's asks, in order, from one stream."""
+    """One run's asks, in order: of a redrive the first positions from home, the others from one stream."""
 
     def __init__(self, port: Port, home: int, deps: Deps, done: Mailbox) -> None:
         self.port = port
@@ -101,8 +112,10 @@ class _Serving:
         self.done = done
         self.asks = port.mailbox()
         self.waiting = 0
+        self.generation = 0
         self.stream: ItemStream | None = None
-        self.position = 0  # the stream's
+        self.stages: StageReader | None = None
+        self.position = 0  # the stream's, or that of the stages
         self.served = 0  # positions below this were published and said, by this process
         self.over = False  # the source has ended or failed: what is asked past it is void
         self.listed: deque[Listed] = deque()  # read from a listing, waiting to be confirmed
@@ -123,6 +136,10 @@ class _Serving:
             self._drop_stream()
 
     async def _serve(self, ask: ItemsRequested | ItemsConfirmed) -> None:
+        if ask.generation < self.generation:
+            return  # it is over
+        if ask.generation > self.generation:
+            self._begin(ask.generation)
         try:
             await (self._requested(ask) if isinstance(ask, ItemsRequested) else self._confirmed(ask))
         except SourceTroubleError as trouble:
@@ -130,6 +147,13 @@ class _Serving:
             await self._say(handlers.source_failed(ask, trouble.error, trouble.cause))
             if isinstance(ask, ItemsConfirmed):
                 await self.port.send(_outgoing(handlers.void_frames(ask)))
+
+    def _begin(self, generation: int) -> None:
+        """Positions count from 0 again."""
+        self._drop_stream()
+        self.stages = None
+        self.generation, self.position, self.served, self.over = generation, 0, 0, False
+        self.listed.clear()
 
     async def _say(self, *facts: Any) -> None:
         await self.port.send([Outgoing(topics.HOME.name, self.home, encode(fact)) for fact in facts])
@@ -163,8 +187,9 @@ class _Serving:
 
         def reading() -> list[tuple[Positions, int]]:
             if self.stream is None:
-                self.stream, skipped = self._opening(ask, self.position - ask.position)
-                self.position = ask.position + skipped
+                first = handlers.source_first(ask)
+                self.stream, skipped = self._opening(ask, self.position - first)
+                self.position = first + skipped
             try:
                 return handlers.read_part(self.stream, part, self.deps.limits)
             except SourceTroubleError:
@@ -185,44 +210,67 @@ class _Serving:
             return
         if self.position != windows[0][0]:
             self._drop_stream()
+            self.stages = None
             self.position = windows[0][0]
         await self._publish(ask, windows)
 
     async def _publish(self, ask: ItemsRequested, windows: list[handlers.Window]) -> None:
         """Reads the windows in parts; what was published of one part is said together with the next."""
         said: list[Outgoing] = []
-        listing = handlers.is_listing(ask.plan)
         todo = deque(windows)
         while todo and not self.over:
-            part = handlers.take_part(todo, self.deps.limits)
-            read = await self._read(ask, part)
-            stream = self.stream
-            assert stream is not None
-            too_large = handlers.item_too_large(read, self.deps.limits)
-            if too_large:
-                raise SourceTroubleError("States.DataLimitExceeded", too_large, retriable=False)
-            count = sum(len(p.payloads) for p, _ in read)
-            frames = handlers.frames_of(ask, self.position, read, stream.text)
-            fact = handlers.items_read(ask, self.position, read, digest=listing)
-            self.position += count
-            facts: list[Fact] = [fact] if count else []
-            if stream.ended:
+            end = handlers.border(ask, todo[0][0])
+            part = await (self._source_part(ask, todo) if end is None else self._staged_part(ask, todo, end))
+            self.position += part.fact.count
+            facts: list[Fact] = [part.fact] if part.fact.count else []
+            if end is None and self.stream is not None and self.stream.ended:
                 self.over = True
                 facts.append(handlers.source_ended(ask, self.position))
             outgoing = [Outgoing(topics.HOME.name, self.home, encode(f)) for f in facts]
-            if listing:
-                self.listed.append(Listed(fact, frames))
-                await self.port.send(outgoing)
-            else:
-                await self.port.send([*_outgoing(frames), *said])
+            if part.direct:
+                await self.port.send([*_outgoing(part.frames), *said])
                 said = outgoing
-                self._count(read)
+                self.deps.metrics.items_read(part.fact.items, part.fact.item_bytes)
+            else:
+                self.listed.append(Listed(part.fact, part.frames))
+                await self.port.send([*said, *outgoing])
+                said = []
         if said:
             await self.port.send(said)
         self.served = self.position
 
-    def _count(self, read: Any) -> None:
-        self.deps.metrics.items_read(sum(p.items for p, _ in read), sum(len(x) for p, _ in read for x in p.payloads))
+    async def _source_part(self, ask: ItemsRequested, todo: deque[handlers.Window]) -> _Part:
+        read = await self._read(ask, handlers.take_part(todo, self.deps.limits))
+        assert self.stream is not None
+        too_large = handlers.item_too_large(read, self.deps.limits)
+        if too_large:
+            raise SourceTroubleError("States.DataLimitExceeded", too_large, retriable=False)
+        listing = handlers.is_listing(ask.plan)
+        frames = handlers.frames_of(ask, self.position, read, self.stream.text)
+        return _Part(handlers.items_read(ask, self.position, read, digest=listing), frames, direct=not listing)
+
+    async def _staged_part(self, ask: ItemsRequested, todo: deque[handlers.Window], end: int) -> _Part:
+        """Children of earlier generations, as many as are published at once; the rest of `todo` stays."""
+        limits = self.deps.limits
+        windows = handlers.take_part(todo, limits, end)
+        wanted = sum(count for _, count, _ in windows)
+        if self.stages is None:
+            self.stages = StageReader(self.port, self.home, ask, limits, self.position)
+        lost = self.position < handlers.lost_of(ask)
+        try:
+            children = await self.stages.read(wanted, limits.home_bytes_max)
+            items = [staged.staged_item(ask, child, lost=lost) for child in children]
+        except HomeGoneError as gone:
+            raise SourceTroubleError("States.ItemReaderFailed", gone.cause, retriable=False) from gone
+        except (msgspec.DecodeError, zstandard.ZstdError, LookupError) as bug:
+            cause = f"The outcomes of an earlier generation can't be read: {type(bug).__name__}: {bug}"
+            raise SourceTroubleError("States.ItemReaderFailed", cause, retriable=False) from bug
+        too_large = staged.too_large(items, limits)
+        if too_large:
+            raise SourceTroubleError("States.DataLimitExceeded", too_large, retriable=False)
+        handlers.give_back(todo, windows, len(items))
+        frames = staged.frames(ask, windows, items, limits, lost=lost)
+        return _Part(staged.read(ask, self.position, items, lost=lost), frames, direct=True)
 
     async def _confirmed(self, ask: ItemsConfirmed) -> None:
         """Publishes what the fold accepted of a listing; who doesn't hold it lists it again and compares."""

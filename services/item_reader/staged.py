@@ -1,0 +1,122 @@
+"""How children of earlier generations are published again: what of them travels, how it is cut, what is said. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from maprun.mapruns.stages import StagedChild
+from schemas.asks import ItemsRequested
+from schemas.home import RETURNED, ItemsRead
+from schemas.lanes import ItemFrame, RedrivenChild
+from schemas.wire import encode
+from services.item_reader.handlers import ReaderLimits, Window
+
+
+class StagedItem(msgspec.Struct, frozen=True):
+    """A child of an earlier generation as its lane gets it."""
+
+    child: StagedChild
+    payload: bytes
+    alone: bool = False  # its input is to be built again: it has a frame of its own
+    key: str | None = None
+    source: str = ""
+
+
+def staged_item(ask: ItemsRequested, child: StagedChild, *, lost: bool) -> StagedItem:
+    """What is published of a child: its whole past if it ended unsuccessfully, else its input.
+
+    A refused child's input could not be built. It left (item, key, source), and is built again; batches never are.
+    """
+    if lost:
+        past = RedrivenChild(child.status, child.redrive_count, child.entry, child.remains)
+        return StagedItem(child, encode(past))
+    entry: list[Any] = msgspec.msgpack.decode(child.entry)
+    if child.status == RETURNED or ask.plan.batcher is not None:
+        return StagedItem(child, entry[0])
+    key, source = entry[1:3] if len(entry) > 1 else (None, "")
+    return StagedItem(child, entry[0], alone=True, key=key, source=source)
+
+
+def frames(
+    ask: ItemsRequested, windows: list[Window], items: Sequence[StagedItem], limits: ReaderLimits, *, lost: bool
+) -> list[tuple[int, ItemFrame]]:
+    """The frames of children that begin with the first of these windows, each with its lane."""
+    out = []
+    at = 0
+    for first, count, lane in windows:
+        end = min(at + count, len(items))
+        start = at
+        while at < end:
+            group = _together(items, at, end, limits)
+            out.append((lane, _frame(ask, first + at - start, group, lost=lost)))
+            at += len(group)
+    return out
+
+
+def _together(items: Sequence[StagedItem], start: int, end: int, limits: ReaderLimits) -> Sequence[StagedItem]:
+    """As many as one frame holds; at least one."""
+    stop, size = start + 1, len(items[start].payload)
+    while stop < end and not items[start].alone and not items[stop].alone and size < limits.frame_bytes_max:
+        size += len(items[stop].payload)
+        stop += 1
+    return items[start:stop]
+
+
+def _frame(ask: ItemsRequested, first: int, group: Sequence[StagedItem], *, lost: bool) -> ItemFrame:
+    head = group[0]
+    counts = tuple(item.child.items for item in group)
+    return ItemFrame(
+        ask.run,
+        ask.generation,
+        first,
+        tuple(item.payload for item in group),
+        head.source,
+        head.child.index if head.alone else 0,
+        (head.key,) if head.key is not None else (),
+        () if counts.count(1) == len(counts) else counts,
+        built=not lost and not head.alone,
+        indexes=_ranges([item.child.index for item in group]),
+        redriven=lost,
+    )
+
+
+def _ranges(indexes: list[int]) -> tuple[int, ...]:
+    """Indexes in any order as flat (first, count, …)."""
+    flat: list[int] = []
+    for index in indexes:
+        if flat and flat[-2] + flat[-1] == index:
+            flat[-1] += 1
+        else:
+            flat += (index, 1)
+    return tuple(flat)
+
+
+def read(ask: ItemsRequested, first: int, items: Sequence[StagedItem], *, lost: bool) -> ItemsRead:
+    """What was read of earlier generations. The source is where it was."""
+    redriven: dict[int, list[int]] = {}
+    for item in items if lost else ():
+        tally = redriven.setdefault(item.child.status, [0, 0])
+        tally[0] += 1
+        tally[1] += item.child.items
+    return ItemsRead(
+        ask.run,
+        ask.generation,
+        first,
+        len(items),
+        sum(item.child.items for item in items),
+        sum(len(item.payload) for item in items),
+        ask.checkpoint,
+        redriven=tuple(n for status in sorted(redriven) for n in (status, *redriven[status])),
+    )
+
+
+def too_large(items: Sequence[StagedItem], limits: ReaderLimits) -> str:
+    """Why a child among these fits no record; empty when all do."""
+    for item in items:
+        if len(item.payload) > limits.item_bytes_max:
+            return (
+                f"Child execution {item.child.index} has a history and state of {len(item.payload)} bytes, exceeding "
+                f"the maximum of {limits.item_bytes_max} bytes that can be redriven."
+            )
+    return ""
