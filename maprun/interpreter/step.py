@@ -38,9 +38,12 @@ DEFAULT_LIMITS = Limits()
 
 
 class Step:
-    """What one step brought. `execution` is None once it ended; `events` are the new ones only."""
+    """What one step brought. `execution` is None once it ended; `events` are the new ones only.
 
-    __slots__ = ("effects", "ended", "events", "execution")
+    `remains` is what a redrive goes on from, None unless the execution ended and can be redriven.
+    """
+
+    __slots__ = ("effects", "ended", "events", "execution", "remains")
 
     def __init__(
         self, execution: Execution | None, effects: list[Effect], events: list[HistoryEvent], ended: Ended | None
@@ -49,6 +52,7 @@ class Step:
         self.effects = effects
         self.events = events
         self.ended = ended
+        self.remains: Execution | None = None
 
 
 def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = DEFAULT_LIMITS) -> Step:

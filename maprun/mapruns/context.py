@@ -26,7 +26,7 @@ class Fold:
         self.lanes = lanes
         self.limits = limits
         self.outputs: list[Output] = []
-        self.told: list[tuple[str, Happening | None]] = []
+        self.told: list[tuple[str, Happening | str]] = []
 
     @property
     def cause(self) -> Cause:
@@ -41,9 +41,9 @@ class Fold:
         """Something for a root execution, to be told once the present handler is through."""
         self.told.append((arn, happening))
 
-    def run_closed(self, arn: str) -> None:
+    def run_closed(self, arn: str, run: str) -> None:
         """A Map Run of this root execution is over; heard after what was told before."""
-        self.told.append((arn, None))
+        self.told.append((arn, run))
 
     def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> RequestAnswered:
         """The word on a request, to whoever waits for it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.mapruns import machines, roots, runs
+from maprun.mapruns import machines, nested, redrive, roots, runs
 from maprun.mapruns.context import Fold
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.outputs import Output
@@ -44,6 +44,7 @@ class Home:
         state.offset = offset
         state.now_ms = max(state.now_ms, timestamp_ms)
         fold = Fold(state, *self._ports)
+        roots.forget_old(fold)
         try:
             _HANDLERS[type(record)](fold, record)
             roots.hear(fold)
@@ -62,7 +63,7 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.MachineRequested: machines.machine_requested,
     home.ExecutionRequested: roots.execution_requested,
     home.StopRequested: roots.stop_requested,
-    home.RedriveRequested: roots.redrive_requested,
+    home.RedriveRequested: redrive.redrive_requested,
     home.MapRunUpdateRequested: runs.map_run_update_requested,
     home.SourceOpened: runs.source_opened,
     home.ItemsRead: runs.items_were_read,
@@ -70,6 +71,8 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.SourceFailed: runs.source_failed,
     home.ChildrenEnded: runs.children_were_ended,
     home.LaneProgress: runs.lane_progress,
+    home.NestedRunRequested: nested.nested_run_requested,
+    home.NestedRunDropped: nested.nested_run_dropped,
     home.TimerDue: roots.timer_due,
     home.ParentTaskEnded: roots.parent_task_ended,
     home.ResultFileOpened: runs.result_file_opened,

@@ -38,6 +38,12 @@ def accept(answered: Intervals, asked: int, ranges: Sequence[int]) -> list[Piece
     return pieces
 
 
+def below(pieces: Sequence[Piece], position: int) -> list[Piece]:
+    """The parts of these pieces that answer positions below one."""
+    cut = [Piece(p.slot, p.position, min(p.count, position - p.position)) for p in pieces]
+    return [piece for piece in cut if piece.count > 0]
+
+
 def tally(frame: ChildrenEnded, pieces: Sequence[Piece]) -> dict[int, tuple[int, int]]:
     """Children and items of the accepted slots, by status."""
     counts: dict[int, tuple[int, int]] = {}

@@ -2,6 +2,8 @@
 
 import msgspec
 
+DAY_MS = 24 * 3_600_000
+
 
 class MapRunLimits(msgspec.Struct, frozen=True):
     """Part of every fold's inputs: the same in scheduler, tracker and export, or they would disagree."""
@@ -17,3 +19,20 @@ class MapRunLimits(msgspec.Struct, frozen=True):
     prefetch_quotas_max: int = 8  # a lane with a small quota is asked for little: its items can't move to another lane
     window_quotas_max: int = 4
     windows_per_ask_max: int = 64
+    open_runs_max: int = 1_000  # of the whole cluster, shared out evenly to homes; nested ones don't count (AWS quota)
+    redrives_max: int = 1_000  # of one Map Run (AWS quota)
+    events_max: int = 25_000  # a root execution with so many events can't be redriven (AWS quota)
+    redrivable_ms: int = 14 * DAY_MS  # after the end (AWS: API reference, RedriveExecution)
+    execution_ms: int = 365 * DAY_MS  # the longest that an execution may be open (AWS quota)
+    retention_ms: int = 90 * DAY_MS  # an ended execution's name stays taken so long (AWS quota)
+
+
+def limits_of(payload_bytes_max: int, history_events_max: int, retention_days: float) -> MapRunLimits:
+    """The limits under these settings. What is forgotten can't be redriven."""
+    retention_ms = max(1, round(retention_days * DAY_MS))
+    return MapRunLimits(
+        result_bytes_max=payload_bytes_max,
+        events_max=history_events_max,
+        retention_ms=retention_ms,
+        redrivable_ms=min(MapRunLimits().redrivable_ms, retention_ms),
+    )

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from maprun.mapruns.ledger import Piece
+from maprun.mapruns.ledger import Piece, indexed
 from maprun.mapruns.run import Run
 from maprun.mapruns.state import Interpreter
 from schemas.home import PAGE_SLOTS, SUCCEEDED, ChildrenEnded
@@ -30,19 +30,20 @@ def flat(output: bytes) -> bytes:
 
 def keep_outputs(run: Run, frame: ChildrenEnded, pieces: list[Piece], interpreter: Interpreter, bytes_max: int) -> None:
     """Keeps the outputs of these entries for the result array, until the array could not be returned any more."""
-    for piece in pieces:
-        slot, end = piece.slot, piece.slot + piece.count
+    for first, index, count in indexed(frame, pieces):
+        slot, end = first, first + count
         while slot < end:
             page = slot // PAGE_SLOTS
             outputs = interpreter.child_outputs(frame.pages[page])
             for at in range(slot, min(end, (page + 1) * PAGE_SLOTS)):
-                if frame.statuses[at] == SUCCEEDED and not _keep(run, piece, at, outputs[at % PAGE_SLOTS], bytes_max):
+                text = outputs[at % PAGE_SLOTS]
+                if frame.statuses[at] == SUCCEEDED and not _keep(run, index + at - first, text, bytes_max):
                     return
             slot = (page + 1) * PAGE_SLOTS
 
 
-def _keep(run: Run, piece: Piece, slot: int, output: bytes, bytes_max: int) -> bool:
-    run.outputs[piece.position + slot - piece.slot] = output
+def _keep(run: Run, index: int, output: bytes, bytes_max: int) -> bool:
+    run.outputs[index] = output
     run.outputs_bytes += len(output) + 1
     if run.outputs_bytes - 1 > bytes_max:
         run.outputs, run.outputs_kept = {}, False

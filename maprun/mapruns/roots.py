@@ -4,15 +4,16 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns import runs
+from maprun.mapruns import closing, opening, runs
 from maprun.mapruns.context import Fold
 from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
 from maprun.mapruns.state import Closed, Root, RootStep
 from schemas import topics
-from schemas.arns import parse_child_name
+from schemas.arns import parse_child_name, run_id
 from schemas.effects import (
     EffectCancelled,
     Happening,
+    MapRunRedriveRequested,
     MapRunRequested,
     StopAsked,
     TaskRequested,
@@ -23,7 +24,6 @@ from schemas.home import (
     ExecutionRequested,
     HomeRecord,
     ParentTaskEnded,
-    RedriveRequested,
     StopRequested,
     TimerDue,
 )
@@ -50,7 +50,7 @@ def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
     now = fold.state.now_ms
     root = fold.state.roots[record.arn] = Root(request=record, started_ms=now)
     _answer_started(fold, record, now)
-    _publish_status(fold, root)
+    publish_status(fold, root)
     take_step(fold, record.arn, root, fold.interpreter.begin(record, now))
 
 
@@ -85,21 +85,21 @@ def hear(fold: Fold) -> None:
     """Tells the root executions what the handlers gathered for them, in order, until nothing is left."""
     while fold.told:
         arn, happening = fold.told.pop(0)
-        if happening is not None:
+        if not isinstance(happening, str):
             tell(fold, arn, happening)
         elif arn in fold.state.roots:
-            _run_closed(fold, arn)
+            _run_closed(fold, arn, happening)
 
 
 def take_step(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
     """Takes over what a step brought: events, effects, the end."""
-    root.execution = step.execution
+    root.execution, root.remains = step.execution, step.remains
     if step.events:
         fold.outputs.append(HistoryGrew(arn, root.events + 1, step.events))
         root.events += len(step.events)
     if step.ended is not None:
         _root_ended(fold, arn, root, step)
-    asked: list[MapRunRequested] = []
+    asked: list[MapRunRequested | MapRunRedriveRequested] = []
     for effect in step.effects:
         match effect:
             case TaskRequested():
@@ -110,20 +110,34 @@ def take_step(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
                 fold.outputs.append(SetTimer(arn, effect.ref, effect.due_ms))
             case EffectCancelled():
                 _cancel(fold, arn, root, effect.ref)
-            case MapRunRequested():
+            case MapRunRequested() | MapRunRedriveRequested():
                 asked.append(effect)
     fold.outputs.append(RootChanged(arn, root))
     _forget_if_over(fold, arn, root)
     for effect in asked:
-        runs.open_run(fold, arn, root, effect)
+        if isinstance(effect, MapRunRequested):
+            opening.open_run(fold, root, arn, effect.ref, effect.plan)
+        else:
+            _redrive_run(fold, arn, root, effect.ref)
+
+
+def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
+    """The Map Run that was asked for under `ref` is redriven, once it is closed."""
+    key = run_id(fold.state.home, arn, ref)
+    root.runs[ref] = key
+    kept = root.kept.pop(key, None)
+    if kept is not None:
+        opening.redrive_run(fold, root, kept)
+    else:
+        fold.state.runs[key].redrive_due = True
 
 
 def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:
     if root.tasks.pop(ref, None) is not None or root.timers.pop(ref, None) is not None:
         fold.outputs.append(CancelEffect(arn, ref))
-    run_id = root.runs.pop(ref, None)
-    if run_id is not None:
-        runs.abort(fold, fold.state.runs[run_id])
+    key = root.runs.pop(ref, None)
+    if key is not None:
+        closing.abort(fold, fold.state.runs[key])
 
 
 def _root_ended(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
@@ -134,22 +148,50 @@ def _root_ended(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
     root.execution = None
     for ref in [*root.tasks, *root.timers, *root.runs]:
         _cancel(fold, arn, root, ref)
-    _publish_status(fold, root)
+    publish_status(fold, root)
 
 
 def _forget_if_over(fold: Fold, arn: str, root: Root) -> None:
-    if root.status != "RUNNING" and not root.open_runs and fold.state.roots.pop(arn, None) is not None:
-        fold.state.closed[arn] = Closed(root.request.request_id, root.started_ms)
+    """An ended execution without open runs: its name is remembered, and what a redrive needs of it, for their times."""
+    if root.status == "RUNNING" or root.open_runs or fold.state.roots.pop(arn, None) is None:
+        return
+    fold.state.closed[arn] = Closed(root.request.request_id, root.started_ms, root.stopped_ms, root.status)
+    if root.remains is None:
+        root.kept.clear()
+    else:
+        fold.state.redrivable[arn] = root
 
 
-def _run_closed(fold: Fold, arn: str) -> None:
-    """A Map Run of this execution is over; an ended execution without open runs is forgotten but for its name."""
+def forget_old(fold: Fold) -> None:
+    """Forgets the names of executions that ended long ago, and what could have been redriven of them. In log time."""
+    state, limits = fold.state, fold.limits
+    while state.redrivable:
+        arn, root = next(iter(state.redrivable.items()))
+        if root.stopped_ms + limits.redrivable_ms >= state.now_ms:
+            break
+        del state.redrivable[arn]
+    while state.closed:
+        arn, closed = next(iter(state.closed.items()))
+        if closed.stopped_ms + limits.retention_ms >= state.now_ms:
+            break
+        del state.closed[arn]
+
+
+def _run_closed(fold: Fold, arn: str, run: str) -> None:
+    """A Map Run of this execution is over: it is redriven if that was asked for meanwhile, and others may begin.
+
+    An ended execution without open runs is forgotten but for its name.
+    """
     root = fold.state.roots[arn]
     root.open_runs -= 1
+    kept = root.kept.get(run)
+    if kept is not None and kept.redrive_due:
+        opening.redrive_run(fold, root, root.kept.pop(run))
+    opening.admit_waiting(fold)
     _forget_if_over(fold, arn, root)
 
 
-def _publish_status(fold: Fold, root: Root) -> None:
+def publish_status(fold: Fold, root: Root) -> None:
     """The status change event, in the shape AWS sends to EventBridge (page eventbridge-integration)."""
     request, ended = root.request, root.status != "RUNNING"
     succeeded = root.status == "SUCCEEDED"
@@ -165,6 +207,9 @@ def _publish_status(fold: Fold, root: Root) -> None:
         "inputDetails": {"included": included},
         "output": root.output.decode() if succeeded and included else None,
         "outputDetails": {"included": included} if succeeded else None,
+        "redriveCount": root.redrive_count,
+        "redriveDate": root.redriven_ms or None,
+        **_redrive_status(root),
         "error": root.error,
         "cause": root.cause,
     }
@@ -180,6 +225,15 @@ def _publish_status(fold: Fold, root: Root) -> None:
         "detail": detail,
     }
     fold.send(topics.EXECUTION_EVENTS, fold.state.home, msgspec.json.encode(event), request.arn.encode())
+
+
+def _redrive_status(root: Root) -> dict[str, str]:
+    """The words that an event has for whether the execution can be redriven (page eventbridge-integration)."""
+    if root.remains is not None:
+        reason = f"Execution is {root.status} and is redrivable"
+        return {"redriveStatus": "REDRIVABLE", "redriveStatusReason": reason}
+    reason = f"Execution is {root.status} and cannot be redriven"
+    return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
 
 
 def timer_due(fold: Fold, record: TimerDue) -> None:
@@ -218,11 +272,6 @@ def stop_requested(fold: Fold, record: StopRequested) -> None:
     fold.answer(record.request_id, msgspec.json.encode({"stopDate": stopped / 1000}))
 
 
-def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
-    """Redrive has its place here; this version refuses it."""
-    fold.answer(record.request_id, error="ValidationException", message="RedriveExecution is not supported yet.")
-
-
 def fail_of_record(fold: Fold, record: HomeRecord, reason: str) -> None:
     """Ends the root execution that a record which can't be folded belongs to, with States.Runtime."""
     arn = getattr(record, "arn", None)
@@ -238,7 +287,7 @@ def fail_of_record(fold: Fold, record: HomeRecord, reason: str) -> None:
         return
     if root.status != "RUNNING":  # how an execution ended stays; its runs close all the same
         if run is not None:
-            runs.move(fold, run)
+            closing.go_on(fold, run)
         return
     root.status, root.error, root.cause = "FAILED", "States.Runtime", cause
     root.stopped_ms = fold.state.now_ms
@@ -246,9 +295,10 @@ def fail_of_record(fold: Fold, record: HomeRecord, reason: str) -> None:
     root.tasks.clear()
     root.timers.clear()
     root.runs.clear()
-    for run_id in list(root.all_runs):
-        if run_id in fold.state.runs:
-            runs.abort(fold, fold.state.runs[run_id])
-    _publish_status(fold, root)
+    root.remains = None
+    for key in list(root.all_runs):
+        if key in fold.state.runs:
+            closing.abort(fold, fold.state.runs[key])
+    publish_status(fold, root)
     fold.outputs.append(RootChanged(arn, root))
     _forget_if_over(fold, arn, root)

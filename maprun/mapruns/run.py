@@ -5,10 +5,11 @@ from typing import Literal
 import msgspec
 
 from maprun.mapruns.intervals import Intervals
-from maprun.mapruns.ledger import Piece, accept, tally
+from maprun.mapruns.ledger import Piece, accept, below, tally
 from maprun.mapruns.limits import MapRunLimits
 from schemas.asks import RedriveStage
-from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded, ItemsRead
+from schemas.effects import MapRunFailed, MapRunSucceeded
+from schemas.home import RETURNED, ChildrenEnded, ItemsRead
 from schemas.plan import MapRunPlan
 
 Phase = Literal["queued", "open", "closing", "writing", "closed"]
@@ -47,6 +48,15 @@ class ParentChild(msgspec.Struct, frozen=True):
     generation: int
     position: int
     index: int
+    lane: int
+
+
+class NestedOutcome(msgspec.Struct, frozen=True):
+    """How a nested run ended, for the child that waits for it under `ref` and may ask again."""
+
+    position: int
+    ref: str
+    outcome: MapRunSucceeded | MapRunFailed
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -91,12 +101,15 @@ class Run(msgspec.Struct, kw_only=True):
     answered_of: dict[int, int] = {}  # lane → positions answered
     answered: Intervals = msgspec.field(default_factory=Intervals)
     counts: dict[int, Tally] = {}
-    outputs: dict[int, bytes] = {}  # position → output, while the result fits its limit
+    outputs: dict[int, bytes] = {}  # child index → output, while the result fits its limit
     outputs_bytes: int = 2
     outputs_kept: bool = True
     files: list[ResultFile] = []
     manifest_key: str = ""
     answered_offset: int = -1  # of the record after which no entry counts any more; -1 while they do
+    redrive_due: bool = False  # asked for while the run was still closing
+    nested: dict[int, list[str]] = {}  # position → runs that its child asked for, until it is answered
+    outcomes: dict[str, NestedOutcome] = {}  # of those that are over, by run id
     # ---- what earlier generations left
     stages: tuple[RedriveStage, ...] = ()
     index_first: int = 0  # child index of the first position behind the stages
@@ -143,6 +156,23 @@ class Run(msgspec.Struct, kw_only=True):
         return self.asked_of.get(lane, 0) - self.answered_of.get(lane, 0)
 
 
+def owing(run: Run) -> set[int]:
+    """Lanes that owe answers. What was asked for at or past the total is void."""
+    void: dict[int, int] = {}
+    if run.total is not None:
+        for _, count, lane in run.windows:
+            void[lane] = void.get(lane, 0) + count
+    return {lane for lane in run.asked_of if run.outstanding(lane) > void.get(lane, 0)}
+
+
+def strayed(run: Run) -> bool:
+    """True while a lane without quota owes answers: nothing is asked for until a unit of quota came by."""
+    return 0 in run.quotas and any(
+        not quota and lane in run.asked_of and lane in owing(run)
+        for lane, quota in zip(run.lanes, run.quotas, strict=True)
+    )
+
+
 def split_quota(concurrency: int, lanes: int, shift: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The lanes a run uses and their quotas, which sum to `concurrency` exactly; a lane without quota is not used.
 
@@ -170,11 +200,16 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     are done is bounded by `prefetch_quotas_max` rounds of children. The first round fills quotas alone, so that few
     items are spread over all lanes.
     """
-    if run.phase != "open" or run.total is not None or run.unpinned:
+    if run.phase != "open" or run.unpinned or strayed(run):
+        return []
+    left = (run.total - run.asked) if run.total is not None else None  # the total of a redrive may be known at once
+    if left is not None and left <= 0:
         return []
     ahead = prefetch(run, limits)
     room = []
     for lane, quota in zip(run.lanes, run.quotas, strict=True):
+        if not quota:
+            continue
         cap = quota + min(ahead, max(limits.prefetch_items_min, quota * limits.prefetch_quotas_max))
         free = cap - run.outstanding(lane)
         if free * 4 >= cap:
@@ -190,12 +225,16 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
                 # Windows grow with what the run has shown to hold: few items are spread over all lanes.
                 rounds = min(limits.window_quotas_max, max(1, run.asked // run.concurrency))
                 size = min(limits.window_items_max, max(1, quota * rounds))
-            count = min(size, free)
+            count = min(size, free) if left is None else min(size, free, left)
+            if not count:
+                break
+            if left is not None:
+                left -= count
             windows.append((run.asked, count, lane))
             run.asked += count
             run.asked_of[lane] = run.asked_of.get(lane, 0) + count
             entry[1] -= count
-        room = [entry for entry in room if entry[1] > 0]
+        room = [entry for entry in room if entry[1] > 0] if left is None or left else []
         first = False
     run.windows.extend(windows)
     return windows
@@ -213,11 +252,33 @@ def items_read(run: Run, record: ItemsRead) -> list[tuple[int, int, int]] | None
             run.windows.insert(0, (end, first + count - end, lane))
             count = end - first
         parts.append((first, count, lane))
+    if record.first >= run.staged:
+        run.source_items += record.items
+        run.checkpoint = record.checkpoint
+    else:
+        _staged_read(run, record)
     run.read = end
     run.items_read += record.items
     run.bytes_read += record.item_bytes
-    run.checkpoint = record.checkpoint
     return parts
+
+
+def _staged_read(run: Run, record: ItemsRead) -> None:
+    """Children of earlier generations were read: they are carried no longer."""
+    if not record.redriven:
+        take_off(run.carried, RETURNED, record.count, record.items)
+    numbers = iter(record.redriven)
+    for status, children, items in zip(numbers, numbers, numbers, strict=True):
+        take_off(run.carried, status, children, items)
+        run.redriven_read.children += children
+        run.redriven_read.items += items
+
+
+def take_off(carried: dict[int, Tally], status: int, children: int, items: int) -> None:
+    """So many are carried no longer."""
+    had = carried.setdefault(status, Tally())
+    had.children = max(0, had.children - children)
+    had.items = max(0, had.items - items)
 
 
 def children_ended(run: Run, frame: ChildrenEnded) -> list[Piece]:
@@ -230,6 +291,10 @@ def children_ended(run: Run, frame: ChildrenEnded) -> list[Piece]:
         had.children += children
         had.items += items
     new = sum(piece.count for piece in pieces)
+    if run.lost:
+        for children, items in tally(frame, below(pieces, run.lost)).values():
+            run.redriven_done.children += children
+            run.redriven_done.items += items
     run.answered_of[frame.lane] = run.answered_of.get(frame.lane, 0) + new
     return pieces
 
@@ -241,72 +306,3 @@ def close(run: Run, verdict: Verdict) -> bool:
     run.phase = "closing"
     run.verdict = verdict
     return True
-
-
-def judge(run: Run, frame: ChildrenEnded | None = None) -> Verdict | None:
-    """The verdict that the counts demand now, if any; `frame` is the record that brought them."""
-    if run.phase != "open":
-        return None
-    if run.counts.get(REJECTED) and frame is not None:
-        return Verdict("FAILED", frame.error, frame.cause)
-    if _tolerance_exceeded(run):
-        return Verdict("FAILED", TOLERANCE_EXCEEDED, TOLERANCE_CAUSE)
-    if run.total is not None and run.answered.covers(0, run.total):
-        return Verdict("SUCCEEDED")
-    return None
-
-
-def _tolerance_exceeded(run: Run) -> bool:
-    """AWS's rule; "not given" is not zero: with neither given the first failure fails the run.
-
-    A percentage strictly between 0 and 100 can be judged only once the total is known.
-    """
-    failed = run.count(FAILED).items + run.count(TIMED_OUT).items
-    count, percentage = run.plan.tolerated_failure_count, run.plan.tolerated_failure_percentage
-    if not failed:
-        return False
-    if count is None and percentage is None:
-        return True
-    if count is not None and failed > count:
-        return True
-    if percentage is None or percentage >= 100:  # noqa: PLR2004 - per cent
-        return False
-    if percentage <= 0:
-        return count is None
-    return run.total is not None and failed * 100 > percentage * run.items_read
-
-
-def all_answered(run: Run) -> bool:
-    """True when nothing that was published is owed an answer: then a closing run is over."""
-    if run.total is not None and run.verdict is not None and run.verdict.status == "SUCCEEDED":
-        return run.answered.covers(0, run.total)
-    return run.answered.covers(0, run.read)
-
-
-def item_counts(run: Run, running: int, running_items: int) -> tuple[dict[str, int], dict[str, int]]:
-    """DescribeMapRun's itemCounts and executionCounts; `running` is what the lanes last told.
-
-    Returned children never ran: they stay pending, as on AWS.
-    """
-    out: list[dict[str, int]] = []
-    for items in (True, False):
-        done = {s: (run.count(s).items if items else run.count(s).children) for s in range(SUCCEEDED, REJECTED + 1)}
-        ended = sum(done[s] for s in (SUCCEEDED, FAILED, TIMED_OUT, ABORTED))
-        total = max(run.items_read if items else run.read, ended + done[RETURNED] + done[REJECTED])
-        active = min(running_items if items else running, total - ended - done[RETURNED] - done[REJECTED])
-        written = total if run.phase == "closed" else 0
-        out.append(
-            {
-                "pending": total - ended - active,
-                "running": active,
-                "succeeded": done[SUCCEEDED],
-                "failed": done[FAILED],
-                "timedOut": done[TIMED_OUT],
-                "aborted": done[ABORTED],
-                "total": total,
-                "resultsWritten": written,
-                "failuresNotRedrivable": 0,
-                "pendingRedrive": 0,
-            }
-        )
-    return out[0], out[1]

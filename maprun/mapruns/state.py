@@ -11,7 +11,7 @@ from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten, RequestAnswered
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raised when a rule of the fold changes; a snapshot of another version is not read."""
 
 
@@ -62,6 +62,11 @@ class RootStep(Protocol):
         """How it ended, if it did."""
         ...
 
+    @property
+    def remains(self) -> Any:
+        """What a redrive goes on from; None unless it ended and can be redriven."""
+        ...
+
 
 class Interpreter(Protocol):
     """The interpreter as the fold needs it (maprun.interpreter.roots implements it)."""
@@ -74,8 +79,12 @@ class Interpreter(Protocol):
         """Tells a root execution what happened."""
         ...
 
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> RootStep:
+        """Goes on with a root execution that ended unsuccessfully."""
+        ...
+
     def encode(self, execution: Any) -> bytes:
-        """The bytes of a running execution."""
+        """The bytes of a running execution, or of what remains of one."""
         ...
 
     def decode(self, data: bytes) -> Any:
@@ -102,8 +111,13 @@ class Root(msgspec.Struct, kw_only=True):
     timers: dict[str, int] = {}
     tasks: dict[str, TaskRequested] = {}
     runs: dict[str, str] = {}  # effect ref → run id, of runs the execution waits for
-    all_runs: list[str] = []
-    open_runs: int = 0
+    all_runs: list[str] = []  # nested ones left out
+    open_runs: int = 0  # nested ones too
+    redrive_count: int = 0
+    redriven_ms: int = 0
+    redrive_request: str = ""  # the request that was accepted last
+    remains: Any = None  # of an ended one: the interpreter's state that a redrive goes on from
+    kept: dict[str, Run] = {}  # runs that are over and may be redriven with the execution, nested ones too
 
 
 class Closed(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +125,8 @@ class Closed(msgspec.Struct, frozen=True, array_like=True):
 
     request_id: str
     started_ms: int
+    stopped_ms: int = 0
+    status: str = ""
 
 
 class HomeState(msgspec.Struct, kw_only=True):
@@ -121,29 +137,35 @@ class HomeState(msgspec.Struct, kw_only=True):
     now_ms: int = 0
     roots: dict[str, Root] = {}
     runs: dict[str, Run] = {}
-    closed: dict[str, Closed] = {}
+    closed: dict[str, Closed] = {}  # in the order they ended
+    redrivable: dict[str, Root] = {}  # of these, those that can be redriven yet
+    waiting: list[str] = []  # runs past the limit of open ones, in order
     machines: dict[str, MachineWritten] = {}
     answered: dict[str, RequestAnswered] = {}  # the newest answers to machine requests, for repeats
 
 
 def encode_state(state: HomeState, interpreter: Interpreter) -> bytes:
     """The bytes of a state; `decode_state` makes an equal one of them."""
-    live = {arn: root.execution for arn, root in state.roots.items()}
+    roots = [*state.roots.values(), *state.redrivable.values()]
+    live = [(root.execution, root.remains) for root in roots]
     try:
-        for root in state.roots.values():
+        for root in roots:
             root.execution = None if root.execution is None else interpreter.encode(root.execution)
+            root.remains = None if root.remains is None else interpreter.encode(root.remains)
         return msgspec.msgpack.encode(state, enc_hook=_enc_hook)
     finally:
-        for arn, execution in live.items():
-            state.roots[arn].execution = execution
+        for root, (execution, remains) in zip(roots, live, strict=True):
+            root.execution, root.remains = execution, remains
 
 
 def decode_state(data: bytes, interpreter: Interpreter) -> HomeState:
     """The state again. Raises msgspec.DecodeError when the bytes are not a state of this version."""
     state = msgspec.msgpack.decode(data, type=HomeState, dec_hook=_dec_hook)
-    for root in state.roots.values():
+    for root in [*state.roots.values(), *state.redrivable.values()]:
         if root.execution is not None:
             root.execution = interpreter.decode(root.execution)
+        if root.remains is not None:
+            root.remains = interpreter.decode(root.remains)
     return state
 
 

@@ -190,6 +190,7 @@ def _read_mark(
 
 def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
     """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out; or why it can't."""
+    closed: list[tuple[int, str, Closed]] = []
     try:
         for key in keys:
             kind = key[rows.KIND]
@@ -199,9 +200,12 @@ def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
                 row = part.codec.root(part.stored[key])
                 part.know_root(row)
                 if row.created <= state.offset and row.arn not in state.roots:
-                    state.closed[row.arn] = Closed(row.request_id, row.started_ms)
+                    name = Closed(row.request_id, row.started_ms, row.stopped_ms, row.status)
+                    closed.append((row.stopped_ms, row.arn, name))
     except (msgspec.DecodeError, zstandard.ZstdError) as error:
         return f"a row can't be read: {error}"
+    closed.sort(key=lambda one: one[:2])  # the fold forgets them in the order they ended
+    state.closed = {arn: name for _, arn, name in closed}
     return ""
 
 

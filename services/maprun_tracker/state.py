@@ -5,7 +5,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from maprun.mapruns.home import Home
-from maprun.mapruns.run import Run, item_counts
+from maprun.mapruns.run import Run
+from maprun.mapruns.verdicts import item_counts
 from maprun.mapruns.state import Root
 from schemas.arns import run_tail
 from services.maprun_tracker import rows

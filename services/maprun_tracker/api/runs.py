@@ -4,7 +4,7 @@ import asyncio
 from itertools import islice
 
 from maprun.mapruns.requests import Refusal, parse_arn
-from maprun.mapruns.run import item_counts
+from maprun.mapruns.verdicts import item_counts
 from schemas.arns import home_of, home_of_run
 from schemas.history import child_start_ms, child_stop_ms
 from schemas.home import STATUS_NAMES

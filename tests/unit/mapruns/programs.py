@@ -10,6 +10,8 @@ from schemas.effects import (
     EffectCancelled,
     Happening,
     MapRunFailed,
+    MapRunRedriven,
+    MapRunRedriveRequested,
     MapRunRequested,
     MapRunStarted,
     StopAsked,
@@ -43,6 +45,7 @@ class Step(msgspec.Struct):
     effects: list[Effect]
     events: list[Any]
     ended: Ended | None = None
+    remains: Any = None
 
 
 class Programs:
@@ -57,15 +60,24 @@ class Programs:
 
     def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
         """Goes on to the next step when the present one is over."""
-        ref = f"step-{execution['at']}"
+        ref = execution.get("ref", f"step-{execution['at']}")
         if isinstance(happening, StopAsked):
-            return Step(None, [EffectCancelled(ref)], ["stopped"], Ended("ABORTED"))
-        if happening.ref != ref or isinstance(happening, MapRunStarted):
+            return Step(None, [EffectCancelled(ref)], ["stopped"], Ended("ABORTED"), execution)
+        if happening.ref != ref or isinstance(happening, MapRunStarted | MapRunRedriven):
             return Step(execution, [], [])
         if isinstance(happening, TaskFailed | MapRunFailed):
-            return Step(None, [], ["failed"], Ended("FAILED", b"", happening.error, happening.cause))
+            ended = Ended("FAILED", b"", happening.error, happening.cause)
+            return Step(None, [], ["failed"], ended, execution)
         output = getattr(happening, "output", b"")
         return self._step(request, execution["at"] + 1, now_ms, [type(happening).__name__], output)
+
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> Step:
+        """Does the step it failed in again: a Map Run is redriven, a Task asked for under a new ref."""
+        at = remains["at"]
+        if msgspec.json.decode(request.definition)[at][0] == "map":
+            ref = remains.get("ref", f"step-{at}")
+            return Step({"at": at, "ref": ref}, [MapRunRedriveRequested(ref)], ["redriven"])
+        return self._step(request, at, now_ms, ["redriven"], b"{}")
 
     def _step(
         self, request: ExecutionRequested, at: int, now_ms: int, events: list[Any], output: bytes = b"{}"
@@ -85,7 +97,8 @@ class Programs:
             case "bug":
                 raise ZeroDivisionError(kind)
             case _:
-                return Step(None, [], [*events, "fail"], Ended("FAILED", b"", "Oops", "as the program says"))
+                ended = Ended("FAILED", b"", "Oops", "as the program says")
+                return Step(None, [], [*events, "fail"], ended, {"at": at})
         return Step({"at": at}, [effect], [*events, kind])
 
     def encode(self, execution: Any) -> bytes:

@@ -23,10 +23,8 @@ from schemas.home import (
     REJECTED,
     RETURNED,
     ItemsRead,
-    MapRunUpdateRequested,
     Origin,
     ParentTaskEnded,
-    RedriveRequested,
     ResultFileOpened,
     ResultPartWritten,
     ResultsFailed,
@@ -124,14 +122,6 @@ def test_stopping_cancels_what_is_pending_and_is_answered_each_time() -> None:
         assert (answer.error, b"stopDate" in answer.body) == ("", True)
     [answer] = sent(folding.put(StopRequested("s3", asked.arn + "-not")), RequestAnswered)
     assert answer.error == "ExecutionDoesNotExist"
-
-
-@pytest.mark.parametrize("record", [RedriveRequested("r", "arn"), MapRunUpdateRequested("r", "run")])
-def test_what_comes_later_is_refused_in_words(record: Any) -> None:
-    """Redrive and UpdateMapRun get an answer that says so, not silence."""
-    [answer] = sent(Folding().put(record), RequestAnswered)
-    assert answer.error == "ValidationException"
-    assert "not supported yet" in answer.message
 
 
 def test_a_record_that_cannot_be_folded_ends_its_execution_alone() -> None:

@@ -11,16 +11,14 @@ from maprun.mapruns.run import (
     Run,
     Tally,
     Verdict,
-    all_answered,
     children_ended,
     close,
-    item_counts,
     items_read,
-    judge,
     next_windows,
     prefetch,
     split_quota,
 )
+from maprun.mapruns.verdicts import all_answered, item_counts, judge
 from schemas.home import FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ItemsRead
 from schemas.plan import ItemReaderPlan, MapRunPlan
 from tests.unit.mapruns.programs import frame
@@ -36,6 +34,7 @@ def make_run(**over: Any) -> Run:
         "arn": "arn",
         "label": "L",
         "root_arn": "root",
+        "execution_arn": "root",
         "ref": "ref",
         "plan": plan,
         "definition": b"",
@@ -107,13 +106,14 @@ def test_little_room_is_not_asked_for() -> None:
     ("over", "asks"),
     [
         ({}, True),
-        ({"total": 100}, False),
+        ({"total": 100, "asked": 100}, False),
+        ({"phase": "queued"}, False),
         ({"phase": "closing"}, False),
         ({"phase": "writing"}, False),
     ],
 )
 def test_nothing_is_asked_once_the_end_is_known_or_near(over: dict[str, Any], asks: bool) -> None:
-    """A run asks only while it is open and its total is unknown."""
+    """A run asks only while it is open, and never past the total."""
     assert bool(next_windows(make_run(**over), LIMITS)) is asks
 
 

@@ -36,6 +36,7 @@ class Step(msgspec.Struct):
     effects: list[Effect]
     events: list[Any]
     ended: Ended | None = None
+    remains: Any = None
 
 
 class FakeInterpreter:

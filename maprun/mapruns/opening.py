@@ -1,0 +1,199 @@
+"""Map Runs begin: opened, queued past the limit of open ones, or opened again by a redrive."""
+
+import msgspec
+
+from maprun.mapruns import asking, closing, outputs
+from maprun.mapruns.context import Fold
+from maprun.mapruns.intervals import Intervals
+from maprun.mapruns.quotas import first_quotas
+from maprun.mapruns.run import ParentChild, Run, Tally, Verdict
+from maprun.mapruns.state import Root
+from maprun.mapruns.verdicts import LOST, NEVER_STARTED, judge
+from schemas import topics
+from schemas.arns import run_id
+from schemas.asks import RedriveStage
+from schemas.effects import MapRunRedriven, MapRunStarted
+from schemas.home import RETURNED, SUCCEEDED
+from schemas.lanes import QuotaChanged, RunOpened
+from schemas.plan import MapRunPlan
+
+REDRIVES_CAUSE = "The Map Run was redriven {} times, which is the maximum."
+
+
+def open_run(
+    fold: Fold, root: Root, execution_arn: str, ref: str, plan: MapRunPlan, parent: ParentChild | None = None
+) -> None:
+    """A Map Run starts for an execution: a root, or (`parent`) a child of another run.
+
+    Past the limit of open runs it waits, as on AWS, with MapRunStarted told. Nested runs never wait: their parents
+    could be what keeps them waiting.
+    """
+    request = root.request
+    run_key = run_id(fold.state.home, execution_arn, ref)
+    label = plan.label or auto_label(request.machine_arn, plan.state)
+    concurrency = plan.max_concurrency or fold.limits.concurrency_default
+    lanes, quotas = first_quotas(run_key, concurrency, fold.lanes)
+    run = Run(
+        run=run_key,
+        arn=fold.names.map_run(request.machine_name, label, run_key),
+        label=label,
+        root_arn=request.arn,
+        execution_arn=execution_arn,
+        ref=ref,
+        plan=plan,
+        definition=request.definition,
+        machine_arn=request.machine_arn,
+        machine_name=request.machine_name,
+        role_arn=request.role_arn,
+        started_ms=fold.state.now_ms,
+        started_offset=fold.state.offset,
+        concurrency=concurrency,
+        lanes=lanes,
+        quotas=quotas,
+        parent=parent,
+        generation_offset=fold.state.offset,
+    )
+    fold.state.runs[run_key] = run
+    root.open_runs += 1
+    if parent is None:
+        root.runs[ref] = run_key
+        root.all_runs.append(run_key)
+        fold.tell(request.arn, MapRunStarted(ref, run.arn))
+    _admit(fold, run)
+
+
+def auto_label(machine_arn: str, state: str) -> str:
+    """The label of a Map state that gives none: UUID-shaped, version nibble 3, stable for a machine and state."""
+    d = run_id(0, machine_arn, state)
+    return f"{d[:14]}3{d[15:]}"
+
+
+def _admit(fold: Fold, run: Run) -> None:
+    if run.parent is None and _room(fold) < 0:
+        run.phase = "queued"
+        fold.state.waiting.append(run.run)
+        fold.outputs.append(outputs.RunChanged(run))
+    else:
+        _begin(fold, run)
+
+
+def _room(fold: Fold) -> int:
+    """How many more runs of root executions may be open on this home."""
+    limit = max(1, fold.limits.open_runs_max // fold.homes)
+    return limit - sum(run.parent is None and run.phase != "queued" for run in fold.state.runs.values())
+
+
+def admit_waiting(fold: Fold) -> None:
+    """A run is over: the one that waits longest begins."""
+    while fold.state.waiting and _room(fold) > 0:
+        run = fold.state.runs[fold.state.waiting.pop(0)]
+        run.phase = "open"
+        _begin(fold, run)
+
+
+def _begin(fold: Fold, run: Run) -> None:
+    """Its lanes are told, then its first items are asked for."""
+    tell_lanes(fold, run, dict(zip(run.lanes, run.quotas, strict=True)), ())
+    if run.writes_results:
+        fold.outputs.append(outputs.ExportDue(run.run))
+    if run.unpinned and not run.source_over:
+        asking.ask(fold, run, [])  # open the source and say its version: what is read must be of one version
+    verdict = judge(run)
+    if run.generation > fold.limits.redrives_max:
+        verdict = Verdict("FAILED", "States.Runtime", REDRIVES_CAUSE.format(fold.limits.redrives_max))
+    if verdict is not None:
+        closing.close_run(fold, run, verdict)
+    closing.go_on(fold, run)
+
+
+def tell_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int, ...]) -> None:
+    """Tells lanes their quota of a run; those that are not `known` to have it hear of the run first."""
+    signalled = msgspec.structs.replace(run.plan, items=b"", reader=None)
+    for lane, quota in sorted(quotas.items()):
+        if lane in known:
+            fold.send(topics.LANE_SIGNALS, lane, QuotaChanged(fold.cause, run.run, run.generation, quota))
+            continue
+        opened = RunOpened(
+            fold.cause,
+            run.run,
+            run.generation,
+            quota,
+            signalled,
+            run.definition,
+            run.label,
+            run.root_arn,
+            run.arn,
+            run.machine_arn,
+            run.machine_name,
+            run.role_arn,
+        )
+        fold.send(topics.LANE_SIGNALS, lane, opened)
+
+
+# ---------------------------------------------------------------------- redrive
+
+
+def redrive_run(fold: Fold, root: Root, run: Run) -> None:
+    """The unsuccessful children of a run that is over run again, then what its source still holds.
+
+    Sources: pages redrive-map-run and redrive-executions of the AWS guide.
+    """
+    _next_generation(run, fold.state.offset, fold.state.now_ms)
+    run.lanes, run.quotas = first_quotas(run.run, run.concurrency, fold.lanes)
+    fold.state.runs[run.run] = run
+    root.open_runs += 1
+    if run.parent is None:
+        fold.tell(root.request.arn, MapRunRedriven(run.ref, run.arn, run.generation))
+    _admit(fold, run)
+
+
+def _next_generation(run: Run, offset: int, now_ms: int) -> None:
+    """All that counts positions begins anew; what the generation leaves is carried over."""
+    stages = _stages(run)
+    for status in LOST:
+        _carry(run, status, run.count(status))
+    for status in NEVER_STARTED:
+        _carry(run, RETURNED, run.count(status))
+    before, now = run.succeeded_before, run.count(SUCCEEDED)
+    run.succeeded_before = Tally(before.children + now.children, before.items + now.items)
+    if run.writes_results and not run.manifest_key and now.children:
+        run.unwritten = (*run.unwritten, _stage(run, lost=False, count=now.children))
+    run.index_first += max(0, run.read - run.staged)
+    run.source_over = run.source_over or run.total is not None
+    run.stages = stages
+    if not run.index_first:
+        run.pin, run.checkpoint = b"", b""  # nothing was ever read: the source may be read as it is now
+    run.generation += 1
+    run.generation_offset, run.redriven_ms, run.stopped_ms = offset, now_ms, 0
+    run.phase, run.verdict, run.redrive_due = "open", None, False
+    run.asked = run.read = run.items_read = run.bytes_read = 0
+    run.total = run.staged if run.source_over else None
+    run.windows, run.asked_of, run.answered_of, run.answered = [], {}, {}, Intervals()
+    run.counts, run.redriven_read, run.redriven_done = {}, Tally(), Tally()
+    run.files, run.manifest_key, run.answered_offset = [], "", -1
+    run.nested, run.outcomes = {}, {}
+
+
+def _carry(run: Run, status: int, tally: Tally) -> None:
+    had = run.carried.setdefault(status, Tally())
+    had.children += tally.children
+    had.items += tally.items
+
+
+def _stages(run: Run) -> tuple[RedriveStage, ...]:
+    """Where the next generation's children are: those lost before those never started, the newest first of each."""
+    lost = [_stage(run, lost=True, count=sum(run.count(status).children for status in LOST))]
+    never = [_stage(run, lost=False, count=sum(run.count(status).children for status in NEVER_STARTED))]
+    passed = run.read
+    for stage in run.stages:
+        done = min(passed, stage.count)
+        passed -= done
+        left = msgspec.structs.replace(stage, skip=stage.skip + done, count=stage.count - done)
+        (lost if stage.lost else never).append(left)
+    return tuple(stage for stage in [*lost, *never] if stage.count)
+
+
+def _stage(run: Run, *, lost: bool, count: int) -> RedriveStage:
+    return RedriveStage(
+        run.generation, run.generation_offset + 1, run.answered_offset + 1, run.asked, lost, skip=0, count=count
+    )

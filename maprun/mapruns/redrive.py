@@ -1,0 +1,63 @@
+"""RedriveExecution in the fold of home: which executions can go on, and what is said of the others."""
+
+import msgspec
+
+from maprun.mapruns import roots
+from maprun.mapruns.context import Fold
+from maprun.mapruns.state import Root
+from schemas.home import RedriveRequested
+
+REFUSED = "ExecutionNotRedrivable"
+
+
+def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
+    """An unsuccessful root execution goes on from the state it failed in. The same request again has the same answer.
+
+    Source: API reference, RedriveExecution; the reasons are those of DescribeExecution's redriveStatusReason.
+    """
+    state = fold.state
+    root = state.roots.get(record.arn) or state.redrivable.get(record.arn)
+    if root is not None and root.redrive_request == record.request_id:
+        _answer(fold, record, root)
+        return
+    refusal = _refusal(fold, record.arn, root)
+    if refusal:
+        missing = refusal[0]
+        fold.answer(record.request_id, error="ExecutionDoesNotExist" if missing else REFUSED, message=refusal[1])
+        return
+    assert root is not None
+    state.redrivable.pop(record.arn, None)
+    state.closed.pop(record.arn, None)
+    state.roots[record.arn] = root
+    remains, root.remains = root.remains, None
+    root.status, root.stopped_ms, root.output, root.error, root.cause = "RUNNING", 0, b"", None, None
+    root.redrive_count += 1
+    root.redriven_ms = state.now_ms
+    root.redrive_request = record.request_id
+    _answer(fold, record, root)
+    roots.publish_status(fold, root)
+    roots.take_step(fold, record.arn, root, fold.interpreter.redrive(root.request, remains, state.now_ms))
+
+
+def _answer(fold: Fold, record: RedriveRequested, root: Root) -> None:
+    fold.answer(record.request_id, msgspec.json.encode({"redriveDate": root.redriven_ms / 1000}))
+
+
+def _refusal(fold: Fold, arn: str, root: Root | None) -> tuple[bool, str] | None:
+    """Why an execution can't be redriven (and whether that is because there is none); None when it can."""
+    if root is None:
+        closed = fold.state.closed.get(arn)
+        if closed is None:
+            return True, f"Execution Does Not Exist: '{arn}'"
+        if closed.status == "SUCCEEDED":
+            return False, "Execution is SUCCEEDED and cannot be redriven"
+        return False, "Execution redrivable period exceeded"
+    if root.status in {"RUNNING", "SUCCEEDED"}:
+        return False, f"Execution is {root.status} and cannot be redriven"
+    if root.remains is None:
+        return False, "Execution redrivable period exceeded"
+    if root.events >= fold.limits.events_max - 1:
+        return False, "Execution history event limit exceeded"
+    if root.started_ms + fold.limits.execution_ms < fold.state.now_ms:
+        return False, "Execution has exceeded the max execution time"
+    return None

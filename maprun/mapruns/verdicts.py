@@ -1,0 +1,104 @@
+"""When a Map Run is over and how it ended, judged from its counts; and the counts as AWS shows them."""
+
+from maprun.mapruns.run import TOLERANCE_CAUSE, TOLERANCE_EXCEEDED, Run, Tally, Verdict
+from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
+
+LOST = (FAILED, TIMED_OUT, ABORTED)
+"""Ended unsuccessfully: a redrive runs them again."""
+NEVER_STARTED = (RETURNED, REJECTED)
+PERCENT_MAX = 100
+
+
+def judge(run: Run, frame: ChildrenEnded | None = None) -> Verdict | None:
+    """The verdict that the counts demand now, if any; `frame` is the record that brought them."""
+    if run.phase != "open":
+        return None
+    if run.counts.get(REJECTED) and frame is not None:
+        return Verdict("FAILED", frame.error, frame.cause)
+    if _tolerance_exceeded(run):
+        return Verdict("FAILED", TOLERANCE_EXCEEDED, TOLERANCE_CAUSE)
+    if run.total is not None and run.answered.covers(0, run.total):
+        return Verdict("SUCCEEDED")
+    return None
+
+
+def _tolerance_exceeded(run: Run) -> bool:
+    """AWS's rule; "not given" is not zero: with neither given the first failure fails the run.
+
+    A percentage strictly between 0 and 100 can be judged only once the total is known. A redrive counts failures from
+    0 again (page redrive-map-run), against the items of the whole run.
+    """
+    failed = run.count(FAILED).items + run.count(TIMED_OUT).items
+    count, percentage = run.plan.tolerated_failure_count, run.plan.tolerated_failure_percentage
+    if not failed:
+        return False
+    if count is None and percentage is None:
+        return True
+    if count is not None and failed > count:
+        return True
+    if percentage is None or percentage >= PERCENT_MAX:
+        return False
+    if percentage <= 0:
+        return count is None
+    return run.total is not None and failed * PERCENT_MAX > percentage * all_known(run).items
+
+
+def all_answered(run: Run) -> bool:
+    """True when nothing that was published is owed an answer: then a closing run is over."""
+    if run.total is not None and run.verdict is not None and run.verdict.status == "SUCCEEDED":
+        return run.answered.covers(0, run.total)
+    return run.answered.covers(0, run.read)
+
+
+def all_known(run: Run) -> Tally:
+    """All children and items of the run that are known by now, of every generation."""
+    before, carried = run.succeeded_before, run.carried.values()
+    return Tally(
+        before.children + sum(c.children for c in carried) + run.read,
+        before.items + sum(c.items for c in carried) + run.items_read,
+    )
+
+
+def item_counts(run: Run, running: int, running_items: int) -> tuple[dict[str, int], dict[str, int]]:
+    """DescribeMapRun's itemCounts and executionCounts; `running` is what the lanes last told.
+
+    Returned children never ran: they stay pending, as on AWS. While a redrive goes on, children that ended
+    unsuccessfully before and have not started again are pendingRedrive; those that it did not reach are, once it is
+    over, what they were. Lost children come first, so what runs is taken for redriven while any of them is open.
+    """
+    out: list[dict[str, int]] = []
+    over = run.phase == "closed"
+    for items in (True, False):
+        done = {s: _number(run.count(s), items=items) for s in range(SUCCEEDED, REJECTED + 1)}
+        lost = {s: _number(run.carried.get(s, Tally()), items=items) for s in LOST}
+        ended = sum(done[s] for s in (SUCCEEDED, *LOST))
+        never = done[RETURNED] + done[REJECTED]
+        before = _number(run.succeeded_before, items=items)
+        total = max(_number(all_known(run), items=items), before + ended + never)
+        carried = _number(run.carried.get(RETURNED, Tally()), items=items)
+        open_now = total - before - ended - never - sum(lost.values()) - carried
+        active = max(0, min(running_items if items else running, open_now))
+        redriven = _number(run.redriven_read, items=items) - _number(run.redriven_done, items=items)
+        waiting = 0 if over else sum(lost.values()) + max(0, redriven - active)
+        kept = lost if over else dict.fromkeys(LOST, 0)
+        succeeded = before + done[SUCCEEDED]
+        failed, timed_out, aborted = (done[s] + kept[s] for s in LOST)
+        out.append(
+            {
+                "pending": total - succeeded - failed - timed_out - aborted - active - waiting,
+                "running": active,
+                "succeeded": succeeded,
+                "failed": failed,
+                "timedOut": timed_out,
+                "aborted": aborted,
+                "total": total,
+                "resultsWritten": total if over else 0,
+                "failuresNotRedrivable": 0,
+                "pendingRedrive": waiting,
+            }
+        )
+    return out[0], out[1]
+
+
+def _number(tally: Tally, *, items: bool) -> int:
+    return tally.items if items else tally.children
