@@ -20,8 +20,8 @@ class ItemFrame(Fact, frozen=True):
 
     `items` are JSON texts: the raw items, or, when `built`, complete child inputs (batches). `item_first` is the index
     of the first item in the source (Map.Item.Index); `keys` the member names when an object is iterated; `counts` the
-    items in each position, empty when one each; `source` is Map.Item.Source. An empty text is an item that can't be had
-    any more: its position is refused.
+    items in each position, empty when one each; `source` is Map.Item.Source, or where it differs from item to item
+    `sources` are (see `source_of`). An empty text is an item that can't be had any more: its position is refused.
 
     `indexes` are the children's indexes as flat (first, count, …) in position order; empty = each is its position, as
     in generation 0. When `redriven`, each item is the msgpack of a RedrivenChild.
@@ -38,6 +38,11 @@ class ItemFrame(Fact, frozen=True):
     built: bool = False
     indexes: tuple[int, ...] = ()
     redriven: bool = False
+    sources: tuple[str, ...] = ()
+
+    def source_of(self, i: int) -> str:
+        """Map.Item.Source of the item at place `i` of the frame."""
+        return self.sources[i] if self.sources else self.source
 
 
 class RedrivenChild(Part, frozen=True):

@@ -48,6 +48,14 @@ class SourceError(AwsRoomError):
 
     error = "States.ItemReaderFailed"
 
+    def located(self, where: str, place: str = "") -> "SourceError":
+        """The same error, its cause with the object's address and the place in it, unless it names the object."""
+        if not where or where in self.cause:
+            return self
+        located = type(self)(f"{self.cause} ({where}{place})")
+        located.__cause__ = self
+        return located
+
 
 class SourceUnavailableError(SourceError):
     """The items can't be read now: S3 can't be reached or fails, after all retries."""

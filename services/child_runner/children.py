@@ -105,7 +105,7 @@ def _built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
     if frame.built or not raw:
         return raw
     try:
-        return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source)
+        return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source_of(i))
     except StatesError:
         raise
     except Exception as bug:  # a bug refuses the item; raised, it would end the lane's owner and every successor's

@@ -140,12 +140,13 @@ def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str
             ask.generation,
             first,
             tuple(positions.payloads),
-            text,
+            positions.sources[0] if len(positions.sources) == 1 else text,
             positions.item_first,
             tuple(positions.keys),
             tuple(positions.counts) if ask.plan.batcher is not None else (),
             built=ask.plan.batcher is not None,
             indexes=(index_of(ask, first), len(positions.payloads)) if ask.generation else (),
+            sources=tuple(positions.sources) if len(positions.sources) > 1 else (),
         )
         out.append((lane, frame))
         first += len(positions.payloads)
@@ -177,6 +178,8 @@ def void_frames(ask: ItemsConfirmed) -> list[tuple[int, ItemFrame]]:
 def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, digest: bool) -> ItemsRead:
     """What was read, with where to go on; of a listing with the digest that tells it from another listing."""
     payloads = [payload for positions, _ in read for payload in positions.payloads]
+    # The objects that items come from belong to what is confirmed; a plain listing has none.
+    told = [*payloads, *(source.encode(errors="replace") for positions, _ in read for source in positions.sources)]
     return ItemsRead(
         ask.run,
         ask.generation,
@@ -185,7 +188,7 @@ def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, diges
         sum(positions.items for positions, _ in read),
         sum(map(len, payloads)),
         read[-1][0].checkpoint if read else b"",
-        hashlib.blake2b(b"\n".join(payloads), digest_size=16).digest() if digest else b"",
+        hashlib.blake2b(b"\n".join(told), digest_size=16).digest() if digest else b"",
     )
 
 

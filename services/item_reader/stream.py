@@ -38,6 +38,11 @@ class Chunk(Protocol):
         """True when nothing follows."""
         ...
 
+    @property
+    def source(self) -> str:
+        """Map.Item.Source of these items where a source is made of several objects, else empty."""
+        ...
+
 
 class Source(Protocol):
     """A bounded, resumable stream of items (see maprun.aws.sources)."""
@@ -64,7 +69,10 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Positions(msgspec.Struct, frozen=True):
-    """Consecutive positions. `counts` is empty when each holds one item, `keys` when none has a key."""
+    """Consecutive positions. `counts` is empty when each holds one item, `keys` when none has a key.
+
+    `sources` holds the Map.Item.Source of each position, or one for all; empty where it is that of the whole source.
+    """
 
     payloads: list[bytes]
     keys: list[str]
@@ -73,6 +81,7 @@ class Positions(msgspec.Struct, frozen=True):
     items: int
     checkpoint: bytes
     ended: bool  # nothing follows
+    sources: list[str] = []
 
 
 Build = Callable[[int, str | None, bytes, str], bytes]
@@ -104,6 +113,7 @@ class ItemStream:
         self._base = at.source  # the source's checkpoint before the buffered chunk
         self._items: list[bytes] = []
         self._keys: list[str] = []
+        self._source = ""  # of the chunk's items
         self._at = 0  # items of the chunk that were taken
         self._next = at.source  # the source's checkpoint behind the buffered chunk
         self._ended = False
@@ -116,6 +126,7 @@ class ItemStream:
             self._base = self._next
             chunk = self.source.read(SOURCE_ITEMS_MAX, SOURCE_BYTES_MAX)
             self._items, self._keys, self._at = chunk.items, chunk.keys or [], 0
+            self._source = chunk.source
             self._next, self._ended = chunk.checkpoint, chunk.ended
 
     def _skip(self, count: int) -> None:
@@ -144,8 +155,11 @@ class ItemStream:
             return self._read_batches(count, bytes_max, first)
         payloads: list[bytes] = []
         keys: list[str] = []
+        sources: list[str] = []
         size = 0
         while len(payloads) < count and (size < bytes_max or not payloads) and not self.ended:
+            if payloads and bool(keys) != bool(self._keys):
+                break  # an object without keys after one with keys, or the other way
             room = min(count - len(payloads), len(self._items) - self._at)
             part = self._items[self._at : self._at + room]
             part = _within(part, bytes_max - size) if size + sum(map(len, part)) > bytes_max else part
@@ -155,11 +169,12 @@ class ItemStream:
                 part = self._items[self._at : self._at + 1]
             payloads += part
             keys += self._keys[self._at : self._at + len(part)]
+            sources += [self._source] * len(part)
             size += sum(map(len, part))
             self._at += len(part)
             self.item_index += len(part)
             self._fill()
-        return Positions(payloads, keys, [], first, len(payloads), self._checkpoint(), self.ended)
+        return Positions(payloads, keys, [], first, len(payloads), self._checkpoint(), self.ended, _briefly(sources))
 
     def _checkpoint(self) -> bytes:
         if self._at >= len(self._items):
@@ -188,7 +203,7 @@ class ItemStream:
         batch: list[bytes] = []
         while not self.ended and len(batch) < (batcher.items_per_batch_max or len(batch) + 1):
             key = self._keys[self._at] if self._keys else None
-            item = self.build(self.item_index, key, self._items[self._at], self.text)
+            item = self.build(self.item_index, key, self._items[self._at], self._source or self.text)
             if batch and size + len(item) + 1 > bytes_max:
                 break
             batch.append(item)
@@ -197,6 +212,13 @@ class ItemStream:
             self.item_index += 1
             self._fill()
         return head + b",".join(batch) + b"]}", len(batch)
+
+
+def _briefly(sources: list[str]) -> list[str]:
+    """One for all where all are the same, none where that is the whole source's."""
+    if sources and sources.count(sources[0]) == len(sources):
+        return sources[:1] if sources[0] else []
+    return sources
 
 
 def _within(items: list[bytes], bytes_max: int) -> list[bytes]:

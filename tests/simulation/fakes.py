@@ -23,6 +23,7 @@ class Chunk(msgspec.Struct):
     keys: list[str] | None
     checkpoint: bytes
     ended: bool
+    source: str = ""
 
 
 class Shelf:

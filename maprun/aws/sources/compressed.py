@@ -125,12 +125,14 @@ class DecompressedStream:
             try:
                 out, self._left = self._decompressor.next(self._left)
             except (zlib.error, zstandard.ZstdError) as error:
-                raise SourceError(f"The object {self._name} can't be decompressed: {error}") from error
+                cause = f"The object {self._name} can't be decompressed: {error}; .gz and .zstd at a key's end say so"
+                raise SourceError(cause) from error
             if out:
                 pieces.append(out)
                 size += len(out)
             elif ended:
                 if not self._decompressor.complete:
-                    raise SourceError(f"The object {self._name} can't be decompressed: it ends too early")
+                    cause = f"The object {self._name} can't be decompressed: it ends too early; upload it again"
+                    raise SourceError(cause)
                 break
         return b"".join(pieces) if pieces else None

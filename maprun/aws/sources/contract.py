@@ -13,7 +13,8 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     """Consecutive items. `items` are compact JSON texts; `keys` the member names when an object is iterated.
 
     `checkpoint` resumes directly after the last item. `bytes_read` counts the bytes of the source (uncompressed) that
-    these items took. `ended`: there is nothing after them.
+    these items took. `ended`: there is nothing after them. `source` is their Map.Item.Source where a source is made
+    of several objects (a chunk's items are of one), else empty.
     """
 
     items: list[bytes]
@@ -21,6 +22,16 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     checkpoint: bytes
     ended: bool
     bytes_read: int
+    source: str = ""
+
+
+class BadRecordError(SourceError):
+    """A record can't be read; `byte` and `records` count what is good before it in the text that a parser was given."""
+
+    def __init__(self, cause: str, byte: int, records: int) -> None:
+        super().__init__(cause)
+        self.byte = byte
+        self.records = records
 
 
 class Source(Protocol):
@@ -62,25 +73,30 @@ class Rows(NamedTuple):
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A place between two items: byte offset (uncompressed), items before it, and a listing's last key.
 
-    `container` tells a JSON document's kind: "[" or "{", empty for the others.
+    `container` tells a JSON document's kind: "[" or "{", empty for the others. Of rows in groups `offset` is the group
+    and `row` the next row in it.
     """
 
     offset: int = 0
     items: int = 0
     container: str = ""
     after_key: str = ""
+    row: int = 0
 
 
 class Pin(msgspec.Struct, frozen=True, array_like=True):
     """The version of an object that a run reads: ETag with its quotes, bytes, S3 version id ("" = none).
 
     `headers` are the names in a CSV's first row, kept when they are short so that resuming needs no extra read.
+    `at_seconds` is S3's clock when the version was learned (epoch seconds, 0 = unknown): what a manifest names must not
+    have been written later.
     """
 
     etag: str
     size_bytes: int
     version_id: str = ""
     headers: tuple[str, ...] | None = None
+    at_seconds: int = 0
 
 
 def load_checkpoint(data: bytes) -> Checkpoint:

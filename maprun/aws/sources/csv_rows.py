@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from maprun.aws.errors import SourceError
-from maprun.aws.sources.contract import RECORD_BYTES_MAX, Rows
+from maprun.aws.sources.contract import RECORD_BYTES_MAX, BadRecordError, Rows
 
 DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 HEADER_BYTES_MAX = 10 * 1024  # input-output-itemreader, "CSVHeaders"
@@ -98,7 +98,7 @@ class CsvShape:
                 if len(items) == count:
                     break
         except csv.Error as error:
-            raise SourceError(f"CSV row can't be read: {error}") from error
+            raise BadRecordError(f"CSV row can't be read: {error}", consumed, len(items)) from error
         return Rows(items, ends, consumed)
 
 

@@ -45,12 +45,20 @@ def _refuse(constant: str) -> NoReturn:
 
 
 class JsonSource:
-    """A Source over the elements of one array or object."""
+    """A Source over the elements of one array or object. `where` is the document's address, for errors."""
 
     pinned = True
 
-    def __init__(self, stream: ByteStream, pointer: str, checkpoint: Checkpoint, budget: Budget) -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        pointer: str,
+        checkpoint: Checkpoint,
+        budget: Budget,
+        where: str = "",
+    ) -> None:
         self._stream = stream
+        self._where = where
         self._budget = budget
         self._container = checkpoint.container
         self._item_bytes = ITEM_BYTES_FIRST
@@ -74,7 +82,10 @@ class JsonSource:
         keys: list[str] | None = [] if self._container == "{" else None
         wanted = min(bytes_max, 1.2 * count * self._item_bytes)
         while count > len(items) and not items and self._container != ENDED:
-            wanted = self._some(items, keys, count, bytes_max, max(TEXT_BYTES_MIN, int(wanted)))
+            try:
+                wanted = self._some(items, keys, count, bytes_max, max(TEXT_BYTES_MIN, int(wanted)))
+            except SourceError as error:
+                raise error.located(self._where, f", item {self._budget.given + len(items) + 1}") from error
         if items:
             self._item_bytes = (self._stream.offset - begin) / len(items)
         self._budget.given += len(items)
@@ -112,7 +123,8 @@ class JsonSource:
         try:
             text, _ = codecs.utf_8_decode(raw, "strict", final)
         except UnicodeDecodeError as error:
-            raise SourceError(f"JSON is not UTF-8: {error}") from error
+            byte = stream.offset + error.start
+            raise SourceError(f"JSON is not UTF-8: {error.reason} at byte {byte}") from error
         position = _after_space(text, 0)  # whitespace behind a separator may have been cut
         taken = 0
         while len(items) < count and (taken < bytes_max or not items):
@@ -137,7 +149,7 @@ class JsonSource:
             raise SourceError("JSON can't be read: the document ends too early")
         if wanted > RECORD_BYTES_MAX:
             raise SourceRecordTooLargeError(
-                f"The record at byte {stream.offset} exceeds the maximum of {RECORD_BYTES_MAX} bytes.",
+                f"The record at byte {stream.offset} exceeds the maximum of {RECORD_BYTES_MAX} bytes",
             )
         return 2 * wanted
 

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from maprun.aws.errors import SourceRecordTooLargeError
+from maprun.aws.errors import SourceError, SourceRecordTooLargeError
 from maprun.aws.sources.byte_stream import ByteStream
-from maprun.aws.sources.contract import RECORD_BYTES_MAX, Budget, Checkpoint, Chunk, Pin, Rows, dump
+from maprun.aws.sources.contract import RECORD_BYTES_MAX, BadRecordError, Budget, Checkpoint, Chunk, Pin, Rows, dump
 
 TEXT_BYTES_MIN = 4096
 EXPANSION_FIRST = 4.0  # bytes of JSON a byte of source, until the first rows tell
@@ -20,12 +20,13 @@ class RowParser(Protocol):
 
 
 class LineSource:
-    """A Source over a ByteStream and a RowParser."""
+    """A Source over a ByteStream and a RowParser. `where` is the object's address, for errors."""
 
     pinned = True
 
-    def __init__(self, stream: ByteStream, parser: RowParser, pin: Pin, budget: Budget) -> None:
+    def __init__(self, stream: ByteStream, parser: RowParser, pin: Pin, budget: Budget, where: str = "") -> None:
         self._stream = stream
+        self._where = where
         self._parser = parser
         self._budget = budget
         self._expansion = EXPANSION_FIRST
@@ -40,7 +41,10 @@ class LineSource:
         begin = self._stream.offset
         room = bytes_max
         while count > len(items) and (room > 0 or not items) and not self._ended():
-            found = self._some(count - len(items), room)
+            try:
+                found = self._some(count - len(items), room)
+            except SourceError as error:
+                raise self._located(error, len(items)) from error
             items += found
             room -= sum(map(len, found))
             if 4 * room < bytes_max:
@@ -62,6 +66,14 @@ class LineSource:
         if not self._at_end:
             self._at_end = not stream.fill()
         return self._at_end
+
+    def _located(self, error: SourceError, read: int) -> SourceError:
+        """The error with the record it is about: `read` records of this call came before the text it arose in."""
+        record, byte = self._budget.given + read + 1, self._stream.offset
+        if isinstance(error, BadRecordError):
+            record, byte = record + error.records, byte + error.byte
+            error = SourceError(error.cause)
+        return error.located(self._where, f", record {record}, byte {byte}")
 
     def _some(self, count: int, bytes_max: int) -> list[bytes]:
         """Items of one text of whole lines; none when the lines were blank."""
@@ -126,5 +138,5 @@ class LineSource:
 
     def _too_large(self) -> SourceRecordTooLargeError:
         return SourceRecordTooLargeError(
-            f"The record at byte {self._stream.offset} exceeds the maximum of {RECORD_BYTES_MAX} bytes.",
+            f"The record at byte {self._stream.offset} exceeds the maximum of {RECORD_BYTES_MAX} bytes",
         )

@@ -67,80 +67,32 @@ def take_keys(own: Any, response_dict: dict[str, Any], customized_response_dict:
     response_dict["body"] = _NOTHING_LISTED
 
 
-class ListingSource:
-    """A Source over ListObjectsV2. It can't be pinned; it resumes after the last key it gave."""
+class Listing:
+    """The pages of a listing, one after the other. Without `after_key` it begins with the first key."""
 
-    pin = b""
-    pinned = False
-
-    def __init__(self, s3: S3, arguments: dict[str, str], checkpoint: Checkpoint, budget: Budget) -> None:
+    def __init__(self, s3: S3, arguments: dict[str, str], after_key: str) -> None:
         self._s3 = s3
         self._arguments = arguments
-        self._after_key = checkpoint.after_key
-        self._budget = budget
-        self._encode = msgspec.json.Encoder().encode
-        self._page: list[dict[str, str]] = []
-        self._next = 0
+        self._after_key = after_key
         self._token = ""
-        self._more = True
+        self.more = True
         s3.client.meta.events.register(_HOOK, functools.partial(take_keys, s3.own), unique_id=LISTED)
-        self._fetch()
 
-    def read(self, count: int, bytes_max: int) -> Chunk:
-        """The next items (see Source)."""
-        count = self._budget.allowed(count)
-        items: list[bytes] = []
-        size = 0
-        while len(items) < count and (size < bytes_max or not items):
-            if self._next == len(self._page):
-                # What is here goes out before another page is waited for.
-                if items or not self._more:
-                    break
-                self._fetch()
-                continue
-            item = self._item(self._page[self._next])
-            self._next += 1
-            size += len(item)
-            items.append(item)
-        self._budget.given += len(items)
-        if self._next:
-            self._after_key = self._page[self._next - 1]["Key"]
-        ended = self._budget.spent or (self._next == len(self._page) and not self._more)
-        place = Checkpoint(items=self._budget.given, after_key=self._after_key)
-        return Chunk(items, None, dump(place), ended, size)
-
-    def close(self) -> None:
-        """Forgets the page."""
-        self._page = []
-        self._next = 0
-        self._more = False
-
-    def _item(self, listed: dict[str, str]) -> bytes:
-        return self._encode(
-            ListedObject(
-                Etag=listed.get("ETag", ""),
-                Key=listed["Key"],
-                LastModified=epoch_seconds(dt.datetime.fromisoformat(listed["LastModified"])),
-                Size=int(listed.get("Size", "0")),
-                StorageClass=listed.get("StorageClass") or "STANDARD",
-            ),
-        )
-
-    def _fetch(self) -> None:
-        """The next page that isn't empty, or the end. Raises SourceError."""
-        while self._more:
+    def page(self) -> list[dict[str, str]]:
+        """The next page that isn't empty, or an empty one at the end. Raises SourceError."""
+        while self.more:
             arguments: dict[str, Any] = dict(self._arguments, MaxKeys=PAGE_KEYS)
             if self._token:
                 arguments["ContinuationToken"] = self._token
             elif self._after_key:
                 arguments["StartAfter"] = self._after_key
             answer = self._list(arguments)
-            self._page = answer[LISTED]
-            self._next = 0
+            page: list[dict[str, str]] = answer[LISTED]
             self._token = answer.get("NextContinuationToken", "")
-            self._more = bool(answer.get("IsTruncated") and self._token)
-            if self._page:
-                return
+            self.more = bool(answer.get("IsTruncated") and self._token)
+            if page:
+                return page
+        return []
 
     def _list(self, arguments: dict[str, Any]) -> Any:
         self._s3.own.listing = True
@@ -154,3 +106,59 @@ class ListingSource:
             raise kind(f"{boto_cause(error)} (s3://{arguments['Bucket']})") from error
         finally:
             self._s3.own.listing = False
+
+
+class ListingSource:
+    """A Source over ListObjectsV2. It can't be pinned; it resumes after the last key it gave."""
+
+    pin = b""
+    pinned = False
+
+    def __init__(self, listing: Listing, checkpoint: Checkpoint, budget: Budget) -> None:
+        self._listing = listing
+        self._after_key = checkpoint.after_key
+        self._budget = budget
+        self._encode = msgspec.json.Encoder().encode
+        self._page = listing.page()
+        self._next = 0
+
+    def read(self, count: int, bytes_max: int) -> Chunk:
+        """The next items (see Source)."""
+        count = self._budget.allowed(count)
+        items: list[bytes] = []
+        size = 0
+        while len(items) < count and (size < bytes_max or not items):
+            if self._next == len(self._page):
+                # What is here goes out before another page is waited for.
+                if items or not self._listing.more:
+                    break
+                self._page = self._listing.page()
+                self._next = 0
+                continue
+            item = self._item(self._page[self._next])
+            self._next += 1
+            size += len(item)
+            items.append(item)
+        self._budget.given += len(items)
+        if self._next:
+            self._after_key = self._page[self._next - 1]["Key"]
+        ended = self._budget.spent or (self._next == len(self._page) and not self._listing.more)
+        place = Checkpoint(items=self._budget.given, after_key=self._after_key)
+        return Chunk(items, None, dump(place), ended, size)
+
+    def close(self) -> None:
+        """Forgets the page."""
+        self._page = []
+        self._next = 0
+        self._listing.more = False
+
+    def _item(self, listed: dict[str, str]) -> bytes:
+        return self._encode(
+            ListedObject(
+                Etag=listed.get("ETag", ""),
+                Key=listed["Key"],
+                LastModified=epoch_seconds(dt.datetime.fromisoformat(listed["LastModified"])),
+                Size=int(listed.get("Size", "0")),
+                StorageClass=listed.get("StorageClass") or "STANDARD",
+            ),
+        )

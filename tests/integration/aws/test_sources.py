@@ -10,40 +10,13 @@ import pytest
 import zstandard
 
 from maprun.aws.clients import S3
-from maprun.aws.sources import Source, SourceError, SourceUnavailableError, open_source, source_text
+from maprun.aws.sources import SourceError, SourceUnavailableError, open_source, source_text
 from schemas.plan import ItemReaderPlan
 from tests.integration.aws.conftest import s3_at, s3_port
+from tests.integration.aws.reading import GET_OBJECT, LIST_OBJECTS, drained, get_plan, ratings, resumed_anywhere
 from tests.integration.aws.weed import FaultyProxy
 
 pytestmark = pytest.mark.integration
-
-GET_OBJECT = "arn:aws:states:::s3:getObject"
-LIST_OBJECTS = "arn:aws:states:::s3:listObjectsV2"
-
-
-def get_plan(bucket: str, key: str, **more: Any) -> ItemReaderPlan:
-    """A plan to read one object; CSV plans take their names from the first row."""
-    if more.get("input_type") == "CSV":
-        more.setdefault("csv_header_location", "FIRST_ROW")
-    return ItemReaderPlan(resource=GET_OBJECT, bucket=bucket, key=key, **more)
-
-
-def drained(source: Source, count: int = 1000, bytes_max: int = 1 << 20) -> list[bytes]:
-    """All that a source still gives."""
-    items: list[bytes] = []
-    while True:
-        chunk = source.read(count, bytes_max)
-        items += chunk.items
-        if chunk.ended:
-            return items
-
-
-def ratings(rows: int) -> bytes:
-    """A CSV of the tutorial's shape."""
-    chance = random.Random(5)
-    lines = ["userId,movieId,rating,timestamp"]
-    lines += [f"{n},{chance.randint(1, 200000)},{chance.randint(1, 10) / 2},{1000000000 + n}" for n in range(rows)]
-    return "\n".join(lines).encode() + b"\n"
 
 
 def as_json_document(rows: int) -> bytes:
@@ -78,23 +51,7 @@ def test_every_checkpoint_resumes_with_the_same_items(
     plan = get_plan(bucket, key, **how)
     whole = drained(open_source(s3, plan, b"", b""))
     assert len(whole) >= 2000
-    chance = random.Random(key)
-    source = open_source(s3, plan, b"", b"")
-    pin, place, items = source.pin, b"", list[bytes]()
-    assert source.pinned
-    while True:
-        chunk = source.read(chance.randint(1, 700), chance.choice((1, 5000, 1 << 20)))
-        items += chunk.items
-        assert whole[: len(items)] == items
-        place = chunk.checkpoint
-        if chunk.ended:
-            break
-        if chance.random() < 0.5:
-            source.close()
-            source = open_source(s3, plan, place, pin)
-    assert items == whole
-    after = open_source(s3, plan, place, pin).read(10, 1000)
-    assert (after.items, after.ended) == ([], True)
+    resumed_anywhere(s3, plan, key, whole)
 
 
 def test_rows_become_objects_of_strings(s3: S3, bucket: str) -> None:
@@ -245,7 +202,6 @@ def test_an_object_changed_while_it_is_read_fails_the_run(s3: S3, bucket: str) -
         (get_plan("no-such-bucket", "k", input_type="JSONL"), "The specified bucket does not exist (Service: S3, "),
         (get_plan("sources", "no-such-key", input_type="JSONL"), "The specified key does not exist"),
         (ItemReaderPlan(resource=LIST_OBJECTS, bucket="no-such-bucket"), "The specified bucket does not exist"),
-        (get_plan("sources", "k", input_type="PARQUET"), "doesn't read ItemReader inputs of type PARQUET"),
         (get_plan("sources", "k", input_type="CSV", max_items=-1), "field MaxItems must be positive"),
         (get_plan("sources", "scalar.json", input_type="JSON"), "Attempting to map over non-iterable node."),
         (get_plan("sources", "dup.csv", input_type="CSV"), "CSV headers cannot contain duplicates."),
@@ -254,11 +210,15 @@ def test_an_object_changed_while_it_is_read_fails_the_run(s3: S3, bucket: str) -
             get_plan("sources", "doc2.json", input_type="JSON", items_pointer="/x/y"),
             "ItemsPointer /x/y leads to nothing",
         ),
-        (get_plan("sources", "broken.jsonl", input_type="JSONL"), "JSONL record can't be read"),
+        (get_plan("sources", "broken.jsonl", input_type="JSONL"), "s3://sources/broken.jsonl, record 2, byte 8"),
         (get_plan("sources", "broken.json", input_type="JSON"), "JSON can't be read: unexpected 'x'"),
-        (get_plan("sources", "cut.json", input_type="JSON"), "the document ends too early"),
+        (get_plan("sources", "cut.json", input_type="JSON"), "ends too early (s3://sources/cut.json, item 2"),
         (get_plan("sources", "dup.csv", input_type="JSONL", expected_bucket_owner=""), "JSONL record can't be read"),
         (get_plan("sources", "broken.gz", input_type="JSONL"), "can't be decompressed"),
+        (get_plan("sources", "k", input_type="XML"), "needs an InputType of CSV, JSON, JSONL, PARQUET, MANIFEST, not"),
+        (get_plan("sources", "k", input_type="PARQUET", version_id="1"), "VersionId is not supported with InputType"),
+        (get_plan("sources", "k", manifest_type="ATHENA_DATA"), "ManifestType ATHENA_DATA needs an InputType of CSV"),
+        (get_plan("sources", "k", manifest_type="S3_INVENTORY", input_type="CSV"), "must not be given with"),
         (get_plan("sources", "deep.json", input_type="JSON"), "nested"),
         (get_plan("sources", "deep.jsonl", input_type="JSONL"), "nested"),
     ],

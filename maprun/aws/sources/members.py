@@ -1,0 +1,85 @@
+"""The objects that a source of several objects is made of: those of a listing, or those that a manifest names."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from maprun.aws.errors import SourceError
+from maprun.aws.sources.contract import Pin
+from maprun.aws.sources.listing import Listing
+from maprun.aws.sources.object_reads import ObjectName
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One object. `place` tells it among the others; `pin` is its version, if that is known before it is opened."""
+
+    name: ObjectName
+    place: str
+    pin: Pin | None = None
+    size_bytes: int | None = None  # what a manifest says; an object of another size isn't the one that it means
+
+
+class Members(Protocol):
+    """Objects in order, from some place on."""
+
+    def member(self, place: str) -> Member:
+        """The object at a place, to go on within it. Its version is in the checkpoint."""
+        ...
+
+    def take(self) -> Member | None:
+        """The next object, None behind the last. Raises SourceError."""
+        ...
+
+
+class ListedMembers:
+    """The objects of a listing. Those without bytes hold no record: folders that a console made, mostly."""
+
+    def __init__(self, listing: Listing, bucket: str, expected_bucket_owner: str) -> None:
+        self._listing = listing
+        self._bucket = bucket
+        self._owner = expected_bucket_owner
+        self._page: list[dict[str, str]] = []
+        self._next = 0
+
+    def member(self, place: str) -> Member:
+        """The object with this key."""
+        return Member(self._name(place), place)
+
+    def take(self) -> Member | None:
+        """The next object that isn't empty, in the version that was listed."""
+        while True:
+            if self._next == len(self._page):
+                self._page, self._next = self._listing.page(), 0
+                if not self._page:
+                    return None
+            listed = self._page[self._next]
+            self._next += 1
+            key, size = listed["Key"], int(listed.get("Size", "0"))
+            if size:
+                return Member(self._name(key), key, Pin(listed.get("ETag", ""), size))
+
+    def _name(self, key: str) -> ObjectName:
+        return ObjectName(self._bucket, key, "", self._owner)
+
+
+class NamedMembers:
+    """The objects that a manifest names, from the one after `place` on ("" = from the first)."""
+
+    def __init__(self, names: Sequence[tuple[ObjectName, int | None]], place: str) -> None:
+        self._names = names
+        self._next = int(place) + 1 if place else 0
+
+    def member(self, place: str) -> Member:
+        """The object with this number."""
+        if int(place) >= len(self._names):
+            raise SourceError(f"The manifest names {len(self._names)} objects, and no object {place}")
+        name, size = self._names[int(place)]
+        return Member(name, place, None, size)
+
+    def take(self) -> Member | None:
+        """The next object."""
+        if self._next >= len(self._names):
+            return None
+        self._next += 1
+        return self.member(str(self._next - 1))
