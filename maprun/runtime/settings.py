@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int = 8  # MAPRUN_LANES: partitions of items
     payload_bytes_max: int = 262_144  # MAPRUN_PAYLOAD_BYTES_MAX: AWS's quota; the same for all services, or higher
     history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
+    retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
     http_host: str = "127.0.0.1"  # MAPRUN_HTTP_HOST: where /metrics, /healthz and /readyz listen
     http_port: int = 0  # MAPRUN_HTTP_PORT; 0 = any free one
     instance: str = ""  # MAPRUN_INSTANCE: stable name of this process, for Kafka's static membership
@@ -58,6 +59,7 @@ _NAMES = {
     "lanes": "MAPRUN_LANES",
     "payload_bytes_max": "MAPRUN_PAYLOAD_BYTES_MAX",
     "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
+    "retention_days": "MAPRUN_RETENTION_DAYS",
     "http_host": "MAPRUN_HTTP_HOST",
     "http_port": "MAPRUN_HTTP_PORT",
     "instance": "MAPRUN_INSTANCE",
@@ -72,18 +74,21 @@ _RANGES = {
     "history_events_max": (25_000, 10_000_000),
     "http_port": (0, 65_535),
 }
+RETENTION_DAYS_MAX = 3_650.0
 _CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Settings from an environment. A variable not there keeps its default; raises SettingsError on a bad one."""
-    given: dict[str, str | int | Path] = {}
+    given: dict[str, str | int | float | Path] = {}
     for field, name in _NAMES.items():
         if name not in environ:
             continue
         text = environ[name].strip()
         if field in _RANGES:
             given[field] = _number(name, text, *_RANGES[field])
+        elif field == "retention_days":
+            given[field] = _days(name, text)
         elif field in _CHOICES and text not in _CHOICES[field]:
             raise SettingsError(f"{name}={text!r}: must be one of {', '.join(_CHOICES[field])}")
         else:
@@ -121,4 +126,15 @@ def _number(name: str, text: str, least: int, most: int) -> int:
         value = least - 1
     if not least <= value <= most:
         raise SettingsError(f"{name}={text!r}: must be a whole number from {least} to {most}")
+    return value
+
+
+def _days(name: str, text: str) -> float:
+    """A positive number of days, or SettingsError naming the variable."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= RETENTION_DAYS_MAX:
+        raise SettingsError(f"{name}={text!r}: must be a number of days above 0, {RETENTION_DAYS_MAX:,.0f} at most")
     return value
