@@ -75,6 +75,12 @@ def parse_child_name(name: str) -> ChildId | None:
     return ChildId(int(name[15:18], 16), name[8:14] + name[15:], int(name[:8], 16))
 
 
+def auto_label(machine_arn: str, state: str) -> str:
+    """The label of a Map state that gives none: UUID-shaped, version nibble 3, stable for a machine and state."""
+    d = run_id(0, machine_arn, state)
+    return f"{d[:14]}3{d[15:]}"
+
+
 def home_of_run(run: str) -> int | None:
     """The home partition in a Map Run's id; None when it isn't one."""
     return int(run[15:18], 16) if _RUN.fullmatch(run) else None

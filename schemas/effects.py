@@ -1,8 +1,8 @@
 """What the interpreter asks of its host (effects) and what the host tells it (happenings).
 
 `ref` names one effect within one execution for ever: it is built from the branch and iteration path, the state, the
-visit number in that scope and the attempt, so the same decision taken twice asks for the same `ref`. A happening with a
-`ref` that the execution does not wait for (late, repeated) changes nothing.
+visit number in that scope, the attempt and the redrive, so the same decision taken twice asks for the same `ref`. A
+happening with a `ref` that the execution does not wait for (late, repeated) changes nothing.
 """
 
 from schemas.plan import MapRunPlan

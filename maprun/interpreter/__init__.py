@@ -2,9 +2,10 @@
 
 from maprun.interpreter.builder import input_builder
 from maprun.interpreter.execution import Execution, ExecutionHead, Limits
+from maprun.interpreter.redrive import redrive
 from maprun.interpreter.run import Ended
 from maprun.interpreter.step import Step, advance, begin, effect_key
-from maprun.interpreter.store import decode_execution, encode_execution
+from maprun.interpreter.store import decode_execution, decode_remains, encode_execution, encode_remains
 
 __all__ = [
     "Ended",
@@ -15,7 +16,10 @@ __all__ = [
     "advance",
     "begin",
     "decode_execution",
+    "decode_remains",
     "effect_key",
     "encode_execution",
+    "encode_remains",
     "input_builder",
+    "redrive",
 ]

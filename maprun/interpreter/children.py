@@ -49,7 +49,6 @@ def child_failed(run: Run, child: Frame, error: str | None, cause: str | None) -
     wait = parent.wait
     assert isinstance(wait, ChildrenWait)
     state = parent.machine.states[parent.state]
-    del wait.live[child.index]
     if state.kind == "Map":
         run.emit(EventType.MAP_ITERATION_FAILED, child.last_id, (state.name, child.index))
     abort_children(run, state, wait, child.last_id)

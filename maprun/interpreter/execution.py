@@ -6,8 +6,6 @@ from maprun.language import jsontext
 from maprun.language.model import Machine
 from schemas.wire import Part
 
-MACHINE_TIMEOUT = "TimeoutSeconds"
-"""The ref of the timer behind the machine's own TimeoutSeconds; a state's ref always holds a `#`."""
 UNSET: Any = object()
 """Stands for a value that has not been decoded."""
 
@@ -34,6 +32,28 @@ class Limits(Part, frozen=True):
     events_max: int = 25_000
     inline_iterations_max: int = 40  # at once
     variables_bytes_max: int = 262_144  # of one Assign
+
+
+def ref_prefix(redrive_count: int) -> str:
+    """What the refs of a redriven execution begin with: whatever it asked for before may be answered late."""
+    return f"{redrive_count}/" if redrive_count else ""
+
+
+def timeout_ref(head: ExecutionHead) -> str:
+    """The ref of the timer behind the machine's own TimeoutSeconds; a state's ref always holds a `#`."""
+    return f"{ref_prefix(head.redrive_count)}TimeoutSeconds"
+
+
+class Beginning(Part, frozen=True):
+    """What an inline Map saw when it began, in an execution redriven since: its items must come out the same again.
+
+    `ref` is its effect ref then.
+    """
+
+    redrive_count: int
+    redrive_ms: int
+    retry_count: int
+    ref: str
 
 
 class TaskWait:
@@ -65,31 +85,41 @@ class RetryWait:
 
 
 class MapRunWait:
-    """A distributed Map waits for its Map Run; `started_id` is the id of MapRunStarted, 0 before it."""
+    """A distributed Map waits for its Map Run.
 
-    __slots__ = ("ref", "started_id")
+    `began_id` is the id of MapStateStarted, `started_id` that of the newest MapRunStarted or MapRunRedriven, 0 before
+    them. `redriving` until the redrive it asked for is told of.
+    """
 
-    def __init__(self, ref: str, started_id: int = 0) -> None:
+    __slots__ = ("began_id", "redriving", "ref", "started_id")
+
+    def __init__(self, ref: str, began_id: int, started_id: int = 0, *, redriving: bool = False) -> None:
         self.ref = ref
+        self.began_id = began_id
         self.started_id = started_id
+        self.redriving = redriving
 
 
 class ChildrenWait:
     """A Parallel or inline Map waits for branches or iterations.
 
     `items` are the values an inline Map iterates over, UNSET after a restore until somebody needs them (they follow
-    from the state's input). `results` holds the JSON text of each one done. `began_ms` is when the state's work began.
+    from the state's input). `results` holds the JSON text of each one done. `live` are those that run, and, once the
+    state failed, those that a redrive goes on with. `began_ms` is when the state's work began, `began_id` the event
+    that says so, `beginning` what it saw then, if the execution was redriven since.
     """
 
-    __slots__ = ("at_once_max", "began_ms", "items", "live", "next_index", "results")
+    __slots__ = ("at_once_max", "began_id", "began_ms", "beginning", "items", "live", "next_index", "results")
 
-    def __init__(self, items: Any, count: int, at_once_max: int, began_ms: int) -> None:
+    def __init__(self, items: Any, count: int, at_once_max: int, began_ms: int, began_id: int) -> None:
         self.items = items
         self.results: list[bytes | None] = [None] * count
         self.live: dict[int, Frame] = {}
         self.next_index = 0
         self.at_once_max = at_once_max
         self.began_ms = began_ms
+        self.began_id = began_id
+        self.beginning: Beginning | None = None
 
     def result(self) -> bytes:
         """The JSON array of all results."""
@@ -105,6 +135,9 @@ class Frame:
     `input` is the JSON text of the present state's raw input and `value` the same decoded, or UNSET. `last_id` is the
     newest event of this sequence, `before_id` the one before the present state was entered. `variables` may be shared
     with the parent and is never changed in place.
+
+    A frame that failed or was aborted is `dead` and stays as it stood, for a redrive: in `wait` is what its state had
+    begun and can go on with; `entered_id` is 0 if it hadn't entered its state.
     """
 
     __slots__ = (

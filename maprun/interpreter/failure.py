@@ -3,16 +3,18 @@
 from typing import Any
 
 from maprun.interpreter.dataflow import assign
-from maprun.interpreter.execution import ChildrenWait, Frame, RetryWait
+from maprun.interpreter.execution import ChildrenWait, Frame, MapRunWait, RetryWait, Wait
 from maprun.interpreter.run import Run, abort_children, leave
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import Catcher, State
-from maprun.language.retry import TERMINAL, error_matches
+from maprun.language.retry import ONLY_BY_NAME, TERMINAL, error_matches
 from schemas.history import EventType
 
 CAUSE_LENGTH_MAX = 32_768
 """AWS's length of a cause."""
+_ENGINE_TROUBLE = "Error contacting AWS Service."
+"""How the cause begins when not the definition is at fault but the Map Run's engine (recorded: facts, section 1.8)."""
 _FAILED = {"Map": EventType.MAP_STATE_FAILED, "Parallel": EventType.PARALLEL_STATE_FAILED}
 
 
@@ -47,7 +49,7 @@ def attempt_failed(
 
     `evaluated` says that an expression of the state itself failed, not its work.
     """
-    frame.wait = None
+    begun, frame.wait = frame.wait, None
     if error != TERMINAL:
         if _retried(run, frame, state, error):
             return
@@ -56,11 +58,27 @@ def attempt_failed(
             frame.last_id = run.emit(failed, frame.last_id)
         for catcher in state.catch:
             if error_matches(catcher.errors, error):
-                _caught(run, frame, state, catcher, error, cause)
+                _caught(run, frame, state, catcher, error, cause, begun)
                 return
     elif not evaluated and state.kind in _FAILED:
         frame.last_id = run.emit(_FAILED[state.kind], frame.last_id)
+    frame.wait = _redrivable(begun, error, cause)
     frame_failed(run, frame, error, cause)
+
+
+def _redrivable(begun: Wait | None, error: str | None, cause: str | None) -> Wait | None:
+    """What a redrive goes on with of what the state had begun; None when it does the state again from its start.
+
+    Source: page redrive-executions of the AWS guide (facts, section 2.8).
+    """
+    if error == ONLY_BY_NAME:
+        return None
+    if isinstance(begun, ChildrenWait):
+        return begun
+    if isinstance(begun, MapRunWait) and begun.started_id:
+        interpolated = error == TERMINAL and not (cause or "").startswith(_ENGINE_TROUBLE)
+        return None if interpolated else begun
+    return None
 
 
 def _retried(run: Run, frame: Frame, state: State, error: str | None) -> bool:
@@ -82,7 +100,9 @@ def _retried(run: Run, frame: Frame, state: State, error: str | None) -> bool:
     return False
 
 
-def _caught(run: Run, frame: Frame, state: State, catcher: Catcher, error: str | None, cause: str | None) -> None:
+def _caught(
+    run: Run, frame: Frame, state: State, catcher: Catcher, error: str | None, cause: str | None, begun: Wait | None
+) -> None:
     caught: dict[str, Any] = {"Error": error or "", "Cause": cause or ""}
     scope = run.scope(frame, "catch")
     try:
@@ -95,11 +115,15 @@ def _caught(run: Run, frame: Frame, state: State, catcher: Catcher, error: str |
             value = caught if catcher.put is None else catcher.put(frame.decoded(), caught)
         leave(run, frame, state, jsontext.encode(value), value, assigned, catcher.next)
     except StatesError as failed:
+        frame.wait = _redrivable(begun, error, cause)
         frame_failed(run, frame, failed.error, _told(frame, state, failed))
 
 
 def frame_failed(run: Run, frame: Frame, error: str | None, cause: str | None) -> None:
-    """Nobody in the frame stops the error: its enclosing state fails with it, or the execution."""
+    """Nobody in the frame stops the error: its enclosing state fails with it, or the execution.
+
+    The frame stays where it is among its siblings, dead, for a redrive.
+    """
     frame.dead = True
     if frame.parent is None:
         run.fail(error, cause, frame.last_id)

@@ -3,12 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.interpreter import Ended, ExecutionHead, Limits, Step, advance, begin, effect_key, input_builder
+import msgspec
+
+from maprun.interpreter import (
+    Ended,
+    ExecutionHead,
+    Limits,
+    Step,
+    advance,
+    begin,
+    decode_remains,
+    effect_key,
+    encode_remains,
+    input_builder,
+    redrive,
+)
 from maprun.language import Machine, compile_machine
-from schemas.arns import Names, child_arn, child_name
+from schemas.arns import Names, auto_label, child_arn, child_name, home_of_run, run_id
 from schemas.effects import Happening
-from schemas.history import EventType, HistoryEvent, encode_events
-from schemas.lanes import RunOpened
+from schemas.history import EventType, HistoryEvent, child_cause, child_error, child_input, decode_events, encode_events
+from schemas.home import STATUS_NAMES
+from schemas.lanes import RedrivenChild, RunOpened
 from schemas.plan import MapRunPlan
 
 Build = Callable[[int, str | None, bytes, str], bytes]
@@ -30,24 +45,59 @@ class ChildRunMachine:
         self._machine_arn = names.labelled_machine(opened.machine_name, opened.label)
         self._machine_name = opened.machine_name
         self._role_arn = opened.role_arn
+        self._names = names
+        self._labels = {
+            state: label or auto_label(opened.machine_arn, state) for state, label, _ in machine.map_states()
+        }
 
     def begin(self, index: int, child_input: bytes, now_ms: int) -> Step:
         """Starts the child with this index."""
-        head = ExecutionHead(
+        return self._begin(self._head(index, child_input, now_ms), now_ms)
+
+    def redrive(self, index: int, child: RedrivenChild, now_ms: int) -> Step:
+        """Goes on with a child that ended unsuccessfully. The step's events are its whole history, old and new.
+
+        One that left nothing to go on from starts anew, with a new history. One whose history has no room is answered
+        as it was.
+        """
+        past: list[HistoryEvent] = []
+        try:
+            past = decode_events(child.history)
+            if not self._express and len(past) >= self._limits.events_max - 1:
+                was = Ended(STATUS_NAMES[child.status], b"", child_error(past), child_cause(past))
+                return Step(None, [], past, was)
+            if not child.remains:
+                head = self._head(index, child_input(past), now_ms)
+                redriven = msgspec.structs.replace(head, redrive_count=child.redrive_count + 1, redrive_ms=now_ms)
+                return self._begin(redriven, now_ms)
+            head = self._head(index, child_input(past), past[0].at_ms)
+            head = msgspec.structs.replace(head, redrive_count=child.redrive_count)
+            step = redrive(self.machine, decode_remains(child.remains, head, len(past)), now_ms, self._limits)
+            step.events = [*past, *step.events]
+        except Exception as bug:  # noqa: BLE001 - as in `_begin`
+            return _broken(past or [self._started(b"null", now_ms)], now_ms, bug)
+        return step
+
+    def _begin(self, head: ExecutionHead, now_ms: int) -> Step:
+        try:
+            return begin(self.machine, head, now_ms, self._limits)
+        except Exception as bug:  # noqa: BLE001 - the child's dead letter, as the fold has one for a root execution
+            return _broken([self._started(head.input, now_ms)], now_ms, bug)
+
+    def _started(self, child_input: bytes, now_ms: int) -> HistoryEvent:
+        return HistoryEvent(EventType.EXECUTION_STARTED, 0, now_ms, (child_input, self._role_arn))
+
+    def _head(self, index: int, child_input: bytes, start_ms: int) -> ExecutionHead:
+        return ExecutionHead(
             arn=self._arn(index),
             name=child_name(self._run, index),
             machine_arn=self._machine_arn,
             machine_name=self._machine_name,
             role_arn=self._role_arn,
-            start_ms=now_ms,
+            start_ms=start_ms,
             input=child_input,
             express=self._express,
         )
-        try:
-            return begin(self.machine, head, now_ms, self._limits)
-        except Exception as bug:  # noqa: BLE001 - the child's dead letter, as the fold has one for a root execution
-            started = HistoryEvent(EventType.EXECUTION_STARTED, 0, now_ms, (child_input, self._role_arn))
-            return _broken([started], now_ms, bug)
 
     def advance(self, execution: Any, happening: Happening, now_ms: int) -> Step:
         """Tells a child what happened."""
@@ -56,9 +106,25 @@ class ChildRunMachine:
         except Exception as bug:  # noqa: BLE001 - as above
             return _broken([], now_ms, bug)
 
-    def effect_key(self, index: int, ref: str) -> str:
-        """The idempotency key of an effect of the child with this index."""
-        return effect_key(self._arn(index), 0, ref)
+    def remains(self, step: Step) -> bytes:
+        """What `redrive` needs of the child whose last step this was; empty when it would start anew, or can't."""
+        return b"" if step.remains is None else encode_remains(step.remains)
+
+    def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
+        """The idempotency key of an effect of the child with this index that was redriven so often."""
+        return effect_key(self._arn(index), redrive_count, ref)
+
+    def map_run_arn(self, index: int, ref: str) -> tuple[str, str]:
+        """Id and ARN of the Map Run that the child with this index asks for under `ref`."""
+        home = home_of_run(self._run)
+        assert home is not None
+        nested = run_id(home, self._arn(index), ref)
+        return nested, self._names.map_run(self._machine_name, self._labels[self._state_of(ref)], nested)
+
+    def _state_of(self, ref: str) -> str:
+        """The distributed Map a ref names: the state stands last in it, before its visit and attempt."""
+        path_and_state = ref.rpartition("#")[0]
+        return max((state for state in self._labels if path_and_state.endswith(state)), key=len)
 
     def _arn(self, index: int) -> str:
         return child_arn(self._prefix, self._run, index, express=self._express)

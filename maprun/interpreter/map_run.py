@@ -12,7 +12,7 @@ from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import BatcherWork, MapWork, ReaderWork, State, WriterWork
 from maprun.language.scope import Scope
 from maprun.language.template import reads
-from schemas.effects import MapRunFailed, MapRunRequested, MapRunStarted, MapRunSucceeded
+from schemas.effects import MapRunFailed, MapRunRedriven, MapRunRequested, MapRunStarted, MapRunSucceeded
 from schemas.history import EventType
 from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan, ResultWriterPlan
 
@@ -48,7 +48,7 @@ def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scop
         writer=None if work.writer is None else _writer(work.writer, root, scope),
     )
     ref = frame.effect_ref()
-    frame.wait = MapRunWait(ref)
+    frame.wait = MapRunWait(ref, frame.last_id)
     run.wait_for(frame, ref, MapRunRequested(ref, plan))
 
 
@@ -125,9 +125,18 @@ def started(run: Run, frame: Frame, wait: MapRunWait, happening: MapRunStarted) 
         wait.started_id = frame.last_id = run.emit(EventType.MAP_RUN_STARTED, frame.last_id, (happening.map_run_arn,))
 
 
+def redriven(run: Run, frame: Frame, wait: MapRunWait, happening: MapRunRedriven) -> None:
+    """The Map Run goes on; a second word of it changes nothing. It points at MapStateStarted (recorded)."""
+    if wait.redriving:
+        wait.redriving = False
+        details = (happening.map_run_arn, happening.redrive_count)
+        wait.started_id = frame.last_id = run.emit(EventType.MAP_RUN_REDRIVEN, wait.began_id, details)
+
+
 def succeeded(run: Run, frame: Frame, state: State, wait: MapRunWait, happening: MapRunSucceeded) -> None:
     """The Map Run ended well: its result flows on. The exit points at MapRunStarted (AWS since November 2024)."""
     run.execution.waits.pop(wait.ref, None)
+    frame.wait = None  # whatever fails from here on, there is nothing to redrive in that run
     ended = run.emit(EventType.MAP_RUN_SUCCEEDED, frame.last_id)
     output = jsontext.compact(happening.output)
     try:

@@ -29,12 +29,16 @@ def perform_map(run: Run, frame: Frame, state: State) -> None:
     count = len(items)
     started = frame.last_id = run.emit(EventType.MAP_STATE_STARTED, frame.last_id, (count,))
     limit = run.limits.inline_iterations_max
-    wait = frame.wait = ChildrenWait(items, count, min(at_once or limit, limit), run.now_ms)
-    if not count:
-        _all_done(run, frame, state, started, wait)
-        return
-    for _ in range(min(count, wait.at_once_max)):
-        start_iteration(run, frame, state, wait, started)
+    wait = frame.wait = ChildrenWait(items, count, min(at_once or limit, limit), run.now_ms, started)
+    go_on(run, frame, state, wait)
+
+
+def go_on(run: Run, frame: Frame, state: State, wait: ChildrenWait) -> None:
+    """Starts as many iterations as there is room for; completes the state if none is left."""
+    while wait.next_index < len(wait.results) and len(wait.live) < wait.at_once_max:
+        start_iteration(run, frame, state, wait, wait.began_id)
+    if not wait.live:
+        _all_done(run, frame, state, wait.began_id, wait)
 
 
 def _concurrency(state: State, work: MapWork, root: Any, scope: Scope) -> int:
@@ -72,7 +76,7 @@ def items_of(execution: Execution, frame: Frame) -> Any:
     assert isinstance(wait, ChildrenWait)
     if wait.items is UNSET:
         state = frame.machine.states[frame.state]
-        scope = scope_of(execution, frame, "", wait.began_ms)
+        scope = scope_of(execution, frame, "", wait.began_ms, wait.beginning)
         root = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
         work = state.work
         assert isinstance(work, MapWork)

@@ -15,7 +15,7 @@ def perform_parallel(run: Run, frame: Frame, state: State) -> None:
     text = arguments_text(frame, state, run.scope(frame))
     count = len(work.branches)
     started = frame.last_id = run.emit(EventType.PARALLEL_STATE_STARTED, frame.last_id)
-    wait = frame.wait = ChildrenWait(None, count, count, run.now_ms)
+    wait = frame.wait = ChildrenWait(None, count, count, run.now_ms, started)
     wait.next_index = count
     for index in range(count):
         start_child(run, frame, wait, index, text, started)
@@ -23,8 +23,13 @@ def perform_parallel(run: Run, frame: Frame, state: State) -> None:
 
 def branch_done(run: Run, frame: Frame, state: State, wait: ChildrenWait, child: Frame) -> None:
     """A branch ended; after the last one the results are the state's result, in the order of the definition."""
+    go_on(run, frame, state, wait, child.last_id)
+
+
+def go_on(run: Run, frame: Frame, state: State, wait: ChildrenWait, previous_id: int) -> None:
+    """Completes the state if no branch is left."""
     if wait.live:
         return
-    frame.last_id = child.last_id
-    run.emit(EventType.PARALLEL_STATE_SUCCEEDED, child.last_id)
+    frame.last_id = previous_id
+    run.emit(EventType.PARALLEL_STATE_SUCCEEDED, previous_id)
     complete_text(run, frame, state, wait.result(), run.scope(frame, "result"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, decode_execution, encode_execution
+from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, decode_execution, encode_execution, redrive
 from maprun.language import Machine, compile_machine
 from schemas.effects import Happening
 from schemas.history import child_output, decode_events
@@ -49,12 +49,16 @@ class RootInterpreter:
         """Tells a root execution what happened."""
         return advance(self._machine(request), execution, happening, now_ms, self._limits)
 
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> Step:
+        """Goes on with a root execution that ended unsuccessfully, from its last step's remains."""
+        return redrive(self._machine(request), remains, now_ms, self._limits)
+
     def encode(self, execution: Any) -> bytes:
-        """The bytes of a running execution."""
+        """The bytes of a running execution, or of what remains of one."""
         return encode_execution(execution)
 
     def decode(self, data: bytes) -> Any:
-        """The running execution again."""
+        """The execution again."""
         return decode_execution(data)
 
     def child_outputs(self, page: bytes) -> list[bytes]:

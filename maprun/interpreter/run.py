@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maprun.interpreter.context import make_context
-from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame, Limits, MapRunWait, TaskWait
+from maprun.interpreter.execution import UNSET, Beginning, ChildrenWait, Execution, Frame, Limits, MapRunWait, TaskWait
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import State
@@ -103,14 +103,18 @@ class Run:
             )
 
 
-def scope_of(execution: Execution, frame: Frame, phase: str, now_ms: int) -> Scope:
-    """The scope of the frame's present state in one phase of its work."""
+def scope_of(execution: Execution, frame: Frame, phase: str, now_ms: int, beginning: Beginning | None = None) -> Scope:
+    """The scope of the frame's present state in one phase of its work; as it was at `beginning` if given."""
 
     def seed() -> str:
         head = execution.head
-        return f"{head.arn}\n{head.redrive_count}\n{frame.effect_ref()}\n{phase}"
+        if beginning is None:
+            redrive_count, ref = head.redrive_count, frame.effect_ref()
+        else:
+            redrive_count, ref = beginning.redrive_count, beginning.ref
+        return f"{head.arn}\n{redrive_count}\n{ref}\n{phase}"
 
-    return Scope(lambda: make_context(execution, frame), frame.variables, seed, now_ms)
+    return Scope(lambda: make_context(execution, frame, beginning), frame.variables, seed, now_ms)
 
 
 def enter(run: Run, frame: Frame) -> None:
@@ -202,6 +206,7 @@ def abort(run: Run, frame: Frame, previous_id: int) -> None:
     frame.dead = True
     wait = frame.wait
     if wait is None:
+        frame.entered_id = 0  # it was about to enter its state: so will a redrive
         return
     state = frame.machine.states[frame.state]
     if isinstance(wait, ChildrenWait):
@@ -218,12 +223,13 @@ def abort(run: Run, frame: Frame, previous_id: int) -> None:
 
 
 def abort_children(run: Run, state: State, wait: ChildrenWait, previous_id: int) -> None:
-    """Ends all branches or iterations that still run."""
+    """Ends all branches or iterations that still run: not the one that failed, which is dead already."""
     for index, child in sorted(wait.live.items()):
+        if child.dead:
+            continue
         abort(run, child, previous_id)
         if state.kind == "Map":
             run.emit(EventType.MAP_ITERATION_ABORTED, previous_id, (state.name, index))
-    wait.live.clear()
 
 
 _ABORTED = {

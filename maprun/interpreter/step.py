@@ -4,7 +4,6 @@ import hashlib
 
 from maprun.interpreter import map_run, task_state, wait_state
 from maprun.interpreter.execution import (
-    MACHINE_TIMEOUT,
     UNSET,
     DelayWait,
     Execution,
@@ -14,6 +13,8 @@ from maprun.interpreter.execution import (
     MapRunWait,
     RetryWait,
     TaskWait,
+    ref_prefix,
+    timeout_ref,
 )
 from maprun.interpreter.failure import state_failed
 from maprun.interpreter.run import Ended, HistoryFullError, Run, perform, run_ready
@@ -25,6 +26,7 @@ from schemas.effects import (
     Effect,
     Happening,
     MapRunFailed,
+    MapRunRedriven,
     MapRunStarted,
     MapRunSucceeded,
     StopAsked,
@@ -40,7 +42,8 @@ DEFAULT_LIMITS = Limits()
 class Step:
     """What one step brought. `execution` is None once it ended; `events` are the new ones only.
 
-    `remains` is what a redrive goes on from, None unless the execution ended and can be redriven.
+    `remains` is what a redrive goes on from: None unless the execution ended and can be redriven, which a STANDARD one
+    can that did not succeed and has room for more events (facts, section 2.8).
     """
 
     __slots__ = ("effects", "ended", "events", "execution", "remains")
@@ -56,16 +59,19 @@ class Step:
 
 
 def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = DEFAULT_LIMITS) -> Step:
-    """Starts an execution and takes it as far as it goes without the world."""
-    frame = Frame(machine, None, 0, "")
+    """Starts an execution and takes it as far as it goes without the world.
+
+    With a `redrive_count` it is one that starts anew in a redrive.
+    """
+    frame = Frame(machine, None, 0, ref_prefix(head.redrive_count))
     frame.input = head.input
     execution = Execution(head, frame)
     run = Run(execution, now_ms, limits, PERFORM)
     run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
     if machine.timeout_seconds is not None:
-        run.ask_timer(None, MACHINE_TIMEOUT, now_ms + machine.timeout_seconds * 1000)
+        run.ask_timer(None, timeout_ref(head), now_ms + machine.timeout_seconds * 1000)
     run.ready.append(frame)
-    return _finish(run)
+    return finish(run)
 
 
 def advance(
@@ -82,7 +88,7 @@ def advance(
         error, cause = happening.error or None, happening.cause or None
         details = (error, cause) if error or cause else ()
         run.end(Ended("ABORTED", b"", error, cause), EventType.EXECUTION_ABORTED, 0, details)
-        return Step(None, run.effects, run.events, run.ended)
+        return finish(run)
     frame = execution.waits.get(happening.ref, UNSET)
     if frame is UNSET:
         return Step(execution, [], [], None)
@@ -90,14 +96,14 @@ def advance(
         if isinstance(happening, TimerFired):
             execution.waits.pop(happening.ref)
             _timed_out(run)
-        return Step(None if run.ended else execution, run.effects, run.events, run.ended)
+        return finish(run)
     try:
         _tell(run, frame, happening)
     except HistoryFullError:
-        _history_full(run)
+        history_full(run)
     if frame.wait is None and not frame.dead:
         run.ready.append(frame)
-    return _finish(run)
+    return finish(run)
 
 
 def _tell(run: Run, frame: Frame, happening: Happening) -> None:
@@ -119,6 +125,8 @@ def _tell(run: Run, frame: Frame, happening: Happening) -> None:
                 perform(run, frame, state)
             case MapRunStarted(), MapRunWait() as wait:
                 map_run.started(run, frame, wait, happening)
+            case MapRunRedriven(), MapRunWait() as wait:
+                map_run.redriven(run, frame, wait, happening)
             case MapRunSucceeded(), MapRunWait() as wait:
                 map_run.succeeded(run, frame, state, wait, happening)
             case MapRunFailed(), MapRunWait() as wait:
@@ -129,16 +137,25 @@ def _tell(run: Run, frame: Frame, happening: Happening) -> None:
         state_failed(run, frame, state, error)
 
 
-def _finish(run: Run) -> Step:
+def finish(run: Run) -> Step:
+    """Takes every ready frame as far as it goes; the step that comes of it."""
+    execution = run.execution
     if run.ended is None:
         try:
             run_ready(run)
         except HistoryFullError:
-            _history_full(run)
-    return Step(None if run.ended is not None else run.execution, run.effects, run.events, run.ended)
+            history_full(run)
+    ended = run.ended
+    if ended is None:
+        return Step(execution, run.effects, run.events, None)
+    step = Step(None, run.effects, run.events, ended)
+    if ended.status != "SUCCEEDED" and not execution.head.express and execution.events < run.limits.events_max - 1:
+        step.remains = execution
+    return step
 
 
-def _history_full(run: Run) -> None:
+def history_full(run: Run) -> None:
+    """Ends an execution that reached its number of history events."""
     limit = run.limits.events_max
     cause = f"The execution reached the maximum number of history events ({limit})."
     run.fail("States.Runtime", cause, _root_last_id(run))

@@ -1,12 +1,12 @@
-"""A running execution as bytes and back."""
+"""An execution as bytes and back: a running one, or what remains of one for a redrive."""
 
 from typing import assert_never
 
 import msgspec
 
 from maprun.interpreter.execution import (
-    MACHINE_TIMEOUT,
     UNSET,
+    Beginning,
     ChildrenWait,
     DelayWait,
     Execution,
@@ -16,12 +16,15 @@ from maprun.interpreter.execution import (
     RetryWait,
     TaskWait,
     Wait,
+    ref_prefix,
+    timeout_ref,
 )
 from maprun.language import jsontext
 from maprun.language.model import Machine, MapWork, ParallelWork, State
 from schemas.wire import Part
 
-STORE_VERSION = 1
+STORE_VERSION = 2
+"""What wrote it: 1 knew no redrive."""
 
 
 class SavedChildren(Part, frozen=True, tag=1):
@@ -32,15 +35,19 @@ class SavedChildren(Part, frozen=True, tag=1):
     began_ms: int
     at_once_max: int
     live: list["SavedFrame"]
+    began_id: int = 0
+    beginning: Beginning | None = None
 
 
 class SavedWait(Part, frozen=True, tag=2):
-    """Any other wait: its kind, its ref, and the timer's ref or the id of MapRunStarted."""
+    """Any other wait: its kind, its ref, and the timer's ref or what a MapRunWait knows."""
 
     kind: str
     ref: str
     timer: str = ""
     started_id: int = 0
+    began_id: int = 0
+    redriving: bool = False
 
 
 class SavedFrame(Part, frozen=True):
@@ -71,22 +78,48 @@ class SavedExecution(Part, frozen=True):
     root: SavedFrame
 
 
+class SavedRemains(Part, frozen=True):
+    """What a redrive needs of a child beside its history and its name; `redrive_ms` is when it was redriven last.
+
+    The input of `root` is empty when it is the child's own.
+    """
+
+    version: int
+    redrive_ms: int
+    root: SavedFrame
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SavedExecution).decode
+_decode_remains = msgspec.msgpack.Decoder(SavedRemains).decode
 
 
 def encode_execution(execution: Execution) -> bytes:
-    """The bytes of a running execution."""
-    root = execution.unbound
-    if root is None:
-        assert execution.root is not None
-        root = _saved(execution.root)
-    timeout = MACHINE_TIMEOUT in execution.waits or execution.timeout
-    return _encode(SavedExecution(STORE_VERSION, execution.head, execution.events, timeout, root))
+    """The bytes of a running execution, or of what remains of one."""
+    timeout = timeout_ref(execution.head) in execution.waits or execution.timeout
+    return _encode(SavedExecution(STORE_VERSION, execution.head, execution.events, timeout, _saved_root(execution)))
+
+
+def encode_remains(remains: Execution) -> bytes:
+    """The bytes of what remains of a child, without what its history tells."""
+    root = _saved_root(remains)
+    if root.input == remains.head.input:
+        root = msgspec.structs.replace(root, input=b"")
+    return _encode(SavedRemains(STORE_VERSION, remains.head.redrive_ms, root))
+
+
+def decode_remains(data: bytes, head: ExecutionHead, events: int) -> Execution:
+    """What remains of the child with this head and number of events. Raises msgspec.DecodeError."""
+    saved = _decode_remains(data)
+    execution = Execution(msgspec.structs.replace(head, redrive_ms=saved.redrive_ms), None)
+    execution.events = events
+    root = saved.root
+    execution.unbound = root if root.input else msgspec.structs.replace(root, input=head.input)
+    return execution
 
 
 def decode_execution(data: bytes) -> Execution:
-    """The running execution again; `advance` joins it with its machine. Raises msgspec.DecodeError."""
+    """The execution again; `advance` or `redrive` joins it with its machine. Raises msgspec.DecodeError."""
     saved = _decode(data)
     execution = Execution(saved.head, None)
     execution.events = saved.events
@@ -101,8 +134,15 @@ def bind(execution: Execution, machine: Machine) -> None:
     assert saved is not None
     execution.unbound = None
     if execution.timeout:
-        execution.waits[MACHINE_TIMEOUT] = None
-    execution.root = _restored(execution, saved, machine, None, "")
+        execution.waits[timeout_ref(execution.head)] = None
+    execution.root = _restored(execution, saved, machine, None, ref_prefix(execution.head.redrive_count))
+
+
+def _saved_root(execution: Execution) -> SavedFrame:
+    if isinstance(execution.unbound, SavedFrame):
+        return execution.unbound
+    assert execution.root is not None
+    return _saved(execution.root)
 
 
 def _saved(frame: Frame) -> SavedFrame:
@@ -130,7 +170,9 @@ def _saved_wait(wait: Wait | None) -> SavedChildren | SavedWait | None:
             return None
         case ChildrenWait():
             live = [_saved(child) for _, child in sorted(wait.live.items())]
-            return SavedChildren(wait.results, wait.next_index, wait.began_ms, wait.at_once_max, live)
+            return SavedChildren(
+                wait.results, wait.next_index, wait.began_ms, wait.at_once_max, live, wait.began_id, wait.beginning
+            )
         case TaskWait():
             return SavedWait("task", wait.ref, wait.timer)
         case DelayWait():
@@ -138,7 +180,7 @@ def _saved_wait(wait: Wait | None) -> SavedChildren | SavedWait | None:
         case RetryWait():
             return SavedWait("retry", wait.ref)
         case MapRunWait():
-            return SavedWait("run", wait.ref, "", wait.started_id)
+            return SavedWait("run", wait.ref, "", wait.started_id, wait.began_id, wait.redriving)
         case _:
             assert_never(wait)
 
@@ -159,7 +201,7 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
         case SavedChildren():
             _restore_children(execution, frame, saved.wait)
         case SavedWait():
-            frame.wait = _restored_wait(saved.wait)
+            frame.wait = _restored_wait(saved.wait, frame)
             for ref in (saved.wait.ref, saved.wait.timer):
                 if ref:
                     execution.waits[ref] = frame
@@ -168,17 +210,23 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
     return frame
 
 
-def _restored_wait(saved: SavedWait) -> Wait:
+def _restored_wait(saved: SavedWait, frame: Frame) -> Wait:
     if saved.kind == "task":
         return TaskWait(saved.ref, saved.timer)
     if saved.kind == "run":
-        return MapRunWait(saved.ref, saved.started_id)
+        return MapRunWait(saved.ref, _began_id(saved, frame), saved.started_id, redriving=saved.redriving)
     return DelayWait(saved.ref) if saved.kind == "delay" else RetryWait(saved.ref)
+
+
+def _began_id(saved: SavedWait | SavedChildren, frame: Frame) -> int:
+    """Version 1 did not keep it: what the state's work began with came right after the state was entered."""
+    return saved.began_id or frame.entered_id + 1
 
 
 def _restore_children(execution: Execution, frame: Frame, saved: SavedChildren) -> None:
     state = frame.machine.states[frame.state]
-    wait = frame.wait = ChildrenWait(UNSET, 0, saved.at_once_max, saved.began_ms)
+    wait = frame.wait = ChildrenWait(UNSET, 0, saved.at_once_max, saved.began_ms, _began_id(saved, frame))
+    wait.beginning = saved.beginning
     wait.results = list(saved.results)
     wait.next_index = saved.next_index
     for child in saved.live:
