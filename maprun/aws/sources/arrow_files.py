@@ -106,6 +106,16 @@ def open_reads(s3: S3, name: ObjectName, pin: Pin | None, not_after: int) -> Obj
     return ObjectReads(s3, name, pin, f"-{TAIL_BYTES}", not_after)
 
 
+def open_groups(kind: str, reads: ObjectReads) -> RowGroups:
+    """The groups of an object of `kind` PARQUET or ORC. Raises SourceError for what is none."""
+    try:
+        return ParquetGroups(reads) if kind == "PARQUET" else OrcGroups(reads)
+    except SourceError:
+        raise
+    except refusals() as error:
+        raise SourceError(f"The footer can't be read: {error}").located(reads.name.text) from error
+
+
 class ParquetGroups:
     """RowGroups of a Parquet object. Raises SourceError for what is none, or is beyond AWS's limits."""
 

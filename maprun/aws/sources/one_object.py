@@ -4,7 +4,7 @@ import msgspec
 
 from maprun.aws.clients import S3
 from maprun.aws.errors import SourceError
-from maprun.aws.sources.arrow_files import OrcGroups, ParquetGroups, RowGroups, open_reads, refusals
+from maprun.aws.sources.arrow_files import open_groups, open_reads
 from maprun.aws.sources.byte_stream import ByteStream, ObjectStream
 from maprun.aws.sources.compressed import DecompressedStream, decompressor_for
 from maprun.aws.sources.contract import Budget, Checkpoint, Pin, Source
@@ -75,13 +75,7 @@ def _rows(
     not_after: int,
 ) -> Source:
     reads = open_reads(s3, name, pin, not_after)
-    try:
-        groups: RowGroups = ParquetGroups(reads) if kind == "PARQUET" else OrcGroups(reads)
-    except SourceError:
-        raise
-    except refusals() as error:
-        raise SourceError(f"The footer can't be read: {error}").located(name.text) from error
-    return RowSource(groups, reads.pin, place, budget, name.text)
+    return RowSource(open_groups(kind, reads), reads.pin, place, budget, name.text)
 
 
 def _csv(

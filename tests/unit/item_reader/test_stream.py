@@ -115,3 +115,71 @@ def test_skipping_is_reading(items: list[bytes], sizes: list[int], skip: int) ->
 def test_checkpoint_is_stable() -> None:
     """The bytes of a checkpoint are those of earlier releases: a run that is open goes on after an upgrade."""
     assert decode_checkpoint(b"\x92\xc4\x01x\x03") == Checkpoint(b"x", 3)
+
+
+class ManySource(ListSource):
+    """A source of objects: the items of each chunk are of the object that the chunk names, with keys in some."""
+
+    def __init__(self, objects: list[tuple[str, bool, int]], at: bytes) -> None:
+        items = [f"{name}{n}".encode() for name, _, count in objects for n in range(count)]
+        super().__init__(items, at, [100])
+        self.of = [(name, keyed) for name, keyed, count in objects for _ in range(count)]
+
+    def read(self, count: int, bytes_max: int) -> Chunk:
+        """The next items of one object."""
+        of = self.of[self.at : self.at + 1]
+        same = 0
+        while self.of[self.at + same : self.at + same + 1] == of and of:
+            same += 1
+        chunk = super().read(min(count, max(1, same)), bytes_max)
+        if of:
+            name, keyed = of[0]
+            chunk.source = name
+            chunk.keys = [f"key of {item.decode()}" for item in chunk.items] if keyed else None
+        return chunk
+
+
+objects = st.lists(st.tuples(st.sampled_from(["s3://b/x", "s3://b/y", "s3://b/z"]), st.booleans(), st.integers(0, 4)))
+
+
+@given(objects, st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_every_position_has_the_source_and_key_of_its_object(
+    content: list[tuple[str, bool, int]], counts: list[int]
+) -> None:
+    """Sources and keys stay beside their items however many objects a read spans, and whoever reads on."""
+    expected = [
+        (f"{name}{n}".encode(), name, f"key of {name}{n}" if keyed else None)
+        for name, keyed, count in content
+        for n in range(count)
+    ]
+    found: list[tuple[bytes, str, str | None]] = []
+    checkpoint, n = b"", 0
+    while True:
+        at = decode_checkpoint(checkpoint)
+        stream = ItemStream(ManySource(content, at.source), "whole", at, len(found), None, None)
+        if stream.ended:
+            break
+        read = stream.read(counts[n % len(counts)], 1 << 20)
+        n += 1
+        size = len(read.payloads)
+        assert size
+        assert len(read.keys) in {0, size}
+        sources = read.sources * size if len(read.sources) == 1 else read.sources
+        keys: list[str | None] = [*read.keys] or [None] * size
+        found += zip(read.payloads, sources, keys, strict=True)
+        checkpoint = read.checkpoint
+    assert found == expected
+
+
+def test_a_batch_is_built_with_each_item_s_own_source() -> None:
+    """ItemSelector sees the object its item is of, also where one batch holds items of several objects."""
+    told: list[str] = []
+
+    def build(_index: int, _key: str | None, value: bytes, source: str) -> bytes:
+        told.append(source)
+        return value
+
+    source = ManySource([("s3://b/x", False, 2), ("s3://b/y", False, 1)], b"")
+    at = decode_checkpoint(b"")
+    read = ItemStream(source, "whole", at, 0, ItemBatcherPlan(3), build).read(1, 1000)
+    assert (read.counts, told) == ([3], ["s3://b/x", "s3://b/x", "s3://b/y"])
