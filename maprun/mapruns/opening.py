@@ -163,6 +163,7 @@ def _next_generation(run: Run, offset: int, now_ms: int) -> None:
     run.stages = stages
     if not run.index_first:
         run.pin, run.checkpoint = b"", b""  # nothing was ever read: the source may be read as it is now
+    run.source_broken = False
     run.generation += 1
     run.generation_offset, run.redriven_ms, run.stopped_ms = offset, now_ms, 0
     run.phase, run.verdict, run.redrive_due = "open", None, False

@@ -16,10 +16,14 @@ def written_output(map_run_arn: str, bucket: str, manifest_key: str) -> bytes:
 
 
 def inline_output(outputs: list[bytes], writer: ResultWriterPlan | None) -> bytes:
-    """The array of outputs; FLATTEN joins those that are arrays themselves."""
-    if writer is not None and writer.transformation == "FLATTEN":
-        outputs = [flattened for output in outputs if (flattened := flat(output))]
+    """The array of outputs as they were kept; FLATTEN joined those that are arrays themselves."""
+    if _flattens(writer):
+        outputs = [output for output in outputs if output]
     return b"[" + b",".join(outputs) + b"]"
+
+
+def _flattens(writer: ResultWriterPlan | None) -> bool:
+    return writer is not None and writer.transformation == "FLATTEN"
 
 
 def flat(output: bytes) -> bytes:
@@ -43,6 +47,9 @@ def keep_outputs(run: Run, frame: ChildrenEnded, pieces: list[Piece], interprete
 
 
 def _keep(run: Run, index: int, output: bytes, bytes_max: int) -> bool:
+    if _flattens(run.plan.writer):
+        output = flat(output)
+        run.outputs_bytes -= not output  # an empty array leaves no comma either
     run.outputs[index] = output
     run.outputs_bytes += len(output) + 1
     if run.outputs_bytes - 1 > bytes_max:

@@ -91,6 +91,7 @@ class Run(msgspec.Struct, kw_only=True):
     stopped_ms: int = 0
     pin: bytes = b""
     checkpoint: bytes = b""
+    source_broken: bool = False  # nothing more will be read of it in this generation
     asked: int = 0  # next position to ask for
     read: int = 0  # positions below this were read
     total: int | None = None  # positions in the source, once known
@@ -243,7 +244,9 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
 def items_read(run: Run, record: ItemsRead) -> list[tuple[int, int, int]] | None:
     """Accepts an ItemsRead that begins where the last one ended: its parts by window, or None when it doesn't count."""
     end = record.first + record.count
-    if run.phase != "open" or record.generation != run.generation or record.first != run.read or end > run.asked:
+    if record.generation != run.generation or record.first != run.read or end > run.asked:
+        return None
+    if run.phase != "open" and not (run.phase == "closing" and awaits_reading(run)):
         return None
     parts: list[tuple[int, int, int]] = []
     while run.windows and run.windows[0][0] < end:
@@ -261,6 +264,17 @@ def items_read(run: Run, record: ItemsRead) -> list[tuple[int, int, int]] | None
     run.items_read += record.items
     run.bytes_read += record.item_bytes
     return parts
+
+
+def awaits_reading(run: Run) -> bool:
+    """True while positions that were asked for may have been published before home knows that they were read.
+
+    Of what can't be pinned nothing is published before home accepted it.
+    """
+    if not run.windows or run.source_broken:
+        return False
+    first = run.windows[0][0]
+    return (run.total is None or first < run.total) and (first < run.staged or not run.listing)
 
 
 def _staged_read(run: Run, record: ItemsRead) -> None:

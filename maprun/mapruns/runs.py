@@ -59,7 +59,7 @@ def items_were_read(fold: Fold, record: ItemsRead) -> None:
 def source_ended(fold: Fold, record: SourceEnded) -> None:
     """The total is known: positions at or past it are void."""
     run = _run_of(fold, record)
-    if run is None or run.total is not None or run.phase != "open" or record.total != run.read:
+    if run is None or run.total is not None or run.phase not in {"open", "closing"} or record.total != run.read:
         return
     run.total = record.total
     verdict = judge(run)
@@ -74,9 +74,12 @@ def source_failed(fold: Fold, record: SourceFailed) -> None:
     Once the total is known everything of an object was published; of a listing it may still be missing.
     """
     run = _run_of(fold, record)
-    if run is not None and run.phase == "open" and (run.total is None or run.listing):
+    if run is None or run.phase not in {"open", "closing"}:
+        return
+    run.source_broken = True
+    if run.phase == "open" and (run.total is None or run.listing or run.read < run.total):
         close_run(fold, run, Verdict("FAILED", record.error, record.cause))
-        go_on(fold, run)
+    go_on(fold, run)
 
 
 def children_were_ended(fold: Fold, record: ChildrenEnded) -> None:

@@ -1,6 +1,6 @@
 """When a Map Run is over and how it ended, judged from its counts; and the counts as AWS shows them."""
 
-from maprun.mapruns.run import TOLERANCE_CAUSE, TOLERANCE_EXCEEDED, Run, Tally, Verdict
+from maprun.mapruns.run import TOLERANCE_CAUSE, TOLERANCE_EXCEEDED, Run, Tally, Verdict, awaits_reading
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
 
 LOST = (FAILED, TIMED_OUT, ABORTED)
@@ -47,7 +47,7 @@ def all_answered(run: Run) -> bool:
     """True when nothing that was published is owed an answer: then a closing run is over."""
     if run.total is not None and run.verdict is not None and run.verdict.status == "SUCCEEDED":
         return run.answered.covers(0, run.total)
-    return run.answered.covers(0, run.read)
+    return not awaits_reading(run) and run.answered.covers(0, run.read)
 
 
 def all_known(run: Run) -> Tally:

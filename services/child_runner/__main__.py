@@ -11,7 +11,7 @@ from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
 from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter.lane_children import Children
-from maprun.runtime import clock
+from maprun.runtime import clock, files
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
@@ -44,7 +44,9 @@ class Counted(Metrics):
 
 def compose(settings: Settings, _limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
-    aws = AwsSettings(region=settings.region, lambda_endpoint=settings.functions)
+    files.allow_many()  # a Task under way holds a connection
+    connections = settings.task_connections_max
+    aws = AwsSettings(region=settings.region, lambda_endpoint=settings.functions, lambda_connections_max=connections)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     children = Children(
         Names(settings.region, settings.account),

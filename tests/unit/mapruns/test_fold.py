@@ -236,7 +236,7 @@ def test_a_failing_run_closes_its_lanes_and_waits_for_what_it_published(last: An
         outputs = folding.put(frame(run, 0, [2], [last], error=error, cause="gone"))
     assert len(sent(outputs, RunClosing)) == LANES
     assert statuses(outputs) == []
-    assert folding.put(SourceFailed(run, 0, "Other", "late")) == []
+    assert statuses(folding.put(SourceFailed(run, 0, "Other", "late"))) == []
     outputs = folding.put(frame(run, 1, [2, 3, 4, 5], [RETURNED, RETURNED, ABORTED, RETURNED]))
     assert statuses(outputs) == ["FAILED"]
     event = status_event(outputs)
@@ -253,7 +253,10 @@ def test_stopping_the_parent_closes_its_run_and_its_name_stays_until_then() -> N
     assert statuses(outputs) == ["ABORTED"]
     assert len(sent(outputs, RunClosing)) == LANES
     assert asked.arn in folding.state.roots
-    outputs = folding.put(frame(run, 0, [0, 1, 2], [RETURNED] * 3))
+    folding.put(frame(run, 0, [0, 1, 2], [RETURNED] * 3))
+    assert run in folding.state.runs  # more was asked for: it may be published, and home doesn't know it yet
+    folding.put(ItemsRead(run, 0, 3, 1, 1, 10, b""), frame(run, 0, [3], [RETURNED]))
+    outputs = folding.put(SourceEnded(run, 0, 4))
     changed = next(o.run for o in outputs if isinstance(o, RunChanged) and o.run.phase == "closed")
     assert changed.verdict is not None
     assert changed.verdict.status == "ABORTED"
@@ -311,10 +314,10 @@ def test_results_that_cannot_be_written_fail_a_run_but_an_earlier_reason_stands(
     run = folding.run_of(["map", plan(writer=WRITER)])
     folding.put(ItemsRead(run, 0, 0, 1, 1, 10, b""))
     assert len(sent(folding.put(msgspec.structs.replace(failed, run=run)), RunClosing)) == LANES
-    folding.put(frame(run, 0, [0], [RETURNED]))
+    folding.put(frame(run, 0, [0], [RETURNED]), SourceEnded(run, 0, 1))
     assert statuses(folding.put(msgspec.structs.replace(failed, run=run))) == ["FAILED"]
     stopped = folding.run_of(["map", plan(writer=WRITER)], name="y")
-    folding.put(StopRequested("s", folding.state.runs[stopped].root_arn))
+    folding.put(StopRequested("s", folding.state.runs[stopped].root_arn), SourceEnded(stopped, 0, 0))
     outputs = folding.put(msgspec.structs.replace(failed, run=stopped))
     changed = next(o.run for o in outputs if isinstance(o, RunChanged) and o.run.phase == "closed")
     assert changed.verdict is not None
@@ -341,7 +344,7 @@ def test_how_an_execution_ended_stays_whatever_comes_behind_it() -> None:
     folding = Folding()
     asked, _ = folding.started(["map", plan(items=b"[1,2]")])
     run = next(iter(folding.state.runs))
-    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b""), StopRequested("stop", asked.arn))
+    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b""), SourceEnded(run, 0, 2), StopRequested("stop", asked.arn))
     assert folding.state.roots[asked.arn].status == "ABORTED"
     outputs = folding.put(frame(run, 0, [0], pages=(b"no page",)))
     assert folding.state.roots[asked.arn].status == "ABORTED"

@@ -85,7 +85,7 @@ def test_it_is_aborted_with_the_child_that_needs_it() -> None:
         }[end]
         outputs = story.folding.put(record)
         assert story.nested in {closing.run for closing in sent(outputs, RunClosing)}, end
-        outputs = story.folding.put(frame(story.nested, 2, [0], [ABORTED]))
+        outputs = story.folding.put(SourceEnded(story.nested, 0, 1), frame(story.nested, 2, [0], [ABORTED]))
         assert sent(outputs, NestedRunEnded) == []
         assert story.nested not in story.folding.state.runs
 

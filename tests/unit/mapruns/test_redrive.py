@@ -91,20 +91,23 @@ def test_counts_add_up_through_a_redrive() -> None:
 def test_a_redrive_that_closes_early_leaves_the_rest_to_the_next() -> None:
     """Lost children that a generation didn't reach stay what they were, and come after the newly lost ones."""
     folding = Folding()
-    arn, run = failed_run(folding, [FAILED, FAILED, FAILED, RETURNED])
+    arn, run = failed_run(folding, [*[FAILED] * 30, RETURNED])
+    folding.state.redrivable[arn].kept[run].concurrency = 1  # so that not all are asked for at once
     folding.put(RedriveRequested("r", arn))
-    folding.put(ItemsRead(run, 1, 0, 1, 1, 1, b"", redriven=(FAILED, 1, 1)))
-    folding.put(frame(run, 0, [0], [FAILED], generation=1, indexes=(0, 1)))
+    asked = folding.state.runs[run].asked
+    assert asked < 30
+    folding.put(ItemsRead(run, 1, 0, asked, asked, asked, b"", redriven=(FAILED, asked, asked)))
+    folding.put(frame(run, 0, list(range(asked)), [FAILED] * asked, generation=1, indexes=(0, asked)))
     kept = folding.state.redrivable[arn].kept[run]
     assert {name: n for name, n in item_counts(kept, 0, 0)[1].items() if n} == {
-        "failed": 3,
+        "failed": 30,
         "pending": 1,
-        "total": 4,
-        "resultsWritten": 4,
+        "total": 31,
+        "resultsWritten": 31,
     }
     folding.put(RedriveRequested("r2", arn))
     stages = [(s.generation, s.lost, s.skip, s.count) for s in folding.state.runs[run].stages]
-    assert stages == [(1, True, 0, 1), (0, True, 1, 2), (0, False, 0, 1)]
+    assert stages == [(1, True, 0, asked), (0, True, asked, 30 - asked), (0, False, 0, 1)]
 
 
 def test_what_the_source_still_holds_comes_after_the_stages() -> None:
@@ -139,7 +142,7 @@ def test_a_redrive_waits_for_a_run_that_still_closes() -> None:
     folding = Folding()
     asked, _ = folding.started(["map", plan()])
     [run] = folding.state.runs
-    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b""), StopRequested("s", asked.arn))
+    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b""), StopRequested("s", asked.arn), SourceEnded(run, 0, 2))
     outputs = folding.put(RedriveRequested("r", asked.arn))
     assert sent(outputs, RunOpened) == []
     assert folding.state.runs[run].generation == 0

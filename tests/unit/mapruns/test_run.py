@@ -142,11 +142,13 @@ def _read(first: int, count: int, **over: Any) -> ItemsRead:
         (_read(1, 4), {}, False),  # a gap
         (_read(0, 5, generation=1), {}, False),
         (_read(0, 1_000), {}, False),  # more than was asked for
-        (_read(0, 5), {"phase": "closing"}, False),
+        (_read(0, 5), {"phase": "closing"}, True),  # it may be published: its answers are waited for
+        (_read(0, 5), {"phase": "closing", "source_broken": True}, False),
+        (_read(0, 5), {"phase": "writing"}, False),
     ],
 )
 def test_items_read_counts_only_where_the_last_ended(record: ItemsRead, over: dict[str, Any], accepted: bool) -> None:
-    """ItemsRead of another place, another generation, too much, or of a closing run changes nothing."""
+    """ItemsRead of another place, another generation, too much, or of a run that is answered changes nothing."""
     run = make_run()
     next_windows(run, LIMITS)
     for name, value in over.items():
