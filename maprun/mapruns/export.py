@@ -1,14 +1,16 @@
 """Result files of one run as parts with fixed byte edges: whoever streams the same entries makes the same bytes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from maprun.mapruns.intervals import Intervals
-from maprun.mapruns.ledger import accept
+from maprun.mapruns.ledger import accept, indexed
 from maprun.mapruns.run import Run
-from maprun.mapruns.shaping import FILES, Shaper
+from maprun.mapruns.shaping import FILES, Shaper, Slots
+from maprun.mapruns.stages import StageLedger
 from schemas.arns import Names
+from schemas.asks import RedriveStage
 from schemas.home import ChildrenEnded
 from schemas.pages import Pages
 
@@ -64,10 +66,14 @@ class FileStream:
                 self._append(record)
         return parts + self._full_parts()
 
-    def finish(self) -> list[FilePart]:
-        """Closes the open file, if one is; its remaining parts."""
+    def finish(self, *, even_empty: bool = False) -> list[FilePart]:
+        """Closes the open file, if one is; its remaining parts. `even_empty`: there is a first file whatever is in it.
+
+        An empty file of lines has no bytes, which no upload can be made of: there is none.
+        """
         if not self._size:
-            return []
+            empty = self._opening + self._closing if even_empty and not self._file and self._opening else b""
+            return [FilePart(self._status, 0, 0, empty, last=True)] if empty else []
         self._buffer += self._closing
         parts = self._full_parts()
         parts.append(FilePart(self._status, self._file, self._part, bytes(self._buffer), last=True))
@@ -111,30 +117,88 @@ class RunExport:
             return []
         pieces = accept(self.answered, asked, frame.ranges)
         self.children += sum(piece.count for piece in pieces)
+        return self._put(frame, indexed(frame, pieces))
+
+    def take_earlier(self, stretch: "Stretch", frame: ChildrenEnded) -> list[FilePart]:
+        """A frame of an earlier generation: what of it stands in this generation's files, unchanged."""
+        return self._put(frame, list(stretch.slots(frame)))
+
+    def _put(self, frame: ChildrenEnded, slots: Slots) -> list[FilePart]:
         parts: list[FilePart] = []
-        for status, records in self._shaper.shape(frame, pieces).items():
+        for status, records in self._shaper.shape(frame, slots).items():
             parts += self._streams[status].add(records)
         return parts
 
-    def finish(self) -> list[FilePart]:
-        """All entries were taken: what remains."""
-        return [part for status in FILES for part in self._streams[status].finish()]
+    def finish(self, run: Run) -> list[FilePart]:
+        """All entries were taken: what remains.
+
+        A redrive that fails without a success of its own, when there were some before, has an empty file of successes
+        (recorded on AWS of one that failed at once).
+        """
+        failed = run.verdict is not None and run.verdict.status == "FAILED"
+        empty = failed and run.generation > 0 and run.succeeded_before.children > 0
+        return [
+            part for status in FILES for part in self._streams[status].finish(even_empty=empty and status == FILES[0])
+        ]
 
 
-def folder(prefix: str, run: str) -> str:
-    """Where a run's files are: `<prefix>/<run>/`, without an empty step for a missing prefix or its own slash."""
+class Stretch:
+    """Frames of an earlier generation, of which some children are to stand in this generation's files."""
+
+    def __init__(self, ledger: StageLedger, stage: RedriveStage, base: int, answered: Intervals) -> None:
+        self.first, self.end = stage.first_offset, stage.end_offset
+        self.generation = stage.generation
+        self._ledger = ledger
+        self._base = base
+        self._answered = answered
+
+    @property
+    def complete(self) -> bool:
+        """True when no further frame can hold one."""
+        return self._ledger.complete
+
+    def slots(self, frame: ChildrenEnded) -> Iterator[tuple[int, int, int]]:
+        """(slot, child index, count) of those children of a frame."""
+        for run in self._ledger.take(frame):
+            rank = self._base + run.rank
+            for first, count in self._answered.missing(rank, run.count):
+                yield run.slot + first - rank, run.index + first - rank, count
+
+
+def unwritten(run: Run) -> list[Stretch]:
+    """The successes of earlier generations that stand in no file, because writing theirs failed."""
+    return [Stretch(StageLedger.succeeded(run.run, stage), stage, 0, Intervals()) for stage in run.unwritten]
+
+
+def unreached(run: Run) -> list[Stretch]:
+    """The children of earlier generations that this one, which is over, did not reach: they are what they were."""
+    out: list[Stretch] = []
+    base = 0
+    for stage in run.stages:
+        if not run.answered.covers(base, stage.count):
+            out.append(Stretch(StageLedger(run.run, stage), stage, base, run.answered))
+        base += stage.count
+    return out
+
+
+def folder(prefix: str, run: str, generation: int = 0) -> str:
+    """Where a run's files are: `<prefix>/<run>/`, without an empty step for a missing prefix or its own slash.
+
+    Each redrive has its own folder in it, `Redrive-<n>/`.
+    """
     bare = prefix.removesuffix("/")
-    return f"{bare}/{run}/" if bare else f"{run}/"
+    own = f"{run}/Redrive-{generation}/" if generation else f"{run}/"
+    return f"{bare}/{own}" if bare else own
 
 
-def file_key(prefix: str, run: str, status: str, file: int, *, lines: bool) -> str:
-    """The key of a result file."""
-    return f"{folder(prefix, run)}{status}_{file}.{'jsonl' if lines else 'json'}"
+def file_key(folder_: str, status: str, file: int, *, lines: bool) -> str:
+    """The key of a result file in its run's folder."""
+    return f"{folder_}{status}_{file}.{'jsonl' if lines else 'json'}"
 
 
-def manifest_key(prefix: str, run: str) -> str:
+def manifest_key(folder_: str) -> str:
     """The key of the manifest."""
-    return f"{folder(prefix, run)}manifest.json"
+    return f"{folder_}manifest.json"
 
 
 def manifest(bucket: str, map_run_arn: str, files: Iterable[tuple[str, WrittenFile]]) -> bytes:

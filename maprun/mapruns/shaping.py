@@ -4,21 +4,22 @@ Members and their order as recorded on AWS (facts, section 1.6): PascalCase, alp
 dates as ISO 8601 with milliseconds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns.ledger import Piece
 from maprun.mapruns.results import flat
 from maprun.mapruns.run import Run
+from maprun.mapruns.stages import NEVER_STARTED
 from schemas.arns import Names, child_express_id, child_name
-from schemas.home import PAGE_SLOTS, REJECTED, RETURNED, STATUS_NAMES, SUCCEEDED, ChildrenEnded
+from schemas.home import PAGE_SLOTS, STATUS_NAMES, SUCCEEDED, ChildrenEnded
 from schemas.pages import Pages
 
 FILES = ("SUCCEEDED", "FAILED", "PENDING")
 """Which files there are; every answered child stands in exactly one."""
-NEVER_STARTED = (RETURNED, REJECTED)
+Slots = Iterable[tuple[int, int, int]]
+"""(slot, child index, count) of neighbours in a frame, ascending."""
 
 _json = msgspec.json.Encoder().encode
 _value = msgspec.msgpack.Decoder().decode
@@ -37,36 +38,38 @@ class Shaper:
         self._second_text = b""
         self._succeeded, self._failed = _templates(run, names)
         self.lines = writer.output_type == "JSONL"
-        self._put: Callable[[list[bytes], int, list[msgspec.Raw]], None] = {
+        self._put: Callable[[list[bytes], int, int, list[msgspec.Raw]], None] = {
             "COMPACT": self._compact,
             "FLATTEN": self._flatten_lines if self.lines else self._flatten,
         }.get(writer.transformation, self._full)
 
-    def shape(self, frame: ChildrenEnded, pieces: Sequence[Piece]) -> dict[str, list[bytes]]:
+    def shape(self, frame: ChildrenEnded, slots: Slots) -> dict[str, list[bytes]]:
         """The records of these slots of a frame, by the file they belong to, in slot order."""
         succeeded: list[bytes] = []
         failed: list[bytes] = []
         pending: list[bytes] = []
         statuses, put = frame.statuses, self._put
-        for piece in pieces:
-            shift = piece.position - piece.slot
-            slot, end = piece.slot, piece.slot + piece.count
+        redrives = {at: a.redrive_count for at, a in self._pages.unpack_afterlives(frame.afterlives).items()}
+        for start, index, count in slots:
+            shift = index - start
+            slot, end = start, start + count
             while slot < end:
                 first = slot - slot % PAGE_SLOTS
                 until = min(end, first + PAGE_SLOTS)
-                slots = self._pages.unpack_events(frame.pages[first // PAGE_SLOTS])
+                entries = self._pages.unpack_events(frame.pages[first // PAGE_SLOTS])
                 for at in range(slot, until):
                     status = statuses[at]
+                    redriven = redrives.get(at, 0) if redrives else 0
                     if status == SUCCEEDED:
-                        put(succeeded, at + shift, slots[at - first])
+                        put(succeeded, at + shift, redriven, entries[at - first])
                     elif status in NEVER_STARTED:
-                        pending.append(_pending(slots[at - first]))
+                        pending.append(_pending(entries[at - first]))
                     else:
-                        failed.append(self._fail(at + shift, status, slots[at - first]))
+                        failed.append(self._fail(at + shift, status, redriven, entries[at - first]))
                 slot = until
         return {"SUCCEEDED": succeeded, "FAILED": failed, "PENDING": pending}
 
-    def _full(self, out: list[bytes], index: int, events: list[msgspec.Raw]) -> None:
+    def _full(self, out: list[bytes], index: int, redriven: int, events: list[msgspec.Raw]) -> None:
         started, ended = _value(events[0]), _value(events[-1])
         digits = b"%08x" % index
         out.append(
@@ -77,12 +80,13 @@ class Shaper:
                 _json(started[3][0].decode(errors="replace")),
                 digits,
                 _json(ended[3][0].decode(errors="replace")),
+                redriven,
                 self._date(started[2]),
                 self._date(ended[2]),
             )
         )
 
-    def _fail(self, index: int, status: int, events: list[msgspec.Raw]) -> bytes:
+    def _fail(self, index: int, status: int, redriven: int, events: list[msgspec.Raw]) -> bytes:
         started, ended = _value(events[0]), _value(events[-1])
         digits = b"%08x" % index
         error, cause = ended[3] if len(ended[3]) > 1 else (None, None)
@@ -93,20 +97,21 @@ class Shaper:
             digits,
             _json(started[3][0].decode(errors="replace")),
             digits,
+            redriven,
             self._date(started[2]),
             STATUS_NAMES[status].encode(),
             self._date(ended[2]),
         )
 
-    def _compact(self, out: list[bytes], _index: int, events: list[msgspec.Raw]) -> None:
+    def _compact(self, out: list[bytes], _index: int, _redriven: int, events: list[msgspec.Raw]) -> None:
         out.append(_one_line(_value(events[-1])[3][0]))
 
-    def _flatten(self, out: list[bytes], _index: int, events: list[msgspec.Raw]) -> None:
+    def _flatten(self, out: list[bytes], _index: int, _redriven: int, events: list[msgspec.Raw]) -> None:
         inside = flat(_value(events[-1])[3][0])
         if inside:
             out.append(inside)
 
-    def _flatten_lines(self, out: list[bytes], _index: int, events: list[msgspec.Raw]) -> None:
+    def _flatten_lines(self, out: list[bytes], _index: int, _redriven: int, events: list[msgspec.Raw]) -> None:
         output: bytes = _value(events[-1])[3][0]
         if output.lstrip()[:1] == b"[":
             out.extend(_one_line(bytes(member)) for member in _array.decode(output))
@@ -136,13 +141,13 @@ def _templates(run: Run, names: Names) -> tuple[bytes, bytes]:
     machine = _literal(_json(names.labelled_machine(run.machine_name, run.label)).decode())
     head = b'"ExecutionArn":"' + arn + b'","Input":%b,"InputDetails":{"Included":true},"Name":"' + name + b'",'
     succeeded = (
-        b"{" + head + b'"Output":%b,"OutputDetails":{"Included":true},"RedriveCount":0,'
+        b"{" + head + b'"Output":%b,"OutputDetails":{"Included":true},"RedriveCount":%d,'
         b'"RedriveStatus":"NOT_REDRIVABLE",'
         b'"RedriveStatusReason":"Execution is SUCCEEDED and cannot be redriven","StartDate":"%b",'
         b'"StateMachineArn":' + machine + b',"Status":"SUCCEEDED","StopDate":"%b"}'
     )
     failed = (
-        b"{%b%b" + head + b'"OutputDetails":{"Included":true},"RedriveCount":0,'
+        b"{%b%b" + head + b'"OutputDetails":{"Included":true},"RedriveCount":%d,'
         b'"RedriveStatus":"REDRIVABLE_BY_MAP_RUN","StartDate":"%b",'
         b'"StateMachineArn":' + machine + b',"Status":"%b","StopDate":"%b"}'
     )

@@ -16,8 +16,6 @@ from schemas.pages import Pages
 
 LOST = frozenset({FAILED, TIMED_OUT, ABORTED})
 NEVER_STARTED = frozenset({RETURNED, REJECTED})
-EVERY = 1 << 62
-"""More children than any stage has."""
 
 
 class Slots(msgspec.Struct, frozen=True):
@@ -53,8 +51,8 @@ class StageLedger:
 
     @classmethod
     def succeeded(cls, run: str, stage: RedriveStage) -> "StageLedger":
-        """All children that succeeded in the generation and frames of a stage."""
-        return cls(run, msgspec.structs.replace(stage, skip=0, count=EVERY), frozenset({SUCCEEDED}))
+        """A stage of children that succeeded."""
+        return cls(run, stage, frozenset({SUCCEEDED}))
 
     @property
     def found(self) -> int:

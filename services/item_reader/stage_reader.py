@@ -92,6 +92,11 @@ class StageReader:
                 )
             end = min(stage.end_offset, self._offset + self._records)
             records = await self._port.read(TOPIC, self._home, self._offset, end)
+            for pause in self._limits.retry_pauses_seconds:
+                if records:
+                    break
+                await self._port.sleep(pause)  # a broker that has just become the leader may not show them yet
+                records = await self._port.read(TOPIC, self._home, self._offset, end)
             if not records or records[0].offset != self._offset:
                 raise HomeGoneError(
                     f"The outcomes of generation {stage.generation} of the Map Run are no longer kept: home begins "

@@ -1,21 +1,36 @@
 """Result export: streams the accepted entries of runs with a writer into S3 while they go on, beside the fold.
 
-One coroutine a run, on the fold's own frames while it keeps up, else on home read again. All it knows stands on home:
-which upload won, which parts are there. A successor makes the same bytes again and uploads only what is missing.
+One coroutine a run and generation, on the fold's own frames while it keeps up, else on home read again. All it knows
+stands on home: which upload won, which parts are there. A successor makes the same bytes again and uploads only what is
+missing.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from maprun.bus.port import Outgoing, Port
-from maprun.mapruns.export import FilePart, RunExport, WrittenFile, file_key, manifest, manifest_key
+from maprun.mapruns.export import (
+    FilePart,
+    RunExport,
+    Stretch,
+    WrittenFile,
+    file_key,
+    folder,
+    manifest,
+    manifest_key,
+    unreached,
+    unwritten,
+)
 from maprun.mapruns.home import Home, decode_record
 from maprun.mapruns.run import ResultFile, Run
 from schemas import topics
 from schemas.home import ChildrenEnded, ResultFileOpened, ResultPartWritten, ResultsFailed, ResultsWritten
 from schemas.pages import Pages
+from schemas.plan import ResultWriterPlan
 from schemas.wire import Fact, encode
 from services.scheduler.deps import Deps, ResultTroubleError, UploadGoneError, part_etag
 
@@ -24,6 +39,7 @@ FRAMES_PER_YIELD = 4
 """Frames shaped before the fold gets its turn: a few milliseconds."""
 
 T = TypeVar("T")
+Take = Callable[[ChildrenEnded], list[FilePart]]
 
 
 class _OverError(Exception):
@@ -37,34 +53,37 @@ class Exports:
         self._port = port
         self._fold = fold
         self._deps = deps
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[tuple[str, int], _Job] = {}  # by run and generation
 
     def due(self, run: str) -> None:
         """A run with a writer exists, or its facts on home changed."""
         state = self._fold.state.runs.get(run)
         if state is None or not state.writes_results:
             return
-        job = self._jobs.get(run)
+        first = max(state.started_offset, state.generation_offset) + 1
+        job = self._jobs.get((run, state.generation))
         if job is None:
-            job = self._jobs[run] = _Job(self._port, self._fold, self._deps, run, state.started_offset + 1)
+            self.over(run)  # an earlier generation that is still at it
+            job = _Job(self._port, self._fold, self._deps, (run, state.generation), first)
+            self._jobs[run, state.generation] = job
         job.nudge()
         self._admit()
         if not job.started:
-            job.leave_on_home(state.started_offset + 1)
+            job.leave_on_home(first)
 
     def offer(self, run: str, offset: int, frame: ChildrenEnded) -> None:
         """A frame with accepted entries was folded."""
-        job = self._jobs.get(run)
+        job = self._jobs.get((run, frame.generation))
         if job is not None:
             job.offer(offset, frame)
 
     def over(self, run: str) -> None:
-        """The run is over."""
-        job = self._jobs.get(run)
-        if job is not None:
+        """The run, or a generation of it, is over."""
+        for key in [key for key in self._jobs if key[0] == run]:
+            job = self._jobs[key]
             job.nudge()
             if not job.started:
-                del self._jobs[run]
+                del self._jobs[key]
 
     def _admit(self) -> None:
         """Starts what may start. A run that is only waiting to be written never waits for one that goes on."""
@@ -73,26 +92,26 @@ class Exports:
         for job in self._jobs.values():
             if job.started:
                 room[job.writing] -= 1
-        for run, job in self._jobs.items():
+        for key, job in self._jobs.items():
             if not job.started and room[job.writing] > 0:
                 room[job.writing] -= 1
                 job.started = True
-                self._port.spawn(self._work(run, job))
+                self._port.spawn(self._work(key, job))
 
-    async def _work(self, run: str, job: "_Job") -> None:
+    async def _work(self, key: tuple[str, int], job: "_Job") -> None:
         await job.work()
-        self._jobs.pop(run, None)
+        self._jobs.pop(key, None)
         self._admit()
 
 
 class _Job:
-    """The export of one run."""
+    """The export of one generation of a run."""
 
-    def __init__(self, port: Port, fold: Home, deps: Deps, run: str, first: int) -> None:
+    def __init__(self, port: Port, fold: Home, deps: Deps, key: tuple[str, int], first: int) -> None:
         self._port = port
         self._fold = fold
         self._deps = deps
-        self._run = run
+        self._run, self._generation = key
         self._frames = port.mailbox()
         self._facts = port.mailbox()
         self._handed = 0  # frames that wait, and their bytes
@@ -107,7 +126,7 @@ class _Job:
     @property
     def writing(self) -> bool:
         """True once all of the run's children are answered."""
-        run = self._fold.state.runs.get(self._run)
+        run = self._found()
         return run is not None and run.phase == "writing"
 
     def nudge(self) -> None:
@@ -133,8 +152,12 @@ class _Job:
             self._missed_from = offset
             self._frames.put(None)
 
-    def _state(self) -> Run:
+    def _found(self) -> Run | None:
         run = self._fold.state.runs.get(self._run)
+        return run if run is not None and run.generation == self._generation else None
+
+    def _state(self) -> Run:
+        run = self._found()
         if run is None:
             raise _OverError
         return run
@@ -153,6 +176,7 @@ class _Job:
         run = self._state()
         limits = self._deps.limits
         export = RunExport(run, self._deps.names, Pages(), limits.part_bytes, limits.file_bytes_max)
+        await self._take_earlier(export, unwritten(run))
         while not (run.phase == "writing" and export.answered == run.answered):
             if self._missed_from is not None:
                 await self._read_again(export, self._missed_from)
@@ -161,9 +185,19 @@ class _Job:
                     raise ResultTroubleError("An outcome that was counted cannot be found among those on home.")
                 await self._take_waiting(export)
             run = self._state()
-        await self._upload(export.finish())
+        await self._take_earlier(export, unreached(run))
+        await self._upload(export.finish(run))
         self._deps.metrics.exported(export.children, sum(file.size for _, file in self._files))
         await self._write_manifest(run)
+
+    async def _take_earlier(self, export: RunExport, stretches: list[Stretch]) -> None:
+        """Children of earlier generations that belong into these files."""
+        for stretch in stretches:
+            first = stretch.first
+            while first < stretch.end and not stretch.complete:
+                first = await self._shape(first, stretch.end, partial(export.take_earlier, stretch))
+            if not stretch.complete:
+                raise ResultTroubleError(f"Home holds only a part of the outcomes of generation {stretch.generation}.")
 
     async def _take_waiting(self, export: RunExport) -> None:
         """Frames as the fold hands them over."""
@@ -171,25 +205,43 @@ class _Job:
             if frame is not None:
                 self._handed -= 1
                 self._handed_bytes -= sum(map(len, frame.pages))
-                await self._upload(_taken(export, frame, self._state().asked))
+                await self._upload(_taken(self._take(export), frame))
                 if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
                     await self._port.sleep(0)
+
+    def _take(self, export: RunExport) -> Take:
+        return lambda frame: export.take(frame, self._state().asked)
 
     async def _read_again(self, export: RunExport, first: int) -> None:
         """Frames that were not handed over, from home, up to where the fold is; never past it."""
         if self._handed:  # what was handed over before the gap comes first
             await self._take_waiting(export)
         while first <= self._fold.state.offset:
-            end = min(self._fold.state.offset + 1, first + self._deps.limits.export_read_records)
-            for record in await self._port.read(TOPIC, self._fold.state.home, first, end):
-                run = self._state()
-                if run.phase == "writing" and record.offset > run.answered_offset:
-                    break  # what comes after the end was not accepted
-                frame = _frame_of(record.value, self._run)
-                if frame is not None:
-                    await self._upload(_taken(export, frame, run.asked))
-            first = end
+            run = self._state()
+            end = self._fold.state.offset + 1
+            if run.phase == "writing":  # what comes after the end was not accepted
+                end = min(end, run.answered_offset + 1)
+            if first >= end:
+                break
+            first = await self._shape(first, end, self._take(export))
         self._missed_from = None  # no await since the fold was asked where it is: from here on it hands over
+
+    async def _shape(self, first: int, end: int, take: Take) -> int:
+        """Some records of home from `first` on, before `end`: the run's frames are taken. Where to go on."""
+        end = min(end, first + self._deps.limits.export_read_records)
+        records = await self._port.read(TOPIC, self._fold.state.home, first, end)
+        for pause in self._deps.limits.export_pauses_seconds:
+            if records:
+                break
+            await self._port.sleep(pause)  # a broker that has just become the leader may not show them yet
+            records = await self._port.read(TOPIC, self._fold.state.home, first, end)
+        if not records or records[0].offset != first:
+            raise ResultTroubleError(f"Home no longer holds the outcomes from offset {first} on.")
+        for record in records:
+            frame = _frame_of(record.value, self._run)
+            if frame is not None:
+                await self._upload(_taken(take, frame))
+        return records[-1].offset + 1
 
     async def _upload(self, parts: list[FilePart]) -> None:
         for part in parts:
@@ -200,7 +252,7 @@ class _Job:
         writer = run.plan.writer
         assert writer is not None
         lines = writer.output_type == "JSONL"
-        key = file_key(writer.prefix, self._run, part.status, part.file, lines=lines)
+        key = file_key(self._folder(writer), part.status, part.file, lines=lines)
         file = await self._file(run, writer.bucket, key, part)
         name = (part.status, part.file)
         etag = await self._part_etag(file, writer.bucket, key, part)
@@ -218,12 +270,24 @@ class _Job:
         if file is not None:
             return file
         upload = await self._calling(lambda: self._deps.results.create_upload(bucket, key))
-        await self._say(ResultFileOpened(self._run, run.generation, part.status, part.file, upload))
-        while (file := _find(self._state(), part)) is None:
+        await self._say(ResultFileOpened(self._run, self._generation, part.status, part.file, upload))
+        while (file := self._opened(part)) is None:
+            if self._found() is None:
+                await self._drop(bucket, key, upload)
+                raise _OverError
             await self._facts.get(None)
         if file.upload_id != upload:
             await self._calling(lambda: self._deps.results.abort(bucket, key, upload))
         return file
+
+    def _opened(self, part: FilePart) -> ResultFile | None:
+        run = self._found()
+        return _find(run, part) if run is not None else None
+
+    async def _drop(self, bucket: str, key: str, upload: str) -> None:
+        """Drops an upload that nobody will complete. Where S3 refuses that too, the bucket's lifecycle rules do it."""
+        with suppress(ResultTroubleError):
+            await self._port.call(lambda: self._deps.results.abort(bucket, key, upload))
 
     async def _part_etag(self, file: ResultFile, bucket: str, key: str, part: FilePart) -> str:
         """Uploads a part unless home says that it is there.
@@ -238,32 +302,52 @@ class _Job:
             etag = await self._calling(lambda: store.upload_part(bucket, key, file.upload_id, part.part + 1, body))
         except UploadGoneError:
             return part_etag(body)  # somebody completed it: completing it again compares the bytes
-        fact = ResultPartWritten(
-            self._run, self._state().generation, part.status, part.file, part.part, etag, len(body)
+        self._state()  # a run that is over needs no more facts
+        await self._say(
+            ResultPartWritten(self._run, self._generation, part.status, part.file, part.part, etag, len(body))
         )
-        await self._say(fact)
         return etag
 
     async def _write_manifest(self, run: Run) -> None:
         writer = run.plan.writer
         assert writer is not None
-        key, store = manifest_key(writer.prefix, self._run), self._deps.results
-        body = manifest(writer.bucket, run.arn, self._files)
+        key, store = manifest_key(self._folder(writer)), self._deps.results
+        earlier = [("SUCCEEDED", WrittenFile(*file)) for file in run.succeeded_files]
+        body = manifest(writer.bucket, run.arn, [*earlier, *self._files])
         await self._calling(lambda: store.put_manifest(writer.bucket, key, body))
-        await self._say(ResultsWritten(self._run, run.generation, writer.bucket, key))
+        succeeded = tuple(n for status, file in self._files if status == "SUCCEEDED" for n in (file.key, file.size))
+        await self._say(ResultsWritten(self._run, self._generation, writer.bucket, key, succeeded))
+
+    def _folder(self, writer: ResultWriterPlan) -> str:
+        return folder(writer.prefix, self._run, self._generation)
 
     async def _fail(self, trouble: ResultTroubleError) -> None:
-        """Says it at once, so that the run closes, and again once all are answered, so that it ends."""
+        """Says it at once, so that the run closes, and again once all are answered, so that it ends.
+
+        Before that its uploads are dropped: parts of an upload that is never completed are stored, and paid for.
+        """
         self._deps.metrics.export_failed()
-        said = ""
+        said, dropped = "", False
         while True:
             run = self._state()
             to_say = run.phase in {"open", "writing"} and said != run.phase
             if to_say and self._port.lease_ok():
+                if run.phase == "writing" and not dropped:
+                    dropped = True
+                    await self._drop_uploads(run)
+                    continue
                 said, to_say = run.phase, False
-                fact = ResultsFailed(self._run, run.generation, "States.ResultWriterFailed", trouble.cause)
+                fact = ResultsFailed(self._run, self._generation, "States.ResultWriterFailed", trouble.cause)
                 await self._say(fact)
             await self._facts.get(self._deps.limits.lease_retry_seconds if to_say else None)
+
+    async def _drop_uploads(self, run: Run) -> None:
+        writer = run.plan.writer
+        assert writer is not None
+        lines = writer.output_type == "JSONL"
+        for file in list(run.files):
+            key = file_key(self._folder(writer), file.status, file.file, lines=lines)
+            await self._drop(writer.bucket, key, file.upload_id)
 
     async def _say(self, fact: Fact) -> None:
         await self._port.send([Outgoing(TOPIC, self._fold.state.home, encode(fact))])
@@ -284,10 +368,12 @@ def _find(run: Run, part: FilePart) -> ResultFile | None:
     return next((f for f in run.files if f.status == part.status and f.file == part.file), None)
 
 
-def _taken(export: RunExport, frame: ChildrenEnded, asked: int) -> list[FilePart]:
+def _taken(take: Take, frame: ChildrenEnded) -> list[FilePart]:
     """The parts that a frame fills. One that can't be shaped fails this run's results, not everybody's scheduler."""
     try:
-        return export.take(frame, asked)
+        return take(frame)
+    except _OverError:
+        raise
     except Exception as bug:
         cause = f"The outcomes from position {frame.ranges[0]} on cannot be written: {type(bug).__name__}: {bug}"
         raise ResultTroubleError(cause) from bug

@@ -315,7 +315,7 @@ def test_what_home_no_longer_holds_fails_the_source() -> None:
         records = rig.world.log(topics.HOME.name, 0).records
         records[:trimmed] = [None] * trimmed
         rig.ask((0, 2, 0), (RedriveStage(0, 0, end, 9, True, 0, 2),))
-        rig.run()
+        rig.run(12)
         [failed] = rig.said(end)
         assert isinstance(failed, SourceFailed)
         assert (failed.error, failed.generation) == ("States.ItemReaderFailed", 1)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from maprun.mapruns.stages import EVERY, LOST, NEVER_STARTED
+from maprun.mapruns.stages import LOST, NEVER_STARTED
 from schemas.asks import RedriveStage
 from schemas.history import EventType, HistoryEvent, encode_events
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, Afterlife, ChildrenEnded
@@ -12,6 +12,8 @@ from schemas.pages import Pages
 
 RUN = "aaaaaaaa-bbbb-4001-8ccc-dddddddddddd"
 START_MS = 1_790_204_286_000
+EVERY = 1 << 62
+"""More children than any stage has."""
 _pages = Pages()
 
 

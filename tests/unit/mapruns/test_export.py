@@ -71,7 +71,7 @@ def test_entries_told_twice_are_written_once(frames: list[list[int]], data: st.D
         for position, state in zip(positions, states, strict=True):
             first.setdefault(position, state)
         assert export.take(frame(RUN, 0, positions, states), 10**6) == []
-    files = {part.status: msgspec.json.decode(part.body) for part in export.finish()}
+    files = {part.status: msgspec.json.decode(part.body) for part in export.finish(make_run())}
     names = [int(entry["Name"][:8], 16) for status in ("SUCCEEDED", "FAILED") for entry in files.get(status, [])]
     assert sorted(names) == sorted(p for p, s in first.items() if s != RETURNED)
     assert len(files.get("PENDING", [])) == list(first.values()).count(RETURNED)
@@ -83,7 +83,7 @@ def test_express_children_have_their_own_arns_and_plain_names() -> None:
     export = exporting(10**6, 10**6, "EXPRESS")
     export.take(frame(RUN, 0, [258], [TIMED_OUT]), 10**6)
     export.take(frame(RUN, 0, [10], [SUCCEEDED]), 10**6)
-    entries = [entry for part in export.finish() for entry in msgspec.json.decode(part.body)]
+    entries = [entry for part in export.finish(make_run()) for entry in msgspec.json.decode(part.body)]
     for entry, digits in zip(entries, ("0000000a", "00000102"), strict=True):
         assert entry["Name"] == f"{digits}-bbbb-3001-8ccc-dddddddddddd"
         assert entry["ExecutionArn"] == (
@@ -105,7 +105,7 @@ def test_compact_and_flatten(transformation: str, lines: bool, outputs: list[byt
     export = exporting(10**6, 10**6, transformation=transformation, output_type="JSONL" if lines else "JSON")
     told = frame(RUN, 0, list(range(len(outputs))))
     export.take(msgspec.structs.replace(told, pages=pages_of(outputs)), 10**6)
-    [part] = export.finish()
+    [part] = export.finish(make_run())
     assert part.body == expected
 
 
@@ -113,7 +113,7 @@ def test_failed_children_are_in_full_shape_whatever_the_transformation() -> None
     """COMPACT concerns outputs: a failed child has none, so its whole record is written."""
     export = exporting(10**6, 10**6, transformation="COMPACT")
     export.take(frame(RUN, 0, [0], [FAILED]), 10**6)
-    [part] = export.finish()
+    [part] = export.finish(make_run())
     [entry] = msgspec.json.decode(part.body)
     assert (part.status, entry["Error"], entry["Status"]) == ("FAILED", "Bad", "FAILED")
 
@@ -124,7 +124,7 @@ def test_entries_of_many_pages_and_pieces_find_their_slots() -> None:
     positions = list(range(300))
     export.take(frame(RUN, 0, positions[40:100]), 10**6)
     export.take(frame(RUN, 0, positions), 10**6)
-    [part] = export.finish()
+    [part] = export.finish(make_run())
     entries = json.loads(part.body)
     assert sorted(int(e["Name"][:8], 16) for e in entries) == positions
     assert all(json.loads(e["Output"])["o"] == int(e["Name"][:8], 16) for e in entries)
@@ -138,16 +138,26 @@ def test_a_percent_sign_in_a_name_stays_one() -> None:
     export = exporting(10**6, 10**6)
     export._shaper = shaper
     export.take(frame(RUN, 0, [0]), 1)
-    [entry] = msgspec.json.decode(b"".join(part.body for part in export.finish()))
+    [entry] = msgspec.json.decode(b"".join(part.body for part in export.finish(make_run())))
     assert entry["StateMachineArn"].endswith(":m/100%b")
 
 
-@pytest.mark.parametrize(("prefix", "where"), [("", "r/"), ("p", "p/r/"), ("p/", "p/r/"), ("a/b", "a/b/r/")])
-def test_where_files_are(prefix: str, where: str) -> None:
-    """`<prefix>/<run>/`, without an empty step."""
-    assert folder(prefix, "r") == where
-    assert file_key(prefix, "r", "FAILED", 2, lines=True) == f"{where}FAILED_2.jsonl"
-    assert manifest_key(prefix, "r") == f"{where}manifest.json"
+@pytest.mark.parametrize(
+    ("prefix", "generation", "where"),
+    [
+        ("", 0, "r/"),
+        ("p", 0, "p/r/"),
+        ("p/", 0, "p/r/"),
+        ("a/b", 0, "a/b/r/"),
+        ("", 2, "r/Redrive-2/"),
+        ("p", 1, "p/r/Redrive-1/"),
+    ],
+)
+def test_where_files_are(prefix: str, generation: int, where: str) -> None:
+    """`<prefix>/<run>/`, without an empty step; of a redrive in a folder of its own."""
+    assert folder(prefix, "r", generation) == where
+    assert file_key(where, "FAILED", 2, lines=True) == f"{where}FAILED_2.jsonl"
+    assert manifest_key(where) == f"{where}manifest.json"
 
 
 def test_the_manifest_has_exactly_its_members() -> None:
