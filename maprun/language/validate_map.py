@@ -58,6 +58,7 @@ def _reader(reader: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[
         if field in config and config[field] not in values:
             text = f"The field '{field}' should have one of these values: [{', '.join(values)}]"
             yield schema_error(text, f"{pointer}/ReaderConfig/{field}")
+    yield from _combinations(reader, config, pointer)
     headers = config.get("CSVHeaders", [])
     if not isinstance(headers, list) or not all(isinstance(header, str) for header in headers):
         yield schema_error("Expected value of type Array", f"{pointer}/ReaderConfig/CSVHeaders")
@@ -65,6 +66,30 @@ def _reader(reader: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[
         yield schema_error("CSVHeaders exceed 10 KiB", f"{pointer}/ReaderConfig/CSVHeaders")
     if not isinstance(config.get("ItemsPointer", ""), str):
         yield schema_error("Expected value of type String", f"{pointer}/ReaderConfig/ItemsPointer")
+
+
+def _combinations(reader: dict[str, Any], config: dict[str, Any], pointer: str) -> Iterator[Diagnostic]:
+    """What goes together (input-output-itemreader); the words are ours, AWS's are not known."""
+    resource, kind, place = str(reader.get("Resource")), config.get("InputType"), f"{pointer}/ReaderConfig"
+    flattened, manifest = config.get("Transformation") == "LOAD_AND_FLATTEN", config.get("ManifestType")
+    if flattened and not resource.endswith(":s3:listObjectsV2"):
+        yield schema_error("Transformation LOAD_AND_FLATTEN needs the resource s3:listObjectsV2", place)
+    if manifest is not None and not resource.endswith(":s3:getObject"):
+        yield schema_error("ManifestType needs the resource s3:getObject", place)
+    if manifest == "S3_INVENTORY" and kind not in (None, "MANIFEST"):
+        yield schema_error("InputType must not be specified with ManifestType S3_INVENTORY", place)
+    for what, given, kinds in (
+        ("Transformation LOAD_AND_FLATTEN", flattened, ("CSV", "JSON", "JSONL", "PARQUET")),
+        ("ManifestType ATHENA_DATA", manifest == "ATHENA_DATA", ("CSV", "JSONL", "PARQUET")),
+    ):
+        if given and kind is None:
+            yield schema_error("These fields are required: [InputType]", place)
+        elif given and kind not in kinds:
+            yield schema_error(f"{what} needs an InputType of [{', '.join(kinds)}]", f"{place}/InputType")
+    for field in ("Parameters", "Arguments"):
+        named = reader.get(field)
+        if kind == "PARQUET" and isinstance(named, dict) and named.keys() & {"VersionId", "VersionId.$"}:
+            yield schema_error("VersionId is not supported with InputType PARQUET", f"{pointer}/{field}")
 
 
 _READER_VALUES = {
