@@ -10,6 +10,8 @@ from schemas import topics
 from schemas.effects import MapRunFailed, MapRunSucceeded
 from schemas.lanes import NestedRunEnded, RunClosed, RunClosing
 
+GONE_CAUSE = "The Map Run can't be redriven any more: nothing is known of it."
+
 
 def go_on(fold: Fold, run: Run) -> None:
     """Asks for more, closes, exports or ends the run: whatever its state demands after a record."""

@@ -7,8 +7,6 @@ from schemas.arns import child_arn, run_id
 from schemas.effects import MapRunFailed
 from schemas.home import NestedRunDropped, NestedRunRequested
 
-GONE_CAUSE = "The Map Run can't be redriven any more: nothing is known of it."
-
 
 def nested_run_requested(fold: Fold, record: NestedRunRequested) -> None:
     """A child reached a distributed Map. Asked again it is answered again; a child that is over gets no answer."""
@@ -36,7 +34,7 @@ def nested_run_requested(fold: Fold, record: NestedRunRequested) -> None:
     elif record.plan is not None:
         opening.open_run(fold, root, arn, record.ref, record.plan, child)
     else:
-        failed = MapRunFailed(record.ref, "States.Runtime", GONE_CAUSE)
+        failed = MapRunFailed(record.ref, "States.Runtime", closing.GONE_CAUSE)
         parent.outcomes[key] = NestedOutcome(record.position, record.ref, failed)
         closing.tell_outcome(fold, key, parent, record.lane)
 

@@ -10,7 +10,7 @@ from maprun.mapruns.run import ParentChild, Run, Tally, Verdict
 from maprun.mapruns.state import Root
 from maprun.mapruns.verdicts import LOST, NEVER_STARTED, judge
 from schemas import topics
-from schemas.arns import run_id
+from schemas.arns import auto_label, run_id
 from schemas.asks import RedriveStage
 from schemas.effects import MapRunRedriven, MapRunStarted
 from schemas.home import RETURNED, SUCCEEDED
@@ -60,12 +60,6 @@ def open_run(
         root.all_runs.append(run_key)
         fold.tell(request.arn, MapRunStarted(ref, run.arn))
     _admit(fold, run)
-
-
-def auto_label(machine_arn: str, state: str) -> str:
-    """The label of a Map state that gives none: UUID-shaped, version nibble 3, stable for a machine and state."""
-    d = run_id(0, machine_arn, state)
-    return f"{d[:14]}3{d[15:]}"
 
 
 def _admit(fold: Fold, run: Run) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from maprun.mapruns import closing, opening, runs
+from maprun.mapruns.closing import GONE_CAUSE
 from maprun.mapruns.context import Fold
 from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
 from maprun.mapruns.state import Closed, Root, RootStep
@@ -13,6 +14,7 @@ from schemas.arns import parse_child_name, run_id
 from schemas.effects import (
     EffectCancelled,
     Happening,
+    MapRunFailed,
     MapRunRedriveRequested,
     MapRunRequested,
     StopAsked,
@@ -125,11 +127,14 @@ def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
     """The Map Run that was asked for under `ref` is redriven, once it is closed."""
     key = run_id(fold.state.home, arn, ref)
     root.runs[ref] = key
-    kept = root.kept.pop(key, None)
+    kept, closing_one = root.kept.pop(key, None), fold.state.runs.get(key)
     if kept is not None:
         opening.redrive_run(fold, root, kept)
+    elif closing_one is not None:
+        closing_one.redrive_due = True
     else:
-        fold.state.runs[key].redrive_due = True
+        del root.runs[ref]
+        fold.tell(arn, MapRunFailed(ref, "States.Runtime", GONE_CAUSE))
 
 
 def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:

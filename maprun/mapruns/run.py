@@ -196,7 +196,8 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     """Asks for as much as the lanes' credit allows and returns the new windows (first, count, lane).
 
     Credit of a lane = quota + prefetch - outstanding: a difference of two sets, so it can't drift. A lane is asked
-    for nothing until a quarter of its room is free: many small asks would cost more than they bring.
+    for nothing until a quarter of its room, or half of its prefetch, is free: many small asks would cost more than they
+    bring, and yet its quota must never wait for items.
     An item stays on its lane, so windows and prefetch follow the quota: what one lane still has to run when the others
     are done is bounded by `prefetch_quotas_max` rounds of children. The first round fills quotas alone, so that few
     items are spread over all lanes.
@@ -213,7 +214,7 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
             continue
         cap = quota + min(ahead, max(limits.prefetch_items_min, quota * limits.prefetch_quotas_max))
         free = cap - run.outstanding(lane)
-        if free * 4 >= cap:
+        if free * 4 >= cap or free * 2 >= cap - quota:
             room.append([lane, free, quota])
     windows: list[tuple[int, int, int]] = []
     first = not run.asked

@@ -93,13 +93,24 @@ def test_a_small_quota_is_asked_for_little() -> None:
 
 
 def test_little_room_is_not_asked_for() -> None:
-    """A lane with less than a quarter of its room free is left alone; with a quarter it is asked for all of it."""
+    """A lane with little room free is left alone; with a quarter of it, or half its prefetch, it is asked for all."""
     run = make_run(lanes=(0,), quotas=(8,), concurrency=8)
     next_windows(run, LIMITS)
     run.answered_of[0] = 3
     assert next_windows(run, LIMITS) == []
     run.answered_of[0] = 4
     assert sum(count for _, count, _ in next_windows(run, LIMITS)) == 4
+
+
+@given(st.integers(1, 20_000), st.integers(0, 30_000))
+def test_a_quota_never_waits_for_items(quota: int, answered: int) -> None:
+    """However large a quota and however small its prefetch: once a lane was asked for, it owes at least its quota."""
+    run = make_run(lanes=(0,), quotas=(quota,), concurrency=quota)
+    limits = MapRunLimits(windows_per_ask_max=1_000)
+    next_windows(run, limits)
+    run.answered_of[0] = min(answered, run.asked)
+    next_windows(run, limits)
+    assert run.outstanding(0) >= quota
 
 
 @pytest.mark.parametrize(
