@@ -176,6 +176,9 @@ def test_a_flattened_result_array_is_the_join_of_its_arrays(outputs: list[Any]) 
     """FLATTEN of inline results: members of arrays one after the other, other values as they are."""
     expected = [member for output in outputs for member in (output if isinstance(output, list) else [output])]
     texts = [json.dumps(output).encode() for output in outputs]
-    assert json.loads(inline_output(texts, ResultWriterPlan(transformation="FLATTEN"))) == expected
+    assert (
+        json.loads(inline_output([flat(text) for text in texts], ResultWriterPlan(transformation="FLATTEN")))
+        == expected
+    )
     assert json.loads(inline_output(texts, None)) == outputs
     assert flat(b" [ ] ") == b""
