@@ -167,10 +167,18 @@ class ChildAdvanced(Part, frozen=True):
     happening: Happening | None
 
 
+class RunOver(Part, frozen=True):
+    """A generation of a run whose RunClosed was read."""
+
+    run: str
+    generation: int
+
+
 class LaneAdvanced(Fact, frozen=True):
     """Progress of a lane under the claim `epoch`; not under the newest claim before it, it does not exist.
 
-    `items` and `signals` are the positions to go on from: state and position in one record (rule 5).
+    `items` and `signals` are the positions to go on from: state and position in one record (rule 5). A child adopted
+    again (its record is about to be deleted) is the same child.
     """
 
     epoch: int
@@ -179,7 +187,25 @@ class LaneAdvanced(Fact, frozen=True):
     finished: tuple[Positions, ...] = ()
     advanced: tuple[ChildAdvanced, ...] = ()
     adopted: tuple[ChildAdopted, ...] = ()
-    forgotten: tuple[str, ...] = ()  # runs whose RunClosed was read
+    forgotten: tuple[str, ...] = ()  # retired: names of runs that were over, when none had generations
+    over: tuple[RunOver, ...] = ()
 
 
-JournalRecord = Claimed | LaneAdvanced
+class LaneSnapshot(Fact, frozen=True):
+    """One of `pieces` records, numbered from 0, that together say what all records before them say.
+
+    They leave out the adopted children alone: those that are needed stand in records not older than the snapshot before
+    this one. Pieces count under the claim `epoch`, like LaneAdvanced, and only once all of them are there.
+    """
+
+    epoch: int
+    piece: int
+    pieces: int
+    items: int
+    signals: int
+    finished: tuple[Positions, ...]
+    past: tuple[ChildAdvanced, ...]
+    over: tuple[RunOver, ...]
+
+
+JournalRecord = Claimed | LaneAdvanced | LaneSnapshot

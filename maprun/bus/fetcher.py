@@ -18,6 +18,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
     for_code,
 )
+from aiokafka.protocol.admin import DeleteRecordsRequest
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
@@ -253,6 +254,19 @@ class Fetcher:
     async def start_offset(self, topic: str, partition: int) -> int:
         """The offset of the oldest record kept (or of the end, if none is)."""
         return await self._offset(topic, partition, _EARLIEST)
+
+    async def trim(self, topic: str, partition: int, before: int) -> None:
+        """Deletes the records below `before`. What can't be deleted now is deleted with the next: it is only logged."""
+        timeout_ms = int(self._own.request_seconds_max * 1000)
+        try:
+            request = DeleteRecordsRequest([(topic, [(partition, before)])], timeout_ms)
+            [(_, [(_, _, code, *_)], *_)] = (await self._tried(topic, partition, request, _OFFSETS)).topics
+        except BusError as error:
+            logs.logger("bus").warning("records_not_deleted", topic=topic, partition=partition, error=str(error))
+            return
+        if code:
+            name = for_code(code).__name__
+            logs.logger("bus").warning("records_not_deleted", topic=topic, partition=partition, error=name)
 
     async def in_range(self, topic: str, partition: int, position: int) -> int:
         """The position, or the log's start if that is later. Raises BusError if the log ends before it."""

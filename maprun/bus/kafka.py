@@ -320,6 +320,15 @@ class KafkaPort:
         """The offset that the next record of this partition will get."""
         return await self._host.fetcher.end_offset(topic, partition)
 
+    async def start_offset(self, topic: str, partition: int) -> int:
+        """The offset of the oldest record that is kept (the end, if none is)."""
+        return await self._host.fetcher.start_offset(topic, partition)
+
+    async def trim(self, topic: str, partition: int, before: int) -> None:
+        """Deletes the records below `before`; a failure is logged."""
+        self._still_open()
+        await self._host.fetcher.trim(topic, partition, before)
+
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
         """The records with offsets in [first, end), without a feed; for bounded stretches."""
         return await self._host.fetcher.read(topic, partition, first, end)

@@ -47,6 +47,10 @@ class LostOwnershipError(BusError):
     retriable = False
 
 
+class RecordsGoneError(BusError):
+    """Records that an owner goes on from were deleted: a newer owner has no need of them, or somebody meddled."""
+
+
 class Mailbox(Protocol):
     """A queue in front of one coroutine. Anybody in the process may put; one coroutine gets."""
 
@@ -128,12 +132,23 @@ class Port(Protocol):
         """The offset that the next record of this partition will get."""
         ...
 
+    async def start_offset(self, topic: str, partition: int) -> int:
+        """The offset of the oldest record that is kept (the end, if none is)."""
+        ...
+
+    async def trim(self, topic: str, partition: int, before: int) -> None:
+        """Deletes the records below `before`. It saves disk and no more: a failure is logged, never raised."""
+        ...
+
     def feed(self, topic: str, partition: int, offset: int, mailbox: Mailbox) -> Feed:
-        """Feeds the records (as `Record`) of a partition from `offset` on into a mailbox."""
+        """Feeds the records (as `Record`) of a partition from `offset` on into a mailbox.
+
+        What lies below the log's start is left out: who can't do without it must look at the offsets that come.
+        """
         ...
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """The records with offsets in [first, end), without a feed; for bounded stretches."""
+        """The records with offsets in [first, end), as far as they are kept, without a feed; for bounded stretches."""
         ...
 
     async def committed(self, topic: str, partition: int) -> int:

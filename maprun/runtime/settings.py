@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     payload_bytes_max: int = 262_144  # MAPRUN_PAYLOAD_BYTES_MAX: AWS's quota; the same for all services, or higher
     history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
+    running_bytes_max: int = 1 << 30  # MAPRUN_RUNNING_BYTES_MAX: of running children in one child-runner
     task_connections_max: int = 20_000  # MAPRUN_TASK_CONNECTIONS: function calls at once of one child-runner
     http_host: str = "127.0.0.1"  # MAPRUN_HTTP_HOST: where /metrics, /healthz and /readyz listen
     http_port: int = 0  # MAPRUN_HTTP_PORT; 0 = any free one
@@ -61,6 +62,7 @@ _NAMES = {
     "payload_bytes_max": "MAPRUN_PAYLOAD_BYTES_MAX",
     "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
     "retention_days": "MAPRUN_RETENTION_DAYS",
+    "running_bytes_max": "MAPRUN_RUNNING_BYTES_MAX",
     "task_connections_max": "MAPRUN_TASK_CONNECTIONS",
     "http_host": "MAPRUN_HTTP_HOST",
     "http_port": "MAPRUN_HTTP_PORT",
@@ -74,6 +76,7 @@ _RANGES = {
     "lanes": (1, LANES_MAX),
     "payload_bytes_max": (262_144, 1 << 20),  # above, one payload could no longer travel in one frame
     "history_events_max": (25_000, 10_000_000),
+    "running_bytes_max": (1 << 20, 1 << 50),
     "task_connections_max": (1, 1_000_000),
     "http_port": (0, 65_535),
 }

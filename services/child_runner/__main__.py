@@ -3,8 +3,6 @@
 import sys
 from functools import partial
 
-from prometheus_client import Counter
-
 from maprun.aws.clients import AwsSettings
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
@@ -16,30 +14,11 @@ from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.child_runner.limits import LaneLimits
-from services.child_runner.owner import Deps, Metrics, own_lane
+from services.child_runner.machine import shared
+from services.child_runner.metrics import Counted
+from services.child_runner.owner import Deps, own_lane
+from services.child_runner.state import Room
 from services.child_runner.topology import OWNED, SERVICE
-
-
-class Counted(Metrics):
-    """The owners' counts, for Prometheus."""
-
-    def __init__(self) -> None:
-        self._ended = Counter("maprun_children_ended", "Children answered on home.")
-        self._tasks = Counter("maprun_tasks_started", "Task attempts started.")
-        self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"])
-
-    def children_ended(self, count: int) -> None:
-        """So many children were answered on home."""
-        self._ended.inc(count)
-
-    def tasks_started(self, count: int) -> None:
-        """So many Task attempts were started."""
-        self._tasks.inc(count)
-
-    def unreadable(self, topic: str, partition: int, offset: int) -> None:
-        """A record that can't be read was passed over."""
-        del partition, offset
-        self._unreadable.labels(topic).inc()
 
 
 def compose(settings: Settings, _limits: Limits) -> Composed:
@@ -53,7 +32,13 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         ExecutionLimits(settings.payload_bytes_max, settings.history_events_max),
     )
     limits = LaneLimits(input_bytes_max=settings.payload_bytes_max)
-    deps = Deps(compile_run=children.compile_run, run_task=tasks.run_task, metrics=Counted(), limits=limits)
+    deps = Deps(
+        compile_run=shared(children.compile_run),
+        run_task=tasks.run_task,
+        limits=limits,
+        metrics=Counted(),
+        room=Room(settings.running_bytes_max),
+    )
     return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps))], close=tasks.close)
 
 

@@ -1,4 +1,4 @@
-"""Children of one lane: started, told what happened, stopped, answered. Pure."""
+"""Children of one lane: started, told what happened, answered. Pure."""
 
 import heapq
 from typing import TYPE_CHECKING, Any
@@ -9,100 +9,124 @@ from maprun.language.errors import StatesError
 from schemas.effects import (
     EffectCancelled,
     Happening,
-    MapRunFailed,
+    MapRunRedriven,
+    MapRunRedriveRequested,
     MapRunRequested,
+    MapRunStarted,
     StopAsked,
     TaskRequested,
     TimerFired,
     TimerRequested,
 )
 from schemas.history import EventType, HistoryEvent
-from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT
-from schemas.lanes import ChildAdopted, ChildAdvanced, ChildStopRequested, ItemFrame
-from services.child_runner.state import Child, Frame, LaneRun, Step, TaskStart, TaskStop, Waiting
+from schemas.home import (
+    ABORTED,
+    FAILED,
+    REJECTED,
+    SUCCEEDED,
+    TIMED_OUT,
+    NestedRunDropped,
+    NestedRunRequested,
+)
+from schemas.lanes import ChildAdvanced, ItemFrame, RedrivenChild
+from schemas.wire import Decoder
+from services.child_runner.machine import Step
+from services.child_runner.state import Child, LaneRun, Nested, TaskStart, TaskStop, Waiting
 
 if TYPE_CHECKING:
     from services.child_runner.lane import Lane
 
 _STATUS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": TIMED_OUT, "ABORTED": ABORTED}
-_NEVER_STARTED = msgspec.msgpack.Encoder()
+Asked = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested
+_entries = msgspec.msgpack.Encoder()
+_redriven: Decoder[RedrivenChild] = Decoder(RedrivenChild)
 VOID_CAUSE = "The items of this Map Run changed, or went away, before they could be read."
-NESTED_CAUSE = "A distributed Map inside a child execution is not supported yet."
+CHILD_BYTES = 4_000
+"""What a running child takes beside its input and what it was told, about (measured: 3 to 5 KB)."""
 
 
-def start_some(lane: "Lane", run: LaneRun, budget: int, now: int, at: float) -> bool:
-    """Starts waiting children while the lane's quota of the run has room. True if more could start at once."""
-    if run.closing:
-        _close_queued(lane, run, now, at)
-        return False
-    queue, running = run.queue, run.running
-    while queue and budget > 0 and len(running) < run.quota:
-        waiting = queue[0]
-        if waiting.position >= waiting.end:
-            queue.popleft()
-            continue
-        position = waiting.position
-        waiting.position += 1
-        budget -= 1
-        _start(lane, run, waiting, position, now, at)
-    return bool(queue) and budget <= 0 and len(running) < run.quota
-
-
-def _start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int, at: float) -> None:
-    try:
-        child_input, items = _input(lane, run, waiting, position)
-    except StatesError as refused:
-        run.outbox.error = (refused.error, refused.cause)
-        raw = waiting.items.items[position - waiting.base]
-        run.outbox.add(position, REJECTED, _items(waiting, position), _NEVER_STARTED.encode([raw]), at)
-        return
+def start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int, at: float) -> None:
+    """Starts the child that waits at a position, or answers that it can't be started."""
     past = run.past.pop(position, None) if run.past else None
-    step = run.machine.begin(position, child_input, past[0].at_ms if past else now)
+    began = past[0].at_ms if past else now
+    frame = waiting.items
+    if frame is None:
+        adopted = run.memory.adopted[position]
+        raw, items, index, redriven = adopted.input, adopted.items, adopted.index, adopted.redriven
+        assert raw is not None, "who waits without its input isn't started"
+        run.bytes_queued -= adopted.size
+        run.bytes_adopted -= adopted.size
+        if adopted.offset >= 0:
+            lane.memory.leave(adopted)
+    else:
+        i = position - waiting.base
+        raw, items, index = frame.items[i], frame.counts[i] if frame.counts else 1, waiting.indexes[i]
+        redriven = frame.redriven and bool(raw)
+        run.bytes_queued -= len(raw)
+    redrives = 0
+    if redriven:
+        child_input, told = raw, read_redriven(raw)
+        redrives = told.redrive_count + 1
+        step = run.machine.redrive(index, told, began)
+    else:
+        try:
+            child_input = _checked(lane, index, raw if frame is None else built(run, frame, position - waiting.base))
+        except StatesError as refused:
+            refuse(run, waiting, position, refused, at)
+            return
+        step = run.machine.begin(index, child_input, began)
     if step.ended is not None:
-        _answer(lane, run, position, items, step.ended.status, step.events, at)
+        _answer(lane, run, (position, index, items, redrives), step, step.events, at)
         return
-    child = run.running[position] = Child(position, child_input, items, waiting.frame)
-    child.told_ms = past[0].at_ms if past else now
+    kept = b"" if frame is None else child_input  # what is adopted stands in the journal
+    child = run.running[position] = Child(position, index, kept, items, waiting.frame)
+    child.redriven, child.redrives, child.told_ms = redriven, redrives, began
+    lane.take_room(child, CHILD_BYTES + len(child_input))
     if past:
-        _resume(lane, run, child, step, past, at)
+        _resume(lane, run, child, step, past, now, at)
         return
     if not run.express:
         _journal(lane, run, child, None, now, at)
     _take(lane, run, child, step, now, at)
 
 
-def _answer(lane: "Lane", run: LaneRun, position: int, items: int, status: str, events: list[Any], at: float) -> None:
-    """The child's end and history, for home. A history that fits no record is cut to how it began and why it failed."""
-    entry = run.machine.pack(events)
-    bytes_max = lane.limits.history_bytes_max
-    if len(entry) > bytes_max:
-        cause = f"The execution history has a size of {len(entry)} bytes, exceeding the maximum of {bytes_max} bytes."
-        status = "FAILED"
-        failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, events[-1].at_ms, ("States.DataLimitExceeded", cause))
-        entry = run.machine.pack([events[0], failed])
-    run.outbox.add(position, _STATUS[status], items, entry, at)
+def read_redriven(raw: bytes) -> RedrivenChild:
+    """The child that an item of a redriven frame is. Raises msgspec.DecodeError: no reader writes another."""
+    return _redriven.decode(raw)
 
 
-def _input(lane: "Lane", run: LaneRun, waiting: Waiting, position: int) -> tuple[bytes, int]:
-    frame, i = waiting.items, position - waiting.base
-    raw = frame.items[i]
-    run.bytes_queued -= len(raw)
-    if not raw:
-        raise StatesError("States.ItemReaderFailed", VOID_CAUSE)
-    child_input, items = _built(run, frame, i), _items(waiting, position)
+def refuse(run: LaneRun, waiting: Waiting, position: int, refused: StatesError, at: float) -> None:
+    """The input can't be built: the run fails for it. The item's key and source go along, for a redrive builds anew."""
+    frame = waiting.items
+    entry: list[bytes | str | None]
+    if frame is None:
+        adopted = run.memory.adopted[position]
+        entry, items, index = [adopted.input], adopted.items, adopted.index
+    else:
+        i = position - waiting.base
+        items, index = frame.counts[i] if frame.counts else 1, waiting.indexes[i]
+        key = frame.keys[i] if frame.keys else None
+        entry = [frame.items[i]] if frame.built else [frame.items[i], key, frame.source_of(i)]
+    run.outbox.error = (refused.error, refused.cause)
+    run.outbox.add(position, REJECTED, items, _entries.encode(entry), at, index)
+
+
+def _checked(lane: "Lane", index: int, child_input: bytes) -> bytes:
     if len(child_input) > lane.limits.input_bytes_max:
         cause = (
-            f"The input of child execution {position} has a size of {len(child_input)} bytes, "
+            f"The input of child execution {index} has a size of {len(child_input)} bytes, "
             f"exceeding the maximum of {lane.limits.input_bytes_max} bytes."
         )
         raise StatesError("States.DataLimitExceeded", cause)
-    return child_input, items
+    return child_input
 
 
-def _built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
+def built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
     """The input of the child at place `i` of a frame. Raises StatesError."""
     raw = frame.items[i]
-    if frame.built or not raw:
+    if not raw:
+        raise StatesError("States.ItemReaderFailed", VOID_CAUSE)
+    if frame.built:
         return raw
     try:
         return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source_of(i))
@@ -112,30 +136,78 @@ def _built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
         raise StatesError("States.Runtime", f"The input cannot be built: {type(bug).__name__}: {bug}") from bug
 
 
-def _items(waiting: Waiting, position: int) -> int:
-    counts = waiting.items.counts
-    return counts[position - waiting.base] if counts else 1
+def _answer(
+    lane: "Lane", run: LaneRun, place: tuple[int, int, int, int], step: Step, events: list[Any], at: float
+) -> None:
+    """The end and history of the child with this position, index, number of items and redrives, for home.
+
+    A history that fits no record is cut to how it began and why it failed.
+    """
+    position, index, items, redrives = place
+    assert step.ended is not None
+    status = _STATUS[step.ended.status]
+    entry = run.machine.pack(events)
+    bytes_max = lane.limits.history_bytes_max
+    remains = b""
+    if len(entry) > bytes_max:
+        cause = f"The execution history has a size of {len(entry)} bytes, exceeding the maximum of {bytes_max} bytes."
+        status = FAILED
+        failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, events[-1].at_ms, ("States.DataLimitExceeded", cause))
+        entry = run.machine.pack([events[0], failed])
+    elif status != SUCCEEDED and not run.express:
+        remains = run.machine.remains(step)
+        if len(entry) + len(remains) > bytes_max:
+            remains = b""  # then it starts from its beginning
+    if redrives or remains:
+        run.outbox.leave(position, redrives, remains)
+    run.outbox.add(position, status, items, entry, at, index)
 
 
-def _resume(lane: "Lane", run: LaneRun, child: Child, step: Step, past: list[ChildAdvanced], at: float) -> None:
+def _ended(lane: "Lane", run: LaneRun, child: Child, step: Step, at: float) -> None:
+    """A child that had waited ends."""
+    del run.running[child.position]
+    lane.leave_room(child)
+    _answer(lane, run, (child.position, child.index, child.items, child.redrives), step, child.events, at)
+
+
+def _resume(
+    lane: "Lane", run: LaneRun, child: Child, step: Step, past: list[ChildAdvanced], now: int, at: float
+) -> None:
     """Tells a child its recorded past again: the same decisions, the same history. What it waits for then is started.
 
     The past may hold its end: an earlier owner knew it, but could not bring it home any more.
     """
     _wait_for(child, step)
     for fact in past:
-        if fact.happening is None or child.waits.pop(getattr(fact.happening, "ref", ""), None) is None:
+        if fact.happening is None or not _waited_for(child, fact.happening):
             continue
         child.told_ms = fact.at_ms
         step = run.machine.advance(child.execution, fact.happening, fact.at_ms)
         _wait_for(child, step)
+        lane.take_room(child, len(getattr(fact.happening, "output", b"")))
         if step.ended is not None:
-            del run.running[child.position]
-            _answer(lane, run, child.position, child.items, step.ended.status, child.events, at)
+            _ended(lane, run, child, step, at)
             return
     waits, child.waits = child.waits, {}
     for ref, waited in waits.items():
-        _ask(lane, run, child, waited if isinstance(waited, TaskRequested) else TimerRequested(ref, waited))
+        if isinstance(waited, Nested) and waited.begun:
+            child.waits[ref] = waited
+            _ask_home(lane, run, child, waited)  # again: an earlier owner's answer may have been read by nobody
+        elif child.position in run.running:
+            _ask(lane, run, child, _effect(ref, waited), now, at)
+    stop = run.stops.pop(child.index, None)
+    if stop is not None and child.position in run.running:
+        stop_running(lane, run, child, StopAsked(stop.error, stop.cause_text), now, at)
+
+
+def _effect(ref: str, waited: TaskRequested | int | Nested) -> Asked:
+    match waited:
+        case Nested():
+            return waited.effect
+        case TaskRequested():
+            return waited
+        case int():
+            return TimerRequested(ref, waited)
 
 
 def _wait_for(child: Child, step: Step) -> None:
@@ -147,10 +219,10 @@ def _wait_for(child: Child, step: Step) -> None:
                 child.waits[effect.ref] = effect
             case TimerRequested():
                 child.waits[effect.ref] = effect.due_ms
+            case MapRunRequested() | MapRunRedriveRequested():
+                child.waits[effect.ref] = Nested(effect)
             case EffectCancelled():
                 child.waits.pop(effect.ref, None)
-            case MapRunRequested():
-                pass
 
 
 def _take(lane: "Lane", run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
@@ -160,41 +232,53 @@ def _take(lane: "Lane", run: LaneRun, child: Child, step: Step, now: int, at: fl
     for effect in step.effects:
         if isinstance(effect, EffectCancelled):
             _cancel(lane, run, child, effect.ref)
-        elif not isinstance(effect, MapRunRequested):
-            _ask(lane, run, child, effect)
+        elif child.position in run.running:
+            _ask(lane, run, child, effect, now, at)
     if step.ended is not None:
         for ref in list(child.waits):
             _cancel(lane, run, child, ref)
-        del run.running[child.position]
-        _answer(lane, run, child.position, child.items, step.ended.status, child.events, at)
-        return
-    for effect in step.effects:
-        if isinstance(effect, MapRunRequested) and child.position in run.running:
-            refused = MapRunFailed(effect.ref, "States.Runtime", NESTED_CAUSE)
-            _take(lane, run, child, run.machine.advance(child.execution, refused, now), now, at)
+        _ended(lane, run, child, step, at)
 
 
-def _ask(lane: "Lane", run: LaneRun, child: Child, effect: TaskRequested | TimerRequested) -> None:
-    run_id = run.opened.run
+def _ask(lane: "Lane", run: LaneRun, child: Child, effect: Asked, now: int, at: float) -> None:
     match effect:
         case TaskRequested():
             child.waits[effect.ref] = effect
-            key = run.machine.effect_key(child.position, effect.ref)
-            lane.starts.append(TaskStart(run_id, child.position, effect, key))
+            key = run.machine.effect_key(child.index, child.redrives, effect.ref)
+            lane.starts.append(TaskStart(run.key, child.position, effect, key))
         case TimerRequested():
             child.waits[effect.ref] = effect.due_ms
-            heapq.heappush(lane.timers, (effect.due_ms, run_id, child.position, effect.ref))
+            heapq.heappush(lane.timers, (effect.due_ms, run.key, child.position, effect.ref))
+        case MapRunRequested():
+            child.waits[effect.ref] = Nested(effect)
+            arn = run.machine.map_run_arn(child.index, effect.ref)[1]
+            told(lane, run, child, MapRunStarted(effect.ref, arn), now, at)
+        case MapRunRedriveRequested():
+            child.waits[effect.ref] = Nested(effect)
+            arn = run.machine.map_run_arn(child.index, effect.ref)[1]
+            told(lane, run, child, MapRunRedriven(effect.ref, arn, child.redrives), now, at)
+
+
+def _ask_home(lane: "Lane", run: LaneRun, child: Child, nested: Nested) -> None:
+    """Asks for the Map Run that the child was told of."""
+    effect = nested.effect
+    plan = effect.plan if isinstance(effect, MapRunRequested) else None
+    place = (*run.key, child.position, child.index)
+    lane.asks.append(NestedRunRequested(*place, lane.number, effect.ref, plan))
 
 
 def _cancel(lane: "Lane", run: LaneRun, child: Child, ref: str) -> None:
-    if isinstance(child.waits.pop(ref, None), TaskRequested):
-        lane.stops.append(TaskStop(run.opened.run, child.position, ref))
+    waited = child.waits.pop(ref, None)
+    if isinstance(waited, TaskRequested):
+        lane.stops.append(TaskStop(run.key, child.position, ref))
+    elif isinstance(waited, Nested) and waited.begun:
+        lane.asks.append(NestedRunDropped(*run.key, child.position, child.index, ref))
 
 
-def timer_due(lane: "Lane", timer: tuple[int, str, int, str], now: int, at: float) -> None:
+def timer_due(lane: "Lane", timer: tuple[int, tuple[str, int], int, str], now: int, at: float) -> None:
     """A timer's time has passed; it counts if the child still waits for it."""
-    due_ms, run_id, position, ref = timer
-    run = lane.runs.get(run_id)
+    due_ms, run_key, position, ref = timer
+    run = lane.run_of(*run_key)
     child = run.running.get(position) if run is not None else None
     if run is not None and child is not None and child.waits.get(ref) == due_ms:
         told(lane, run, child, TimerFired(ref), now, at)
@@ -217,82 +301,31 @@ def _journal(lane: "Lane", run: LaneRun, child: Child, happening: Happening | No
     lane.advance_soon(fact, at, urgent=happening is not None)
 
 
+def _waited_for(child: Child, happening: Any) -> bool:
+    """True if the child waits for this; only that a Map Run of its own began or goes on doesn't end its wait."""
+    waited = child.waits.get(happening.ref)
+    if isinstance(happening, MapRunStarted | MapRunRedriven):
+        if not isinstance(waited, Nested) or waited.begun:
+            return False
+        waited.begun = True
+        return True
+    return child.waits.pop(happening.ref, None) is not None
+
+
 def advance(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
     """Tells a child what happened, unless it no longer waits for it."""
-    if child.waits.pop(happening.ref, None) is None:
+    if not _waited_for(child, happening):
         return
     child.told.discard(happening.ref)
     now = max(now, child.told_ms)
+    lane.take_room(child, len(getattr(happening, "output", b"")))
+    nested = child.waits.get(happening.ref)
+    if isinstance(nested, Nested):
+        _ask_home(lane, run, child, nested)
     _take(lane, run, child, run.machine.advance(child.execution, happening, now), now, at)
 
 
-def stop_child(lane: "Lane", run: LaneRun, stop: ChildStopRequested, now: int, at: float) -> None:
-    """StopExecution of one running STANDARD child."""
-    child = run.running.get(stop.position)
-    if child is not None and not run.express:
-        _stop(lane, run, child, StopAsked(stop.error, stop.cause_text), now, at)
-
-
-def _stop(lane: "Lane", run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
+def stop_running(lane: "Lane", run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
+    """Ends a running child as ABORTED."""
     now = max(now, child.told_ms)
     _take(lane, run, child, run.machine.advance(child.execution, stop, now), now, at)
-
-
-def close_run(lane: "Lane", run: LaneRun, now: int, at: float) -> None:
-    """The run closes: nothing starts any more, STANDARD children are stopped, EXPRESS children run to their end."""
-    if run.closing:
-        return
-    run.closing = True
-    _close_queued(lane, run, now, at)
-    if not run.express:
-        for child in list(run.running.values()):
-            _abort(lane, run, child, now, at)
-
-
-def _abort(lane: "Lane", run: LaneRun, child: Child, now: int, at: float) -> None:
-    cause = f"The map run execution [{run.opened.map_run_arn}] which was managing this resource was aborted"
-    _stop(lane, run, child, StopAsked("", cause), now, at)
-
-
-def _close_queued(lane: "Lane", run: LaneRun, now: int, at: float) -> None:
-    """Answers what never started as returned, with its input for the PENDING file.
-
-    A child that an earlier owner had started is told its past and stopped, as it would have been there.
-    """
-    for waiting in run.queue:
-        for position in range(waiting.position, waiting.end):
-            if position in run.past:
-                _start(lane, run, waiting, position, now, at)
-                if position in run.running:
-                    _abort(lane, run, run.running[position], now, at)
-                continue
-            frame, i = waiting.items, position - waiting.base
-            try:
-                raw = _built(run, frame, i)
-            except StatesError:
-                raw = frame.items[i]  # it can't be built, and it needn't be: nobody runs it
-            run.outbox.add(position, RETURNED, _items(waiting, position), _NEVER_STARTED.encode([raw]), at)
-    run.queue.clear()
-    run.bytes_queued = 0
-
-
-def adopt(run: LaneRun, frames: set[Frame]) -> list[ChildAdopted]:
-    """The unfinished children of these frames, with the inputs they have or will have."""
-    run_id, generation = run.opened.run, run.opened.generation
-    out = []
-    for child in run.running.values():
-        if child.frame in frames:
-            child.frame = None
-            out.append(ChildAdopted(run_id, generation, child.position, child.input, child.items, child.position))
-    for waiting in run.queue:
-        if waiting.frame not in frames:
-            continue
-        waiting.frame = None
-        frame = waiting.items
-        for position in range(waiting.position, waiting.end):
-            try:
-                child_input = _built(run, frame, position - waiting.base)
-            except StatesError:
-                continue  # refused when it is started, from the frame, which therefore isn't passed
-            out.append(ChildAdopted(run_id, generation, position, child_input, _items(waiting, position), position))
-    return out

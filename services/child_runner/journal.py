@@ -1,16 +1,27 @@
 """What a lane's journal says: the pure fold of its records, from which an owner takes the lane over."""
 
-import msgspec
+from collections.abc import Iterable, Iterator
 
 from maprun.mapruns.intervals import Intervals
-from schemas.lanes import ChildAdopted, ChildAdvanced, Claimed, JournalRecord, LaneAdvanced
+from schemas.lanes import (
+    ChildAdopted,
+    ChildAdvanced,
+    Claimed,
+    JournalRecord,
+    LaneAdvanced,
+    LaneSnapshot,
+    Positions,
+    RunOver,
+)
 from schemas.wire import Decoder
 
-FORGOTTEN_KEPT = 10_000
+OVER_KEPT = 10_000
 PART_BYTES = 150
 """What a fact of a child takes in a record beside its payload: names and numbers."""
-Key = tuple[str, int, int]
-"""(run, generation, position)."""
+RANGE_BYTES = 10
+"""What a range of positions takes."""
+RunKey = tuple[str, int]
+"""(run, generation)."""
 
 _decoder: Decoder[JournalRecord] = Decoder(JournalRecord)
 
@@ -20,57 +31,258 @@ def decode_journal(value: bytes) -> JournalRecord:
     return _decoder.decode(value)
 
 
+class Adopted:
+    """An adopted child: where in the journal it stands, and its input while that is in memory."""
+
+    __slots__ = ("index", "input", "items", "offset", "place", "redriven", "size")
+
+    def __init__(self, child: ChildAdopted, offset: int, place: int) -> None:
+        self.input: bytes | None = child.input
+        self.size = len(child.input)
+        self.items = child.items
+        self.index = child.index
+        self.redriven = child.redriven
+        self.offset = offset  # of its record; -1 = on its way into the journal
+        self.place = place  # in the record
+
+
+class RunMemory:
+    """What the journal holds of one generation of a run."""
+
+    __slots__ = ("adopted", "finished", "past")
+
+    def __init__(self) -> None:
+        self.finished = Intervals()
+        self.past: dict[int, list[ChildAdvanced]] = {}
+        self.adopted: dict[int, Adopted] = {}
+
+
 class LaneMemory:
     """State of a lane after the records folded so far.
 
-    A record that does not stand under the newest claim before it does not exist (`fence`).
+    A record that does not stand under the newest claim before it does not exist (`fence`). A log that was cut begins
+    with a snapshot that counted. At most `inputs_bytes_max` of adopted inputs are kept; the others are left where they
+    are.
     """
 
-    def __init__(self, *, fence: bool = True) -> None:
+    def __init__(self, *, fence: bool = True, whole: bool = True, inputs_bytes_max: int = 1 << 62) -> None:
         self.fence = fence
+        self.whole = whole  # a snapshot counts once all of it is there
+        self.inputs_bytes_max = inputs_bytes_max
+        self.inputs_bytes = 0
         self.epoch = -1
         self.items = 0
         self.signals = 0
-        self.finished: dict[tuple[str, int], Intervals] = {}
-        self.past: dict[Key, list[ChildAdvanced]] = {}
-        self.adopted: dict[Key, ChildAdopted] = {}
-        self.forgotten: dict[str, None] = {}  # the newest closed runs, so that a late RunOpened opens no ghost
+        self.runs: dict[RunKey, RunMemory] = {}
+        self.over: dict[RunKey, None] = {}  # the newest closed runs, so that a late RunOpened opens no ghost
+        self.bytes = 0  # about, of facts and inputs: what is needed of the journal
+        self.written = 0  # bytes of the journal since the last snapshot
+        self.snapshots = (-1, -1)  # offsets at which the last but one and the last complete one begin
+        self._pieces: list[LaneSnapshot] = []
+        self._pieces_offset = -1
 
-    def apply(self, offset: int, record: JournalRecord) -> None:
-        """Folds one record in."""
+    def run(self, key: RunKey) -> RunMemory:
+        """The memory of a run; made on first use."""
+        found = self.runs.get(key)
+        if found is None:
+            found = self.runs[key] = RunMemory()
+        return found
+
+    def apply(self, offset: int, record: JournalRecord, size: int = 0) -> None:
+        """Folds one record of so many bytes in."""
+        self.written += size
         match record:
             case Claimed():
                 self.epoch = offset
+                self._pieces = []
             case LaneAdvanced():
                 if record.epoch == self.epoch or not self.fence:
-                    self._advanced(record)
+                    self._advanced(offset, record)
+            case LaneSnapshot():
+                if self.epoch < 0 and not record.piece:
+                    self.epoch = record.epoch
+                if record.epoch == self.epoch or not self.fence:
+                    self._snapshot(offset, record)
 
-    def _advanced(self, record: LaneAdvanced) -> None:
+    def _advanced(self, offset: int, record: LaneAdvanced) -> None:
         self.items, self.signals = record.items, record.signals
-        for child in record.adopted:
-            self.adopted[child.run, child.generation, child.position] = child
+        for place, child in enumerate(record.adopted):
+            self._adopt(offset, place, child)
         for fact in record.advanced:
-            self.past.setdefault((fact.run, fact.generation, fact.position), []).append(fact)
+            self._remember(fact)
         for positions in record.finished:
-            done = self.finished.setdefault((positions.run, positions.generation), Intervals())
-            for first, count in _pairs(positions.ranges):
-                done.add(first, count)
-                if self.past or self.adopted:
+            memory = self.run((positions.run, positions.generation))
+            for first, count in pairs(positions.ranges):
+                memory.finished.add(first, count)
+                if memory.past or memory.adopted:
                     for position in range(first, first + count):
-                        key = (positions.run, positions.generation, position)
-                        self.past.pop(key, None)
-                        self.adopted.pop(key, None)
+                        self.drop(memory, position)
         for run in record.forgotten:
-            self.forget(run)
+            self.forget((run, 0))
+        for over in record.over:
+            self.forget((over.run, over.generation))
 
-    def forget(self, run: str) -> None:
+    def _adopt(self, offset: int, place: int, child: ChildAdopted) -> None:
+        """Adopted, or adopted again: then only where it stands is new."""
+        key = (child.run, child.generation)
+        if key in self.over:
+            return
+        memory = self.run(key)
+        if child.position in memory.finished:
+            return
+        known = memory.adopted.get(child.position)
+        if known is None:
+            known = self.adopt(memory, child)
+            if self.inputs_bytes > self.inputs_bytes_max:
+                self.leave(known)
+        known.offset, known.place = offset, place
+
+    def adopt(self, memory: RunMemory, child: ChildAdopted) -> Adopted:
+        """A child whose record is on its way into the journal; its input stays in memory for now."""
+        adopted = memory.adopted[child.position] = Adopted(child, -1, 0)
+        self.bytes += PART_BYTES + adopted.size
+        self.inputs_bytes += adopted.size
+        return adopted
+
+    def leave(self, adopted: Adopted) -> None:
+        """The input needn't be in memory: the journal has it."""
+        if adopted.input is not None:
+            adopted.input = None
+            self.inputs_bytes -= adopted.size
+
+    def bring(self, adopted: Adopted, child: ChildAdopted) -> None:
+        """The input was read from the journal again."""
+        if adopted.input is None:
+            adopted.input = child.input
+            self.inputs_bytes += adopted.size
+
+    def _remember(self, fact: ChildAdvanced) -> None:
+        memory = self.run((fact.run, fact.generation))
+        if fact.position not in memory.finished:
+            memory.past.setdefault(fact.position, []).append(fact)
+            self.bytes += cost(fact)
+
+    def drop(self, memory: RunMemory, position: int) -> None:
+        """A child is finished: what it had in the journal isn't needed any more."""
+        for fact in memory.past.pop(position, ()):
+            self.bytes -= cost(fact)
+        adopted = memory.adopted.pop(position, None)
+        if adopted is not None:
+            self.bytes -= PART_BYTES + adopted.size
+            self.leave(adopted)
+
+    def forget(self, key: RunKey) -> None:
         """A run is over."""
-        self.forgotten[run] = None
-        if len(self.forgotten) > FORGOTTEN_KEPT:
-            del self.forgotten[next(iter(self.forgotten))]
-        self.finished = {k: v for k, v in self.finished.items() if k[0] != run}
-        self.past = {k: v for k, v in self.past.items() if k[0] != run}
-        self.adopted = {k: v for k, v in self.adopted.items() if k[0] != run}
+        self.over[key] = None
+        if len(self.over) > OVER_KEPT:
+            del self.over[next(iter(self.over))]
+        memory = self.runs.pop(key, None)
+        if memory is not None:
+            for position in [*memory.past, *(p for p in memory.adopted if p not in memory.past)]:
+                self.drop(memory, position)
+
+    # ------------------------------------------------------------------ snapshots
+
+    def _snapshot(self, offset: int, piece: LaneSnapshot) -> None:
+        if not self.whole:
+            self._restored(offset, [piece])
+            return
+        if piece.piece == 0:
+            self._pieces, self._pieces_offset = [], offset
+        if piece.piece != len(self._pieces):
+            self._pieces = []  # its beginning was never written, or cut off
+            return
+        self._pieces.append(piece)
+        if len(self._pieces) == piece.pieces:
+            pieces, self._pieces = self._pieces, []
+            self._restored(self._pieces_offset, pieces)
+
+    def _restored(self, offset: int, pieces: list[LaneSnapshot]) -> None:
+        """Takes a snapshot for all that was before it, but for the adopted children that it doesn't hold."""
+        adopted = {key: memory.adopted for key, memory in self.runs.items()}
+        self.items, self.signals = pieces[0].items, pieces[0].signals
+        self.runs, self.over = {}, {}
+        self.bytes = 0
+        for piece in pieces:
+            for positions in piece.finished:
+                memory = self.run((positions.run, positions.generation))
+                for first, count in pairs(positions.ranges):
+                    memory.finished.add(first, count)
+            self.over |= {(over.run, over.generation): None for over in piece.over}
+        for piece in pieces:
+            for fact in piece.past:
+                self._remember(fact)
+        for key, children in adopted.items():
+            memory = self.run(key)
+            for position, child in children.items():
+                if key in self.over or position in memory.finished:
+                    self.leave(child)
+                else:
+                    memory.adopted[position] = child
+                    self.bytes += PART_BYTES + child.size
+        self.written = 0
+        self.snapshots = (self.snapshots[1], offset)
+
+    def snapshot(self, bytes_max: int) -> list[LaneSnapshot]:
+        """The pieces of a snapshot of what is known now."""
+        finished = [
+            (Positions(*key, part), 50 + RANGE_BYTES * len(part))
+            for key, memory in self.runs.items()
+            for part in _parts(memory.finished.flat(), bytes_max)
+        ]
+        past = [(fact, cost(fact)) for memory in self.runs.values() for facts in memory.past.values() for fact in facts]
+        over = [(RunOver(*key), PART_BYTES // 3) for key in self.over]
+        cuts: list[tuple[list[Positions], list[ChildAdvanced], list[RunOver]]] = [([], [], [])]
+        size = 0
+        for part, part_bytes in (*finished, *past, *over):
+            if size and size + part_bytes > bytes_max:
+                cuts.append(([], [], []))
+                size = 0
+            size += part_bytes
+            match part:
+                case Positions():
+                    cuts[-1][0].append(part)
+                case ChildAdvanced():
+                    cuts[-1][1].append(part)
+                case RunOver():
+                    cuts[-1][2].append(part)
+        return [
+            LaneSnapshot(self.epoch, i, len(cuts), self.items, self.signals, tuple(done), tuple(facts), tuple(ended))
+            for i, (done, facts, ended) in enumerate(cuts)
+        ]
+
+    def snapshot_written(self, offset: int, size: int) -> None:
+        """A snapshot of this memory, so many bytes, is in the journal from this offset on."""
+        self.written = size
+        self.snapshots = (self.snapshots[1], offset)
+
+    def before(self, offset: int) -> list[tuple[RunKey, int, Adopted]]:
+        """Adopted children whose records stand before `offset`, in the order of the journal."""
+        found = [
+            (key, position, child)
+            for key, memory in self.runs.items()
+            for position, child in memory.adopted.items()
+            if 0 <= child.offset < offset
+        ]
+        return sorted(found, key=lambda entry: (entry[2].offset, entry[2].place))
+
+    def said(self) -> tuple[object, ...]:
+        """Everything a successor would go on from, to be compared."""
+        runs = {
+            key: (
+                memory.finished.flat(),
+                memory.past,
+                {position: (child.offset, child.place) for position, child in memory.adopted.items()},
+            )
+            for key, memory in self.runs.items()
+            if len(memory.finished) or memory.past or memory.adopted
+        }
+        return self.epoch, self.items, self.signals, runs, set(self.over)
+
+
+def cost(fact: ChildAdvanced) -> int:
+    """Bytes that a fact takes in a record, about."""
+    return PART_BYTES + len(getattr(fact.happening, "output", b""))
 
 
 def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int) -> list[LaneAdvanced]:
@@ -83,20 +295,43 @@ def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int) -> list[L
     advanced: list[ChildAdvanced] = []
     adopted: list[ChildAdopted] = []
     size = 0
-    parts: list[ChildAdvanced | ChildAdopted] = [*record.advanced, *record.adopted]
-    for part in parts:
-        payload = part.input if isinstance(part, ChildAdopted) else getattr(part.happening, "output", b"")
-        cost = PART_BYTES + len(payload)
-        if size and size + cost > bytes_max:
+    for part in _facts(record):
+        part_bytes = PART_BYTES + len(part.input) if isinstance(part, ChildAdopted) else cost(part)
+        if size and size + part_bytes > bytes_max:
             pieces.append(LaneAdvanced(record.epoch, *before, (), tuple(advanced), tuple(adopted)))
             advanced, adopted, size = [], [], 0
-        size += cost
+        size += part_bytes
         if isinstance(part, ChildAdopted):
             adopted.append(part)
         else:
             advanced.append(part)
-    return [*pieces, msgspec.structs.replace(record, advanced=tuple(advanced), adopted=tuple(adopted))]
+    if not pieces:
+        return [record]
+    last = LaneAdvanced(
+        record.epoch,
+        record.items,
+        record.signals,
+        record.finished,
+        tuple(advanced),
+        tuple(adopted),
+        record.forgotten,
+        record.over,
+    )
+    return [*pieces, last]
 
 
-def _pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:
+def _facts(record: LaneAdvanced) -> Iterable[ChildAdvanced | ChildAdopted]:
+    yield from record.advanced
+    yield from record.adopted
+
+
+def _parts(flat: tuple[int, ...], bytes_max: int) -> Iterator[tuple[int, ...]]:
+    """A flat sequence in parts of whole pairs, each far below `bytes_max`."""
+    step = max(1, bytes_max // (4 * RANGE_BYTES)) * 2
+    for i in range(0, len(flat), step):
+        yield flat[i : i + step]
+
+
+def pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:
+    """(first, count) of flat positions."""
     return list(zip(flat[::2], flat[1::2], strict=True))

@@ -2,10 +2,9 @@
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
 
 from maprun.mapruns.intervals import Intervals
-from schemas.home import ChildrenEnded, LaneProgress
+from schemas.home import ChildrenEnded, NestedRunDropped, NestedRunRequested
 from schemas.lanes import (
     Cause,
     ChildAdopted,
@@ -16,21 +15,26 @@ from schemas.lanes import (
     JournalRecord,
     LaneAdvanced,
     LaneSignal,
+    LaneSnapshot,
+    NestedRunEnded,
     Positions,
     QuotaChanged,
     RunClosed,
     RunClosing,
     RunOpened,
+    RunOver,
 )
 from schemas.pages import Pages
-from services.child_runner import children
-from services.child_runner.journal import LaneMemory, cut
+from services.child_runner import adoption, children, closing
+from services.child_runner.journal import LaneMemory, RunKey, cut, pairs
 from services.child_runner.limits import LaneLimits, Switches
-from services.child_runner.outbox import ranges_of
+from services.child_runner.machine import Compile
 from services.child_runner.state import (
-    ChildMachine,
+    Child,
     Frame,
+    InputsWanted,
     LaneRun,
+    Room,
     TaskNotStarted,
     TaskOver,
     TaskStart,
@@ -38,39 +42,53 @@ from services.child_runner.state import (
     Waiting,
 )
 
-Compile = Callable[[RunOpened], ChildMachine]
-
 
 class Lane:
     """The lane's state and its handlers. Times are epoch milliseconds (`now`) or monotonic seconds (`at`)."""
 
     def __init__(
-        self, number: int, memory: LaneMemory, compile_run: Compile, limits: LaneLimits, switches: Switches
+        self,
+        number: int,
+        memory: LaneMemory,
+        compile_run: Compile,
+        limits: LaneLimits,
+        switches: Switches,
+        room: Room | None = None,
     ) -> None:
         self.number = number
         self.epoch = memory.epoch
-        self.memory = memory
+        self.memory = memory  # goes on as the fold of the journal, with the records that this owner writes
+        self.began = (memory.items, memory.signals)
         self.compile_run = compile_run
         self.limits = limits
         self.switches = switches
+        self.room = room or Room(limits.running_bytes_max)
+        self.room_taken = 0
+        self.cramped = False  # a child could start if the process had room for it
         self.pages = Pages()
         self.runs: dict[str, LaneRun] = {}
         self.lost = False  # somebody else claimed the lane
         self.signals_next = memory.signals
         self.items_next = memory.items
-        self.journalled = (memory.items, memory.signals)  # the positions that the journal said last
+        self.journalled = self.began  # the positions that the journal said last
+        self.confirmed = self.began  # the same, read back: nobody will need what is below
+        self.snapshot_read = -1  # offset behind the last snapshot that was read back
         self.frames: deque[Frame] = deque()
         self.held: deque[tuple[int, ItemFrame | None]] = deque()  # frames in front of the first unknown run
         self.held_until = -1  # signals to be read before the first held frame may be judged; -1 = to be asked
         self.held_sure = 0  # held frames that were there when it was asked
-        self.timers: list[tuple[int, str, int, str]] = []  # heap of (due ms, run, position, ref)
+        self.timers: list[tuple[int, RunKey, int, str]] = []  # heap of (due ms, run, position, ref)
         self.starts: list[TaskStart] = []
+        self.refused: list[TaskStart] = []  # the lease didn't hold: to be tried again
+        self.refused_at = 0.0
         self.stops: list[TaskStop] = []
+        self.wanted: list[InputsWanted] = []
+        self.asks: list[NestedRunRequested | NestedRunDropped] = []  # for home
         self.advanced: list[ChildAdvanced] = []  # for the journal
         self.urgent = False  # a child waits for the journal
         self.adopted: list[ChildAdopted] = []
-        self.finished: dict[tuple[str, int], list[int]] = {}  # acknowledged on home, not in the journal yet
-        self.forgotten: list[str] = []
+        self.finished: dict[RunKey, list[int]] = {}  # acknowledged on home, not in the journal yet
+        self.over: list[RunOver] = []
         self.journal_since = 0.0
         self.progress_at = 0.0
         self.turn = 0
@@ -80,66 +98,62 @@ class Lane:
     def signal(self, offset: int, message: LaneSignal | None, now: int, at: float) -> None:
         """A signal of the scheduler; None when it can't be read. Of two values the higher cause stands."""
         self.signals_next = offset + 1
+        if isinstance(message, RunOpened):
+            self._opened(offset, message, at)
+            return
+        run = self.run_of(message.run, message.generation) if message is not None else None
+        if run is None:
+            return
         match message:
-            case RunOpened():
-                if message.run not in self.runs and message.run not in self.memory.forgotten:
-                    self._opened(offset, message)
             case QuotaChanged():
-                run = self._run(message.run, message.generation)
-                if run is not None and _newer(message.cause, run.cause):
+                if _newer(message.cause, run.cause):
                     run.quota, run.cause = message.quota, message.cause
             case RunClosing():
-                run = self._run(message.run, message.generation)
-                if run is not None:
-                    children.close_run(self, run, now, at)
+                closing.close_run(self, run, now, at)
             case RunClosed():
-                run = self._run(message.run, message.generation)
-                if run is not None:
-                    self._closed(run, at)
+                self._closed(run, at)
             case ChildStopRequested():
-                run = self._run(message.run, message.generation)
-                if run is not None:
-                    children.stop_child(self, run, message, now, at)
-            case None:
-                pass
+                closing.stop_child(self, run, message, now, at)
+            case NestedRunEnded():
+                child = run.running.get(message.position)
+                if child is not None:  # else the child asks again once it runs, and is told again
+                    children.told(self, run, child, message.outcome, now, at)
 
-    def _run(self, run_id: str, generation: int) -> LaneRun | None:
+    def run_of(self, run_id: str, generation: int) -> LaneRun | None:
+        """The run, if this generation of it is open here."""
         run = self.runs.get(run_id)
-        return run if run is not None and run.opened.generation == generation else None
+        return run if run is not None and run.key[1] == generation else None
 
-    def _opened(self, offset: int, message: RunOpened) -> None:
-        run = self.runs[message.run] = LaneRun(message, offset, self.compile_run(message))
+    def _opened(self, offset: int, message: RunOpened, at: float) -> None:
         key = (message.run, message.generation)
-        if self.switches.done_set and key in self.memory.finished:
-            run.finished = self.memory.finished[key]
+        known = self.runs.get(message.run)
+        if key in self.memory.over or (known is not None and known.key[1] >= message.generation):
+            return
+        if known is not None:  # its end can't be read: a later generation is proof enough
+            self._closed(known, at)
+        memory = self.memory.run(key)
+        run = self.runs[message.run] = LaneRun(message, offset, self.compile_run(message), memory)
+        if self.switches.done_set:
+            run.finished = memory.finished
             run.known = Intervals(run.finished.flat())
-        for (run_id, generation, position), past in self.memory.past.items():
-            if (run_id, generation) == key:
-                run.past[position] = past
+        run.past = dict(memory.past)
 
     def _closed(self, run: LaneRun, at: float) -> None:
-        run_id = run.opened.run
         for child in run.running.values():
-            self.stops += [TaskStop(run_id, child.position, ref) for ref in child.waits]
-        del self.runs[run_id]
-        self.memory.forget(run_id)
-        self.finished.pop((run_id, run.opened.generation), None)
-        self.adopted = [child for child in self.adopted if child.run != run_id]
-        self.advanced = [fact for fact in self.advanced if fact.run != run_id]
+            self.stops += [TaskStop(run.key, child.position, ref) for ref in child.waits]
+            self.leave_room(child)
+        del self.runs[run.opened.run]
+        self.memory.forget(run.key)
+        self.finished.pop(run.key, None)
+        self.adopted = [child for child in self.adopted if (child.run, child.generation) != run.key]
+        self.advanced = [fact for fact in self.advanced if (fact.run, fact.generation) != run.key]
         self._journal_soon(at)
-        self.forgotten.append(run_id)
+        self.over.append(RunOver(*run.key))
 
     def restore(self) -> None:
         """Takes over the children that an earlier owner had adopted, once the signals are read."""
-        for key in sorted(self.memory.adopted):
-            child = self.memory.adopted[key]
-            run = self._run(child.run, child.generation)
-            if run is not None and child.position not in run.known:
-                frame = ItemFrame(
-                    child.run, child.generation, child.position, (child.input,), "", counts=(child.items,), built=True
-                )
-                run.adopted.add(child.position, 1)
-                self._enqueue(run, frame, None, child.position, 1)
+        for run in self.runs.values():
+            adoption.restore(run)
 
     def items(self, offset: int, frame: ItemFrame | None, at: float) -> None:
         """An item frame; None when it can't be read. Frames behind one whose run is unknown wait in order."""
@@ -154,9 +168,8 @@ class Lane:
         """Takes the frames in whose runs are known; drops those of runs that the signals prove closed."""
         while self.held:
             offset, frame = self.held[0]
-            if frame is not None and frame.run not in self.runs and self.signals_next < self.held_until:
-                return
-            if frame is not None and frame.run not in self.runs and self.held_until < 0:
+            unknown = frame is not None and self.run_of(frame.run, frame.generation) is None
+            if unknown and (self.held_until < 0 or self.signals_next < self.held_until):
                 return
             self.held.popleft()
             self.held_sure -= 1
@@ -171,7 +184,7 @@ class Lane:
 
     def _frame(self, offset: int, items: ItemFrame | None, at: float) -> None:
         self.items_next = max(self.items_next, offset + 1)
-        run = self._run(items.run, items.generation) if items is not None else None
+        run = self.run_of(items.run, items.generation) if items is not None else None
         if items is None or run is None:
             return
         new = run.known.missing(items.first, len(items.items))
@@ -179,43 +192,48 @@ class Lane:
             return
         frame = Frame(offset, run, new, at)
         self.frames.append(frame)
+        indexes = adoption.indexes_of(items)
         for first, count in new:
-            self._enqueue(run, items, frame, first, count)
-
-    def _enqueue(self, run: LaneRun, items: ItemFrame, frame: Frame | None, first: int, count: int) -> None:
-        run.known.add(first, count)
-        start = first - items.first
-        run.bytes_queued += sum(map(len, items.items[start : start + count]))
-        waiting = Waiting(frame, items, first, first + count)
-        if run.past and any(p in run.past for p in range(first, first + count)):
-            run.queue.appendleft(waiting)  # an earlier owner ran these: they come before what never started
-        else:
-            run.queue.append(waiting)
+            run.known.add(first, count)
+            start = first - items.first
+            run.bytes_queued += sum(map(len, items.items[start : start + count]))
+            waiting = Waiting(frame, items, indexes, first, first + count)
+            if run.past and any(p in run.past for p in range(first, first + count)):
+                run.queue.appendleft(waiting)  # an earlier owner ran these: they come before what never started
+            else:
+                run.queue.append(waiting)
 
     def task_over(self, over: TaskOver | TaskNotStarted, now: int, at: float) -> None:
-        """A Task's call came back, or was not made because the lease did not hold."""
+        """A Task's call came back, or was not made because the lease did not hold: then it is made a little later."""
         if isinstance(over, TaskNotStarted):
-            self.starts.append(over.start)
+            if not self.refused:
+                self.refused_at = at
+            self.refused.append(over.start)
             return
-        run = self.runs.get(over.run)
+        run = self.run_of(*over.run)
         child = run.running.get(over.position) if run is not None else None
         if run is not None and child is not None:
             children.told(self, run, child, over.outcome, now, at)
 
-    def journal(self, record: JournalRecord, at: float) -> None:
+    def journal(self, offset: int, record: JournalRecord, at: float) -> None:
         """The lane's journal, read back: a foreign claim ends this ownership; what is one's own may be acted on."""
         match record:
             case Claimed():
                 self.lost = True
-            case LaneAdvanced() if record.epoch == self.epoch and not self.lost and self.switches.read_back:
-                self.act_on(record, at)
+            case LaneAdvanced() if record.epoch == self.epoch and not self.lost:
+                self.confirmed = (record.items, record.signals)
+                if self.switches.read_back:
+                    self.act_on(record, at)
+            case LaneSnapshot() if record.epoch == self.epoch and not self.lost:
+                if record.piece + 1 == record.pieces:
+                    self.snapshot_read = offset + 1
             case _:
                 pass
 
     def act_on(self, record: LaneAdvanced, at: float) -> None:
         """Tells the children what the journal now holds for good."""
         for fact in record.advanced:
-            run = self._run(fact.run, fact.generation)
+            run = self.run_of(fact.run, fact.generation)
             child = run.running.get(fact.position) if run is not None else None
             if run is not None and child is not None and fact.happening is not None:
                 children.advance(self, run, child, fact.happening, fact.at_ms, at)
@@ -226,17 +244,59 @@ class Lane:
         """One turn: due timers, then new children of each run under its quota. True if more could start at once."""
         while self.timers and self.timers[0][0] <= now:
             children.timer_due(self, heapq.heappop(self.timers), now, at)
+        if self.refused and at - self.refused_at >= self.limits.lease_retry_seconds:
+            self.starts += self.refused
+            self.refused = []
         order = list(self.runs.values())
         self.turn += 1
+        self.cramped = False
         budget = self.limits.turn_children_max // max(1, len(order))
         more = False
         for i in range(len(order)):
-            more |= children.start_some(self, order[(self.turn + i) % len(order)], max(1, budget), now, at)
+            more |= self._start_some(order[(self.turn + i) % len(order)], max(1, budget), now, at)
+        adoption.spill(self)
         return more
+
+    def _start_some(self, run: LaneRun, budget: int, now: int, at: float) -> bool:
+        """Starts waiting children while the lane's quota of the run, and the process, have room for them.
+
+        One child of each run runs however full the process is. True if more could start at once.
+        """
+        if run.closing:
+            closing.close_queued(self, run, now, at)
+            return False
+        queue, running = run.queue, run.running
+        while queue and budget > 0 and len(running) < run.quota:
+            waiting = queue[0]
+            if waiting.position >= waiting.end:
+                queue.popleft()
+                continue
+            if waiting.items is None and not adoption.at_hand(run, waiting):
+                adoption.want(self, run)
+                return False
+            if running and self.room.full:
+                self.cramped = True
+                return False
+            position = waiting.position
+            waiting.position += 1
+            budget -= 1
+            children.start(self, run, waiting, position, now, at)
+        return bool(queue) and budget <= 0 and len(running) < run.quota
+
+    def take_room(self, child: Child, size: int) -> None:
+        """A running child takes so many bytes more."""
+        child.size += size
+        self.room_taken += size
+        self.room.used += size
+
+    def leave_room(self, child: Child) -> None:
+        """A child runs no more."""
+        self.room_taken -= child.size
+        self.room.used -= child.size
 
     def settle_frames(self) -> None:
         """Forgets the frames at the head whose children are all finished or adopted."""
-        while self.frames and (self.runs.get(self.frames[0].run.opened.run) is None or self.frames[0].passed):
+        while self.frames and (self.run_of(*self.frames[0].run.key) is None or self.frames[0].passed):
             self.frames.popleft()
 
     @property
@@ -256,37 +316,26 @@ class Lane:
         held = sum(sum(map(len, frame.items)) for _, frame in self.held if frame is not None)
         return held + sum(run.bytes_queued for run in self.runs.values())
 
-    # ------------------------------------------------------------------ what goes out
-
-    def take_frames(self, at: float, *, idle: bool) -> list[ChildrenEnded]:
-        """Outcome frames that are full, old enough, or with nothing left to wait for."""
-        frames: list[ChildrenEnded] = []
-        limits = self.limits
-        for run in self.runs.values():
-            box = run.outbox
-            count = len(box.outcomes)
-            if not count:
-                continue
-            alone = idle and not run.running and not run.queue
-            if alone or count >= limits.frame_children_max or at - box.first_at >= limits.linger_seconds:
-                frames += box.frames(
-                    self.number, self.epoch, limits.frame_children_max, limits.frame_bytes_max, self.pages
-                )
-        return frames
+    # ------------------------------------------------------------------ for the journal
 
     def acknowledged(self, frames: list[ChildrenEnded], at: float) -> None:
         """These frames are on home: their children are finished."""
         for frame in frames:
-            run = self._run(frame.run, frame.generation)
+            run = self.run_of(frame.run, frame.generation)
             if run is None:
                 continue
-            for first, count in zip(frame.ranges[::2], frame.ranges[1::2], strict=True):
+            for first, count in pairs(frame.ranges):
                 run.finished.add(first, count)
             self._journal_soon(at)
-            self.finished.setdefault((frame.run, frame.generation), []).extend(frame.ranges)
+            self.finished.setdefault(run.key, []).extend(frame.ranges)
+
+    @property
+    def journal_due(self) -> bool:
+        """True when something is to be written into the journal."""
+        return bool(self.finished or self.advanced or self.adopted or self.over)
 
     def _journal_soon(self, at: float) -> None:
-        if not (self.finished or self.advanced or self.adopted or self.forgotten):
+        if not self.journal_due:
             self.journal_since = at
 
     def advance_soon(self, fact: ChildAdvanced, at: float, *, urgent: bool) -> None:
@@ -301,15 +350,15 @@ class Lane:
         old = [f for f in self.frames if not f.adopted and at - f.at >= self.limits.adopt_after_seconds]
         if old:
             self._journal_soon(at)
-            for run in {f.run.opened.run: f.run for f in old}.values():
-                if self.runs.get(run.opened.run) is run:  # frames of a closed run may still wait behind others
-                    self.adopted += children.adopt(run, set(old))
+            for run in {f.run.key: f.run for f in old}.values():
+                if self.run_of(*run.key) is run:  # frames of a closed run may still wait behind others
+                    adoption.adopt(self, run, set(old))
             for frame in old:
                 frame.adopted = True
 
     def take_journal(self, at: float) -> list[LaneAdvanced]:
         """The next journal records, if they are due: one, unless what is to be kept fits none."""
-        if not (self.finished or self.advanced or self.adopted or self.forgotten):
+        if not self.journal_due:
             return []
         if not self.urgent and at - self.journal_since < self.limits.journal_linger_seconds:
             return []
@@ -320,47 +369,20 @@ class Lane:
             self.epoch,
             self.position,
             self.signals_position,
-            tuple(
-                Positions(run, generation, Intervals(flat).flat()) for (run, generation), flat in self.finished.items()
-            ),
+            tuple(Positions(*key, Intervals(flat).flat()) for key, flat in self.finished.items()),
             tuple(self.advanced),
             tuple(self.adopted),
-            tuple(self.forgotten),
+            (),
+            tuple(self.over),
         )
-        self.finished, self.advanced, self.adopted, self.forgotten, self.urgent = {}, [], [], [], False
+        self.finished, self.advanced, self.adopted, self.over, self.urgent = {}, [], [], [], False
         before, self.journalled = self.journalled, (record.items, record.signals)
         return cut(record, before, self.limits.journal_bytes_max)
 
-    def take_progress(self, at: float) -> list[LaneProgress]:
-        """Which children run, where that changed; at most twice a second."""
-        if at - self.progress_at < self.limits.progress_seconds:
-            return []
-        self.progress_at = at
-        out = []
-        for run in self.runs.values():
-            running = ranges_of(sorted(run.running))
-            if running != run.progress:
-                run.progress = running
-                out.append(LaneProgress(run.opened.run, run.opened.generation, self.number, running))
-        return out
-
-    def wait_seconds(self, now: int, at: float) -> float | None:
-        """How long nothing will have to be done, unless something comes in."""
-        waits = list(self._waits(now, at))
-        return max(0.0, min(waits)) if waits else None
-
-    def _waits(self, now: int, at: float) -> Iterator[float]:
-        if self.timers:
-            yield (self.timers[0][0] - now) / 1000
-        if self.finished or self.advanced or self.adopted or self.forgotten:
-            yield self.journal_since + self.limits.journal_linger_seconds - at
-        for run in self.runs.values():
-            if run.outbox.outcomes:
-                yield run.outbox.first_at + self.limits.linger_seconds - at
-        if self.frames and not self.frames[-1].adopted:
-            yield next(f for f in self.frames if not f.adopted).at + self.limits.adopt_after_seconds - at
-        if any(run.running or run.progress for run in self.runs.values()):
-            yield self.progress_at + self.limits.progress_seconds - at
+    def written(self, offset: int, record: LaneAdvanced, size: int) -> None:
+        """A record of this owner is in the journal, at this offset: the memory goes along."""
+        self.memory.apply(offset, record, size)
+        adoption.journalled(self, record)
 
 
 def _newer(a: Cause, b: Cause) -> bool:

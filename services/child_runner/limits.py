@@ -16,6 +16,14 @@ class LaneLimits(msgspec.Struct, frozen=True):
     adopt_after_seconds: float = 1.0
     progress_seconds: float = 0.5
     queued_bytes_max: int = 32 << 20  # items read and not started; above it the items feed rests
+    spill_bytes_max: int = 8 << 20  # above it inputs that the journal holds too are let go of
+    wanted_bytes_max: int = 1 << 20  # of inputs read from the journal at once, for one run
+    room_retry_seconds: float = 0.05  # how often a lane looks whether the process has room for more children
+    snapshot_bytes_min: int = 8 << 20  # of journal since the last snapshot
+    snapshot_factor: int = 4  # and so many times what is needed of it
+    trim_seconds: float = 15.0
+    lease_retry_seconds: float = 0.2
+    running_bytes_max: int = 1 << 30  # of running children, of all lanes of a process together
     input_bytes_max: int = 262_144  # AWS's payload quota
 
 
@@ -28,3 +36,6 @@ class Switches(msgspec.Struct, frozen=True):
     done_set: bool = True  # remember finished positions
     position_in_journal: bool = True  # go on from the journal's positions, not the group's
     write_ahead: bool = True  # journal a Task's result before the next thing is done
+    snapshot_whole: bool = True  # a snapshot counts once all its pieces are there
+    copy_forward: bool = True  # adopt again what stands in records that are about to be deleted
+    trim_behind: bool = True  # delete only what the journal, read back, says is done with

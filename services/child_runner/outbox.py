@@ -1,45 +1,44 @@
 """Outcomes on their way to home: gathered by run, cut into frames by count and bytes."""
 
+from collections.abc import Iterable
 from operator import itemgetter
 
-import msgspec
-
-from schemas.home import REJECTED, ChildrenEnded
+from schemas.home import REJECTED, Afterlife, ChildrenEnded
 from schemas.pages import Pages
 
-
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """How one child was answered. `entry` is msgpack: its history, or its input when it never started."""
-
-    position: int
-    status: int
-    items: int
-    entry: bytes
+Outcome = tuple[int, int, int, bytes, int]
+"""Position, status, items, entry (msgpack: the history, or the input of who never started), index."""
 
 
 class Outbox:
     """The outcomes of one run on one lane that are not on home yet, and why its first REJECTED child was refused."""
 
-    __slots__ = ("bytes", "error", "first_at", "generation", "outcomes", "run")
+    __slots__ = ("afterlives", "bytes", "error", "first_at", "generation", "outcomes", "run")
 
     def __init__(self, run: str, generation: int) -> None:
         self.run = run
         self.generation = generation
-        self.outcomes: list[tuple[int, int, int, bytes]] = []  # position, status, items, entry
+        self.outcomes: list[Outcome] = []
+        self.afterlives: dict[int, tuple[int, bytes]] = {}  # position → redrive count, remains
         self.bytes = 0
         self.first_at = 0.0
         self.error = ("", "")
 
-    def add(self, position: int, status: int, items: int, entry: bytes, at: float) -> None:
+    def add(self, position: int, status: int, items: int, entry: bytes, at: float, index: int) -> None:
         """One more; `at` is monotonic seconds."""
         if not self.outcomes:
             self.first_at = at
-        self.outcomes.append((position, status, items, entry))
+        self.outcomes.append((position, status, items, entry, index))
         self.bytes += len(entry)
+
+    def leave(self, position: int, redrives: int, remains: bytes) -> None:
+        """What a redrive needs of a child that is added as well."""
+        if redrives or remains:
+            self.afterlives[position] = (redrives, remains)
 
     def frames(self, lane: int, epoch: int, children_max: int, bytes_max: int, pages: Pages) -> list[ChildrenEnded]:
         """Everything, as frames; the outbox is empty afterwards."""
-        outcomes = self.outcomes
+        outcomes, left = self.outcomes, self.afterlives
         outcomes.sort(key=itemgetter(0))
         self.outcomes, self.bytes = [], 0
         frames = []
@@ -48,14 +47,19 @@ class Outbox:
             end, size = start, 0
             while end < len(outcomes) and end - start < children_max and (size < bytes_max or end == start):
                 size += len(outcomes[end][3])
+                if left and outcomes[end][0] in left:
+                    size += len(left[outcomes[end][0]][1])
                 end += 1
             frames.append(self._frame(outcomes[start:end], lane, epoch, pages))
             start = end
+        self.afterlives = {}
         return frames
 
-    def _frame(self, part: list[tuple[int, int, int, bytes]], lane: int, epoch: int, pages: Pages) -> ChildrenEnded:
-        positions, statuses, items, entries = zip(*part, strict=True)
+    def _frame(self, part: list[Outcome], lane: int, epoch: int, pages: Pages) -> ChildrenEnded:
+        positions, statuses, items, entries, indexes = zip(*part, strict=True)
         rejected = REJECTED in statuses
+        left = self.afterlives
+        afterlives = [Afterlife(slot, *left[p]) for slot, p in enumerate(positions) if p in left] if left else []
         return ChildrenEnded(
             self.run,
             self.generation,
@@ -66,6 +70,8 @@ class Outbox:
             pages.pack(entries),
             epoch,
             *(self.error if rejected else ("", "")),
+            runs_of(indexes) if self.generation else (),
+            pages.pack_afterlives(afterlives),
         )
 
 
@@ -73,15 +79,20 @@ def ranges_of(positions: tuple[int, ...] | list[int]) -> tuple[int, ...]:
     """Ascending positions as flat (first, count, …)."""
     if positions and positions[-1] - positions[0] == len(positions) - 1:
         return (positions[0], len(positions))
+    return runs_of(positions)
+
+
+def runs_of(numbers: Iterable[int]) -> tuple[int, ...]:
+    """Numbers in whatever order as flat (first, count, …), in that order."""
     flat: list[int] = []
     first = last = -2
-    for position in positions:
-        if position == last + 1:
-            last = position
+    for number in numbers:
+        if number == last + 1 and first >= 0:
+            last = number
             continue
         if first >= 0:
             flat += (first, last - first + 1)
-        first = last = position
+        first = last = number
     if first >= 0:
         flat += (first, last - first + 1)
     return tuple(flat)

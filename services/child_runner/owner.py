@@ -5,37 +5,27 @@ from typing import TypeVar
 
 import msgspec
 
-from maprun.bus.port import Feed, Mailbox, Outgoing, Port, Record, Spawned
+from maprun.bus.port import Feed, Mailbox, Outgoing, Port, Record, RecordsGoneError, Spawned
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
-from schemas.home import ChildrenEnded, LaneProgress
-from schemas.lanes import Claimed, ItemFrame, LaneAdvanced, LaneSignal
+from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
+from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
-from services.child_runner.journal import LaneMemory, decode_journal
-from services.child_runner.lane import Compile, Lane
+from services.child_runner import adoption, reports
+from services.child_runner.journal import LaneMemory, RunKey, decode_journal
+from services.child_runner.keeping import Keeper, claim, read_inputs
+from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits, Switches
-from services.child_runner.state import TaskNotStarted, TaskOver, TaskStart
+from services.child_runner.machine import Compile
+from services.child_runner.metrics import Metrics
+from services.child_runner.state import InputsRead, InputsWanted, Room, TaskNotStarted, TaskOver, TaskStart
 
-JOURNAL_RECORDS_PER_READ = 5_000
-LEASE_RETRY_SECONDS = 0.2
 UNREADABLE_ITEMS_MAX = 100_000  # that a header may speak of: a reader's frames hold far fewer
 
 T = TypeVar("T")
+HomeFact = ChildrenEnded | LaneProgress | NestedRunRequested | NestedRunDropped
 _signal_decoder: Decoder[LaneSignal] = Decoder(LaneSignal)
 _items_decoder = Decoder(ItemFrame)
-
-
-class Metrics:
-    """What the owner counts; the composition root gives one that Prometheus reads."""
-
-    def children_ended(self, count: int) -> None:
-        """So many children were answered on home."""
-
-    def tasks_started(self, count: int) -> None:
-        """So many Task attempts were started."""
-
-    def unreadable(self, topic: str, partition: int, offset: int) -> None:
-        """A record that can't be read was passed over."""
 
 
 class Deps(msgspec.Struct, frozen=True):
@@ -46,6 +36,7 @@ class Deps(msgspec.Struct, frozen=True):
     limits: LaneLimits = LaneLimits()
     switches: Switches = Switches()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
+    room: Room = msgspec.field(default_factory=lambda: Room(LaneLimits().running_bytes_max))  # of the whole process
     watch: Callable[[Lane], None] = lambda _lane: None  # a simulation looks at the lane after each turn
 
 
@@ -65,85 +56,89 @@ class _Ownership:
         self.number = number
         self.deps = deps
         self.mailbox: Mailbox = port.mailbox()
-        self.tasks: dict[tuple[str, int, str], Spawned] = {}
+        self.tasks: dict[tuple[RunKey, int, str], Spawned] = {}
+        self.next: dict[str, int] = {}  # topic → offset of the record that must come next
         self.items_feed: Feed | None = None
         self.paused = False
 
     async def work(self) -> int:
         """Claims, reads, works; returns what it committed when the lane was claimed by somebody else."""
-        port, number = self.port, self.number
-        memory = await self._claim()
-        lane = Lane(number, memory, self.deps.compile_run, self.deps.limits, self.deps.switches)
+        port, number, deps = self.port, self.number, self.deps
+        memory = await claim(port, number, deps.limits, deps.switches, deps.metrics.unreadable)
+        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.switches, deps.room)
+        keeper = Keeper(port, lane)
         feeds = [
-            port.feed(topics.LANE_JOURNAL.name, number, memory.epoch + 1, self.mailbox),
-            port.feed(topics.LANE_SIGNALS.name, number, memory.signals, self.mailbox),
+            self._feed(topics.LANE_JOURNAL.name, memory.epoch + 1),
+            self._feed(topics.LANE_SIGNALS.name, memory.signals),
         ]
         signals_end = await port.end_offset(topics.LANE_SIGNALS.name, number)
         wait: float | None = 0.0 if lane.signals_next >= signals_end else None
         try:
             while True:
                 for event in await self.mailbox.get(wait):
-                    await self._hear(lane, event)
+                    self._hear(lane, event)
                 if lane.lost:
                     break
                 if self.items_feed is None and lane.signals_next >= signals_end:
                     lane.restore()
-                    first = await self._first_items_position(memory)
-                    lane.items_next = first
-                    self.items_feed = port.feed(topics.ITEMS.name, number, first, self.mailbox)
+                    lane.items_next = await self._first_items_position(memory)
+                    self.items_feed = self._feed(topics.ITEMS.name, lane.items_next)
                 lane.judge_held(port.monotonic())
                 while lane.asks_signals_end:  # again for what came in meanwhile: nobody else will wake this loop for it
                     lane.signals_end(await port.end_offset(topics.LANE_SIGNALS.name, number))
                     lane.judge_held(port.monotonic())
-                wait = await self._turn(lane)
+                wait = await self._turn(lane, keeper)
                 self.deps.watch(lane)
         finally:
+            deps.room.used -= lane.room_taken
             for feed in [*feeds, *([self.items_feed] if self.items_feed else [])]:
                 feed.close()
             for task in self.tasks.values():
                 task.cancel()
         return self.committed
 
-    async def _claim(self) -> LaneMemory:
-        """Writes the claim and reads the journal up to it."""
-        journal = topics.LANE_JOURNAL.name
-        [epoch] = await self.port.send([Outgoing(journal, self.number, encode(Claimed(self.port.instance)))])
-        memory = LaneMemory(fence=self.deps.switches.fence)
-        for first in range(0, epoch + 1, JOURNAL_RECORDS_PER_READ):
-            end = min(first + JOURNAL_RECORDS_PER_READ, epoch + 1)
-            for record in await self.port.read(journal, self.number, first, end):
-                try:
-                    memory.apply(record.offset, decode_journal(record.value or b""))
-                except msgspec.DecodeError:
-                    self.deps.metrics.unreadable(journal, self.number, record.offset)
-        return memory
+    def _feed(self, topic: str, first: int) -> Feed:
+        self.next[topic] = first
+        return self.port.feed(topic, self.number, first, self.mailbox)
 
     async def _first_items_position(self, memory: LaneMemory) -> int:
         if self.deps.switches.position_in_journal:
             return memory.items
         return await self.port.committed(topics.ITEMS.name, self.number)
 
-    async def _hear(self, lane: Lane, event: object) -> None:
+    def _hear(self, lane: Lane, event: object) -> None:
         now, at = self.port.now_ms(), self.port.monotonic()
         match event:
-            case Record(topic=topics.ITEMS.name):
-                lane.items(event.offset, self._decoded(event, _items_decoder) or unreadable_frame(event), at)
-            case Record(topic=topics.LANE_SIGNALS.name):
-                lane.signal(event.offset, self._decoded(event, _signal_decoder), now, at)
-            case Record(topic=topics.LANE_JOURNAL.name):
-                try:
-                    lane.journal(decode_journal(event.value or b""), at)
-                except msgspec.DecodeError:
-                    self.deps.metrics.unreadable(event.topic, event.partition, event.offset)
+            case Record():
+                self._record(lane, event, now, at)
             case TaskOver():
                 self.tasks.pop((event.run, event.position, getattr(event.outcome, "ref", "")), None)
                 lane.task_over(event, now, at)
             case TaskNotStarted():
                 self.tasks.pop((event.start.run, event.start.position, event.start.request.ref), None)
-                await self.port.sleep(LEASE_RETRY_SECONDS)
                 lane.task_over(event, now, at)
+            case InputsRead():
+                if not adoption.inputs_read(lane, event):
+                    raise RecordsGoneError(f"inputs of {event.wanted.run} are gone from the journal of {self.number}")
             case _:
                 raise AssertionError(event)
+
+    def _record(self, lane: Lane, record: Record, now: int, at: float) -> None:
+        """A record of one of the lane's topics. They have no gaps: what is gone was deleted by a newer owner."""
+        if record.offset != self.next[record.topic]:
+            gone = f"{record.topic}/{record.partition} from {self.next[record.topic]} to {record.offset}"
+            raise RecordsGoneError(f"records of {gone} are gone")
+        self.next[record.topic] += 1
+        match record.topic:
+            case topics.ITEMS.name:
+                lane.items(record.offset, self._decoded(record, _items_decoder) or unreadable_frame(record), at)
+            case topics.LANE_SIGNALS.name:
+                lane.signal(record.offset, self._decoded(record, _signal_decoder), now, at)
+            case _:
+                try:
+                    lane.journal(record.offset, decode_journal(record.value or b""), at)
+                except msgspec.DecodeError:
+                    self.deps.metrics.unreadable(record.topic, record.partition, record.offset)
 
     def _decoded(self, record: Record, decoder: Decoder[T]) -> T | None:
         try:
@@ -152,30 +147,37 @@ class _Ownership:
             self.deps.metrics.unreadable(record.topic, record.partition, record.offset)
             return None
 
-    async def _turn(self, lane: Lane) -> float | None:
+    async def _turn(self, lane: Lane, keeper: Keeper) -> float | None:
         """One turn of the lane's work; how long nothing will be to do after it."""
         port = self.port
         now, at = port.now_ms(), port.monotonic()
         more = lane.work(now, at)
         self._start_tasks(lane)
         lane.adopt(at)
-        frames = lane.take_frames(at, idle=not more)
+        frames = reports.take_frames(lane, at, idle=not more)
         journal = lane.take_journal(at)
-        progress = lane.take_progress(at)
-        facts: list[ChildrenEnded | LaneProgress] = [*frames, *progress]
-        home = [Outgoing(topics.HOME.name, _home_of(fact.run), encode(fact)) for fact in facts]
-        if home or journal:
+        asks, lane.asks = lane.asks, []
+        facts: list[HomeFact] = [*frames, *asks, *reports.take_progress(lane, at)]
+        if facts or journal:
             topic = topics.LANE_JOURNAL.name
-            await port.send([*home, *(Outgoing(topic, self.number, encode(record)) for record in journal)])
+            values = [encode(record) for record in journal]
+            home = [Outgoing(topics.HOME.name, _home_of(fact.run), encode(fact)) for fact in facts]
+            offsets = await port.send([*home, *(Outgoing(topic, self.number, value) for value in values)])
             at = port.monotonic()
             lane.acknowledged(frames, at)
             self.deps.metrics.children_ended(sum(len(f.statuses) for f in frames))
-            for record in journal:
+            for offset, record, value in zip(offsets[len(home) :], journal, values, strict=True):
+                lane.written(offset, record, len(value))
                 self._journalled(lane, record, at)
         elif more:
             await port.sleep(0)
+        more |= await keeper.step()
         self._mind_memory(lane)
-        return 0.0 if more or lane.starts else lane.wait_seconds(port.now_ms(), port.monotonic())
+        if more or lane.starts or lane.wanted or lane.asks:
+            return 0.0
+        at = port.monotonic()
+        waits = (reports.wait_seconds(lane, port.now_ms(), at), keeper.wait_seconds(at))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _journalled(self, lane: Lane, journal: LaneAdvanced, at: float) -> None:
         if journal.items > self.committed:
@@ -189,15 +191,17 @@ class _Ownership:
             task = self.tasks.pop((stop.run, stop.position, stop.ref), None)
             if task is not None:
                 task.cancel()
-        starts = lane.starts
-        lane.starts, lane.stops = [], []
+        starts, wanted = lane.starts, lane.wanted
+        lane.starts, lane.stops, lane.wanted = [], [], []
         for start in starts:
-            run = lane.runs.get(start.run)
+            run = lane.run_of(*start.run)
             child = run.running.get(start.position) if run is not None else None
             if child is not None and start.request.ref in child.waits:
                 key = (start.run, start.position, start.request.ref)
                 self.tasks[key] = self.port.spawn(self._run_task(start))
         self.deps.metrics.tasks_started(len(starts))
+        for each in wanted:
+            self.port.spawn(self._read_inputs(each))
 
     async def _run_task(self, start: TaskStart) -> None:
         if self.deps.switches.lease and not self.port.lease_ok():
@@ -205,6 +209,14 @@ class _Ownership:
             return
         outcome = await self.deps.run_task(start.request, start.key)
         self.mailbox.put(TaskOver(start.run, start.position, outcome))
+
+    async def _read_inputs(self, wanted: InputsWanted) -> None:
+        places = [(offset, place) for _, offset, place in wanted.places]
+        read = await read_inputs(self.port, self.number, places)
+        found: dict[int, ChildAdopted] = {
+            position: child for (position, _, _), child in zip(wanted.places, read, strict=True) if child is not None
+        }
+        self.mailbox.put(InputsRead(wanted, found))
 
     def _mind_memory(self, lane: Lane) -> None:
         """Above the limit the items feed rests; signals never do."""

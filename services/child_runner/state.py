@@ -1,76 +1,32 @@
 """What a lane's owner keeps of each run, each frame and each child that waits for something."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from maprun.mapruns.intervals import Intervals
-from schemas.effects import Effect, Happening, TaskRequested
-from schemas.lanes import ChildAdvanced, ItemFrame, RunOpened
+from schemas.effects import Happening, MapRunRedriveRequested, MapRunRequested, TaskRequested
+from schemas.lanes import ChildAdopted, ChildAdvanced, ChildStopRequested, ItemFrame, RunOpened
+from services.child_runner.journal import RunKey, RunMemory
+from services.child_runner.machine import ChildMachine
 from services.child_runner.outbox import Outbox
 
-Build = Callable[[int, str | None, bytes, str], bytes]
-"""(item index, item key, item JSON, source) → child input JSON. Raises StatesError."""
 
+class Room:
+    """What running children take of a process's memory, about: shared by all its lanes. Units: bytes."""
 
-class Ended(Protocol):
-    """How a child ended."""
+    __slots__ = ("max", "used")
 
-    @property
-    def status(self) -> str:
-        """SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
-        ...
-
-
-class Step(Protocol):
-    """What one step of a child brought."""
+    def __init__(self, bytes_max: int) -> None:
+        self.max = bytes_max
+        self.used = 0
 
     @property
-    def execution(self) -> Any:
-        """The interpreter's state; None once ended."""
-        ...
-
-    @property
-    def effects(self) -> Sequence[Effect]:
-        """What the child asks for."""
-        ...
-
-    @property
-    def events(self) -> list[Any]:
-        """The history events it brought."""
-        ...
-
-    @property
-    def ended(self) -> Ended | None:
-        """How the child ended, if it did."""
-        ...
-
-
-class ChildMachine(Protocol):
-    """The child machine of one run, ready to run children (maprun.interpreter.lane_children implements it)."""
-
-    @property
-    def build(self) -> Build:
-        """Makes a child's input of an item."""
-        ...
-
-    def begin(self, index: int, child_input: bytes, now_ms: int) -> Step:
-        """Starts the child with this index."""
-        ...
-
-    def advance(self, execution: Any, happening: Happening, now_ms: int) -> Step:
-        """Tells a child what happened."""
-        ...
-
-    def effect_key(self, index: int, ref: str) -> str:
-        """The idempotency key of an effect of the child with this index."""
-        ...
-
-    def pack(self, events: list[Any], /) -> bytes:
-        """A child's history as msgpack."""
-        ...
+    def full(self) -> bool:
+        """True when no more children should start until some have ended."""
+        return self.used >= self.max
 
 
 class Frame:
@@ -99,47 +55,86 @@ class Frame:
 
 
 class Waiting:
-    """Children of a frame that have not started: positions [position, end)."""
+    """Children that have not started: positions [position, end).
 
-    __slots__ = ("base", "end", "frame", "items", "position")
+    Their items stand in the frame `items`; or, when that is None, they are adopted and the run's memory knows them.
+    `indexes` are those of the frame's children, whose first position is `base`.
+    """
 
-    def __init__(self, frame: Frame | None, items: ItemFrame, position: int, end: int) -> None:
+    __slots__ = ("base", "end", "frame", "indexes", "items", "position")
+
+    def __init__(
+        self, frame: Frame | None, items: ItemFrame | None, indexes: Sequence[int], position: int, end: int
+    ) -> None:
         self.frame = frame
         self.items = items
-        self.base = items.first
+        self.indexes = indexes
+        self.base = position if items is None else items.first
         self.position = position
         self.end = end
+
+
+class Nested:
+    """The wait of a child for a Map Run of its own; `begun` once the child was told that there is one."""
+
+    __slots__ = ("begun", "effect")
+
+    def __init__(self, effect: MapRunRequested | MapRunRedriveRequested) -> None:
+        self.effect = effect
+        self.begun = False
 
 
 class Child:
     """A child that runs and waits for at least one effect."""
 
-    __slots__ = ("events", "execution", "frame", "input", "items", "position", "told", "told_ms", "waits")
+    __slots__ = (
+        "events",
+        "execution",
+        "frame",
+        "index",
+        "input",
+        "items",
+        "position",
+        "redriven",
+        "redrives",
+        "size",
+        "told",
+        "told_ms",
+        "waits",
+    )
 
-    def __init__(self, position: int, child_input: bytes, items: int, frame: Frame | None) -> None:
+    def __init__(self, position: int, index: int, child_input: bytes, items: int, frame: Frame | None) -> None:
         self.position = position
-        self.input = child_input
+        self.index = index
+        self.input = child_input  # kept while it may have to be adopted
         self.items = items
         self.frame = frame
+        self.redriven = False  # `input` is a RedrivenChild
+        self.redrives = 0
+        self.size = 0  # what it takes of the process's room
         self.told_ms = 0  # when it was last told something: clocks of two owners differ, its time never goes back
         self.execution: Any = None
         self.events: list[Any] = []
-        self.waits: dict[str, TaskRequested | int] = {}  # ref → the Task, or the timer's due time
+        self.waits: dict[str, TaskRequested | int | Nested] = {}  # ref → the Task, the timer's due time, the Map Run
         self.told: set[str] = set()  # refs whose outcome is on its way through the journal
 
 
 class LaneRun:
-    """One run on one lane."""
+    """One generation of a run on one lane."""
 
     __slots__ = (
         "adopted",
+        "bytes_adopted",
         "bytes_queued",
         "cause",
         "closing",
         "express",
         "finished",
+        "key",
         "known",
+        "loading",
         "machine",
+        "memory",
         "opened",
         "opened_offset",
         "outbox",
@@ -148,12 +143,17 @@ class LaneRun:
         "queue",
         "quota",
         "running",
+        "stops",
     )
 
-    def __init__(self, opened: RunOpened, opened_offset: int, machine: ChildMachine) -> None:
-        self.opened = opened
+    def __init__(self, opened: RunOpened, opened_offset: int, machine: ChildMachine, memory: RunMemory) -> None:
+        # The machine holds what it needs of the definition and the ItemSelector, once for all lanes of the process.
+        plan = msgspec.structs.replace(opened.plan, selector_input=b"", context=b"", variables=b"")
+        self.opened = msgspec.structs.replace(opened, definition=b"", plan=plan)
         self.opened_offset = opened_offset
+        self.key: RunKey = (opened.run, opened.generation)
         self.machine = machine
+        self.memory = memory
         self.quota = opened.quota
         self.cause = opened.cause
         self.closing = False
@@ -164,7 +164,10 @@ class LaneRun:
         self.queue: deque[Waiting] = deque()
         self.running: dict[int, Child] = {}
         self.past: dict[int, list[ChildAdvanced]] = {}  # of children that an earlier owner ran
-        self.bytes_queued = 0
+        self.stops: dict[int, ChildStopRequested] = {}  # by index, of children that may be among those
+        self.bytes_queued = 0  # items in memory that have not started
+        self.bytes_adopted = 0  # of these, the inputs that the journal holds as well
+        self.loading = False  # inputs are being read from the journal
         self.outbox = Outbox(opened.run, opened.generation)
         self.progress: tuple[int, ...] = ()
 
@@ -172,7 +175,7 @@ class LaneRun:
 class TaskStart(msgspec.Struct, frozen=True):
     """Start this Task (if the lease holds at that very moment)."""
 
-    run: str
+    run: RunKey
     position: int
     request: TaskRequested
     key: str
@@ -181,7 +184,7 @@ class TaskStart(msgspec.Struct, frozen=True):
 class TaskStop(msgspec.Struct, frozen=True):
     """Nobody waits for this Task any more."""
 
-    run: str
+    run: RunKey
     position: int
     ref: str
 
@@ -189,7 +192,7 @@ class TaskStop(msgspec.Struct, frozen=True):
 class TaskOver(msgspec.Struct, frozen=True):
     """A Task's call came back."""
 
-    run: str
+    run: RunKey
     position: int
     outcome: Happening
 
@@ -198,3 +201,17 @@ class TaskNotStarted(msgspec.Struct, frozen=True):
     """The lease did not hold: the Task was not started and is to be started again."""
 
     start: TaskStart
+
+
+class InputsWanted(msgspec.Struct, frozen=True):
+    """Read these inputs from the journal: (position, offset of the record, place in it), in the journal's order."""
+
+    run: RunKey
+    places: tuple[tuple[int, int, int], ...]
+
+
+class InputsRead(msgspec.Struct, frozen=True):
+    """What was found of them: by position."""
+
+    wanted: InputsWanted
+    found: dict[int, ChildAdopted]

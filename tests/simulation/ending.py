@@ -148,7 +148,7 @@ class _Ending:
         for position, (_, _, status) in book.accepted.items():
             entry = self._entry(book, position)
             if status not in STATUS_NAMES:
-                [child_input] = msgspec.msgpack.decode(entry)
+                child_input, *_ = msgspec.msgpack.decode(entry)
                 self._items_of(book, position, child_input, raw=True)
                 continue
             events = decode_events(entry)

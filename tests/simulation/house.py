@@ -11,6 +11,7 @@ from schemas.arns import home_of
 from schemas.effects import TaskRequested
 from schemas.home import ExecutionRequested, MachineRequested, MachineSpec, StopRequested
 from schemas.wire import encode
+from tests.simulation import trimming
 from tests.simulation.fakes import Shelf, Workshop
 from tests.simulation.faults import inject
 from tests.simulation.judge import Judge
@@ -39,6 +40,7 @@ class House:
         self.interpreters = with_
         self.judge = Judge(self.world, scenario, with_.roots)
         self.judge.record_seen = self._record_seen
+        trimming.watch(self.world)
         self.shelf = Shelf(self.world, scenario.plays)
         self.lanes_work = Workshop(self.world, self.judge.child_started)
         self.roots_work = Workshop(self.world, self._root_started)

@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.asks import ItemAsk, ItemsRequested
 from schemas.effects import TaskRequested
 from schemas.home import ExecutionRequested, ParentTaskEnded
-from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, RunOpened
+from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, LaneSnapshot, RunOpened
 from schemas.requests import RequestAnswered
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
@@ -74,7 +74,7 @@ class LaneTruth:
                 for told in fact.advanced:
                     if told.happening is not None:
                         self.told.add((told.run, told.position, getattr(told.happening, "ref", "")))
-            case LaneAdvanced():
+            case LaneAdvanced() | LaneSnapshot():
                 pass
 
 
@@ -340,9 +340,8 @@ class Judge:
     def lane_seen(self, lane: Lane) -> None:
         """An owner after a turn: it began where the journal's valid records say."""
         expected = self.truth[lane.number].positions_at.get(lane.epoch)
-        began = (lane.memory.items, lane.memory.signals)
-        if began != expected:
-            self.world.violated(f"the owner {lane.epoch} of lane {lane.number} began at {began}, not at {expected}")
+        if lane.began != expected:
+            self.world.violated(f"owner {lane.epoch} of lane {lane.number} began at {lane.began}, not at {expected}")
 
     def root_started(self, key: str, request: TaskRequested, process: str) -> None:
         """The scheduler starts an effect of a root execution."""

@@ -70,7 +70,7 @@ class SimFeed:
     def __init__(self, port: "SimPort", topic: str, partition: int, offset: int, mailbox: Any) -> None:
         self._port = port
         self._log = port.world.log(topic, partition)
-        self._next = offset
+        self._next = offset  # what lies below the log's start is left out
         self._mailbox = mailbox
         self._paused = False
         self._closed = False
@@ -224,6 +224,28 @@ class SimPort:
 
         end: int = await Suspended(begin)
         return end
+
+    async def start_offset(self, topic: str, partition: int) -> int:
+        """The start as it was at some moment of the asking."""
+
+        def begin(task: Task) -> None:
+            self.world.after(self.world.latency(), asked, task, task.token)
+
+        def asked(task: Task, token: int) -> None:
+            self._later(self.world.latency(), task, token, self.world.log(topic, partition).start)
+
+        start: int = await Suspended(begin)
+        return start
+
+    async def trim(self, topic: str, partition: int, before: int) -> None:
+        """Deletes the beginning of a log; the request arrives, if it does, whatever becomes of the process."""
+
+        def begin(task: Task) -> None:
+            if not self.process.broken:
+                self.world.after(self.world.latency(), self.world.log(topic, partition).trim, before)
+            self._later(self.world.latency() * 2, task, task.token, None)
+
+        await Suspended(begin)
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
         """Records of a bounded stretch."""

@@ -8,9 +8,11 @@ from maprun.interpreter.lane_children import Children, ChildRunMachine
 from maprun.interpreter.roots import RootInterpreter
 from schemas import topics
 from schemas.effects import Happening
-from schemas.lanes import RunOpened
+from schemas.lanes import RedrivenChild, RunOpened
 from services.child_runner import owner as lane_owner
+from services.child_runner.children import CHILD_BYTES
 from services.child_runner.limits import LaneLimits
+from services.child_runner.state import Room
 from services.item_reader import owner as ask_owner
 from services.item_reader.handlers import ReaderLimits
 from services.scheduler import deps as scheduler_deps
@@ -32,7 +34,14 @@ LANE_LIMITS = LaneLimits(
     adopt_after_seconds=0.3,
     queued_bytes_max=600,
     journal_bytes_max=400,
+    spill_bytes_max=150,
+    wanted_bytes_max=120,
+    snapshot_bytes_min=1_500,
+    snapshot_factor=1,
+    trim_seconds=0.5,
 )
+LANE_LIMITS_LARGE = LaneLimits(snapshot_bytes_min=5_000, trim_seconds=2.0)
+ROOM_BYTES_MAX = 6 * CHILD_BYTES
 READER_LIMITS = ReaderLimits(part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
 SCHEDULER_LIMITS = SchedulerLimits(
     records_per_turn_max=8,
@@ -73,10 +82,18 @@ class WatchedChildren:
         self._running: dict[int, Any] = {}
         self.build = machine.build
         self.pack = machine.pack
+        self.remains = machine.remains
+        self.map_run_arn = machine.map_run_arn
 
     def begin(self, index: int, child_input: bytes, now_ms: int) -> Any:
         """A child starts."""
-        step = self._machine.begin(index, child_input, now_ms)
+        return self._begun(index, self._machine.begin(index, child_input, now_ms))
+
+    def redrive(self, index: int, child: RedrivenChild, now_ms: int) -> Any:
+        """A child that ended unsuccessfully goes on."""
+        return self._begun(index, self._machine.redrive(index, child, now_ms))
+
+    def _begun(self, index: int, step: Any) -> Any:
         if step.ended is None:
             self._running[index] = step.execution
         count, quota = len(self._running), self._quota
@@ -96,9 +113,9 @@ class WatchedChildren:
             del self._running[index]
         return step
 
-    def effect_key(self, index: int, ref: str) -> str:
+    def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
         """The key, noted for the checker: no two effects may share one."""
-        key = self._machine.effect_key(index, ref)
+        key = self._machine.effect_key(index, redrive_count, ref)
         mine = (self._opened.run, index, ref)
         if self._house.judge.keys.setdefault(key, mine) != mine:
             self._house.world.violated(f"one effect key for {mine} and {self._house.judge.keys[key]}")
@@ -111,6 +128,7 @@ class Services:
     def __init__(self, house: "House") -> None:
         self.house = house
         self.views: dict[str, MachinesView] = {}  # one a process
+        self.rooms: dict[str, Room] = {}  # likewise
 
     def start(self) -> list[Group]:
         """All groups, with their processes."""
@@ -137,8 +155,9 @@ class Services:
         deps = lane_owner.Deps(
             compile_run=compile_run,
             run_task=house.lanes_work.runner(port, owner),
-            limits=LANE_LIMITS if house.scenario.small else LaneLimits(),
+            limits=LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE,
             switches=house.mutation.lane,
+            room=self.rooms.setdefault(port.process.name, Room(ROOM_BYTES_MAX)),
             watch=house.judge.lane_seen,
         )
         return [lane_owner.own_lane(house.mutation.port(port), lane, deps)]

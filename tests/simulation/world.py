@@ -13,7 +13,10 @@ EPOCH_MS = 1_767_225_600_000
 
 
 class Log:
-    """One partition: records by offset; None where compaction took one away."""
+    """One partition: records by offset; None where compaction took one away. Below `start` they are deleted.
+
+    Deleted ones stay for the checker, and are handed to nobody.
+    """
 
     def __init__(self, world: "World", topic: str, partition: int) -> None:
         self.world = world
@@ -21,6 +24,7 @@ class Log:
         self.partition = partition
         self.records: list[Record | None] = []
         self.listeners: list[Callable[[], None]] = []
+        self.start = 0
 
     def __len__(self) -> int:
         return len(self.records)
@@ -40,7 +44,15 @@ class Log:
 
     def slice(self, first: int, end: int) -> list[Record]:
         """The records that are still there among [first, end)."""
-        return [record for record in self.records[max(0, first) : end] if record is not None]
+        return [record for record in self.records[max(self.start, first) : end] if record is not None]
+
+    def trim(self, before: int) -> None:
+        """Deletes what lies below an offset."""
+        if before > self.start:
+            self.start = before
+            self.world.note(f"trim {self.topic}/{self.partition} to {before}")
+            for trimmed in self.world.trim_observers:
+                trimmed(self, before)
 
     def compact(self) -> None:
         """Keeps the newest record of each key, and the last record whatever its key."""
@@ -61,6 +73,7 @@ class World:
         self.calm = False  # no more faults
         self.logs: dict[tuple[str, int], Log] = {}
         self.observers: list[Callable[[Record], None]] = []
+        self.trim_observers: list[Callable[[Log, int], None]] = []
         self.violations: list[str] = []
         self.call_seconds = 0.0  # what the blocking call that runs now adds to its duration
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []

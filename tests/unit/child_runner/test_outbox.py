@@ -8,7 +8,7 @@ from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import accept, tally
 from schemas.home import PAGE_SLOTS, ChildrenEnded
 from schemas.pages import Pages
-from services.child_runner.outbox import Outbox, ranges_of
+from services.child_runner.outbox import Outbox, ranges_of, runs_of
 
 positions = st.lists(st.integers(0, 400), unique=True, max_size=200)
 
@@ -26,7 +26,7 @@ def test_every_outcome_is_in_one_frame(some: list[int], children_max: int, bytes
     """Frames keep their limits, hold each outcome once, and give each slot its own entry back."""
     box, pages = Outbox("r", 0), Pages()
     for p in some:
-        box.add(p, 1 + p % 4, 1 + p % 2, msgspec.msgpack.encode([f"history of {p}"]), 0.0)
+        box.add(p, 1 + p % 4, 1 + p % 2, msgspec.msgpack.encode([f"history of {p}"]), 0.0, p)
     frames = box.frames(3, 7, children_max, bytes_max, pages)
     assert not box.outcomes
     seen: dict[int, tuple[int, str]] = {}
@@ -52,3 +52,30 @@ def test_first_answer_counts(answers: list[list[int]], asked: int) -> None:
         counted += tally(frame, pieces).get(1, (0, 0))[0]
     assert set(answered) == {p for some in answers for p in some if p < asked}
     assert counted == len(answered)
+
+
+@given(positions, st.data())
+def test_a_redriven_frame_says_indexes_and_afterlives(some: list[int], data: st.DataObject) -> None:
+    """From generation 1 on each slot tells the child's index, and what a redrive needs of it, if it needs anything."""
+    box, pages = Outbox("r", 2), Pages()
+    indexes = data.draw(st.permutations(range(1000, 1000 + len(some))))
+    left = {p: (p % 3, b"remains" * (p % 2)) for p in some}
+    for p, index in zip(some, indexes, strict=True):
+        box.add(p, 2, 1, msgspec.msgpack.encode([p]), 0.0, index)
+        box.leave(p, *left[p])
+    seen = {}
+    for frame in box.frames(3, 7, 50, 1 << 20, pages):
+        slots = [p for f, c in zip(frame.ranges[::2], frame.ranges[1::2], strict=True) for p in range(f, f + c)]
+        named = [i for f, c in zip(frame.indexes[::2], frame.indexes[1::2], strict=True) for i in range(f, f + c)]
+        afterlives = pages.unpack_afterlives(frame.afterlives)
+        for slot, (p, index) in enumerate(zip(slots, named, strict=True)):
+            life = afterlives.get(slot)
+            seen[p] = (index, (0, b"") if life is None else (life.redrive_count, life.remains))
+    assert seen == {p: (index, left[p]) for p, index in zip(some, indexes, strict=True)}
+
+
+def test_indexes_in_any_order_keep_it() -> None:
+    """Numbers that happen to span as much as they are many are no range unless they ascend by one."""
+    assert runs_of([0, 5, 1, 3]) == (0, 1, 5, 1, 1, 1, 3, 1)
+    assert runs_of([4, 5, 6, 2, 0, 1]) == (4, 3, 2, 1, 0, 2)
+    assert runs_of([]) == ()

@@ -1,0 +1,98 @@
+"""What a lane needs of the machine that runs a run's children; maprun.interpreter.lane_children implements it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from schemas.effects import Effect, Happening
+from schemas.lanes import RedrivenChild, RunOpened
+
+Build = Callable[[int, str | None, bytes, str], bytes]
+"""(item index, item key, item JSON, source) → child input JSON. Raises StatesError."""
+
+
+class Ended(Protocol):
+    """How a child ended."""
+
+    @property
+    def status(self) -> str:
+        """SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+        ...
+
+
+class Step(Protocol):
+    """What one step of a child brought."""
+
+    @property
+    def execution(self) -> Any:
+        """The interpreter's state; None once ended."""
+        ...
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        """What the child asks for."""
+        ...
+
+    @property
+    def events(self) -> list[Any]:
+        """The history events it brought."""
+        ...
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the child ended, if it did."""
+        ...
+
+
+class ChildMachine(Protocol):
+    """The child machine of one run, ready to run children."""
+
+    @property
+    def build(self) -> Build:
+        """Makes a child's input of an item."""
+        ...
+
+    def begin(self, index: int, child_input: bytes, now_ms: int, /) -> Step:
+        """Starts the child with this index."""
+        ...
+
+    def redrive(self, index: int, child: RedrivenChild, now_ms: int, /) -> Step:
+        """Goes on with a child that ended unsuccessfully; the step's events are its whole history, old and new."""
+        ...
+
+    def advance(self, execution: Any, happening: Happening, now_ms: int, /) -> Step:
+        """Tells a child what happened."""
+        ...
+
+    def effect_key(self, index: int, redrive_count: int, ref: str, /) -> str:
+        """The idempotency key of an effect of a child that was redriven so often."""
+        ...
+
+    def remains(self, step: Any, /) -> bytes:
+        """What a redrive needs of a child whose last step this was; empty when it would start from its beginning."""
+        ...
+
+    def map_run_arn(self, index: int, ref: str, /) -> tuple[str, str]:
+        """Id and ARN of the Map Run that a child asks for under `ref`."""
+        ...
+
+    def pack(self, events: list[Any], /) -> bytes:
+        """A child's history as msgpack."""
+        ...
+
+
+Compile = Callable[[RunOpened], ChildMachine]
+
+
+def shared(compile_run: Compile) -> Compile:
+    """Compiles a run once for all lanes of a process that know it: its ItemSelector's inputs may be large."""
+    machines: WeakValueDictionary[tuple[str, int], ChildMachine] = WeakValueDictionary()
+
+    def compile_once(opened: RunOpened) -> ChildMachine:
+        key = (opened.run, opened.generation)
+        machine = machines.get(key)
+        if machine is None:
+            machine = machines[key] = compile_run(opened)
+        return machine
+
+    return compile_once
