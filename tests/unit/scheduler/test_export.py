@@ -171,8 +171,10 @@ def test_trouble_with_s3_fails_the_run_with_its_cause(make_rig: Make) -> None:
     rig.put(topics.HOME, 0, frame(run, 0, list(range(5))))
     rig.put(topics.HOME, 0, ItemsRead(run, 0, 0, 8, 8, 400, b""))
     rig.until(lambda: _runs(rig)[run].phase == "closing")
+    rig.put(topics.HOME, 0, SourceEnded(run, 0, 8))
     rig.put(topics.HOME, 0, frame(run, 0, [5, 6, 7], [RETURNED] * 3))
     rig.until(lambda: _runs(rig) == {})
+    rig.run(1)
     event = msgspec.json.decode(rig.records(topics.EXECUTION_EVENTS)[-1].value or b"")["detail"]
     assert (event["status"], event["error"]) == ("FAILED", "States.ResultWriterFailed")
     assert event["cause"] == "The specified bucket does not exist"
