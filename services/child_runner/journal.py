@@ -23,12 +23,12 @@ RANGE_BYTES = 10
 RunKey = tuple[str, int]
 """(run, generation)."""
 
-_decoder: Decoder[JournalRecord] = Decoder(JournalRecord)
+journal_decoder: Decoder[JournalRecord] = Decoder(JournalRecord)
 
 
 def decode_journal(value: bytes) -> JournalRecord:
     """A journal record. Raises msgspec.DecodeError when the bytes are none."""
-    return _decoder.decode(value)
+    return journal_decoder.decode(value)
 
 
 class Adopted:
@@ -285,11 +285,12 @@ def cost(fact: ChildAdvanced) -> int:
     return PART_BYTES + len(getattr(fact.happening, "output", b""))
 
 
-def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int) -> list[LaneAdvanced]:
+def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int, facts_max: int) -> list[LaneAdvanced]:
     """The record in pieces that fit one record of the log each, to be written in order.
 
     Only the last one says what is finished and where to go on from: all others stand at `before`, the (items, signals)
     said last, so whoever comes between two of them reads the frames again and finds in the journal what it already has.
+    What a record says is done at one go once it is read back, so it says no more than `facts_max` things of children.
     """
     pieces: list[LaneAdvanced] = []
     advanced: list[ChildAdvanced] = []
@@ -297,7 +298,7 @@ def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int) -> list[L
     size = 0
     for part in _facts(record):
         part_bytes = PART_BYTES + len(part.input) if isinstance(part, ChildAdopted) else cost(part)
-        if size and size + part_bytes > bytes_max:
+        if size and (size + part_bytes > bytes_max or len(advanced) >= facts_max):
             pieces.append(LaneAdvanced(record.epoch, *before, (), tuple(advanced), tuple(adopted)))
             advanced, adopted, size = [], [], 0
         size += part_bytes

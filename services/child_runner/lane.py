@@ -206,17 +206,26 @@ class Lane:
     def task_over(self, over: TaskOver | TaskNotStarted, now: int, at: float) -> None:
         """A Task's call came back, or was not made because the lease did not hold: then it is made a little later."""
         if isinstance(over, TaskNotStarted):
-            if not self.refused:
-                self.refused_at = at
-            self.refused.append(over.start)
+            self.starts.append(over.start)
+            self.put_off(at)
             return
         run = self.run_of(*over.run)
         child = run.running.get(over.position) if run is not None else None
         if run is not None and child is not None:
             children.told(self, run, child, over.outcome, now, at)
 
-    def journal(self, offset: int, record: JournalRecord, at: float) -> None:
-        """The lane's journal, read back: a foreign claim ends this ownership; what is one's own may be acted on."""
+    def put_off(self, at: float) -> None:
+        """The lease does not hold: what was to be started is tried again a little later."""
+        if not self.refused:
+            self.refused_at = at
+        self.refused += self.starts
+        self.starts = []
+
+    def journal(self, offset: int, record: JournalRecord | None, at: float) -> int:
+        """The lane's journal, read back: a foreign claim ends this ownership; what is one's own may be acted on.
+
+        Says how many things a record held that were acted on; None is a record that can't be read.
+        """
         match record:
             case Claimed():
                 self.lost = True
@@ -224,11 +233,13 @@ class Lane:
                 self.confirmed = (record.items, record.signals)
                 if self.switches.read_back:
                     self.act_on(record, at)
+                    return 1 + len(record.advanced)
             case LaneSnapshot() if record.epoch == self.epoch and not self.lost:
                 if record.piece + 1 == record.pieces:
                     self.snapshot_read = offset + 1
             case _:
                 pass
+        return 1
 
     def act_on(self, record: LaneAdvanced, at: float) -> None:
         """Tells the children what the journal now holds for good."""
@@ -377,7 +388,7 @@ class Lane:
         )
         self.finished, self.advanced, self.adopted, self.over, self.urgent = {}, [], [], [], False
         before, self.journalled = self.journalled, (record.items, record.signals)
-        return cut(record, before, self.limits.journal_bytes_max)
+        return cut(record, before, self.limits.journal_bytes_max, self.limits.journal_facts_max)
 
     def written(self, offset: int, record: LaneAdvanced, size: int) -> None:
         """A record of this owner is in the journal, at this offset: the memory goes along."""

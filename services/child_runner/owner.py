@@ -12,7 +12,7 @@ from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRu
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
 from services.child_runner import adoption, reports
-from services.child_runner.journal import LaneMemory, RunKey, decode_journal
+from services.child_runner.journal import LaneMemory, RunKey, journal_decoder
 from services.child_runner.keeping import Keeper, claim, read_inputs
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits, Switches
@@ -75,8 +75,7 @@ class _Ownership:
         wait: float | None = 0.0 if lane.signals_next >= signals_end else None
         try:
             while True:
-                for event in await self.mailbox.get(wait):
-                    self._hear(lane, event)
+                await self._hear_all(lane, await self.mailbox.get(wait))
                 if lane.lost:
                     break
                 if self.items_feed is None and lane.signals_next >= signals_end:
@@ -106,11 +105,20 @@ class _Ownership:
             return memory.items
         return await self.port.committed(topics.ITEMS.name, self.number)
 
-    def _hear(self, lane: Lane, event: object) -> None:
+    async def _hear_all(self, lane: Lane, events: list[object]) -> None:
+        heard = 0
+        for event in events:
+            heard += self._hear(lane, event)
+            if heard >= self.deps.limits.heard_max:
+                heard = 0
+                await self.port.sleep(0)
+
+    def _hear(self, lane: Lane, event: object) -> int:
+        """Something came in; how many things that was."""
         now, at = self.port.now_ms(), self.port.monotonic()
         match event:
             case Record():
-                self._record(lane, event, now, at)
+                return self._record(lane, event, now, at)
             case TaskOver():
                 self.tasks.pop((event.run, event.position, getattr(event.outcome, "ref", "")), None)
                 lane.task_over(event, now, at)
@@ -122,8 +130,9 @@ class _Ownership:
                     raise RecordsGoneError(f"inputs of {event.wanted.run} are gone from the journal of {self.number}")
             case _:
                 raise AssertionError(event)
+        return 1
 
-    def _record(self, lane: Lane, record: Record, now: int, at: float) -> None:
+    def _record(self, lane: Lane, record: Record, now: int, at: float) -> int:
         """A record of one of the lane's topics. They have no gaps: what is gone was deleted by a newer owner."""
         if record.offset != self.next[record.topic]:
             gone = f"{record.topic}/{record.partition} from {self.next[record.topic]} to {record.offset}"
@@ -135,10 +144,8 @@ class _Ownership:
             case topics.LANE_SIGNALS.name:
                 lane.signal(record.offset, self._decoded(record, _signal_decoder), now, at)
             case _:
-                try:
-                    lane.journal(record.offset, decode_journal(record.value or b""), at)
-                except msgspec.DecodeError:
-                    self.deps.metrics.unreadable(record.topic, record.partition, record.offset)
+                return lane.journal(record.offset, self._decoded(record, journal_decoder), at)
+        return 1
 
     def _decoded(self, record: Record, decoder: Decoder[T]) -> T | None:
         try:
@@ -191,8 +198,11 @@ class _Ownership:
             task = self.tasks.pop((stop.run, stop.position, stop.ref), None)
             if task is not None:
                 task.cancel()
-        starts, wanted = lane.starts, lane.wanted
-        lane.starts, lane.stops, lane.wanted = [], [], []
+        if lane.starts and self.deps.switches.lease and not self.port.lease_ok():
+            lane.put_off(self.port.monotonic())
+        starts, wanted = lane.starts[: self.deps.limits.starts_max], lane.wanted
+        lane.stops, lane.wanted = [], []
+        del lane.starts[: len(starts)]
         for start in starts:
             run = lane.run_of(*start.run)
             child = run.running.get(start.position) if run is not None else None

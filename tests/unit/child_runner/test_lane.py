@@ -76,7 +76,7 @@ def test_pieces_of_a_record_say_the_same() -> None:
     told = TaskSucceeded("t", b"y" * 300)
     advanced = tuple(ChildAdvanced("r", 0, i % 3, i, None if i < 3 else told) for i in range(9))
     whole = LaneAdvanced(-1, 7, 5, (), advanced, adopted, ("old",))
-    pieces = cut(whole, (3, 2), 1_000)
+    pieces = cut(whole, (3, 2), 1_000, 500)
     assert len(pieces) > 4
     assert [(piece.items, piece.signals) for piece in pieces[:-1]] == [(3, 2)] * (len(pieces) - 1)
     one, many = LaneMemory(), LaneMemory()
@@ -88,7 +88,8 @@ def test_pieces_of_a_record_say_the_same() -> None:
         dict.fromkeys(range(9), b"x" * 400)
     ] * 2
     assert (one.items, one.signals, one.over, one.bytes) == (many.items, many.signals, many.over, many.bytes)
-    assert cut(whole, (3, 2), 1 << 20) == [whole]
+    assert cut(whole, (3, 2), 1 << 20, 500) == [whole]
+    assert max(len(piece.advanced) for piece in cut(whole, (3, 2), 1 << 20, 2)) == 2
 
 
 def test_a_bug_that_meets_one_child_refuses_it_alone() -> None:
