@@ -1,18 +1,11 @@
 """Parallel and inline Map: order, failure, concurrency, scopes."""
 
-from typing import Any
-
 from maprun.interpreter import Step, advance
 from maprun.language import Machine
 from schemas.effects import EffectCancelled, TaskFailed, TaskRequested, TaskSucceeded
-from tests.unit.interpreter.telling import INVOKE, failure_of, output_of, short, start
+from tests.unit.interpreter.telling import INVOKE, failure_of, output_of, scope, short, start
 
 TASK = {"Type": "Task", "Resource": INVOKE, "End": True}
-
-
-def scope(name: str, state: dict[str, Any]) -> dict[str, Any]:
-    """A branch or processor of one state."""
-    return {"StartAt": name, "States": {name: state}}
 
 
 def asked(step: Step) -> list[TaskRequested]:
