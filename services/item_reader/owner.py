@@ -259,7 +259,7 @@ class _Serving:
         lost = self.position < handlers.lost_of(ask)
         try:
             children = await self.stages.read(wanted, limits.home_bytes_max)
-            items = [staged.staged_item(ask, child, lost=lost) for child in children]
+            items = [staged.staged_item(child, lost=lost) for child in children]
         except HomeGoneError as gone:
             raise SourceTroubleError("States.ItemReaderFailed", gone.cause, retriable=False) from gone
         except (msgspec.DecodeError, zstandard.ZstdError, LookupError) as bug:

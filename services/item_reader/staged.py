@@ -7,7 +7,7 @@ import msgspec
 
 from maprun.mapruns.stages import StagedChild
 from schemas.asks import ItemsRequested
-from schemas.home import RETURNED, ItemsRead
+from schemas.home import ItemsRead
 from schemas.lanes import ItemFrame, RedrivenChild
 from schemas.wire import encode
 from services.item_reader.handlers import ReaderLimits, Window
@@ -23,19 +23,19 @@ class StagedItem(msgspec.Struct, frozen=True):
     source: str = ""
 
 
-def staged_item(ask: ItemsRequested, child: StagedChild, *, lost: bool) -> StagedItem:
+def staged_item(child: StagedChild, *, lost: bool) -> StagedItem:
     """What is published of a child: its whole past if it ended unsuccessfully, else its input.
 
-    A refused child's input could not be built. It left (item, key, source), and is built again; batches never are.
+    A refused child whose input could not be built left (item, key, source), and is built again.
     """
     if lost:
         past = RedrivenChild(child.status, child.redrive_count, child.entry, child.remains)
         return StagedItem(child, encode(past))
     entry: list[Any] = msgspec.msgpack.decode(child.entry)
-    if child.status == RETURNED or ask.plan.batcher is not None:
+    if len(entry) == 1:
         return StagedItem(child, entry[0])
-    key, source = entry[1:3] if len(entry) > 1 else (None, "")
-    return StagedItem(child, entry[0], alone=True, key=key, source=source)
+    item, key, source = entry
+    return StagedItem(child, item, alone=True, key=key, source=source)
 
 
 def frames(

@@ -23,7 +23,7 @@ from schemas.home import (
     TimerDue,
 )
 from schemas.lanes import Cause, ItemFrame, RedrivenChild
-from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan
+from schemas.plan import ItemReaderPlan, MapRunPlan
 from schemas.wire import Decoder, Fact, encode
 from services.item_reader.handlers import ReaderLimits
 from services.item_reader.owner import Deps, own_asks
@@ -227,24 +227,18 @@ def test_what_was_read_is_said_by_kind() -> None:
 
 
 def test_a_refused_child_is_built_again() -> None:
-    """Its item comes raw, with the index, key and source that ItemSelector reads; a batch is whole already."""
-    for batcher in (None, ItemBatcherPlan(2)):
-        rig = Rig()
-        end = generation_zero(rig, [Child(0, RETURNED), Child(1, REJECTED), Child(2, REJECTED), Child(3, RETURNED)])
-        plan = msgspec.structs.replace(PLAN, batcher=batcher)
-        rig.ask((0, 4, 0), (RedriveStage(0, 0, end, 9, False, 0, 4),), plan=plan)
-        rig.run()
-        frames = [frame for _, frame in rig.frames()]
-        if batcher is None:
-            shapes = [(f.first, f.item_first, f.keys, f.source, f.built, f.indexes) for f in frames]
-            assert shapes == [
-                (0, 0, (), "", True, (0, 1)),
-                (1, 1, ("key-1",), "s3://b/k", False, (1, 1)),
-                (2, 2, ("key-2",), "s3://b/k", False, (2, 1)),
-                (3, 0, (), "", True, (3, 1)),
-            ]
-        else:
-            assert [(f.first, len(f.items), f.built) for f in frames] == [(0, 4, True)]
+    """Its item comes raw, with the index, key and source that ItemSelector reads, unless its input was there."""
+    rig = Rig()
+    children = [Child(0, RETURNED), Child(1, REJECTED), Child(2, REJECTED), Child(3, REJECTED, built=True)]
+    end = generation_zero(rig, children)
+    rig.ask((0, 4, 0), (RedriveStage(0, 0, end, 9, False, 0, 4),))
+    rig.run()
+    assert [(f.first, f.item_first, f.keys, f.source, f.built, f.indexes) for _, f in rig.frames()] == [
+        (0, 0, (), "", True, (0, 1)),
+        (1, 1, ("key-1",), "s3://b/k", False, (1, 1)),
+        (2, 2, ("key-2",), "s3://b/k", False, (2, 1)),
+        (3, 0, (), "", True, (3, 1)),
+    ]
 
 
 def test_children_of_two_generations_follow_each_other() -> None:

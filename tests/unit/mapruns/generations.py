@@ -25,12 +25,13 @@ class Child(msgspec.Struct, frozen=True):
     redrive_count: int = 0
     items: int = 1
     remains: bytes = b""
+    built: bool = False  # of a refused one: its input was there
 
     @property
     def entry(self) -> bytes:
         """What its slot holds."""
         text = b'{"i":%d}' % self.index
-        if self.status == RETURNED:
+        if self.status == RETURNED or self.built:
             return msgspec.msgpack.encode([text])
         if self.status == REJECTED:
             return msgspec.msgpack.encode([text, f"key-{self.index}", "s3://b/k"])
