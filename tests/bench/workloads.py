@@ -1,35 +1,75 @@
 """The Map Runs that are measured, and how one is started and followed from outside by boto3."""
 
 import io
+import itertools
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from tests.integration.system.stack import ROLE, Stack
 
 BUCKET = "bench"
+_LINES_A_PART = 200_000
+_PART_BYTES_MIN = 5 << 20  # S3 takes no smaller part but the last
 Json = dict[str, Any]
 
 
 def put_rows(stack: Stack, rows: int) -> int:
     """Uploads `rows` lines of a CSV of about 60 bytes each; answers the bytes."""
+    lines = (
+        f"{n},customer {n % 9973:04d} of street {n % 89},{n % 100_000 / 100:.2f},2026-11-{n % 28 + 1:02d}\n"
+        for n in range(rows)
+    )
+    return put_lines(stack, f"rows-{rows}.csv", "id,name,amount,date\n", lines)
+
+
+def put_lines(stack: Stack, key: str, head: str, lines: Iterable[str]) -> int:
+    """Uploads a text of any size part by part, in a bucket made for it; answers the bytes."""
     s3 = stack.client("s3")
     s3.create_bucket(Bucket=BUCKET)
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    where = {"Bucket": BUCKET, "Key": key, "UploadId": upload}
+    parts: list[Json] = []
+    total = 0
     text = io.StringIO()
-    text.write("id,name,amount,date\n")
-    for n in range(rows):
-        text.write(f"{n},customer {n % 9973:04d} of street {n % 89},{n % 100_000 / 100:.2f},2026-11-{n % 28 + 1:02d}\n")
-    raw = text.getvalue().encode()
-    s3.put_object(Bucket=BUCKET, Key=f"rows-{rows}.csv", Body=raw)
-    return len(raw)
+    text.write(head)
+    source = iter(lines)
+    more = True
+    while more:
+        chunk = list(itertools.islice(source, _LINES_A_PART))
+        more = len(chunk) == _LINES_A_PART
+        text.write("".join(chunk))
+        raw = text.getvalue().encode()
+        if more and len(raw) < _PART_BYTES_MIN:
+            continue
+        number = len(parts) + 1
+        parts.append({"PartNumber": number, "ETag": s3.upload_part(**where, PartNumber=number, Body=raw)["ETag"]})
+        total += len(raw)
+        text = io.StringIO()
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    return total
 
 
-def csv_machine(rows: int, child: Json, *, concurrency: int = 0, child_type: str = "STANDARD") -> str:
-    """A Map over the CSV of that many rows, results in S3."""
+def csv_machine(
+    rows: int,
+    child: Json,
+    *,
+    concurrency: int = 0,
+    child_type: str = "STANDARD",
+    selector: Json | None = None,
+    tolerated_percentage: float = 0,
+    writer: Json | None = None,
+) -> str:
+    """A Map over the CSV of that many rows, results in S3; each child's input by `selector`, else the row.
+
+    `writer` is a WriterConfig.
+    """
     state = {
         "Type": "Map",
         "Label": "Bench",
         "MaxConcurrency": concurrency,
+        "ToleratedFailurePercentage": tolerated_percentage,
         "ItemReader": {
             "Resource": "arn:aws:states:::s3:getObject",
             "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
@@ -39,9 +79,12 @@ def csv_machine(rows: int, child: Json, *, concurrency: int = 0, child_type: str
         "ResultWriter": {
             "Resource": "arn:aws:states:::s3:putObject",
             "Parameters": {"Bucket": BUCKET, "Prefix": "out"},
+            **({"WriterConfig": writer} if writer else {}),
         },
         "End": True,
     }
+    if selector:
+        state["ItemSelector"] = selector
     return json.dumps({"StartAt": "Map", "States": {"Map": state}})
 
 
