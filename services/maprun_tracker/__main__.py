@@ -32,7 +32,8 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     )
     port = host.port()
     tracker.end_offset = lambda home: port.end_offset(OWNED, home)
-    service = Service(port, tracker, Names(settings.region, settings.account), settings.homes, own)
+    names = Names(settings.region, settings.account)
+    service = Service(port, tracker, names, settings.homes, own, tracker.fold_limits)
     service.input_bytes_max = settings.payload_bytes_max
     site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}")
     runner = web.AppRunner(site.application(lambda: tracker.ready() or host.ready(), host.healthy), access_log=None)

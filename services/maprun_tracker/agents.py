@@ -9,7 +9,7 @@ from faust import streams
 
 from maprun.bus.port import BusError
 from maprun.mapruns.home import Home
-from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.limits import limits_of
 from maprun.mapruns.state import HomeState, Interpreter
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
@@ -55,12 +55,14 @@ class Tracker:
         self._interpreter = interpreter
         self._names = Names(settings.region, settings.account)
         self._log = logs.logger("tracker")
+        self.fold_limits = limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
         self.end_offset: EndOffset | None = None
         self.app = tables.make_app(settings, limits)
         self.table = tables.make_table(self.app, settings, limits)
         self._parts: dict[int, _Kept] = {}
         self.app.agent(tables.make_source(self.app, settings), concurrency=1)(self._track)
         self.app.on_partitions_revoked.connect(self._revoked)
+        metrics.watch(self.owned, self.fold_limits.open_runs_max)
 
     # ------------------------------------------------------------------ what the API asks
 
@@ -140,8 +142,7 @@ class Tracker:
 
     def _home(self, state: HomeState) -> Home:
         settings = self._settings
-        limits = MapRunLimits(result_bytes_max=settings.payload_bytes_max)
-        return Home(state, self._interpreter, self._names, settings.homes, settings.lanes, limits)
+        return Home(state, self._interpreter, self._names, settings.homes, settings.lanes, self.fold_limits)
 
     async def _revoked(self, *_args: Any, **_kwargs: Any) -> None:
         """What is not flushed is forgotten: whoever gets the partitions folds it again."""
@@ -197,7 +198,7 @@ class Tracker:
         if not kept.pending:
             return
         flusher = kept.flusher
-        rows_before, bytes_before = flusher.written_rows, flusher.written_bytes
+        rows_before, bytes_before, deleted_before = flusher.written_rows, flusher.written_bytes, flusher.deleted_rows
         token = streams._current_event.set(weakref.ref(kept.pending[-1]))  # noqa: SLF001 - a table asks for it
         try:
             flusher.flush(self._write, clock.monotonic_seconds(), mark_now=mark_now)
@@ -208,6 +209,7 @@ class Tracker:
         kept.pending.clear()
         metrics.ROWS.inc(flusher.written_rows - rows_before)
         metrics.ROW_BYTES.inc(flusher.written_bytes - bytes_before)
+        metrics.ROWS_DELETED.inc(flusher.deleted_rows - deleted_before)
 
     def _write(self, key: bytes, row: bytes | None) -> None:
         if row is None:

@@ -17,7 +17,7 @@ Write = Callable[[bytes, bytes | None], None]
 """Puts one row into the table (None deletes it); it stands in `Partition.stored` at once."""
 MakeHome = Callable[[HomeState], Home]
 
-ROWS_VERSION = 2
+ROWS_VERSION = 3
 """Raised when the meaning of a row changes: the table is then emptied and home folded again."""
 
 
@@ -43,6 +43,7 @@ class Flusher:
         self._marked_at = 0.0
         self.written_rows = 0
         self.written_bytes = 0
+        self.deleted_rows = 0
 
     def folded(self, size: int) -> None:
         """So many bytes of home were folded: a snapshot is worth its own size only after some multiple of it."""
@@ -56,6 +57,8 @@ class Flusher:
         """
         part = self.part
         self._delete_doomed(write)
+        self._delete(write, sorted(part.buried))
+        part.buried.clear()
         for digest, definition in part.definitions.items():
             self._put(write, rows.definition_key(part.number, digest), part.codec.compress(definition))
         for arn, history in part.histories.items():
@@ -78,7 +81,9 @@ class Flusher:
         part.dirty_blocks = set()
         part.shrink()
         if part.offset > part.mark_offset and (mark_now or self._mark_due(at)):
-            self._mark(write, at)
+            gone = self._forgotten()
+            self._mark(write, at, gone)
+            self._delete(write, gone)
 
     def _delete_doomed(self, write: Write) -> None:
         if self._doomed is None:
@@ -87,6 +92,11 @@ class Flusher:
         for key in sorted(keys, key=lambda key: key[rows.KIND] != MARK):  # without its mark a table proves nothing
             write(key, None)
         self.part.stored, self._doomed = stored, None
+
+    def _delete(self, write: Write, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            write(key, None)
+            self.deleted_rows += 1
 
     def _put(self, write: Write, key: bytes, payload: bytes) -> None:
         if key not in self._before:
@@ -104,10 +114,27 @@ class Flusher:
             or at - self._marked_at >= limits.snapshot_seconds_max
         )
 
-    def _mark(self, write: Write, at: float) -> None:
+    def _forgotten(self) -> tuple[bytes, ...]:
+        """The rows of executions that the fold forgot, so many as one mark takes: they are known no more."""
+        part, keys = self.part, list[bytes]()
+        state = part.home.state
+        while len(keys) < part.limits.gone_rows_max:
+            arn = part.index.longest_over()
+            if arn is None or arn in state.closed or arn in state.roots or arn in state.redrivable:
+                break
+            keys += part.forget(arn)
+        return tuple(keys)
+
+    def _mark(self, write: Write, at: float, gone: tuple[bytes, ...]) -> None:
+        """Says what the rows are now. Those that are `gone` are in its sum no more, and are deleted behind it.
+
+        Killed in between, a successor finds them named in the mark and deletes them.
+        """
         part = self.part
         for key, before in self._before.items():
             self._sum ^= before ^ rows.digest(key, part.stored[key])
+        for key in gone:
+            self._sum ^= rows.digest(key, part.stored[key])
         snapshot = part.codec.compress(_encode_state(part.home.state, self._interpreter))
         self._parity ^= 1
         chunk_bytes = part.limits.chunk_bytes_max
@@ -124,6 +151,7 @@ class Flusher:
             chunks=0 if inline else len(chunks),
             digest=rows.digest(b"", snapshot),
             running=part.running.stored(),
+            gone=gone,
         )
         write(rows.mark_key(part.number), part.codec.pack_mark(mark))
         part.mark_offset, self._before = part.offset, {}
@@ -151,10 +179,12 @@ def restore(
     mark, state, reason = _read_mark(number, stored, codec, interpreter)
     if mark is not None and state is not None:
         found = 0
+        gone = {key for key in mark.gone if key in stored and not rows.written_after(mark.offset, stored[key])}
         for key in keys:
-            if key[rows.KIND] in SUMMED:
+            if key[rows.KIND] in SUMMED and key not in gone:
                 found ^= rows.digest_at(mark.offset, key, stored[key])
         part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
+        part.mark_offset, part.buried = mark.offset, gone
         reason = _index(part, state, keys)
         if end is not None and mark.offset >= end:
             reason = f"home ends at {end}, before the mark at offset {mark.offset}"
@@ -190,22 +220,27 @@ def _read_mark(
 
 def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
     """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out; or why it can't."""
-    closed: list[tuple[int, str, Closed]] = []
+    names: dict[str, Closed] = {}
     try:
         for key in keys:
-            kind = key[rows.KIND]
+            kind, value = key[rows.KIND], part.row(key)
+            if value is None:
+                continue
             if kind == RUN:
-                part.know_run(part.codec.run(part.stored[key]).run)
+                part.index.know_run(part.codec.run(value))
             elif kind == ROOT:
-                row = part.codec.root(part.stored[key])
-                part.know_root(row)
-                if row.created <= state.offset and row.arn not in state.roots:
-                    name = Closed(row.request_id, row.started_ms, row.stopped_ms, row.status)
-                    closed.append((row.stopped_ms, row.arn, name))
+                row = part.codec.root(value)
+                if rows.written_after(part.mark_offset, value):  # what comes after the mark comes again
+                    row = msgspec.structs.replace(row, status="RUNNING", closed=-1)
+                part.index.know_root(row)
+                names[row.arn] = Closed(row.request_id, row.started_ms, row.stopped_ms, row.status)
     except (msgspec.DecodeError, zstandard.ZstdError) as error:
         return f"a row can't be read: {error}"
-    closed.sort(key=lambda one: one[:2])  # the fold forgets them in the order they ended
-    state.closed = {arn: name for _, arn, name in closed}
+    part.index.order({arn for arn, root in state.roots.items() if root.status != "RUNNING"})
+    state.closed = {arn: names[arn] for arn in part.index.over()}
+    for arn, root in state.redrivable.items():  # redriven after the mark, their rows say no more that they were over
+        closed = Closed(root.request.request_id, root.started_ms, root.stopped_ms, root.status)
+        state.closed.setdefault(arn, closed)
     return ""
 
 

@@ -4,8 +4,9 @@ import msgspec
 
 from maprun.mapruns import outputs
 from maprun.mapruns.home import decode_record
-from maprun.mapruns.ledger import Piece
-from schemas.home import ChildrenEnded, HomeRecord, LaneProgress, MachineRequested
+from maprun.mapruns.ledger import indexed
+from schemas.home import HomeRecord, LaneProgress, MachineRequested
+from services.maprun_tracker.blocks import marked
 from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.state import Partition
 
@@ -35,31 +36,38 @@ def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes
                 part.history(output.arn, output.first_id).append(output.first_id, output.events)
             case _:
                 pass  # for the scheduler
-    if isinstance(record, LaneProgress) and record.run in part.home.state.runs:
-        part.running.lane_told(record, part.home.state.now_ms)
+    if isinstance(record, LaneProgress):
+        run = part.home.state.runs.get(record.run)
+        if run is not None and run.generation == record.generation:
+            part.running.lane_told(record, part.home.state.now_ms)
+    _over(part, offset)
 
 
 def _entries_accepted(part: Partition, offset: int, accepted: outputs.EntriesAccepted) -> None:
-    for piece in accepted.pieces:
-        _index(part, offset, accepted.run, piece, accepted.frame)
+    """Answers go into the blocks of their children's indexes."""
+    frame, run = accepted.frame, accepted.run
+    redriven = frozenset[int]()
+    if frame.generation and frame.afterlives:
+        afterlives = part.pages.unpack_afterlives(frame.afterlives)
+        redriven = frozenset(slot for slot, afterlife in afterlives.items() if afterlife.redrive_count)
+    for first_slot, first, length in indexed(frame, accepted.pieces):
+        slot, index, end = first_slot, first, first + length
+        while index < end:
+            number, place = divmod(index, BLOCK_POSITIONS)
+            count = min(end - index, BLOCK_POSITIONS - place)
+            marks = marked(frame.statuses[slot : slot + count], redriven, slot)
+            items = frame.items[slot : slot + count] if frame.items else ()
+            part.own_block((run, number)).put(place, marks, items, offset)
+            index += count
+            slot += count
     part.shrink()
-
-
-def _index(part: Partition, offset: int, run: str, piece: Piece, frame: ChildrenEnded) -> None:
-    slot, position, end = piece.slot, piece.position, piece.position + piece.count
-    while position < end:
-        number, place = divmod(position, BLOCK_POSITIONS)
-        count = min(end - position, BLOCK_POSITIONS - place)
-        items = frame.items[slot : slot + count] if frame.items else ()
-        part.own_block((run, number)).put(place, frame.statuses[slot : slot + count], items, offset)
-        position += count
-        slot += count
 
 
 def _run_changed(part: Partition, changed: outputs.RunChanged) -> None:
     run = changed.run
     if run.run not in part.changed_runs:
-        part.know_run(run.run)
+        if not part.index.has_run(run.run):
+            part.index.know_run(part.run_row(run))
         part.keep_definition(run.run, run.definition)
         part.changed_runs[run.run] = run
     if run.phase == "closed":
@@ -69,4 +77,13 @@ def _run_changed(part: Partition, changed: outputs.RunChanged) -> None:
 def _root_changed(part: Partition, changed: outputs.RootChanged) -> None:
     row = part.root_row(changed.arn, changed.root)
     part.changed_roots[changed.arn] = row
-    part.know_root(row)
+    part.index.know_root(row)
+
+
+def _over(part: Partition, offset: int) -> None:
+    """Notes which ended executions are over with all their runs: the order in which the fold forgets them later."""
+    for arn in [arn for arn in part.index.lingering if arn in part.home.state.closed]:
+        row = part.root(arn)
+        assert row is not None
+        row = part.changed_roots[arn] = msgspec.structs.replace(row, closed=offset)
+        part.index.know_root(row)

@@ -1,11 +1,16 @@
 """What the tracker counts, for Prometheus."""
 
-from prometheus_client import Counter, Histogram
+from collections.abc import Callable, Mapping
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.maprun_tracker.state import Partition
 
 RECORDS = Counter("maprun_tracker_records_folded", "Records of home folded.")
 BYTES = Counter("maprun_tracker_folded_bytes", "Bytes of home folded.")
 ROWS = Counter("maprun_tracker_rows_written", "Rows written to the table.")
 ROW_BYTES = Counter("maprun_tracker_row_bytes", "Bytes of rows written to the table.")
+ROWS_DELETED = Counter("maprun_tracker_rows_deleted", "Rows deleted from the table, their time being over.")
 REQUESTS = Counter("maprun_tracker_requests", "API requests by operation and answer.", ("operation", "answer"))
 SECONDS = Histogram(
     "maprun_tracker_request_seconds",
@@ -13,3 +18,26 @@ SECONDS = Histogram(
     ("operation",),
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
+OPEN_RUNS = Gauge(
+    "aws_states_approximate_open_map_run_count",
+    "AWS/States ApproximateOpenMapRunCount: Map Runs in progress on the homes of this process, nested ones left out.",
+)
+OPEN_RUNS_LIMIT = Gauge(
+    "aws_states_open_map_run_limit", "AWS/States OpenMapRunLimit: how many Map Runs may be open at once."
+)
+BACKLOG = Gauge(
+    "aws_states_approximate_map_run_backlog_size",
+    "AWS/States ApproximateMapRunBacklogSize: Map Runs past the limit that wait, on the homes of this process.",
+)
+"""AWS's three metrics of Map Runs (page procedure-cw-metrics); of several processes the sum is the whole."""
+
+
+def watch(owned: Callable[[], Mapping[int, Partition]], open_runs_max: int) -> None:
+    """Has AWS's metrics computed from these partitions each time they are asked for."""
+    OPEN_RUNS.set_function(lambda: sum(_open(part) for part in owned().values()))
+    BACKLOG.set_function(lambda: sum(len(part.home.state.waiting) for part in owned().values()))
+    OPEN_RUNS_LIMIT.set(open_runs_max)
+
+
+def _open(part: Partition) -> int:
+    return sum(run.parent is None and run.phase != "queued" for run in part.home.state.runs.values())

@@ -37,6 +37,7 @@ class RunRow(WirePart, frozen=True):
     label: str
     state: str
     root_arn: str
+    execution_arn: str  # the root, or the child that asked for a nested run
     machine_arn: str
     machine_name: str
     role_arn: str
@@ -45,10 +46,12 @@ class RunRow(WirePart, frozen=True):
     max_concurrency: int
     tolerance: Tolerance
     generation: int
+    generation_offset: int  # answers before it are those of earlier generations
+    redriven_ms: int
     status: str
     started_ms: int
     stopped_ms: int
-    asked: int  # positions at or past this have no child
+    index_end: int  # indexes at or past this have no child
     item_counts: dict[str, int]
     execution_counts: dict[str, int]
 
@@ -73,9 +76,13 @@ class RootRow(WirePart, frozen=True):
     output: bytes
     error: str | None
     cause: str | None
-    runs: tuple[str, ...]
+    runs: tuple[str, ...]  # nested ones left out
     events: int
     pages: tuple[int, ...]
+    redrive_count: int
+    redriven_ms: int
+    remains: bool  # it ended, and left what a redrive goes on from
+    closed: int = -1  # offset of home at which it was over with all its runs: from there its name is kept a while
 
 
 class Running(WirePart, frozen=True):
@@ -100,6 +107,7 @@ class Mark(WirePart, frozen=True):
     chunks: int
     digest: int
     running: tuple[Running, ...]
+    gone: tuple[bytes, ...] = ()  # keys that are in no sum any more: their rows are deleted behind this mark
 
 
 def prefix(partition: int) -> bytes:
@@ -161,6 +169,12 @@ def digest(key: bytes, row: bytes) -> int:
 def wrap(offset: int, before: int, payload: bytes) -> bytes:
     """A row in its envelope."""
     return ENVELOPE.pack(offset, before) + payload
+
+
+def written_after(mark_offset: int, row: bytes) -> bool:
+    """True for a row that was written after the mark at `mark_offset`."""
+    offset: int = ENVELOPE.unpack_from(row)[0]
+    return offset > mark_offset
 
 
 def digest_at(mark_offset: int, key: bytes, row: bytes | None) -> int:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from maprun.mapruns.intervals import Intervals
 from schemas.home import LaneProgress
 from services.maprun_tracker.rows import Running
 
 Span = tuple[int, int, int]
-"""First position, count, and since when (epoch ms) they are known to run."""
+"""First child index, count, and since when (epoch ms) they are known to run."""
 
 
 def spans_of(known: Sequence[Span], told: Sequence[int], now_ms: int) -> list[Span]:
@@ -63,26 +62,14 @@ class RunningChildren:
             for lane, spans in lanes.items()
         )
 
-    def count(self, run: str, answered: Intervals) -> int:
-        """How many of the children told are not answered yet."""
-        return sum(
-            count
-            for spans in self._spans.get(run, {}).values()
-            for first, length, _ in spans
-            for _, count in answered.missing(first, length)
-        )
-
-    def since(self, run: str, position: int) -> int | None:
-        """Since when a child is known to run; None when it isn't."""
+    def spans(self, run: str) -> Iterator[Span]:
+        """What all lanes told of a run, in no order; children that ended since then among it."""
         for spans in self._spans.get(run, {}).values():
-            for first, count, since in spans:
-                if first <= position < first + count:
-                    return since
-        return None
+            yield from spans
 
-    def newest(self, run: str) -> Iterator[tuple[int, int]]:
-        """(position, since) of all that run, newest position first."""
-        spans = sorted((span for lane in self._spans.get(run, {}).values() for span in lane), reverse=True)
-        for first, count, since in spans:
-            for position in range(first + count - 1, first - 1, -1):
-                yield position, since
+    def since(self, run: str, index: int) -> int | None:
+        """Since when a child is known to run; None when it isn't."""
+        for first, count, since in self.spans(run):
+            if first <= index < first + count:
+                return since
+        return None

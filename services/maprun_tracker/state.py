@@ -1,17 +1,17 @@
 """What the tracker knows of one home partition: the fold, what it changed since the last flush, and small indexes."""
 
-from bisect import insort
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from maprun.mapruns.home import Home
 from maprun.mapruns.run import Run
-from maprun.mapruns.verdicts import item_counts
 from maprun.mapruns.state import Root
-from schemas.arns import run_tail
+from maprun.mapruns.verdicts import item_counts
+from schemas.pages import Pages
 from services.maprun_tracker import rows
 from services.maprun_tracker.blocks import Block, decode_block
 from services.maprun_tracker.histories import RootHistory, page_of, pages_before
+from services.maprun_tracker.indexes import Indexes
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
 from services.maprun_tracker.rows import Codec, RootRow, RunRow, Tolerance
 from services.maprun_tracker.running import RunningChildren
@@ -34,6 +34,8 @@ class Partition:
         self.limits = limits
         self.running = running
         self.codec = Codec()
+        self.pages = Pages()
+        self.index = Indexes()
         self.blocks: OrderedDict[BlockId, Block] = OrderedDict()
         self.dirty_blocks: set[BlockId] = set()
         self.changed_runs: dict[str, Run] = {}
@@ -41,10 +43,7 @@ class Partition:
         self.definitions: dict[bytes, bytes] = {}  # not stored yet
         self.digests: dict[str, bytes] = {}  # running execution or run → digest of its definition
         self.histories: dict[str, RootHistory] = {}
-        self.status_of: dict[str, str] = {}  # root execution → status
-        self.created_at: dict[str, int] = {}  # root execution → offset of its acceptance
-        self.roots_of: dict[str, list[tuple[int, str]]] = {}  # machine → (started ms, root execution), ascending
-        self.run_of_tail: dict[str, str] = {}
+        self.buried: set[bytes] = set()  # keys of rows that are gone, but not deleted yet
         self.unreadable = 0
         self.mark_offset = -1
 
@@ -53,27 +52,18 @@ class Partition:
         """The last offset of home that was folded."""
         return self.home.state.offset
 
-    # ------------------------------------------------------------------ indexes
-
-    def know_root(self, row: RootRow) -> None:
-        """Takes a root execution into the indexes."""
-        if row.arn not in self.created_at:
-            self.created_at[row.arn] = row.created
-            insort(self.roots_of.setdefault(row.machine_arn, []), (row.started_ms, row.arn))
-        self.status_of[row.arn] = row.status
-
-    def know_run(self, run: str) -> None:
-        """Takes a Map Run into the indexes."""
-        self.run_of_tail[run_tail(run)] = run
-
     # ------------------------------------------------------------------ readers
+
+    def row(self, key: bytes) -> bytes | None:
+        """A stored row; None when there is none, or one that only waits to be deleted."""
+        return None if key in self.buried else self.stored.get(key)
 
     def root(self, arn: str) -> RootRow | None:
         """A root execution."""
         changed = self.changed_roots.get(arn)
         if changed is not None:
             return changed
-        row = self.stored.get(rows.root_key(self.number, arn)) if arn in self.created_at else None
+        row = self.row(rows.root_key(self.number, arn)) if self.index.has_root(arn) else None
         return None if row is None else self.codec.root(row)
 
     def run(self, run: str) -> RunRow | None:
@@ -81,7 +71,7 @@ class Partition:
         live = self.home.state.runs.get(run) or self.changed_runs.get(run)
         if live is not None:
             return self.run_row(live)
-        row = self.stored.get(rows.run_key(self.number, run)) if run_tail(run) in self.run_of_tail else None
+        row = self.row(rows.run_key(self.number, run)) if self.index.has_run(run) else None
         return None if row is None else self.codec.run(row)
 
     def definition(self, digest: bytes) -> bytes:
@@ -91,10 +81,24 @@ class Partition:
             return pending
         return self.codec.definition(self.stored[rows.definition_key(self.number, digest)])
 
-    def status(self, run: str, position: int) -> int:
-        """How a child ended; 0 = it did not, so far."""
-        block = self.block(run, position // BLOCK_POSITIONS)
-        return 0 if block is None else block.status(position % BLOCK_POSITIONS)
+    def running_now(self, run: str) -> int:
+        """How many children of a run that goes on are running: told by their lanes, and not answered since."""
+        live = self.home.state.runs.get(run)
+        if live is None:
+            return 0
+        if not live.generation:
+            spans = self.running.spans(run)
+            return sum(n for first, count, _ in spans for _, n in live.answered.missing(first, count))
+        total = 0
+        for span_first, span_count, _ in self.running.spans(run):
+            at, end = span_first, span_first + span_count
+            while at < end:
+                number, place = divmod(at, BLOCK_POSITIONS)
+                count = min(end - at, BLOCK_POSITIONS - place)
+                block = self.block(run, number)
+                total += count if block is None else block.open_places(place, count, live.generation_offset)
+                at += count
+        return total
 
     def history_page(self, row: RootRow, page: int) -> list[bytes]:
         """The events of a page of a root execution's history, as msgpack."""
@@ -114,7 +118,7 @@ class Partition:
         if block is not None:
             self.blocks.move_to_end(key)
             return block
-        row = self.stored.get(rows.block_key(self.number, run, number))
+        row = self.row(rows.block_key(self.number, run, number))
         if row is None:
             return None
         block = self.blocks[key] = decode_block(row, self.codec)
@@ -158,10 +162,34 @@ class Partition:
         if known is not None:
             return known
         digest = self.digests[owner] = rows.definition_digest(definition)
-        row = self.stored.get(rows.definition_key(self.number, digest))
+        row = self.row(rows.definition_key(self.number, digest))
         if row is None or rows.ENVELOPE.unpack_from(row)[0] > self.mark_offset:  # ahead of the mark: written again
             self.definitions[digest] = definition
         return digest
+
+    def forget(self, arn: str) -> list[bytes]:
+        """Nothing is known any more of a flushed root execution, of its runs, and of a definition that only it had.
+
+        Answers the keys of their rows.
+        """
+        row = self.root(arn)
+        assert row is not None
+        keys = [rows.root_key(self.number, arn)]
+        keys += [rows.history_key(self.number, arn, page) for page in range(len(row.pages))]
+        if self.index.users_of(row.definition) == 1:
+            keys.append(rows.definition_key(self.number, row.definition))
+        runs = [run for run_id in self.index.runs_of_root(arn) if (run := self.run(run_id)) is not None]
+        for run in runs:
+            keys.append(rows.run_key(self.number, run.run))
+            blocks = range(-(-run.index_end // BLOCK_POSITIONS))
+            keys += [rows.block_key(self.number, run.run, number) for number in blocks]
+            for number in blocks:
+                self.blocks.pop((run.run, number), None)
+            self.digests.pop(run.run, None)
+        self.index.forget_root(arn)
+        self.histories.pop(arn, None)
+        self.digests.pop(arn, None)
+        return [key for key in keys if key in self.stored and key not in self.buried]
 
     def run_row(self, run: Run) -> RunRow:
         """The row of a Map Run as it stands."""
@@ -173,6 +201,7 @@ class Partition:
             label=run.label,
             state=plan.state,
             root_arn=run.root_arn,
+            execution_arn=run.execution_arn,
             machine_arn=run.machine_arn,
             machine_name=run.machine_name,
             role_arn=run.role_arn,
@@ -181,10 +210,12 @@ class Partition:
             max_concurrency=plan.max_concurrency,
             tolerance=Tolerance(plan.tolerated_failure_count or 0, plan.tolerated_failure_percentage or 0.0),
             generation=run.generation,
+            generation_offset=run.generation_offset,
+            redriven_ms=run.redriven_ms,
             status="RUNNING" if run.phase != "closed" or verdict is None else verdict.status,
             started_ms=run.started_ms,
             stopped_ms=run.stopped_ms,
-            asked=run.asked,
+            index_end=run.index_first + max(0, run.asked - run.staged),
             item_counts=items,
             execution_counts=executions,
         )
@@ -197,7 +228,7 @@ class Partition:
             arn=arn,
             name=request.name,
             request_id=request.request_id,
-            created=self.created_at.get(arn, self.offset),
+            created=self.index.created_at(arn, self.offset),
             machine_arn=request.machine_arn,
             machine_name=request.machine_name,
             role_arn=request.role_arn,
@@ -214,14 +245,11 @@ class Partition:
             runs=tuple(root.all_runs),
             events=root.events,
             pages=tuple(history.firsts) if history is not None else self._pages(arn),
+            redrive_count=root.redrive_count,
+            redriven_ms=root.redriven_ms,
+            remains=root.status != "RUNNING" and root.remains is not None,
         )
 
     def _pages(self, arn: str) -> tuple[int, ...]:
         row = self.root(arn)
         return row.pages if row is not None else ()
-
-    def newest_roots(self, machine_arn: str, below: tuple[int, str] | None) -> Iterator[tuple[int, str]]:
-        """(started ms, ARN) of a machine's executions, newest first, from below a place on."""
-        for key in reversed(self.roots_of.get(machine_arn, [])):
-            if below is None or key < below:
-                yield key

@@ -47,6 +47,11 @@ def execution_missing(arn: str) -> Refusal:
     return Refusal("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
 
 
+def history_gone(arn: str) -> Refusal:
+    """The execution is known, but its history is older than what home keeps."""
+    return Refusal("ExecutionDoesNotExist", f"The history of this execution is no longer kept: '{arn}'")
+
+
 def machine_missing(arn: str) -> Refusal:
     """No such state machine."""
     return Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")

@@ -1,4 +1,4 @@
-"""Operations on executions: started, stopped, described, listed."""
+"""Operations on executions: started, stopped, redriven, found, listed."""
 
 import asyncio
 from itertools import islice
@@ -7,35 +7,22 @@ import msgspec
 
 from maprun.mapruns.requests import Refusal, Start, derived_id, machine_of_arn, parse_arn, validate_start
 from schemas.arns import ChildId, child_arn, child_express_id, child_name, home_of, parse_child_name
-from schemas.history import (
-    HistoryEvent,
-    child_cause,
-    child_error,
-    child_input,
-    child_output,
-    child_start_ms,
-    child_stop_ms,
-)
-from schemas.home import STATUS_NAMES, StopRequested
+from schemas.home import RedriveRequested, StopRequested
 from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api.children import Child, child_of
 from services.maprun_tracker.api.errors import execution_missing, machine_missing
+from services.maprun_tracker.api.frames import GoneError, Kept
 from services.maprun_tracker.api.service import Call, Service
-from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.rows import RootRow, RunRow
 from services.maprun_tracker.state import Partition
 
-INCLUDED = shapes.Included(included=True)
-LEFT_OUT = shapes.Included(included=False)
-
 
 class ChildRef(msgspec.Struct, frozen=True):
-    """A child that exists: its run and position."""
+    """A child that exists, and its run."""
 
     part: Partition
     run: RunRow
-    position: int
-    status: int  # 0 = running
-    since_ms: int  # of a running one
+    child: Child
 
 
 async def start(service: Service, ask: shapes.StartExecution, call: Call) -> msgspec.Raw:
@@ -74,6 +61,24 @@ async def stop(service: Service, ask: shapes.StopExecution, call: Call) -> msgsp
     return msgspec.Raw(body)
 
 
+async def redrive(service: Service, ask: shapes.RedriveExecution, call: Call) -> msgspec.Raw:
+    """RedriveExecution of a root execution. One client token redrives an execution once."""
+    arn, token = ask.execution_arn or "", ask.client_token
+    _, rest = parse_arn(arn, ("execution",))
+    if _child_id(service, rest) is not None:
+        await find_child(service, arn)
+        message = "Child workflow executions are redriven by redriving the execution that started their Map Run"
+        raise Refusal("ExecutionNotRedrivable", message)
+    if "/" in rest[0] or len(rest) != 2:  # noqa: PLR2004 - machine:name
+        raise execution_missing(arn)
+    request_id = derived_id("redrive", arn, token) if token else service.command_id(call, "redrive")
+    home = home_of(arn, service.homes)
+    body = await service.command(home, RedriveRequested(request_id, arn))
+    if home in service.parts.owned():
+        await service.folded(home)
+    return msgspec.Raw(body)
+
+
 def _child_id(service: Service, rest: list[str]) -> ChildId | None:
     """Where the rest of an execution's ARN leads, if it is a child's."""
     if "/" not in rest[0] or len(rest) < 2:  # noqa: PLR2004 - machine/label:name
@@ -93,21 +98,18 @@ async def find_root(service: Service, arn: str) -> RootRow:
 async def find_child(service: Service, arn: str) -> ChildRef:
     """A child that runs or ran. Raises Refusal (ExecutionDoesNotExist)."""
     kind, rest = parse_arn(arn, ("execution", "express"))
-    child = _child_id(service, rest)
-    if child is None:
+    child_id = _child_id(service, rest)
+    if child_id is None:
         raise execution_missing(arn)
 
     def look(part: Partition) -> ChildRef | None:
-        run = part.run(part.run_of_tail.get(child.run_tail, ""))
-        if run is None or arn != arn_of_child(service, run, child.index) or kind != _kind(run):
+        run = part.run(part.index.run_of_tail(child_id.run_tail))
+        if run is None or arn != arn_of_child(service, run, child_id.index) or kind != _kind(run):
             return None
-        status = part.status(run.run, child.index)
-        since = None if status else part.running.since(run.run, child.index)
-        if status in STATUS_NAMES or since is not None:
-            return ChildRef(part, run, child.index, status, since or 0)
-        return None
+        child = child_of(part, run, child_id.index)
+        return None if child is None else ChildRef(part, run, child)
 
-    found = await service.find(child.home, look)
+    found = await service.find(child_id.home, look)
     if found is None:
         raise execution_missing(arn)
     return found
@@ -117,110 +119,29 @@ def _kind(run: RunRow) -> str:
     return "express" if run.child_type == "EXPRESS" else "execution"
 
 
-def arn_of_child(service: Service, run: RunRow, position: int) -> str:
+def arn_of_child(service: Service, run: RunRow, index: int) -> str:
     """A child's ARN."""
     express = run.child_type == "EXPRESS"
     prefix = service.names.child_prefix(run.machine_name, run.label, express=express)
-    return child_arn(prefix, run.run, position, express=express)
+    return child_arn(prefix, run.run, index, express=express)
 
 
-def name_of_child(run: RunRow, position: int) -> str:
+def name_of_child(run: RunRow, index: int) -> str:
     """A child's name as DescribeExecution has it: that of an EXPRESS child has a second part."""
-    name = child_name(run.run, position)
-    return f"{name}:{child_express_id(run.run, position)}" if run.child_type == "EXPRESS" else name
+    name = child_name(run.run, index)
+    return f"{name}:{child_express_id(run.run, index)}" if run.child_type == "EXPRESS" else name
 
 
-async def child_events(service: Service, child: ChildRef) -> list[HistoryEvent]:
-    """The history of a child that ended, from the frame that answered it."""
-    block = child.part.block(child.run.run, child.position // BLOCK_POSITIONS)
-    assert block is not None
-    frame = await service.frames.frame(child.part.number, block.offset(child.position % BLOCK_POSITIONS))
-    return service.frames.events(frame, [child.position])[child.position]
-
-
-async def describe(service: Service, ask: shapes.ExecutionAsked, _call: Call) -> shapes.ExecutionDescription:
-    """DescribeExecution."""
-    arn = ask.execution_arn or ""
-    kind, rest = parse_arn(arn, ("execution", "express"))
-    if kind == "express" and "/" not in rest[0]:
-        raise Refusal("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'")
-    data = ask.included_data != "METADATA_ONLY"
-    if "/" in rest[0]:
-        return await _describe_child(service, arn, data=data)
-    row = await find_root(service, arn)
-    ended, succeeded = row.status != "RUNNING", row.status == "SUCCEEDED"
-    redrive, reason = redrive_status(row.status)
-    return shapes.ExecutionDescription(
-        execution_arn=arn,
-        state_machine_arn=row.machine_arn,
-        name=row.name,
-        status=row.status,
-        start_date=row.started_ms / 1000,
-        stop_date=row.stopped_ms / 1000 if ended else None,
-        input=row.input.decode() if data else None,
-        input_details=INCLUDED if data else LEFT_OUT,
-        output=row.output.decode() if succeeded and data else None,
-        output_details=(INCLUDED if data else LEFT_OUT) if succeeded else None,
-        trace_header=row.trace_header or None,
-        error=_text(row.error),
-        cause=_text(row.cause),
-        redrive_count=0 if ended else None,
-        redrive_status=redrive,
-        redrive_status_reason=reason,
-    )
-
-
-def _text(value: str | None) -> str | None:
-    return value or None
-
-
-def redrive_status(status: str, *, child: bool = False) -> tuple[str, str | None]:
-    """Whether an execution can be redriven, and why not."""
-    if status in {"RUNNING", "SUCCEEDED"}:
-        return "NOT_REDRIVABLE", f"Execution is {status} and cannot be redriven"
-    return ("REDRIVABLE_BY_MAP_RUN" if child else "REDRIVABLE"), None
-
-
-async def _describe_child(service: Service, arn: str, *, data: bool) -> shapes.ExecutionDescription:
-    child = await find_child(service, arn)
-    run = child.run
-    machine_arn = service.names.labelled_machine(run.machine_name, run.label)
-    name = name_of_child(run, child.position)
-    if not child.status:
-        redrive, reason = redrive_status("RUNNING")
-        return shapes.ExecutionDescription(
-            execution_arn=arn,
-            state_machine_arn=machine_arn,
-            name=name,
-            status="RUNNING",
-            start_date=child.since_ms / 1000,
-            input_details=LEFT_OUT,
-            map_run_arn=run.arn,
-            redrive_status=redrive,
-            redrive_status_reason=reason,
-        )
-    status = STATUS_NAMES[child.status]
-    events = await child_events(service, child)
-    output = child_output(events)
-    redrive, reason = redrive_status(status, child=True)
-    return shapes.ExecutionDescription(
-        execution_arn=arn,
-        state_machine_arn=machine_arn,
-        name=name,
-        status=status,
-        start_date=child_start_ms(events) / 1000,
-        stop_date=child_stop_ms(events) / 1000,
-        input=child_input(events).decode() if data else None,
-        input_details=INCLUDED if data else LEFT_OUT,
-        output=output.decode() if output is not None and data else None,
-        output_details=(INCLUDED if data else LEFT_OUT) if output is not None else None,
-        map_run_arn=run.arn,
-        error=_text(child_error(events)) if status != "TIMED_OUT" else None,
-        cause=_text(child_cause(events)) if status != "TIMED_OUT" else None,
-        redrive_count=0,
-        redrive_status=redrive,
-        redrive_status_reason=reason,
-    )
+async def kept_of(service: Service, ref: ChildRef) -> Kept | None:
+    """What home tells of a child's last end; None when it never ended, or when home no longer holds that frame."""
+    child = ref.child
+    if child.offset < 0:
+        return None
+    try:
+        frame = await service.frames.frame(ref.part.number, child.offset)
+    except GoneError:
+        return None
+    return service.frames.children(frame, [child.index])[child.index]
 
 
 async def machine_of_execution(service: Service, ask: shapes.ExecutionAsked, _call: Call) -> shapes.MachineOfExecution:
@@ -285,12 +206,20 @@ async def check_machine(service: Service, arn: str) -> None:
 
 
 def newest_of_machine(
-    service: Service, arn: str, status: str | None, below: tuple[int, str] | None, size: int
+    service: Service, ask: shapes.ListExecutions, below: tuple[int, str] | None, size: int
 ) -> list[shapes.ExecutionItem]:
     """A machine's newest executions on the partitions of this process."""
+    arn, status = ask.state_machine_arn or "", ask.status_filter
+    redriven = None if ask.redrive_filter is None else ask.redrive_filter == "REDRIVEN"
     items: list[tuple[tuple[int, str], shapes.ExecutionItem]] = []
     for part in service.parts.owned().values():
-        keys = (key for key in part.newest_roots(arn, below) if status is None or part.status_of.get(key[1]) == status)
+        index = part.index
+        keys = (
+            key
+            for key in index.newest_roots(arn, below)
+            if (status is None or index.status_of(key[1]) == status)
+            and (redriven is None or index.redriven(key[1]) == redriven)
+        )
         for key in islice(keys, size):
             row = part.root(key[1])
             if row is not None:
@@ -308,7 +237,8 @@ def _item(row: RootRow) -> shapes.ExecutionItem:
         status=row.status,
         start_date=row.started_ms / 1000,
         stop_date=row.stopped_ms / 1000 if ended else None,
-        redrive_count=0 if ended else None,
+        redrive_count=row.redrive_count if ended or row.redrive_count else None,
+        redrive_date=row.redriven_ms / 1000 if row.redrive_count else None,
     )
 
 

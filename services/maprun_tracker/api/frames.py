@@ -5,15 +5,29 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from maprun.mapruns.home import decode_record
 from maprun.mapruns.ledger import pairs
 from schemas.history import HistoryEvent, decode_events
 from schemas.home import PAGE_SLOTS, ChildrenEnded
 from schemas.pages import Pages
-from services.maprun_tracker.api.errors import Unavailable
 
 Read = Callable[[int, int], Awaitable[bytes | None]]
 """The value of the record at (home, offset); None when home no longer holds it."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a frame tells of a child: its whole history, and how often it was redriven by then."""
+
+    events: list[HistoryEvent]
+    redrive_count: int
+
+
+class GoneError(Exception):
+    """Home no longer holds this frame: it is older than home's retention."""
+
+    retriable = False
 
 
 class Frames:
@@ -29,7 +43,7 @@ class Frames:
         self._pages = Pages()
 
     async def frame(self, home: int, offset: int) -> ChildrenEnded:
-        """The frame at an offset of home. Raises Unavailable when it can't be read."""
+        """The frame at an offset of home. Raises Unavailable when it can't be read now, GoneError when never again."""
         key = (home, offset)
         had = self._frames.get(key)
         if had is not None:
@@ -46,7 +60,7 @@ class Frames:
             value = await self._read(home, offset)
         record = decode_record(value) if value is not None else None
         if not isinstance(record, ChildrenEnded):
-            raise Unavailable(f"The history at offset {offset} of home {home} is no longer kept.")
+            raise GoneError(f"The record at offset {offset} of home {home} is no longer kept.")
         size = len(value or b"")
         self._frames[home, offset] = (record, size)
         self._bytes += size
@@ -54,27 +68,30 @@ class Frames:
             self._bytes -= self._frames.popitem(last=False)[1][1]
         return record
 
-    def events(self, frame: ChildrenEnded, positions: Sequence[int]) -> dict[int, list[HistoryEvent]]:
-        """The events of these children in the frame that answered them."""
-        slots = slots_of(frame, positions)
+    def children(self, frame: ChildrenEnded, indexes: Sequence[int]) -> dict[int, Kept]:
+        """What the frame that answered these children tells of them."""
+        slots = slots_of(frame, indexes)
+        afterlives = self._pages.unpack_afterlives(frame.afterlives) if frame.generation else {}
         by_page: dict[int, list[int]] = {}
-        for position, slot in slots.items():
-            by_page.setdefault(slot // PAGE_SLOTS, []).append(position)
-        out: dict[int, list[HistoryEvent]] = {}
+        for index, slot in slots.items():
+            by_page.setdefault(slot // PAGE_SLOTS, []).append(index)
+        out: dict[int, Kept] = {}
         for page, members in by_page.items():
             entries = self._pages.unpack(frame.pages[page])
-            for position in members:
-                out[position] = decode_events(bytes(entries[slots[position] % PAGE_SLOTS]))
+            for index in members:
+                afterlife = afterlives.get(slots[index])
+                events = decode_events(bytes(entries[slots[index] % PAGE_SLOTS]))
+                out[index] = Kept(events, 0 if afterlife is None else afterlife.redrive_count)
         return out
 
 
-def slots_of(frame: ChildrenEnded, positions: Sequence[int]) -> dict[int, int]:
-    """The slots of these positions: of one that stands in a frame twice, the first."""
-    wanted = sorted(positions)
+def slots_of(frame: ChildrenEnded, indexes: Sequence[int]) -> dict[int, int]:
+    """The slots of the children with these indexes: of one that stands in a frame twice, the first."""
+    wanted = sorted(indexes)
     out: dict[int, int] = {}
     slot = 0
-    for first, count in pairs(frame.ranges):
-        for position in wanted[bisect_left(wanted, first) : bisect_left(wanted, first + count)]:
-            out.setdefault(position, slot + position - first)
+    for first, count in pairs(frame.indexes or frame.ranges):
+        for index in wanted[bisect_left(wanted, first) : bisect_left(wanted, first + count)]:
+            out.setdefault(index, slot + index - first)
         slot += count
     return out

@@ -9,7 +9,8 @@ from maprun.mapruns.requests import Refusal, parse_arn
 from schemas.arns import home_of
 from schemas.history import HistoryEvent, event_to_api
 from services.maprun_tracker.api import shapes
-from services.maprun_tracker.api.executions import child_events, find_child, find_root
+from services.maprun_tracker.api.errors import history_gone
+from services.maprun_tracker.api.executions import find_child, find_root, kept_of
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 from services.maprun_tracker.histories import page_of
@@ -33,7 +34,7 @@ async def get_any(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
 
 
 async def history(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
-    """One page of events; of a child that still runs there are none yet, they come with its end."""
+    """One page of events. Those of a child come with its end: of one that runs there are those of its earlier ends."""
     arn = ask.execution_arn or ""
     reverse = bool(ask.reverse_order)
     query = ("GetExecutionHistory", arn, reverse)
@@ -41,8 +42,11 @@ async def history(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
     size = ask.max_results or service.limits.page_default
     data = ask.include_execution_data is not False
     if "/" in arn.split(":")[6]:
-        child = await find_child(service, arn)
-        events = await child_events(service, child) if child.status else []
+        ref = await find_child(service, arn)
+        kept = await kept_of(service, ref)
+        if kept is None and ref.child.offset >= 0:
+            raise history_gone(arn)
+        events = [] if kept is None else kept.events
         total = len(events)
 
         def event_at(event_id: int) -> HistoryEvent:

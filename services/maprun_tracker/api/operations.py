@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from maprun.mapruns.requests import Refusal
-from services.maprun_tracker.api import executions, histories, machines, runs, shapes
+from services.maprun_tracker.api import descriptions, executions, histories, machines, runs, shapes
 from services.maprun_tracker.api.rules import check
 from services.maprun_tracker.api.service import Call, Service
 
@@ -33,11 +33,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "ValidateStateMachineDefinition": Operation(shapes.ValidateDefinition, machines.validate),
     "StartExecution": Operation(shapes.StartExecution, executions.start),
     "StopExecution": Operation(shapes.StopExecution, executions.stop),
-    "DescribeExecution": Operation(shapes.ExecutionAsked, executions.describe),
+    "RedriveExecution": Operation(shapes.RedriveExecution, executions.redrive),
+    "DescribeExecution": Operation(shapes.ExecutionAsked, descriptions.describe),
     "DescribeStateMachineForExecution": Operation(shapes.ExecutionAsked, executions.machine_of_execution),
     "GetExecutionHistory": Operation(shapes.HistoryAsked, histories.get),
     "DescribeMapRun": Operation(shapes.MapRunAsked, runs.describe),
     "ListMapRuns": Operation(shapes.ListMapRuns, runs.list_runs),
+    "UpdateMapRun": Operation(shapes.UpdateMapRun, runs.update),
 }
 """All but ListExecutions, which the site answers itself: it may have to ask every process."""
 
@@ -55,7 +57,6 @@ NOT_YET: Final = frozenset(
         "GetActivityTask",
         "ListActivities",
         "PublishStateMachineVersion",
-        "RedriveExecution",
         "SendTaskFailure",
         "SendTaskHeartbeat",
         "SendTaskSuccess",
@@ -63,7 +64,6 @@ NOT_YET: Final = frozenset(
         "TagResource",
         "TestState",
         "UntagResource",
-        "UpdateMapRun",
         "UpdateStateMachineAlias",
     )
 )

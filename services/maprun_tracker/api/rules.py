@@ -1,5 +1,6 @@
 """Constraints on members, checked as AWS's front end does: all at once, in one ValidationException."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -14,10 +15,11 @@ class Text(msgspec.Struct, frozen=True):
     most: int
     required: bool = False
     secret: bool = False
+    pattern: str = ""
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A whole number from `least` to `most`."""
+    """A number from `least` to `most`."""
 
     least: int
     most: int
@@ -42,19 +44,21 @@ def check(value: msgspec.Struct, rules: Mapping[str, Rule]) -> None:
         raise Refusal("ValidationException", f"{len(wrong)} validation {noun} detected: {'; '.join(wrong)}")
 
 
-def _wrong(member: str, value: str | int | None, rule: Rule) -> str:
+def _wrong(member: str, value: str | float | None, rule: Rule) -> str:
     if value is None:
         return _failed(member, "null", "Member must not be null") if rule.required else ""
     match rule:
-        case Text(least, most, _, secret):
+        case Text(least, most, _, secret, pattern):
             assert isinstance(value, str)
             shown = "" if secret else f"'{value}'"
             if len(value) > most:
                 return _failed(member, shown, f"Member must have length less than or equal to {most}")
             if len(value) < least:
                 return _failed(member, shown, f"Member must have length greater than or equal to {least}")
+            if pattern and not re.fullmatch(pattern, value):
+                return _failed(member, shown, f"Member must satisfy regular expression pattern: {pattern}")
         case Number(least, most):
-            assert isinstance(value, int)
+            assert isinstance(value, int | float)
             if value > most:
                 return _failed(member, f"'{value}'", f"Member must have value less than or equal to {most}")
             if value < least:

@@ -1,20 +1,21 @@
 """Operations on Map Runs, and the list of executions of one."""
 
 import asyncio
-from itertools import islice
+import contextlib
+from collections.abc import Sequence
 
 from maprun.mapruns.requests import Refusal, parse_arn
 from maprun.mapruns.verdicts import item_counts
 from schemas.arns import home_of, home_of_run
-from schemas.history import child_start_ms, child_stop_ms
-from schemas.home import STATUS_NAMES
+from schemas.home import MapRunUpdateRequested
 from services.maprun_tracker.api import shapes
-from services.maprun_tracker.api.children import Child, newest_children
-from services.maprun_tracker.api.errors import resource_missing
-from services.maprun_tracker.api.executions import arn_of_child, find_root, name_of_child
+from services.maprun_tracker.api.children import PENDING_REDRIVE, RUNNING, Child, Listing
+from services.maprun_tracker.api.descriptions import ChildTimes
+from services.maprun_tracker.api.errors import Reasoned, resource_missing
+from services.maprun_tracker.api.executions import ChildRef, arn_of_child, find_child, find_root, name_of_child
+from services.maprun_tracker.api.frames import GoneError, Kept
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
-from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.rows import RunRow
 from services.maprun_tracker.state import Partition
 
@@ -37,7 +38,7 @@ def counts_of(part: Partition, row: RunRow) -> tuple[dict[str, int], dict[str, i
     live = part.home.state.runs.get(row.run)
     if live is None or live.phase not in {"open", "closing"}:
         return row.item_counts, row.execution_counts
-    running = part.running.count(row.run, live.answered)
+    running = part.running_now(row.run)
     # A lane tells positions; of batches the items in them are known only on average until they end.
     return item_counts(live, running, running * live.items_read // max(1, live.read))
 
@@ -48,7 +49,7 @@ async def describe(service: Service, ask: shapes.MapRunAsked, _call: Call) -> sh
     items, executions = counts_of(part, row)
     return shapes.MapRunDescription(
         map_run_arn=row.arn,
-        execution_arn=row.root_arn,
+        execution_arn=row.execution_arn,
         status=row.status,
         start_date=row.started_ms / 1000,
         stop_date=row.stopped_ms / 1000 if row.status != "RUNNING" else None,
@@ -58,21 +59,47 @@ async def describe(service: Service, ask: shapes.MapRunAsked, _call: Call) -> sh
         item_counts=items,
         execution_counts=executions,
         redrive_count=row.generation,
+        redrive_date=row.redriven_ms / 1000 if row.generation else None,
     )
 
 
+async def update(service: Service, ask: shapes.UpdateMapRun, call: Call) -> shapes.Nothing:
+    """UpdateMapRun: the fold of home decides whether the run still goes on."""
+    part, row = await find_run(service, ask.map_run_arn or "")
+    wanted = MapRunUpdateRequested(
+        service.command_id(call, "update"),
+        row.run,
+        ask.max_concurrency,
+        ask.tolerated_failure_count,
+        ask.tolerated_failure_percentage,
+    )
+    try:
+        await service.command(part.number, wanted)
+    except Refusal as refusal:
+        if refusal.code != "ValidationException":
+            raise
+        raise Reasoned(refusal.message, "CANNOT_UPDATE_COMPLETED_MAP_RUN") from None
+    if part.number in service.parts.owned():
+        await service.folded(part.number)
+    return shapes.Nothing()
+
+
 async def list_runs(service: Service, ask: shapes.ListMapRuns, _call: Call) -> shapes.MapRunList:
-    """ListMapRuns, newest first."""
+    """ListMapRuns of a root execution, or of a child that started nested ones; newest first."""
     arn = ask.execution_arn or ""
-    parse_arn(arn, ("execution",))
+    _, rest = parse_arn(arn, ("execution",))
     query = ("ListMapRuns", arn)
     place = read_token(ask.next_token, query, int)
-    row = await find_root(service, arn)
-    part = service.part(home_of(arn, service.homes))
+    if "/" in rest[0]:
+        part = (await find_child(service, arn)).part
+        runs: Sequence[str] = part.index.runs_of_child(arn)
+    else:
+        runs = (await find_root(service, arn)).runs
+        part = service.part(home_of(arn, service.homes))
     size = ask.max_results or service.limits.page_default
-    last = len(row.runs) if place is None else min(place, len(row.runs))
+    last = len(runs) if place is None else max(0, min(place, len(runs)))
     first = max(0, last - size)
-    found = [run for run_id in reversed(row.runs[first:last]) if (run := part.run(run_id)) is not None]
+    found = [run for run_id in reversed(runs[first:last]) if (run := part.run(run_id)) is not None]
     return shapes.MapRunList(
         map_runs=[
             shapes.MapRunItem(
@@ -89,57 +116,67 @@ async def list_runs(service: Service, ask: shapes.ListMapRuns, _call: Call) -> s
 
 
 async def list_children(service: Service, ask: shapes.ListExecutions) -> shapes.ExecutionList:
-    """ListExecutions by mapRunArn: newest first, which is by position."""
+    """ListExecutions by mapRunArn: newest first, which is by index. Pages may be short, as AWS's may."""
     arn, status = ask.map_run_arn or "", ask.status_filter
     query = ("ListExecutions", arn, status, ask.redrive_filter)
     below = read_token(ask.next_token, query, int)
     part, row = await find_run(service, arn)
-    if ask.redrive_filter == "REDRIVEN" or status == "PENDING_REDRIVE":
-        return shapes.ExecutionList(executions=[])  # nothing is redriven in this version
+    redriven = None if ask.redrive_filter is None else ask.redrive_filter == "REDRIVEN"
     size = ask.max_results or service.limits.page_default
-    found = newest_children(part, row.run, status, row.asked if below is None else min(below, row.asked))
-    page = list(islice(found, size + 1))
-    more = len(page) > size
-    items = await _children(service, part, row, page[:size])
-    return shapes.ExecutionList(executions=items, next_token=make_token(query, page[size - 1][0]) if more else None)
+    listing = Listing(part, row, status, redriven)
+    found = await listing.page(row.index_end if below is None else max(0, min(below, row.index_end)), size)
+    page = _within_frames(found.children, service.limits.list_frames_max)
+    end = found.below if len(page) == len(found.children) else page[-1].index
+    items = await _items(service, part, row, page)
+    return shapes.ExecutionList(executions=items, next_token=make_token(query, end) if end else None)
 
 
-async def _children(service: Service, part: Partition, run: RunRow, page: list[Child]) -> list[shapes.ExecutionItem]:
+def _within_frames(page: list[Child], frames_max: int) -> list[Child]:
+    """The first children of a page, whose histories stand in so many frames at most."""
+    frames: set[int] = set()
+    for place, child in enumerate(page):
+        frames.add(child.offset)
+        if len(frames) > frames_max:
+            return page[:place]
+    return page
+
+
+async def _items(service: Service, part: Partition, run: RunRow, page: list[Child]) -> list[shapes.ExecutionItem]:
     """The rows of a page; when children began and ended stands in their histories, fetched a frame at a time."""
-    machine_arn = service.names.labelled_machine(run.machine_name, run.label)
     by_frame: dict[int, list[int]] = {}
-    items_of: dict[int, int] = {}
-    for position, status, _ in page:
-        block = part.block(run.run, position // BLOCK_POSITIONS) if status else None
-        if block is not None:
-            place = position % BLOCK_POSITIONS
-            by_frame.setdefault(block.offset(place), []).append(position)
-            items_of[position] = block.items(place)
-    times: dict[int, tuple[int, int]] = {}
+    for child in page:
+        if child.offset >= 0:
+            by_frame.setdefault(child.offset, []).append(child.index)
+    kept: dict[int, Kept] = {}
 
-    async def load(offset: int, positions: list[int]) -> None:
-        frame = await service.frames.frame(part.number, offset)
-        for position, events in service.frames.events(frame, positions).items():
-            times[position] = child_start_ms(events), child_stop_ms(events)
+    async def load(offset: int, indexes: list[int]) -> None:
+        with contextlib.suppress(GoneError):  # home keeps it no more: the row stands without
+            frame = await service.frames.frame(part.number, offset)
+            kept.update(service.frames.children(frame, indexes))
 
-    await asyncio.gather(*(load(offset, positions) for offset, positions in by_frame.items()))
-    items = []
-    for position, status, since in page:
-        started, stopped = times.get(position, (since, 0))
-        items.append(
-            shapes.ExecutionItem(
-                execution_arn=arn_of_child(service, run, position),
-                state_machine_arn=machine_arn,
-                name=name_of_child(run, position),
-                status=STATUS_NAMES.get(status, "RUNNING"),
-                start_date=started / 1000,
-                stop_date=stopped / 1000 if status else None,
-                map_run_arn=run.arn,
-                item_count=items_of.get(position, 1),
-                redrive_count=0 if status else None,
-            )
-        )
-    return items
+    await asyncio.gather(*(load(offset, indexes) for offset, indexes in by_frame.items()))
+    return [_item(service, ChildRef(part, run, child), kept.get(child.index)) for child in page]
+
+
+def _item(service: Service, ref: ChildRef, kept: Kept | None) -> shapes.ExecutionItem:
+    run, child = ref.run, ref.child
+    ended = child.status not in {RUNNING, PENDING_REDRIVE}
+    if kept is not None:
+        times = ChildTimes.of(ref, kept)
+    else:
+        times = ChildTimes(child.since_ms or run.started_ms, run.stopped_ms or run.started_ms, 0, 0)
+    return shapes.ExecutionItem(
+        execution_arn=arn_of_child(service, run, child.index),
+        state_machine_arn=service.names.labelled_machine(run.machine_name, run.label),
+        name=name_of_child(run, child.index),
+        status=child.status,
+        start_date=times.started_ms / 1000,
+        stop_date=times.stopped_ms / 1000 if ended else None,
+        map_run_arn=run.arn,
+        item_count=child.items,
+        redrive_count=times.redrive_count if kept is not None else None,
+        redrive_date=times.redriven_ms / 1000 if times.redriven_ms else None,
+    )
 
 
 def check_list(ask: shapes.ListExecutions) -> None:

@@ -8,11 +8,18 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from maprun.bus.port import BusError, Outgoing, Port, Record
+from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.registry import MachineRegistry, decode_machine
 from maprun.mapruns.requests import INPUT_BYTES_MAX, Refusal, derived_id
 from schemas import topics
 from schemas.arns import Names, home_of
-from schemas.home import ExecutionRequested, MachineRequested, StopRequested
+from schemas.home import (
+    ExecutionRequested,
+    MachineRequested,
+    MapRunUpdateRequested,
+    RedriveRequested,
+    StopRequested,
+)
 from schemas.requests import MachineWritten, RequestAnswered
 from schemas.wire import Decoder, encode
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
@@ -21,7 +28,7 @@ from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 
 T = TypeVar("T")
-Command = MachineRequested | ExecutionRequested | StopRequested
+Command = MachineRequested | ExecutionRequested | StopRequested | RedriveRequested | MapRunUpdateRequested
 POLL_SECONDS = 0.002
 
 
@@ -48,8 +55,18 @@ class Call(msgspec.Struct, frozen=True):
 class Service:
     """The API's view of the world."""
 
-    def __init__(self, port: Port, parts: Parts, names: Names, homes: int, limits: TrackerLimits) -> None:
+    def __init__(
+        self,
+        port: Port,
+        parts: Parts,
+        names: Names,
+        homes: int,
+        limits: TrackerLimits,
+        fold_limits: MapRunLimits | None = None,
+    ) -> None:
+        """`fold_limits` are those that the fold of home works under."""
         self.port = port
+        self.fold_limits = fold_limits or MapRunLimits()
         self.parts = parts
         self.names = names
         self.homes = homes
@@ -107,6 +124,10 @@ class Service:
         if part is None:
             raise ElsewhereError(home)
         return part
+
+    def now_ms(self, arn: str) -> int:
+        """Now, for a root execution of this process: the wall clock's time, or that of its home if that is ahead."""
+        return max(self.port.now_ms(), self.part(home_of(arn, self.homes)).home.state.now_ms)
 
     async def find(self, home: int, look: Callable[[Partition], T | None]) -> T | None:
         """What `look` finds; before it is believed to be nowhere, everything written by now is folded."""

@@ -18,6 +18,7 @@ EXECUTION_STATUS = Choice(("SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED
 DEFINITION = Text(1, 1_048_576, required=True, secret=True)
 DEFINITION_OPTIONAL = Text(1, 1_048_576, secret=True)
 ROLE_OPTIONAL = Text(1, 256)
+INTEGER_MAX, LONG_MAX = (1 << 31) - 1, (1 << 63) - 1
 
 _RAW = msgspec.Raw()
 
@@ -130,6 +131,14 @@ class StopExecution(Input, frozen=True, kw_only=True):
     cause: str | None = None
 
 
+class RedriveExecution(Input, frozen=True, kw_only=True):
+    """Input of RedriveExecution."""
+
+    rules = {"execution_arn": ARN, "client_token": Text(1, 64, pattern="[!-~]+")}
+    execution_arn: str | None = None
+    client_token: str | None = None
+
+
 class ExecutionAsked(Input, frozen=True, kw_only=True):
     """Input of DescribeExecution and DescribeStateMachineForExecution."""
 
@@ -182,6 +191,21 @@ class MapRunAsked(Input, frozen=True, kw_only=True):
 
     rules = {"map_run_arn": LONG_ARN}
     map_run_arn: str | None = None
+
+
+class UpdateMapRun(Input, frozen=True, kw_only=True):
+    """Input of UpdateMapRun."""
+
+    rules = {
+        "map_run_arn": LONG_ARN,
+        "max_concurrency": Number(0, INTEGER_MAX),
+        "tolerated_failure_percentage": Number(0, 100),
+        "tolerated_failure_count": Number(0, LONG_MAX),
+    }
+    map_run_arn: str | None = None
+    max_concurrency: int | None = None
+    tolerated_failure_percentage: float | None = None
+    tolerated_failure_count: int | None = None
 
 
 class Output(msgspec.Struct, rename="camel", frozen=True, kw_only=True, omit_defaults=True):
@@ -254,6 +278,7 @@ class ExecutionItem(Output, frozen=True, kw_only=True):
     map_run_arn: str | None = None
     item_count: int | None = None
     redrive_count: int | None = None
+    redrive_date: float | None = None
 
 
 class ExecutionList(Output, frozen=True, kw_only=True):
@@ -281,6 +306,7 @@ class ExecutionDescription(Output, frozen=True, kw_only=True):
     error: str | None = None
     cause: str | None = None
     redrive_count: int | None = None
+    redrive_date: float | None = None
     redrive_status: str | None = None
     redrive_status_reason: str | None = None
 
@@ -323,6 +349,11 @@ class MapRunDescription(Output, frozen=True, kw_only=True):
     item_counts: dict[str, int]
     execution_counts: dict[str, int]
     redrive_count: int
+    redrive_date: float | None = None
+
+
+class Nothing(Output, frozen=True, kw_only=True):
+    """Output of operations that answer nothing."""
 
 
 class Diagnostic(Output, frozen=True, kw_only=True):

@@ -149,13 +149,11 @@ class Site:
         missing = service.parts.ready()
         if missing:
             raise Unavailable(missing)
-        if ask.redrive_filter == "REDRIVEN":
-            return shapes.ExecutionList(executions=[])
         query = ("ListExecutions", arn, status, ask.redrive_filter)
         below = read_token(ask.next_token, query, tuple[int, str])
         size = ask.max_results or service.limits.page_default
         await executions.all_folded(service)
-        own = executions.newest_of_machine(service, arn, status, below, size + 1)
+        own = executions.newest_of_machine(service, ask, below, size + 1)
         lists = [shapes.ExecutionList(executions=own)]
         if not call.forwarded:
             lists += await self._from_others(msgspec.structs.replace(ask, max_results=size), headers)

@@ -5,9 +5,19 @@ from typing import Any
 import msgspec
 
 from maprun.mapruns.home import Home
+from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.state import HomeState
 from schemas.arns import Names, home_of, run_id
-from schemas.effects import Effect, Happening, MapRunRequested, MapRunStarted, StopAsked
+from schemas.effects import (
+    Effect,
+    Happening,
+    MapRunFailed,
+    MapRunRedriven,
+    MapRunRedriveRequested,
+    MapRunRequested,
+    MapRunStarted,
+    StopAsked,
+)
 from schemas.history import EventType, HistoryEvent, encode_events
 from schemas.home import PAGE_SLOTS, RETURNED, ChildrenEnded, ExecutionRequested
 from schemas.pages import Pages
@@ -64,11 +74,24 @@ class FakeInterpreter:
         if isinstance(happening, MapRunStarted):
             event = HistoryEvent(EventType.MAP_RUN_STARTED, n - 1, now_ms, (happening.map_run_arn,))
             return Step({"n": n}, [], [event])
+        if isinstance(happening, MapRunRedriven):
+            arn, count = happening.map_run_arn, happening.redrive_count
+            return Step({"n": n}, [], [HistoryEvent(EventType.MAP_RUN_REDRIVEN, 3, now_ms, (arn, count))])
         if isinstance(happening, StopAsked):
             aborted = HistoryEvent(EventType.EXECUTION_ABORTED, 0, now_ms, (happening.error, happening.cause))
-            return Step(None, [], [aborted], Ended("ABORTED", b"", happening.error, happening.cause))
+            ended = Ended("ABORTED", b"", happening.error, happening.cause)
+            return Step(None, [], [aborted], ended, {"n": n})
+        if isinstance(happening, MapRunFailed):
+            failed = HistoryEvent(EventType.EXECUTION_FAILED, n - 1, now_ms, (happening.error, happening.cause))
+            return Step(None, [], [failed], Ended("FAILED", b"", happening.error, happening.cause), {"n": n})
         event = HistoryEvent(EventType.EXECUTION_SUCCEEDED, n - 1, now_ms, (b'"' + self.padding + b'"',))
         return Step(None, [], [event], Ended("SUCCEEDED", b'"done"'))
+
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> Step:
+        """One event, and the Map Run once more."""
+        del request
+        event = HistoryEvent(EventType.EXECUTION_REDRIVEN, remains["n"], now_ms, (1,))
+        return Step({"n": remains["n"] + 1}, [MapRunRedriveRequested("m")], [event])
 
     def encode(self, execution: Any) -> bytes:
         """Its bytes."""
@@ -83,9 +106,9 @@ class FakeInterpreter:
         return [b"1" for _ in PAGES.unpack(page)]
 
 
-def fold(state: HomeState, interpreter: FakeInterpreter) -> Home:
+def fold(state: HomeState, interpreter: FakeInterpreter, limits: MapRunLimits | None = None) -> Home:
     """A home fold over the fake interpreter."""
-    return Home(state, interpreter, NAMES, HOMES, LANES)
+    return Home(state, interpreter, NAMES, HOMES, LANES, limits)
 
 
 def execution(home: int, number: int = 0, request_id: str = "") -> ExecutionRequested:

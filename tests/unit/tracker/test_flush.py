@@ -103,7 +103,7 @@ def run_on(flusher: Flusher, table: Table, log: list[bytes], flush_every: int, a
 def shown(part: Partition) -> dict[Any, Any]:
     """Everything a reader could ask of a partition."""
     out: dict[Any, Any] = {}
-    for arn in part.created_at:
+    for arn in part.index.roots():
         row = part.root(arn)
         assert row is not None
         out[arn] = row
@@ -112,9 +112,10 @@ def shown(part: Partition) -> dict[Any, Any]:
         out[arn, "definition"] = part.definition(row.definition)
         for run in row.runs:
             out[run] = part.run(run)
-            out[run, "statuses"] = [part.status(run, p) for p in range(400)]
             block = part.block(run, 0)
-            out[run, "offsets"] = block and [block.offset(p) for p in range(400) if block.status(p)]
+            out[run, "answers"] = block and [
+                (block.status(p), block.offset(p), block.redriven(p)) for p in range(400) if block.status(p)
+            ]
     return out
 
 
@@ -169,7 +170,7 @@ def test_counts_are_those_of_the_statuses() -> None:
     flusher, _ = start(table)
     run_on(flusher, table, log, 4)
     part = flusher.part
-    runs = [run for arn in part.created_at for run in (part.root(arn) or pytest.fail(arn)).runs]
+    runs = [run for arn in part.index.roots() for run in (part.root(arn) or pytest.fail(arn)).runs]
     assert len(runs) == 2
     for run in runs:
         row = part.run(run)
@@ -197,7 +198,7 @@ def test_a_row_of_another_time_is_noticed() -> None:
     flusher, reason = start(table)
     assert "do not add up" in reason
     assert flusher.part.offset == -1
-    assert not flusher.part.created_at
+    assert not flusher.part.index.roots()
     run_on(flusher, table, log, 4)
     assert shown(flusher.part) == right
     assert start(table)[1] == ""

@@ -40,15 +40,15 @@ def test_a_child_runs_since_it_was_first_told(told: list[set[int]]) -> None:
 
 
 def test_running_children_are_stored_and_restored() -> None:
-    """What a mark keeps of running children brings them back; those answered are not counted."""
+    """What a mark keeps of running children brings them back."""
     running = RunningChildren()
     running.lane_told(LaneProgress("r", 0, 1, (0, 4)), 10)
     running.lane_told(LaneProgress("r", 0, 2, (8, 2)), 11)
     running.lane_told(LaneProgress("r", 0, 1, (2, 4)), 12)
     again = RunningChildren(running.stored())
     for each in (running, again):
-        assert each.count("r", Intervals((3, 1, 9, 1))) == 4
-        assert list(each.newest("r")) == [(9, 11), (8, 11), (5, 12), (4, 12), (3, 10), (2, 10)]
+        shown = {first + i: since for first, count, since in each.spans("r") for i in range(count)}
+        assert shown == {9: 11, 8: 11, 5: 12, 4: 12, 3: 10, 2: 10}
         assert (each.since("r", 2), each.since("r", 7)) == (10, None)
     again.run_over("r")
     assert not again.stored()
@@ -102,6 +102,8 @@ def test_slots_are_found_where_the_frame_has_them_first(ranges: list[tuple[int, 
             slot += 1
     assert slots_of(frame, list(expected)) == expected
     assert slots_of(frame, [99]) == {}
+    redriven = ChildrenEnded("r", 1, 0, (0, slot), b"", (), (), 0, indexes=frame.ranges)
+    assert slots_of(redriven, list(expected)) == expected
 
 
 def test_a_token_belongs_to_its_query() -> None:
@@ -121,6 +123,7 @@ def test_a_token_belongs_to_its_query() -> None:
         assert refused.value.code == "InvalidToken"
 
 
+PATTERN = "pattern: [!-~]+"
 CASES = [
     (
         shapes.StartExecution,
@@ -136,6 +139,16 @@ CASES = [
         shapes.StopExecution,
         b'{"executionArn":"a","error":"%s"}' % (b"e" * 257),
         "Value at 'error' failed to satisfy constraint: Member must have length less than or equal to 256",
+    ),
+    (
+        shapes.HistoryAsked,
+        b'{"executionArn":"a","maxResults":-1}',
+        "Value '-1' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0",
+    ),
+    (
+        shapes.RedriveExecution,
+        b'{"executionArn":"a","clientToken":" "}',
+        f"Value ' ' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression {PATTERN}",
     ),
     (
         shapes.Page,
