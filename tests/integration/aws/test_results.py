@@ -122,3 +122,13 @@ def test_an_s3_that_stays_down_is_a_retriable_error(s3: S3, results: str) -> Non
         assert proxy.requests == 10
     finally:
         proxy.close()
+
+
+def test_a_dropped_upload_leaves_nothing_behind(s3: S3, results: str) -> None:
+    """Parts of results that can't be written are not stored, and paid for, for ever."""
+    writer = ResultWriter(s3)
+    upload, _ = uploaded(writer, results, "dropped/SUCCEEDED_0.json", PARTS)
+    listed = s3.client.list_multipart_uploads(Bucket=results, Prefix="dropped/").get("Uploads", [])
+    assert [entry["UploadId"] for entry in listed] == [upload]
+    writer.abort(results, "dropped/SUCCEEDED_0.json", upload)
+    assert s3.client.list_multipart_uploads(Bucket=results, Prefix="dropped/").get("Uploads", []) == []
