@@ -95,8 +95,8 @@ def _run(
         assert now - began < gate_seconds_max + 600, f"stuck: {run}"
         time.sleep(_POLL_SECONDS)
     seconds = time.monotonic() - began
-    assert status["status"] == "SUCCEEDED", status
     assert run is not None
+    assert status["status"] == "SUCCEEDED", (status, why(runner.sfn, run["mapRunArn"]))
     changes = callees.changes()
     came = [c.at_ns for c in changes if c.delta > 0]
     full_until = came[-1]  # from the last child's start on the run only empties
@@ -126,6 +126,13 @@ def intervals(sfn: Any, map_run_arn: str) -> Iterator[tuple[int, int]]:
         if "nextToken" not in page:
             return
         token = {"nextToken": page["nextToken"]}
+
+
+def why(sfn: Any, map_run_arn: str) -> list[str]:
+    """Why some of a run's children failed."""
+    failed = sfn.list_executions(mapRunArn=map_run_arn, statusFilter="FAILED", maxResults=5)["executions"]
+    children = [sfn.describe_execution(executionArn=row["executionArn"]) for row in failed]
+    return [f"{child.get('error')}: {child.get('cause')}" for child in children]
 
 
 INDEX = {"index.$": "$$.Map.Item.Index"}

@@ -9,6 +9,7 @@ import msgspec
 from tests.bench import concurrency as concurrency_bench
 from tests.bench import failing as failing_bench
 from tests.bench import fairness as fairness_bench
+from tests.bench import large as large_bench
 from tests.bench import live_update, pages
 
 _WRITE = click.option("--write", default="", metavar="NAME", help="Add what was found to docs/benchmarks/NAME.md.")
@@ -69,6 +70,37 @@ def fairness(items: int, small: int, rounds: int, write: str) -> None:
     command = f"fairness --items {items} --small {small} --rounds {rounds}"
     _show(write, "Fairness between runs", command, fairness_bench.page(found, items, small))
     sys.exit(0 if all(f.ratio <= 1.5 for f in found) else 1)
+
+
+@main.command()
+@click.option("--items", default=10_000_000, show_default=True)
+@click.option("--child-type", default="STANDARD", type=click.Choice(["STANDARD", "EXPRESS"]), show_default=True)
+@click.option("--every", default=5.0, show_default=True, help="Seconds between samples.")
+@click.option("--no-writer", is_flag=True, help="Only outputs are written to S3, where disk is short.")
+@_WRITE
+def large(items: int, child_type: str, every: float, no_writer: bool, write: str) -> None:
+    """One very large run: speed, memory, disk and DescribeMapRun over time."""
+    found = large_bench.measure(items, child_type, every, writer=not no_writer)
+    picture = f"{write}-{items}.svg" if write else ""
+    if write:
+        pages.FOLDER.mkdir(parents=True, exist_ok=True)
+        (pages.FOLDER / picture).write_text(large_bench.chart(found))
+    command = f"large --items {items} --child-type {child_type} --every {every}" + (" --no-writer" if no_writer else "")
+    _show(write, "A large run over time", command, large_bench.page(found, picture))
+
+
+@main.command()
+@click.option("--sizes", default="10000,100000,1000000,10000000", show_default=True)
+@click.option("--child-type", default="STANDARD", type=click.Choice(["STANDARD", "EXPRESS"]), show_default=True)
+@_WRITE
+def flat(sizes: str, child_type: str, write: str) -> None:
+    """The cost a child at several sizes of a run."""
+    found = []
+    for rows in map(int, sizes.split(",")):
+        found.append(large_bench.measure(rows, child_type, 1.0))
+        print(rows, found[-1].seconds, found[-1].speed, found[-1].cpu_us, file=sys.stderr, flush=True)
+    command = f"flat --sizes {sizes} --child-type {child_type}"
+    _show(write, "Cost a child by the size of the run", command, large_bench.flat_page(found))
 
 
 @main.command()
