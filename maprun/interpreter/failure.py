@@ -75,7 +75,7 @@ def _redrivable(begun: Wait | None, error: str | None, cause: str | None) -> Wai
         return None
     if isinstance(begun, ChildrenWait):
         return begun
-    if isinstance(begun, MapRunWait) and begun.started_id:
+    if isinstance(begun, MapRunWait):
         interpolated = error == TERMINAL and not (cause or "").startswith(_ENGINE_TROUBLE)
         return None if interpolated else begun
     return None

@@ -54,7 +54,7 @@ def redrive(machine: Machine, remains: Execution, now_ms: int, limits: Limits = 
         due: Due = []
         _revive(run, root, ref_prefix(head.redrive_count), before, due)
         for frame, wait in due:
-            if run.ended is None and not frame.dead and frame.wait is wait:
+            if not frame.dead and frame.wait is wait:  # else those before it ended it, or took it on
                 _go_on(run, frame, wait)
     except HistoryFullError:
         history_full(run)

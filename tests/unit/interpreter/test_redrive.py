@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from maprun.interpreter import ExecutionHead, Limits, begin
@@ -155,6 +156,13 @@ def test_the_machines_time_starts_again() -> None:
     life.tell(TimerFired(new.ref))
     assert life.step.ended is not None
     assert life.step.ended.status == "TIMED_OUT"
+
+
+def test_an_execution_that_starts_anew_has_a_timer_of_its_own() -> None:
+    """Begun with a redrive count, its time is behind a ref that its earlier life did not use."""
+    head = msgspec.structs.replace(ExecutionHead("a", "e", "m", "m", "r", 0, b"{}"), redrive_count=1)
+    step = begin(machine_of({"T": TASK}, TimeoutSeconds=60), head, 0)
+    assert [effect.ref for effect in step.effects] == ["1/TimeoutSeconds", "1/T#1.0"]
 
 
 def test_late_results_of_before_the_redrive_change_nothing() -> None:

@@ -75,6 +75,9 @@ def test_the_recorded_history_of_two_redrives(restored: bool) -> None:
             life.step.remains = decode_execution(encode_execution(life.step.remains))
         life.redrive()
         assert life.step.effects == [MapRunRedriveRequested(ref)]
+        if restored:
+            assert life.step.execution is not None
+            life.step.execution = decode_execution(encode_execution(life.step.execution))
         life.tell(MapRunRedriven(ref, RUN, count))
 
     ref = asked(life)
@@ -149,11 +152,12 @@ def test_a_map_run_that_never_started_is_asked_for_anew() -> None:
 
 def test_a_map_run_that_succeeded_is_not_redriven() -> None:
     """The state failed over what the Map Run gave it: there is nothing to redrive in that run, another one begins."""
-    life = Life({"M": {**MAP, "ResultSelector": {"a.$": "$.no"}}}, [1])
+    life = Life({"M": {**MAP, "ResultPath": "$.a.b"}}, [1])
     ref = asked(life)
     life.tell(MapRunStarted(ref, RUN))
     life.tell(MapRunSucceeded(ref, b"[]"))
     assert life.step.ended is not None
+    assert life.step.ended.error == "States.ResultPathMatchFailure"
     life.redrive()
     assert asked(life) != ref
 
@@ -201,6 +205,17 @@ def test_a_second_word_of_the_redrive_changes_nothing() -> None:
     for again in (MapRunRedriven(ref, RUN, 1), MapRunStarted(ref, RUN)):
         life.tell(again)
         assert life.step.events == []
+
+
+def test_a_map_run_that_can_not_go_on() -> None:
+    """Its failure comes without word of a redrive: it points at MapStateStarted, and the next redrive asks anew."""
+    life = Life({"M": MAP}, [1])
+    ref = failed(life, *EXCEEDED)
+    life.redrive()
+    life.tell(MapRunFailed(ref, "States.Runtime", "gone"))
+    assert life.new() == ["9 MapRunFailed <- 3", "10 MapStateFailed <- 9", "11 ExecutionFailed <- 10"]
+    life.redrive()
+    assert asked(life) != ref
 
 
 def test_a_retry_after_a_redrive_is_a_new_run() -> None:

@@ -11,6 +11,7 @@ from schemas.effects import (
     TaskRequested,
     TaskSucceeded,
     TimerFired,
+    TimerRequested,
 )
 from tests.unit.interpreter.telling import INVOKE, Life, scope
 
@@ -104,6 +105,61 @@ def test_branches_that_a_redrive_did_not_come_to_run_in_the_next_one() -> None:
             f"{end} ExecutionFailed <- {end - 1}",
         ]
         assert life.step.effects == []
+
+
+def test_a_state_that_a_branch_was_about_to_enter_is_entered() -> None:
+    """Redriven, one branch leaves its first state, then the other fails: the next redrive enters the second state."""
+    twice = "States.ArrayGetItem(States.ArrayRange(1, $$.Execution.RedriveCount, 1), 1)"
+    later = {"Type": "Pass", "Parameters": LATER["Parameters"], "Next": "T"}
+    first = {"StartAt": "L", "States": {"L": later, "T": TASK}}
+    second = scope("S", {"Type": "Pass", "Parameters": {"n.$": twice}, "End": True})
+    life = Life({"P": {"Type": "Parallel", "Branches": [first, second], "End": True}})
+    life.redrive()
+    assert life.step.ended is not None
+    end = len(life.events)
+    life.redrive()
+    assert life.tasks()
+    assert f"{end + 3} TaskStateEntered <- 8" in life.new()
+
+
+def test_branches_whose_parallel_is_retried_in_a_redrive_are_not_done_again_on_their_own() -> None:
+    """One branch fails again, and the Parallel's Retry, begun anew, takes over: its siblings aren't asked for."""
+    first = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "Next": "F"}, "F": FAIL}}
+    retry = [{"ErrorEquals": ["Boom"], "MaxAttempts": 1}]
+    branches = [first, scope("T", TASK)]
+    life = Life({"P": {"Type": "Parallel", "Branches": branches, "Retry": retry, "End": True}})
+    for _ in range(2):
+        life.tell(TimerFired(life.timers()[0].ref))
+        if life.step.ended is None:
+            life.tell(TimerFired(life.timers()[0].ref))
+    life.redrive()
+    (timer,) = life.step.effects
+    assert isinstance(timer, TimerRequested)
+    assert timer.ref.endswith(":retry")
+
+
+@pytest.mark.parametrize("kind", ["Parallel", "Map"])
+def test_a_state_whose_children_end_at_once_is_left_once(kind: str) -> None:
+    """All that was lost is done again without waiting: the Parallel or Map is complete, and the next state entered."""
+    work: dict[str, Any] = (
+        {"Branches": [scope("L", LATER)]} if kind == "Parallel" else {"ItemProcessor": scope("L", LATER)}
+    )
+    life = Life({"P": {"Type": kind, **work, "Next": "T"}, "T": TASK}, [1])
+    life.redrive()
+    assert [line.split()[1] for line in life.new()].count(f"{kind}StateExited") == 1
+    life.tell(TaskSucceeded(life.tasks()["T"].ref, b"1"))
+    assert life.output() == 1
+
+
+def test_a_map_that_fails_after_its_redrive_points_at_its_start() -> None:
+    """An item can't be selected once the lost iteration is done: the failure points at MapStateStarted, as at first."""
+    state = {"Type": "Map", "MaxConcurrency": 1, "ItemSelector": {"v.$": "$$.Map.Item.Value.x"}, "End": True}
+    life = Life({"M": {**state, "ItemProcessor": scope("T", TASK)}}, [{"x": 1}, {"y": 2}])
+    life.tell(TaskFailed(life.tasks()["T"].ref, "Boom", "c"))
+    life.redrive()
+    life.tell(TaskSucceeded(life.tasks()["T"].ref, b"1"))
+    assert life.step.ended is not None
+    assert life.last(1) == [f"{len(life.events)} ExecutionFailed <- 3"]
 
 
 def test_branches_before_and_after_their_first_state_go_on_from_where_they_were() -> None:
