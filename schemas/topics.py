@@ -64,7 +64,7 @@ HOME = Topic(
     writers=ALL_SERVICES,
     readers=("scheduler", "item-reader", "maprun-tracker"),
     messages=home.HomeRecord.__args__,
-    retention_ms=91 * DAY_MS,
+    retention_ms=91 * DAY_MS,  # MAPRUN_RETENTION_DAYS and one day
     broker_timestamps=True,
 )
 HOME_SNAPSHOTS = Topic(

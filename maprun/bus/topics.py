@@ -6,13 +6,16 @@ import msgspec
 
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
-from schemas.topics import EXECUTION_REQUESTS, TOPICS, Topic
+from schemas.topics import DAY_MS, EXECUTION_REQUESTS, HOME, TOPICS, Topic
 
 USER_PARTITIONS = 4  # of execution-requests: gates share them; users may add more, order is theirs alone
 MUST = ("cleanup.policy", "max.message.bytes", "message.timestamp.type", "unclean.leader.election.enable")
 """Settings of a topic that must be the registry's, whoever made the topic."""
 _SEGMENT_BYTES = 128 << 20
+_TRIMMED_SEGMENT_BYTES = 32 << 20  # the broker deletes whole segments: what a lane's topic keeps beyond need, at most
 _COMPACTED_SEGMENT_MS = 600_000
+_SEGMENTS_KEPT = 10  # of a topic that is kept for a time: a segment is deleted once its newest record is old enough
+_SEGMENT_MS_MIN, _SEGMENT_MS_MAX = 60_000, DAY_MS
 _REPLICAS_MAX = 3
 _REPLICAS_IN_SYNC = 2
 
@@ -36,7 +39,7 @@ def partitions_of(topic: Topic, settings: Settings) -> int:
 
 def wanted(settings: Settings, limits: Limits, brokers: int = 1, topics: Sequence[Topic] = TOPICS) -> list[Wanted]:
     """Every topic of the registry as it should stand on a cluster of so many brokers."""
-    return [Wanted(t.name, partitions_of(t, settings), _config(t, limits, brokers)) for t in topics]
+    return [Wanted(t.name, partitions_of(t, settings), _config(t, settings, limits, brokers)) for t in topics]
 
 
 def replicas(brokers: int) -> int:
@@ -44,22 +47,30 @@ def replicas(brokers: int) -> int:
     return min(_REPLICAS_MAX, max(1, brokers))
 
 
-def _config(topic: Topic, limits: Limits, brokers: int) -> dict[str, str]:
+def retention_ms_of(topic: Topic, settings: Settings) -> int:
+    """How long a topic keeps its records; -1 = until they are trimmed. Home outlives the executions it tells of."""
+    return int((settings.retention_days + 1) * DAY_MS) if topic is HOME else topic.retention_ms
+
+
+def _config(topic: Topic, settings: Settings, limits: Limits, brokers: int) -> dict[str, str]:
+    kept_ms = retention_ms_of(topic, settings)
     config = {
         "cleanup.policy": "compact" if topic.compacted else "delete",
-        "retention.ms": str(topic.retention_ms),
+        "retention.ms": str(kept_ms),
         "max.message.bytes": str(limits.record_bytes_max),
         "message.timestamp.type": "LogAppendTime" if topic.broker_timestamps else "CreateTime",
         "min.insync.replicas": str(min(_REPLICAS_IN_SYNC, replicas(brokers))),
         # An epoch is an offset (PROTOCOL, rule 4): the log must not be cut back.
         "unclean.leader.election.enable": "false",
-        "segment.bytes": str(_SEGMENT_BYTES),
+        "segment.bytes": str(_TRIMMED_SEGMENT_BYTES if topic.partitioned_by == "lanes" else _SEGMENT_BYTES),
         # Frames are compressed already; the broker must not do it again.
         "compression.type": "producer",
     }
     if topic is EXECUTION_REQUESTS:
         # Users choose their clients: what they compress with codecs we don't carry, the broker unpacks.
         config["compression.type"] = "uncompressed"
+    if kept_ms > 0:
+        config["segment.ms"] = str(min(_SEGMENT_MS_MAX, max(_SEGMENT_MS_MIN, kept_ms // _SEGMENTS_KEPT)))
     if topic.compacted:
         config["segment.ms"] = str(_COMPACTED_SEGMENT_MS)
         config["min.cleanable.dirty.ratio"] = "0.3"

@@ -33,6 +33,9 @@ def test_counts_follow_homes_and_lanes(name: str, partitions: int) -> None:
         ("lane-journal", "message.timestamp.type", "LogAppendTime"),
         ("items", "message.timestamp.type", "CreateTime"),
         ("home", "cleanup.policy", "delete"),
+        ("home", "retention.ms", str(91 * 86_400_000)),
+        ("home", "segment.ms", "86400000"),
+        ("items", "segment.bytes", str(32 << 20)),
         ("home-snapshots", "cleanup.policy", "compact"),
         ("lane-journal", "cleanup.policy", "delete"),
         ("lane-journal", "retention.ms", "-1"),
@@ -47,6 +50,12 @@ def test_counts_follow_homes_and_lanes(name: str, partitions: int) -> None:
 def test_settings_follow_the_registry(name: str, key: str, value: str) -> None:
     """Timestamps, retention, compaction and sizes of a topic."""
     assert WANTED[name].config[key] == value
+
+
+def test_home_is_kept_as_long_as_executions_and_a_day() -> None:
+    """MAPRUN_RETENTION_DAYS decides what the disk keeps: old segments of home go a day after what they tell of."""
+    [home] = [w for w in topics.wanted(Settings(retention_days=0.5), Limits()) if w.name == "home"]
+    assert (home.config["retention.ms"], home.config["segment.ms"]) == ("129600000", "12960000")
 
 
 def test_more_brokers_keep_more_copies() -> None:
