@@ -36,10 +36,16 @@ MARKS = 10  # points in time of the memory of the 10 GB read
 
 def read(endpoint: str, plan: ItemReaderPlan) -> dict[str, Any]:
     """What a process of its own found in a source."""
+    return read_at_once(endpoint, plan, 1)[0]
+
+
+def read_at_once(endpoint: str, plan: ItemReaderPlan, readers: int) -> list[dict[str, Any]]:
+    """What so many processes found in a source, which all read it from its beginning at the same time."""
     command = [sys.executable, "-m", "tests.bench.source_reader", endpoint, msgspec.json.encode(plan).decode()]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(readers)]
+    texts = [process.communicate()[0] for process in started]
+    assert not any(process.returncode for process in started)
+    return [json.loads(text) for text in texts]
 
 
 def judge(case: Case, found: dict[str, Any]) -> str:
@@ -133,14 +139,27 @@ def run_ten_gb(s3: S3, endpoint: str, size: int) -> list[str]:
     ]
 
 
+def run_readers(s3: S3, endpoint: str, size: int) -> list[str]:
+    """What several readers at once read of a CSV together: what splitting it over them could bring at most."""
+    count, total = put_ten_gb(s3, "split.csv", size)
+    text = ["| readers | rows/s together | MB/s | CPU µs a row |", "| ---: | ---: | ---: | ---: |"]
+    for readers in (1, 2, 3):
+        found = read_at_once(endpoint, getting("split.csv", "CSV"), readers)
+        seconds = max(each["seconds"] for each in found)
+        cpu = sum(each["cpu"] for each in found) / count / readers * 1e6
+        rates = (f"{readers * count / seconds:,.0f}", f"{readers * total / MB / seconds:,.1f}", f"{cpu:.2f}")
+        text.append(f"| {readers} | " + " | ".join(rates) + " |")
+    return text
+
+
 @click.command()
 @click.option("--items", default=100_000, show_default=True, help="Items of the middle cases.")
 @click.option("--large", is_flag=True, help="Also sources of more than 1 GB.")
 @click.option("--ten-gb", is_flag=True, help="Instead: a CSV of 10 GB, with memory over time. Needs 12 GB of disk.")
-@click.option("--size", default=TEN_GB, help="Bytes of the 10 GB.", hidden=True)
+@click.option("--readers", is_flag=True, help="Instead: a CSV of 1 GB, read by several readers at once.")
 @click.option("--only", default="", help="Only cases with this text in their name.")
 @click.option("--write", is_flag=True, help="Write the table to docs/benchmarks/source-matrix.md.")
-def main(items: int, large: bool, ten_gb: bool, size: int, only: str, write: bool) -> None:
+def main(items: int, large: bool, ten_gb: bool, readers: bool, only: str, write: bool) -> None:
     """Read every kind of source on a SeaweedFS of its own."""
     with tempfile.TemporaryDirectory(prefix="maprun-matrix-") as folder:
         data = Path(folder) / "data"
@@ -149,7 +168,9 @@ def main(items: int, large: bool, ten_gb: bool, size: int, only: str, write: boo
             s3 = s3_at(endpoint)
             s3.client.create_bucket(Bucket=BUCKET)
             if ten_gb:
-                name, text, wrong = "A CSV of 10 GB", run_ten_gb(s3, endpoint, size), list[str]()
+                name, text, wrong = "A CSV of 10 GB", run_ten_gb(s3, endpoint, TEN_GB), list[str]()
+            elif readers:
+                name, text, wrong = "Readers at once", run_readers(s3, endpoint, TEN_GB // 10), list[str]()
             else:
                 good, bad, wrong = run_matrix(s3, endpoint, items, large=large, only=only)
                 name, text = "Matrix", table(good, bad)
