@@ -50,12 +50,12 @@ def measure(rows: int, small_rows: int, rounds: int) -> list[Fair]:
                 put_rows(stack, rows)
                 put_rows(stack, small_rows)
                 runner = Runner(stack)
-                alone = {kind: _rounds(runner, kind, small_rows, rounds) for kind in KINDS}
                 found = []
                 for huge in ("Wait 1 s", "Task of 100 ms", "Pass"):
                     for kind in KINDS:
+                        alone = _rounds(runner, kind, small_rows, rounds)  # each time: the machine's mood changes
                         beside = _beside(runner, huge, kind, rows, small_rows, rounds)
-                        found.append(Fair(small=kind, huge=huge, alone_seconds=alone[kind], beside_seconds=beside))
+                        found.append(Fair(small=kind, huge=huge, alone_seconds=alone, beside_seconds=beside))
                 return found
             finally:
                 stack.down()

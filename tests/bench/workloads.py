@@ -1,5 +1,6 @@
 """The Map Runs that are measured, and how one is started and followed from outside by boto3."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -25,9 +26,10 @@ def put_rows(stack: Stack, rows: int) -> int:
 
 
 def put_lines(stack: Stack, key: str, head: str, lines: Iterable[str]) -> int:
-    """Uploads a text of any size part by part, in a bucket made for it; answers the bytes."""
+    """Uploads a text of any size part by part, in a bucket that is made if it isn't there; answers the bytes."""
     s3 = stack.client("s3")
-    s3.create_bucket(Bucket=BUCKET)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET)
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
     where = {"Bucket": BUCKET, "Key": key, "UploadId": upload}
     parts: list[Json] = []
