@@ -1,4 +1,6 @@
-"""`maprun start` and `maprun stop`."""
+"""`maprun start`, `stop`, `redrive` and `update-map-run`."""
+
+import secrets
 
 import click
 
@@ -29,6 +31,12 @@ def start(
         else:
             output.print_block({"started": arn, "look at it": f"maprun describe {arn}"})
         return
+    _follow(click_context, arn, as_json=as_json)
+
+
+def _follow(click_context: click.Context, arn: str, *, as_json: bool) -> None:
+    """Shows an execution's progress, then its outcome; the exit code says whether it succeeded."""
+    context: Context = click_context.obj
     outcome = following.follow(context.api, arn, output.err())
     if as_json:
         output.print_json({"execution": outcome.execution, "mapRuns": outcome.map_runs, "results": outcome.results})
@@ -36,6 +44,62 @@ def start(
         following.print_outcome(outcome)
     if not outcome.succeeded:
         click_context.exit(EXIT_NOT_SUCCEEDED)
+
+
+@click.command()
+@click.argument("arn")
+@click.option("--token", default=None, help="A client token: the same one again redrives nothing twice.")
+@click.option("--follow", is_flag=True, help="Show progress until it ends; exit code 1 if it does not succeed.")
+@json_option
+@click.pass_context
+def redrive(click_context: click.Context, *, arn: str, token: str | None, follow: bool, as_json: bool) -> None:
+    """Redrive the execution ARN: what failed, timed out or was aborted in it runs again, its Map Runs' children too."""
+    context: Context = click_context.obj
+    kind_of(arn)
+    token = token or secrets.token_hex(16)  # a request that has to be sent twice redrives once
+    redriven = context.api.call("RedriveExecution", executionArn=arn, clientToken=token)
+    if follow:
+        _follow(click_context, arn, as_json=as_json)
+    elif as_json:
+        output.print_json(redriven)
+    else:
+        at = output.date(redriven["redriveDate"])
+        output.print_block({"redriven": arn, "at": at, "look at it": f"maprun describe {arn}"})
+
+
+@click.command("update-map-run")
+@click.argument("arn")
+@click.option("--max-concurrency", type=click.IntRange(min=0), default=None, help="Children at once; 0 = the default.")
+@click.option("--tolerated-failure-count", type=click.IntRange(min=0), default=None, help="Failed items tolerated.")
+@click.option(
+    "--tolerated-failure-percentage", type=click.FloatRange(0, 100), default=None, help="Per cent of failed items."
+)
+@json_option
+@click.pass_obj
+def update_map_run(
+    context: Context,
+    *,
+    arn: str,
+    max_concurrency: int | None,
+    tolerated_failure_count: int | None,
+    tolerated_failure_percentage: float | None,
+    as_json: bool,
+) -> None:
+    """Change the limits of the Map Run ARN while it runs; what isn't given stays."""
+    kind_of(arn)
+    changes = {
+        "maxConcurrency": max_concurrency,
+        "toleratedFailureCount": tolerated_failure_count,
+        "toleratedFailurePercentage": tolerated_failure_percentage,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given:
+        raise click.UsageError("give at least one limit to change")
+    context.api.call("UpdateMapRun", mapRunArn=arn, **given)
+    if as_json:
+        output.print_json({"mapRunArn": arn, **given})
+    else:
+        output.print_block({"updated": arn, **given})
 
 
 @click.command()

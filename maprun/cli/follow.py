@@ -19,7 +19,7 @@ UNREACHABLE_SECONDS_MAX = 60.0  # a tracker that is started again recovers well 
 _RATE_WINDOW_SECONDS = 5.0
 _LINE_EVERY_SECONDS = 2.0
 _ENDED = ("succeeded", "failed", "timedOut", "aborted")
-_WORDS = {"timedOut": "timed out"}
+_WORDS = {"timedOut": "timed out", "pendingRedrive": "pending redrive"}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -107,10 +107,16 @@ def label_of(run: Json) -> str:
     return str(run["mapRunArn"]).split(":")[6].rpartition("/")[2]
 
 
+def title_of(run: Json) -> str:
+    """What a run is called in its progress: its label, and which redrive of it this is."""
+    count = run.get("redriveCount", 0)
+    return f"{label_of(run)} (redrive {count})" if count else label_of(run)
+
+
 def counts_text(counts: Json) -> str:
     """The counts that are not zero, in the order a user asks for them."""
-    names = ("succeeded", "failed", "timedOut", "aborted", "running", "pending")
-    shown = [f"{counts[name]:,} {_WORDS.get(name, name)}" for name in names if counts[name]]
+    names = ("succeeded", "failed", "timedOut", "aborted", "running", "pendingRedrive", "pending")
+    shown = [f"{counts[name]:,} {_WORDS.get(name, name)}" for name in names if counts.get(name)]
     return ", ".join(shown) or "nothing yet"
 
 
@@ -167,7 +173,7 @@ class _Bars:
         """Brings one run's bar up to date."""
         arn = run["mapRunArn"]
         if arn not in self._tasks:
-            task = self._progress.add_task(label_of(run), total=0, rate="", eta="", counts="")
+            task = self._progress.add_task(title_of(run), total=0, rate="", eta="", counts="")
             self._tasks[arn] = (task, Rate())
         task, rate = self._tasks[arn]
         speed = rate.add(clock.monotonic_seconds(), done_of(run))
@@ -200,7 +206,7 @@ class _Lines:
         arn, now = run["mapRunArn"], clock.monotonic_seconds()
         speed = self._rates.setdefault(arn, Rate()).add(now, done_of(run))
         then, before = self._shown.get(arn, (-_LINE_EVERY_SECONDS, ""))
-        text = f"{label_of(run)}  {done_of(run):,}/{run['itemCounts']['total']:,}  {counts_text(run['itemCounts'])}"
+        text = f"{title_of(run)}  {done_of(run):,}/{run['itemCounts']['total']:,}  {counts_text(run['itemCounts'])}"
         ended = run["status"] != "RUNNING"
         if text == before or (now - then < _LINE_EVERY_SECONDS and not ended):
             return
@@ -212,12 +218,14 @@ class _Lines:
 def print_outcome(outcome: Outcome) -> None:
     """The end of the story: outcome, counts, where the results are, how long it took."""
     execution = outcome.execution
-    spent = execution["stopDate"] - execution["startDate"]
+    began = execution.get("redriveDate", execution["startDate"])
+    spent = execution["stopDate"] - began
     lines: list[tuple[str, object]] = [
         ("execution", execution["executionArn"]),
         ("status", execution["status"]),
         ("error", execution.get("error")),
         ("cause", execution.get("cause")),
+        ("redrives", execution.get("redriveCount") or None),
         ("time", output.seconds(spent)),
     ]
     for run in outcome.map_runs:
@@ -226,7 +234,7 @@ def print_outcome(outcome: Outcome) -> None:
         lines.append(("items", f"{counts_text(items)} of {items['total']:,}"))
         if children["total"] != items["total"]:
             lines.append(("children", f"{counts_text(children)} of {children['total']:,}"))
-        if "stopDate" in run and run["stopDate"] > run["startDate"]:
+        if "stopDate" in run and run["stopDate"] > run["startDate"] and not run.get("redriveCount"):
             took = run["stopDate"] - run["startDate"]
             lines.append(("rate", f"{done_of(run) / took:,.0f} items/s over {output.seconds(took)}"))
     lines += [("results", address) for address in outcome.results]

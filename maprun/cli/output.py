@@ -13,6 +13,7 @@ _STYLES = {
     "SUCCEEDED": "green",
     "ACTIVE": "green",
     "RUNNING": "cyan",
+    "PENDING_REDRIVE": "cyan",
     "FAILED": "red",
     "TIMED_OUT": "red",
     "ABORTED": "yellow",

@@ -39,6 +39,8 @@ for _command in (
     machines.deploy,
     executions.start,
     executions.stop,
+    executions.redrive,
+    executions.update_map_run,
     show.describe,
     show.list_,
     show.history,

@@ -18,6 +18,7 @@ _DESCRIBE = {
 }
 _ROWS_DEFAULT = 100
 _STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
+_REDRIVES = ("REDRIVEN", "NOT_REDRIVEN")
 _limit_option = click.option(
     "--limit", type=click.IntRange(min=0), default=_ROWS_DEFAULT, show_default=True, help="Rows at most; 0 = all."
 )
@@ -63,11 +64,24 @@ def list_machines(context: Context, *, limit: int, as_json: bool) -> None:
 @click.option("--machine", default=None, help="Of this state machine (a name or an ARN).")
 @click.option("--map-run", default=None, metavar="ARN", help="The children of this Map Run.")
 @click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), default=None, help="Only these.")
+@click.option(
+    "--redrive",
+    type=click.Choice(_REDRIVES, case_sensitive=False),
+    default=None,
+    help="Only those that were redriven, or only the others.",
+)
 @_limit_option
 @json_option
 @click.pass_obj
 def list_executions(
-    context: Context, *, machine: str | None, map_run: str | None, status: str | None, limit: int, as_json: bool
+    context: Context,
+    *,
+    machine: str | None,
+    map_run: str | None,
+    status: str | None,
+    redrive: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List the executions of a machine, or the children of a Map Run."""
     if (machine is None) == (map_run is None):
@@ -79,9 +93,12 @@ def list_executions(
         stateMachineArn=None if machine is None else context.machine_arn(machine),
         mapRunArn=map_run,
         statusFilter=None if status is None else status.upper(),
+        redriveFilter=None if redrive is None else redrive.upper(),
     )
-    members = ("status", "startDate", "stopDate", *(("itemCount",) if map_run else ()), "executionArn")
-    _print(list(found), members, as_json=as_json)
+    rows = list(found)
+    redriven = ("redriveCount", "redriveDate") if any(row.get("redriveCount") for row in rows) else ()
+    members = ("status", "startDate", "stopDate", *redriven, *(("itemCount",) if map_run else ()), "executionArn")
+    _print(rows, members, as_json=as_json)
 
 
 @list_.command("map-runs")

@@ -256,6 +256,82 @@ def test_history_of_an_express_child_comes_from_its_own_path(api: FakeApi) -> No
     assert json.loads(run(api, "history", EXECUTION, "--json").stdout) == events
 
 
+def test_redrive_is_followed_to_its_end(api: FakeApi) -> None:
+    """A redrive is asked for under one token; its progress says which redrive it is and what waits for it."""
+    polls: Iterator[Json] = iter([{"status": "RUNNING"}, {"status": "SUCCEEDED", "stopDate": 1700000112.5}])
+    runs = iter(
+        [
+            {**described_run("RUNNING", total=10, succeeded=4, pendingRedrive=5, running=1), "redriveCount": 2},
+            {**described_run("SUCCEEDED", total=10, succeeded=10), "redriveCount": 2},
+        ]
+    )
+    described = {"executionArn": EXECUTION, "startDate": 1700000000.5, "redriveCount": 2, "redriveDate": 1700000100.5}
+    api.answers["RedriveExecution"] = lambda _: {"redriveDate": 1700000100.5}
+    api.answers["DescribeExecution"] = lambda _: {**described, "output": "{}", **next(polls)}
+    api.answers["ListMapRuns"] = lambda _: {"mapRuns": [{"mapRunArn": RUN}]}
+    api.answers["DescribeMapRun"] = lambda _: next(runs)
+    result = run(api, "redrive", EXECUTION, "--follow")
+    assert result.exit_code == 0, result.output
+    assert "Label (redrive 2)  4/10  4 succeeded, 1 running, 5 pending redrive" in result.stderr
+    assert "redrives   2" in result.stdout
+    assert "time       12.0 s" in result.stdout
+    assert "items/s over" not in result.stdout
+    assert len(api.asked[0][1]["clientToken"]) == 32
+
+
+def test_redrive_without_following_says_when(api: FakeApi) -> None:
+    """A token that is given is passed on; a refusal is AWS's."""
+    api.answers["RedriveExecution"] = lambda _: {"redriveDate": 1700000000.25}
+    assert json.loads(run(api, "redrive", EXECUTION, "--token", "t", "--json").stdout) == {"redriveDate": 1700000000.25}
+    assert api.asked == [("RedriveExecution", {"executionArn": EXECUTION, "clientToken": "t"})]
+    assert "2023-11-14 22:13:20.250Z" in run(api, "redrive", EXECUTION).stdout
+    api.answers["RedriveExecution"] = lambda _: refused(
+        "ExecutionNotRedrivable", "Execution redrivable period exceeded"
+    )
+    result = run(api, "redrive", EXECUTION)
+    assert result.exit_code == 4
+    assert "Execution redrivable period exceeded" in result.stderr
+
+
+def test_a_map_runs_limits_are_changed(api: FakeApi) -> None:
+    """Only what is given is sent; nothing given is a usage error."""
+    api.answers["UpdateMapRun"] = lambda _: {}
+    arguments = ("update-map-run", RUN, "--max-concurrency", "0", "--tolerated-failure-percentage", "12.5")
+    shown = json.loads(run(api, *arguments, "--json").stdout)
+    assert shown == {"mapRunArn": RUN, "maxConcurrency": 0, "toleratedFailurePercentage": 12.5}
+    assert api.asked == [("UpdateMapRun", shown)]
+    assert run(api, "update-map-run", RUN).exit_code == 2
+    assert run(api, "update-map-run", RUN, "--tolerated-failure-percentage", "101").exit_code == 2
+    assert len(api.asked) == 1
+
+
+def test_describe_shows_redrives(api: FakeApi) -> None:
+    """How often and when a Map Run was redriven stands in its description, and what waits for it in its counts."""
+    redriven = {"redriveCount": 3, "redriveDate": 1700000000.25}
+    api.answers["DescribeMapRun"] = lambda _: {**described_run("RUNNING", total=9, pendingRedrive=4), **redriven}
+    result = run(api, "describe", RUN)
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["redriveCount", "3"] in lines
+    assert ["redriveDate", "2023-11-14", "22:13:20.250Z"] in lines
+    assert ["pendingRedrive", "4", "4"] in lines
+
+
+def test_lists_filter_by_redrive(api: FakeApi) -> None:
+    """`--redrive` becomes AWS's filter; rows that were redriven show how often and when."""
+    row = {
+        "executionArn": "arn:1",
+        "status": "FAILED",
+        "startDate": 1.5,
+        "redriveCount": 1,
+        "redriveDate": 1700000000.25,
+    }
+    api.answers["ListExecutions"] = lambda _: {"executions": [row]}
+    result = run(api, "list", "executions", "--map-run", RUN, "--redrive", "redriven", "--status", "failed")
+    assert {"redriveFilter": "REDRIVEN", "statusFilter": "FAILED"}.items() <= api.asked[0][1].items()
+    assert "REDRIVE COUNT" in result.stdout
+    assert "2023-11-14 22:13:20.250Z" in result.stdout
+
+
 def test_stop_says_when(api: FakeApi) -> None:
     """A stop is passed on with its error and cause."""
     api.answers["StopExecution"] = lambda _: {"stopDate": 1700000000.25}
