@@ -29,6 +29,12 @@ PRODUCER_LINGER_SECONDS = 0.005
 PRODUCER_BATCH_BYTES = 512 << 10
 
 
+SEGMENT_MS = 600_000
+"""Of the changelog: the broker never compacts the segment it writes to, so a quiet one is closed after this time."""
+COMPACTED_WITHIN_MS = 24 * 3_600_000
+"""Rows that are deleted leave the broker's disk within a day, however little else changes."""
+
+
 def member_name(settings: Settings) -> str:
     """The process's stable name in its group, with the API's address in it.
 
@@ -82,6 +88,8 @@ def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
         extra_topic_configs={
             "min.cleanable.dirty.ratio": "0.1",
             "segment.bytes": str(64 << 20),
+            "segment.ms": str(SEGMENT_MS),
+            "max.compaction.lag.ms": str(COMPACTED_WITHIN_MS),
             "max.message.bytes": str(limits.record_bytes_max),
         },
     )
