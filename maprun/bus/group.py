@@ -16,6 +16,8 @@ _NEVER = 0x7FFF_FFFF  # ms; longer than any process lives
 
 OnLost = Callable[[frozenset[int]], None]
 """Called first after a rebalance, with the partitions that nobody else can have had since: all others are lost."""
+Drain = Callable[[], Awaitable[None]]
+"""Called before partitions are given up, while the group waits: what was begun may end, nothing begins."""
 OnGiven = Callable[[frozenset[int]], Awaitable[None]]
 """Called then, with all partitions that are this process's from now on, once the lease on them has begun."""
 
@@ -37,12 +39,15 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         own: BusLimits,
         on_lost: OnLost,
         on_given: OnGiven,
+        drain: Drain,
     ) -> None:
         self.topic = topic
         self.name = name
         self._limits = limits
         self._on_lost = on_lost
         self._on_given = on_given
+        self._drain = drain
+        self._draining = False
         self._lease_seconds = limits.session_timeout_seconds - limits.lease_margin_seconds
         self._lease_until = 0.0  # monotonic
         self._positions: dict[int, int] = {}
@@ -72,8 +77,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
     # ------------------------------------------------------------------ what owners ask
 
     def lease_ok(self) -> bool:
-        """True while no other process can have been given this member's partitions."""
-        return clock.monotonic_seconds() < self._lease_until
+        """True while no other process can have been given this member's partitions, and they aren't given up."""
+        return not self._draining and clock.monotonic_seconds() < self._lease_until
 
     def committed(self, partition: int) -> int:
         """The group's position, as of the assignment or this process's last commit."""
@@ -115,6 +120,11 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._commit()
         except (KafkaError, OSError) as error:
             raise BusError(f"group {self.name}: {error!r}") from error
+
+    async def drain(self) -> None:
+        """No effect starts any more; waits a little for those under way."""
+        self._draining = True
+        await self._drain()
 
     async def close(self) -> None:
         """A last commit, and the connection's end. A static member stays in its group until its session has passed."""
@@ -158,8 +168,10 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The group gathers its members anew: no effect starts from now on, and progress so far is committed."""
         if revoked:
+            await self.drain()
             await self._commit()
         self._lease_until = 0.0
+        self._draining = False
         self._member = False
         self._revocations += 1
         if self._taking is not None:

@@ -25,6 +25,8 @@ from maprun.runtime.settings import Settings
 from schemas.topics import TOPICS
 
 T = TypeVar("T")
+_DRAIN_STEP_SECONDS = 0.02
+_DRAIN_QUIET_STEPS = 5
 
 
 class Owned(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ class Owned(msgspec.Struct, frozen=True):
     topic: str
     group: str
     own: Callable[[Port, int], Coroutine[Any, Any, None]]
+    drain_seconds: float = 0.0  # before partitions are given up, for what owners have begun beside them
 
 
 class KafkaHost:
@@ -104,7 +107,8 @@ class KafkaHost:
             await asyncio.gather(stopped, *groups, return_exceptions=True)
 
     async def close(self) -> None:
-        """Ends the owners, commits what they noted, disconnects."""
+        """Lets what was begun end, as far as there is time; ends the owners, commits what they noted, disconnects."""
+        await asyncio.gather(*(share.group.drain() for share in self._shares))
         owners = [*self._beside, *(owner for share in self._shares for owner in share.owners.values())]
         for owner in owners:
             owner.cancel()
@@ -165,6 +169,7 @@ class _Share:
     """This process's share of one owned topic."""
 
     def __init__(self, host: KafkaHost, owned: Owned) -> None:
+        assert owned.drain_seconds <= host.limits.drain_seconds, "a drain is part of handing over"
         self._host = host
         self._owned = owned
         self.owners: dict[int, Owner] = {}
@@ -177,8 +182,20 @@ class _Share:
             host.own,
             self._lost,
             self._given,
+            self._drain,
         )
         self._ending: list[Owner] = []
+        self._ports: dict[int, KafkaPort] = {}
+
+    async def _drain(self) -> None:
+        """Until owners had nothing beside them for a moment, in which they say what came of it."""
+        quiet = 0
+        for _ in range(int(self._owned.drain_seconds / _DRAIN_STEP_SECONDS)):
+            busy = any(port.busy for partition, port in self._ports.items() if partition in self.owners)
+            quiet = 0 if busy else quiet + 1
+            if quiet > _DRAIN_QUIET_STEPS:
+                return
+            await asyncio.sleep(_DRAIN_STEP_SECONDS)
 
     def _lost(self, kept: frozenset[int]) -> None:
         for partition in [p for p in self.owners if p not in kept]:
@@ -196,9 +213,14 @@ class _Share:
 
     def _owner(self, partition: int) -> Owner:
         host, own = self._host, self._owned.own
+
+        def new_port() -> KafkaPort:
+            port = self._ports[partition] = KafkaPort(host, self.group, partition)
+            return port
+
         return Owner(
             f"{self._owned.topic}/{partition}",
-            lambda: KafkaPort(host, self.group, partition),
+            new_port,
             lambda port: own(port, partition),
             host.own,
             host.broken_by,
@@ -257,6 +279,11 @@ class KafkaPort:
             task.cancel()
 
     # ------------------------------------------------------------------ what never waits
+
+    @property
+    def busy(self) -> bool:
+        """True while coroutines run beside the owner."""
+        return bool(self._tasks)
 
     def now_ms(self) -> int:
         """Wall clock, epoch milliseconds, moved as the broker's timestamps ask for."""

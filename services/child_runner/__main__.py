@@ -39,7 +39,7 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         metrics=Counted(),
         room=Room(settings.running_bytes_max),
     )
-    return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps))], close=tasks.close)
+    return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps), limits.drain_seconds)], close=tasks.close)
 
 
 if __name__ == "__main__":

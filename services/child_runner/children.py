@@ -128,8 +128,10 @@ def built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
         raise StatesError("States.ItemReaderFailed", VOID_CAUSE)
     if frame.built:
         return raw
+    key = frame.keys[i] if frame.keys else None
+    source = frame.sources[i] if frame.sources else frame.source
     try:
-        return run.machine.build(frame.item_first + i, frame.keys[i] if frame.keys else None, raw, frame.source_of(i))
+        return run.machine.build(frame.item_first + i, key, raw, source)
     except StatesError:
         raise
     except Exception as bug:  # a bug refuses the item; raised, it would end the lane's owner and every successor's

@@ -25,6 +25,7 @@ class LaneLimits(msgspec.Struct, frozen=True):
     snapshot_bytes_min: int = 8 << 20  # of journal since the last snapshot
     snapshot_factor: int = 4  # and so many times what is needed of it
     trim_seconds: float = 15.0
+    drain_seconds: float = 1.5  # for calls under way, when lanes are given up in good order
     lease_retry_seconds: float = 0.2
     running_bytes_max: int = 1 << 30  # of running children, of all lanes of a process together
     input_bytes_max: int = 262_144  # AWS's payload quota

@@ -1,0 +1,54 @@
+"""What owners have begun beside them may end before their partitions are given up; nothing begins meanwhile."""
+
+import asyncio
+import time
+
+import msgspec
+import pytest
+
+from maprun.bus.kafka import KafkaHost, Owned
+from maprun.bus.port import Mailbox, Port
+from maprun.runtime.settings import Settings
+from tests.integration.bus.hosting import SHORT, new_group
+
+pytestmark = pytest.mark.integration
+DRAIN_SECONDS = 1.0
+
+
+@pytest.mark.parametrize(("call_seconds", "heard"), [(0.5, True), (30.0, False)])
+def test_a_call_under_way_is_waited_for(settings: Settings, call_seconds: float, heard: bool) -> None:
+    """A process that is told to stop hears what comes back in time, with its lease let go; it waits no longer."""
+    said: list[str] = []
+    begun = asyncio.Event()
+
+    async def call(port: Port, mailbox: Mailbox) -> None:
+        begun.set()
+        await port.sleep(call_seconds)
+        mailbox.put(port.lease_ok())
+
+    async def own(port: Port, partition: int) -> None:
+        mailbox = port.mailbox()
+        if partition == 0:
+            port.spawn(call(port, mailbox))
+        said.extend(f"came back, lease {lease}" for lease in await mailbox.get(None))
+        await port.sleep(1_000)
+
+    async def run() -> float:
+        host = KafkaHost(
+            msgspec.structs.replace(settings, instance="drains"),
+            SHORT,
+            [Owned("items", new_group(), own, DRAIN_SECONDS)],
+        )
+        await host.start()
+        stop = asyncio.Event()
+        serving = asyncio.create_task(host.run(stop))
+        await asyncio.wait_for(begun.wait(), 20)
+        stop.set()
+        await serving
+        began = time.monotonic()
+        await host.close()
+        return time.monotonic() - began
+
+    took = asyncio.run(run())
+    assert said == (["came back, lease False"] if heard else [])
+    assert took < DRAIN_SECONDS + 0.7
