@@ -101,15 +101,12 @@ class Block:
         """The places under `below` with such answers, the last one first."""
         table = bytes(mark in wanted.marks for mark in range(256))
         found = self._marks.translate(table)
-        if wanted.earlier is not None:
-            sides = [(offset < wanted.since) == wanted.earlier for offset in self._offsets] or [False]
-            if not any(sides):
-                return
-            if not all(sides):
-                side_of = bytes(map(sides.__getitem__, self._refs))
-                found = (int.from_bytes(found) & int.from_bytes(side_of)).to_bytes(BLOCK_POSITIONS)  # type: ignore[assignment]
+        meant = [wanted.earlier in {None, offset < wanted.since} for offset in self._offsets]
+        if not any(meant):
+            return
         while (below := found.rfind(1, 0, below)) >= 0:
-            yield below
+            if meant[self._refs[below]]:
+                yield below
 
     def open_places(self, first: int, count: int, since: int) -> int:
         """How many of these places have no answer in a frame at or past `since`."""

@@ -12,7 +12,7 @@ class TrackerLimits(msgspec.Struct, frozen=True):
 
     gone_rows_max: int = 5_000  # of forgotten executions deleted behind one mark
     list_frames_max: int = 256  # of home read for one page of a list
-    list_blocks_max: int = 128  # opened for one page of a list; what is then found makes the page, however short
+    list_blocks_max: int = 64  # opened for one page of a list; what is then found makes the page, however short
     blocks_decoded_max: int = 256  # in memory for each partition, about 40 KB each
     history_page_bytes_max: int = 65_536  # of a root execution's events in one row, before compression
     flush_records_max: int = 64  # records folded before rows are written
