@@ -116,6 +116,8 @@ def _batcher(batcher: BatcherWork, root: Any, scope: Scope) -> ItemBatcherPlan:
 
 def _writer(writer: WriterWork, root: Any, scope: Scope) -> ResultWriterPlan:
     given = {} if writer.parameters is None else _texts(writer.parameters(root, scope))
+    if writer.parameters is not None and not given.get("Bucket"):
+        raise runtime_error("The ResultWriter names no Bucket")
     return ResultWriterPlan(given.get("Bucket", ""), given.get("Prefix", ""), writer.transformation, writer.output_type)
 
 

@@ -111,12 +111,23 @@ def _parameters(holder: dict[str, Any], pointer: str, *, jsonata: bool) -> Itera
         yield from check_template(holder["Parameters"], f"{pointer}/Parameters")
 
 
+def _destination(writer: dict[str, Any], pointer: str, field: str) -> Iterator[Diagnostic]:
+    """Where results go is said by Resource and Parameters together, or not at all (input-output-resultwriter)."""
+    missing = [name for name in ("Resource", field) if name not in writer]
+    if len(missing) == 1:
+        yield schema_error(f"These fields are required: [{missing[0]}]", pointer)
+    named = writer.get(field)
+    if isinstance(named, dict) and not named.keys() & {"Bucket", "Bucket.$"}:
+        yield schema_error("The field 'Bucket' is required but was missing", f"{pointer}/{field}")
+
+
 def _writer(writer: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
     config = writer.get("WriterConfig", {})
     if not is_object(config):
         yield schema_error("Expected value of type Object", f"{pointer}/WriterConfig")
         return
     yield from _parameters(writer, pointer, jsonata=jsonata)
+    yield from _destination(writer, pointer, "Arguments" if jsonata else "Parameters")
     if "Resource" in writer and not str(writer["Resource"]).endswith(":s3:putObject"):
         yield schema_error(f"The resource provided {writer['Resource']} is not recognized.", f"{pointer}/Resource")
     for field, values in _WRITER_VALUES.items():

@@ -32,14 +32,18 @@ _EXPECTED = "(JSON String, Number, Array, Object or token 'null', 'true' or 'fal
 
 
 class Refusal(Exception):  # noqa: N818 - an answer to the user, not a fault of the system
-    """A request that is refused: AWS's error name and message. The same request again is refused again."""
+    """A request that is refused: AWS's error name and message. The same request again is refused again.
+
+    `reason` is the member of that name that some of AWS's ValidationExceptions have; "" = none.
+    """
 
     retriable = False
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, reason: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.reason = reason
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -210,7 +214,8 @@ def machine_of_arn(arn: str) -> str:
     """The name in a state machine's ARN. Raises Refusal; the ARN of a Map Run's children is not one to start."""
     _, rest = parse_arn(arn, ("stateMachine",))
     if "/" in rest[0]:
-        raise Refusal("ValidationException", f"This operation does not support labeled state machine ARNs: '{arn}'")
+        message = f"This operation does not support labeled state machine ARNs: '{arn}'"
+        raise Refusal("ValidationException", message, "API_DOES_NOT_SUPPORT_LABELED_ARNS")
     return rest[0]
 
 

@@ -4,8 +4,11 @@ import msgspec
 
 from maprun.mapruns.ledger import Piece, indexed
 from maprun.mapruns.run import Run
+from maprun.mapruns.shaping import Shaper, flat
 from maprun.mapruns.state import Interpreter
+from schemas.arns import Names
 from schemas.home import PAGE_SLOTS, SUCCEEDED, ChildrenEnded
+from schemas.pages import Pages
 from schemas.plan import ResultWriterPlan
 
 
@@ -26,14 +29,17 @@ def _flattens(writer: ResultWriterPlan | None) -> bool:
     return writer is not None and writer.transformation == "FLATTEN"
 
 
-def flat(output: bytes) -> bytes:
-    """An output as members of an enclosing array: the members of an array, else the value itself."""
-    text = output.strip()
-    return text[1:-1].strip() if text[:1] == b"[" else text
+def keep_outputs(
+    run: Run, frame: ChildrenEnded, pieces: list[Piece], interpreter: Interpreter, names: Names, bytes_max: int
+) -> None:
+    """Keeps what the result array will hold of these entries, until the array could not be returned any more.
 
-
-def keep_outputs(run: Run, frame: ChildrenEnded, pieces: list[Piece], interpreter: Interpreter, bytes_max: int) -> None:
-    """Keeps the outputs of these entries for the result array, until the array could not be returned any more."""
+    That is their outputs; with the Transformation NONE their records, as result files have them
+    (page input-output-resultwriter, "Transformations").
+    """
+    if run.plan.writer is not None and run.plan.writer.transformation == "NONE":
+        _keep_records(run, frame, pieces, names, bytes_max)
+        return
     for first, index, count in indexed(frame, pieces):
         slot, end = first, first + count
         while slot < end:
@@ -44,6 +50,17 @@ def keep_outputs(run: Run, frame: ChildrenEnded, pieces: list[Piece], interprete
                 if frame.statuses[at] == SUCCEEDED and not _keep(run, index + at - first, text, bytes_max):
                     return
             slot = (page + 1) * PAGE_SLOTS
+
+
+def _keep_records(run: Run, frame: ChildrenEnded, pieces: list[Piece], names: Names, bytes_max: int) -> None:
+    slots = list(indexed(frame, pieces))
+    succeeded = [
+        index + at for slot, index, count in slots for at in range(count) if frame.statuses[slot + at] == SUCCEEDED
+    ]
+    records = Shaper(run, names, Pages()).shape(frame, slots)["SUCCEEDED"]
+    for index, record in zip(succeeded, records, strict=True):
+        if not _keep(run, index, record, bytes_max):
+            return
 
 
 def _keep(run: Run, index: int, output: bytes, bytes_max: int) -> bool:

@@ -92,7 +92,7 @@ def children_were_ended(fold: Fold, record: ChildrenEnded) -> None:
         return
     fold.outputs.append(outputs.EntriesAccepted(run.run, pieces, record))
     if not run.writes_results and run.outputs_kept:
-        results.keep_outputs(run, record, pieces, fold.interpreter, fold.limits.result_bytes_max)
+        results.keep_outputs(run, record, pieces, fold.interpreter, fold.names, fold.limits.result_bytes_max)
     if run.nested:
         nested.children_answered(fold, run)
     if 0 in run.quotas and strayed(run):

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns.results import flat
 from maprun.mapruns.run import Run
 from maprun.mapruns.stages import NEVER_STARTED
 from schemas.arns import Names, child_express_id, child_name
@@ -125,6 +124,12 @@ class Shaper:
             self._second = second
             self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode()
         return b"%s%03dZ" % (self._second_text, ms)
+
+
+def flat(output: bytes) -> bytes:
+    """An output as members of an enclosing array: the members of an array, else the value itself."""
+    text = output.strip()
+    return text[1:-1].strip() if text[:1] == b"[" else text
 
 
 def _templates(run: Run, names: Names) -> tuple[bytes, bytes]:

@@ -10,14 +10,6 @@ _STATUS_OF = {
 }
 
 
-class Reasoned(Refusal):
-    """A ValidationException that names its reason."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__("ValidationException", message)
-        self.reason = reason
-
-
 class Unavailable(Refusal):
     """Not now: nothing was decided, or it isn't known here. The SDKs try again."""
 

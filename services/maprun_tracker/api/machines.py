@@ -11,7 +11,7 @@ from schemas.arns import home_of
 from schemas.home import MachineRequested, MachineSpec
 from schemas.requests import MachineWritten
 from services.maprun_tracker.api import shapes
-from services.maprun_tracker.api.errors import Reasoned, machine_missing, resource_missing
+from services.maprun_tracker.api.errors import machine_missing, resource_missing
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
@@ -98,7 +98,7 @@ async def create(service: Service, ask: shapes.CreateStateMachine, call: Call) -
 async def update(service: Service, ask: shapes.UpdateStateMachine, call: Call) -> msgspec.Raw:
     """UpdateStateMachine."""
     arn = ask.state_machine_arn or ""
-    name = _name_of(arn)
+    name = machine_of_arn(arn)
     _no_versions(ask.publish, ask.version_description)
     spec = MachineSpec(
         (ask.definition or "").encode(),
@@ -124,7 +124,7 @@ async def update(service: Service, ask: shapes.UpdateStateMachine, call: Call) -
 async def delete(service: Service, ask: shapes.MachineAsked, call: Call) -> msgspec.Raw:
     """DeleteStateMachine."""
     arn = ask.state_machine_arn or ""
-    name = _name_of(arn)
+    name = machine_of_arn(arn)
     command = MachineRequested(service.command_id(call, "delete"), "delete", arn, name, MachineSpec())
     return await _written(service, command)
 
@@ -135,15 +135,6 @@ async def _written(service: Service, command: MachineRequested) -> msgspec.Raw:
     body = await service.command(home, command)
     await service.machines_read(home)
     return msgspec.Raw(body)
-
-
-def _name_of(arn: str) -> str:
-    _, rest = parse_arn(arn, ("stateMachine",))
-    if "/" in rest[0]:
-        raise Reasoned(
-            f"This operation does not support labeled state machine ARNs: '{arn}'", "API_DOES_NOT_SUPPORT_LABELED_ARNS"
-        )
-    return rest[0]
 
 
 async def describe(service: Service, ask: shapes.MachineAsked, _call: Call) -> shapes.MachineDescription:

@@ -11,7 +11,7 @@ from schemas.home import MapRunUpdateRequested
 from services.maprun_tracker.api import shapes
 from services.maprun_tracker.api.children import PENDING_REDRIVE, RUNNING, Child, Listing
 from services.maprun_tracker.api.descriptions import ChildTimes
-from services.maprun_tracker.api.errors import Reasoned, resource_missing
+from services.maprun_tracker.api.errors import resource_missing
 from services.maprun_tracker.api.executions import ChildRef, arn_of_child, find_child, find_root, name_of_child
 from services.maprun_tracker.api.frames import GoneError, Kept
 from services.maprun_tracker.api.service import Call, Service
@@ -78,7 +78,7 @@ async def update(service: Service, ask: shapes.UpdateMapRun, call: Call) -> shap
     except Refusal as refusal:
         if refusal.code != "ValidationException":
             raise
-        raise Reasoned(refusal.message, "CANNOT_UPDATE_COMPLETED_MAP_RUN") from None
+        raise Refusal(refusal.code, refusal.message, "CANNOT_UPDATE_COMPLETED_MAP_RUN") from None
     if part.number in service.parts.owned():
         await service.folded(part.number)
     return shapes.Nothing()

@@ -13,7 +13,7 @@ from maprun.mapruns.requests import Refusal, derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api import executions, histories, runs, shapes
-from services.maprun_tracker.api.errors import ElsewhereError, Reasoned, Unavailable, status_of
+from services.maprun_tracker.api.errors import ElsewhereError, Unavailable, status_of
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, Answer, decode
 from services.maprun_tracker.api.owners import FORWARDED, Owners, hand_on
 from services.maprun_tracker.api.service import Call, Service
@@ -119,7 +119,7 @@ class Site:
 
     def _refused(self, call: Call, refusal: Refusal) -> web.Response:
         body = {"__type": refusal.code, "message": refusal.message}
-        if isinstance(refusal, Reasoned):
+        if refusal.reason:
             body["reason"] = refusal.reason
         return _response(call, status_of(refusal), msgspec.json.encode(body))
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maprun.mapruns.export import FileStream, RunExport, WrittenFile, file_key, folder, manifest, manifest_key
-from maprun.mapruns.results import flat, inline_output
-from maprun.mapruns.shaping import Shaper
+from maprun.mapruns.results import inline_output
+from maprun.mapruns.shaping import Shaper, flat
 from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, TIMED_OUT
 from schemas.pages import Pages
 from schemas.plan import MapRunPlan, ResultWriterPlan
