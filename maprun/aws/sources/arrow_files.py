@@ -1,6 +1,5 @@
 """Parquet and ORC objects as groups of rows, read by ranges: never the whole object, nor a large group of it."""
 
-import io
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -11,6 +10,7 @@ from maprun.aws.errors import SourceError
 from maprun.aws.sources.byte_stream import Ahead
 from maprun.aws.sources.contract import Pin
 from maprun.aws.sources.object_reads import ObjectName, ObjectReads
+from maprun.aws.sources.range_file import RangeFile
 
 MB = 1024 * 1024
 TAIL_BYTES = 64 * 1024  # most footers fit, so that one request opens an object
@@ -18,7 +18,9 @@ FOOTER_BYTES_MAX = 5 * MB  # input-output-itemreader, "Parquet"
 GROUP_BYTES_MAX = 256 * MB  # likewise; as they lie in the object
 # A group up to this size is fetched as a whole, and the next one while it is parsed; larger ones come column by column.
 GROUP_BYTES_WHOLE = 8 * MB
-COLUMN_BYTES_MIN, COLUMN_BYTES_MAX, COLUMNS_BYTES = 64 * 1024, MB, 16 * MB  # buffered of each column, and of all
+# … each in pieces of such a size, one ahead; all columns together hold about twice COLUMNS_BYTES.
+PIECE_BYTES_MIN, PIECE_BYTES_MAX, COLUMNS_BYTES = 64 * 1024, MB, 16 * MB
+BUFFER_BYTES = 64 * 1024  # what pyarrow asks for at once
 BATCH_ROWS_MAX = 4096
 BATCH_BYTES = MB  # of a batch of rows, about
 
@@ -61,46 +63,6 @@ def refusals() -> tuple[type[Exception], ...]:
     return (arrow.ArrowException, OSError, ValueError)
 
 
-class RangeFile(io.RawIOBase):
-    """An S3 object as the file that pyarrow asks for ranges; what is held in memory isn't asked for again."""
-
-    def __init__(self, reads: ObjectReads) -> None:
-        self._reads = reads
-        self._at = 0
-        self._held: dict[int, bytes] = {}  # by the offset of their first byte
-
-    def hold(self, held: dict[int, bytes]) -> None:
-        """From now on these ranges are in memory, and no others."""
-        self._held = held
-
-    def seekable(self) -> bool:
-        """True: that is its purpose."""
-        return True
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves to an offset."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._reads.pin.size_bytes}[whence]
-        self._at = base + offset
-        return self._at
-
-    def tell(self) -> int:
-        """The offset that is read next."""
-        return self._at
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes. Raises SourceError, which pyarrow lets through."""
-        end = self._reads.pin.size_bytes if size < 0 else min(self._at + size, self._reads.pin.size_bytes)
-        first, self._at = self._at, max(self._at, end)
-        for begin, data in self._held.items():
-            if begin <= first and end <= begin + len(data):
-                return data[first - begin : end - begin]
-        return self._reads.read(first, end) if first < end else b""
-
-
 def open_reads(s3: S3, name: ObjectName, pin: Pin | None, not_after: int) -> ObjectReads:
     """The object, together with its last bytes, where these formats say what they hold."""
     return ObjectReads(s3, name, pin, f"-{TAIL_BYTES}", not_after)
@@ -136,31 +98,36 @@ class ParquetGroups:
         self._ahead: dict[int, Ahead[bytes]] = {}
         whole = arrow.PythonFile(self._file, mode="r")
         self._metadata = arrow.parquet.read_metadata(whole)
-        columns = max(1, self._metadata.num_columns)
-        buffered = max(COLUMN_BYTES_MIN, min(COLUMN_BYTES_MAX, COLUMNS_BYTES // columns))
+        each = COLUMNS_BYTES // max(1, self._metadata.num_columns)
+        self._piece_bytes = max(PIECE_BYTES_MIN, min(PIECE_BYTES_MAX, each))
         self._parquet = arrow.parquet.ParquetFile(
-            whole, metadata=self._metadata, buffer_size=buffered, pre_buffer=False
+            whole, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False
         )
         self.names = self._parquet.schema_arrow.names
         self.count = self._metadata.num_row_groups
-        self._spans = [self._span(group) for group in range(self.count)]
+        self._columns = [self._column_spans(group) for group in range(self.count)]
 
-    def _span(self, group: int) -> tuple[int, int]:
-        """(first byte, byte behind the last) of a group; its columns lie side by side."""
+    def _column_spans(self, group: int) -> list[tuple[int, int]]:
+        """(first byte, byte behind the last) of each column of a group; they lie side by side."""
         described = self._metadata.row_group(group)
-        firsts, size, end = [], 0, 0
+        spans, size = [], 0
         for i in range(described.num_columns):
             column = described.column(i)
             first = column.data_page_offset
             if column.has_dictionary_page and column.dictionary_page_offset:
                 first = min(first, column.dictionary_page_offset)
-            firsts.append(first)
+            spans.append((first, first + column.total_compressed_size))
             size += column.total_compressed_size
-            end = max(end, first + column.total_compressed_size)
         if size > GROUP_BYTES_MAX:
             limit = f"the maximum of {GROUP_BYTES_MAX} bytes, write it with smaller row groups"
             raise SourceError(f"Row group {group} of {self._reads.name.text} has {size} bytes, exceeding {limit}")
-        return min(firsts, default=0), min(end, self._reads.pin.size_bytes)
+        return spans
+
+    def _span(self, group: int) -> tuple[int, int]:
+        """(first byte, byte behind the last) of a group."""
+        columns = self._columns[group]
+        end = max((end for _, end in columns), default=0)
+        return min((first for first, _ in columns), default=0), min(end, self._reads.pin.size_bytes)
 
     def row_bytes(self, group: int) -> float:
         """Uncompressed bytes a row of the group, about."""
@@ -182,12 +149,15 @@ class ParquetGroups:
         """Fetches a group that is small, and begins to fetch the next one."""
         ahead = self._ahead.pop(group, None)
         self._ahead = {}
-        first, end = self._spans[group]
+        first, end = self._span(group)
         small = end - first <= GROUP_BYTES_WHOLE
         data = b"" if not small else self._reads.read(first, end) if ahead is None else ahead.result()
-        self._file.hold({first: data} if small else {})
+        if small:
+            self._file.hold({first: data})
+        else:
+            self._file.hold({}, [behind for _, behind in self._columns[group]], self._piece_bytes)
         if group + 1 < self.count:
-            begin, behind = self._spans[group + 1]
+            begin, behind = self._span(group + 1)
             if behind - begin <= GROUP_BYTES_WHOLE:
                 self._ahead = {group + 1: Ahead(lambda: self._reads.read(begin, behind))}
 

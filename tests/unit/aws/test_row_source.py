@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any, cast
 
 import pyarrow as pa
@@ -155,3 +156,19 @@ def test_without_pyarrow_the_cure_is_told() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "Parquet and ORC need the package pyarrow: install maprun[parquet]\n"
+
+
+def test_a_large_row_group_is_fetched_once() -> None:
+    """Reading columns piece by piece, each piece fetched ahead, asks for no byte of a group twice."""
+    rows = 400_000
+    columns = {name: [n * 7919 % 2**61 for n in range(rows)] for name in "abc"}
+    data = written(pa.table(columns), row_group_size=rows, use_dictionary=False, compression="NONE")
+    assert len(data) > GROUP_BYTES_WHOLE
+    source, reads = source_of(data, Checkpoint())
+    items = 0
+    while not (chunk := source.read(5000, 1 << 20)).ended:
+        items += len(chunk.items)
+    assert items == rows
+    asked = sorted(reads.ranges)
+    overlaps = [(one, two) for one, two in pairwise(asked) if two[0] < one[1] and two[1] < len(data) - 100_000]
+    assert overlaps == []
