@@ -12,7 +12,7 @@ from maprun.bus.service import Composed, run_service
 from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter import effect_key
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.limits import limits_of
 from maprun.runtime import clock
 from maprun.runtime.chance import chance
 from maprun.runtime.limits import Limits
@@ -32,7 +32,7 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     deps = Deps(
         interpreter=RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),
-        map_run_limits=MapRunLimits(result_bytes_max=settings.payload_bytes_max),
+        map_run_limits=limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days),
         effect_key=effect_key,
         run_task=tasks.run_task,
         results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance))),

@@ -8,6 +8,7 @@ from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import Outgoing, Port, Record
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.home import Home, decode_record
+from maprun.mapruns.limits import limits_of
 from maprun.mapruns.outputs import Send
 from maprun.mapruns.state import HomeState
 from maprun.runtime.limits import Limits
@@ -22,8 +23,9 @@ PASSED_ON = {topics.ANSWERS.name, topics.MACHINES.name}
 async def decide(port: Port, settings: Settings) -> None:
     """Folds every home from its beginning."""
     names = Names(settings.region, settings.account)
+    limits = limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
     homes = [
-        Home(HomeState(home=home), RootInterpreter(), names, settings.homes, settings.lanes)
+        Home(HomeState(home=home), RootInterpreter(), names, settings.homes, settings.lanes, limits)
         for home in range(settings.homes)
     ]
     mailbox = port.mailbox()

@@ -89,6 +89,12 @@ class TrackerProcess:
             config=Config(retries={"max_attempts": 8, "mode": "standard"}, read_timeout=40),
         )
 
+    def get(self, path: str) -> str:
+        """The text at a path."""
+        with urllib.request.urlopen(self.settings.api + path, timeout=30) as answer:  # noqa: S310 - a fixed scheme
+            text: bytes = answer.read()
+        return text.decode()
+
     def post(self, target: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, Any, Any]:
         """A bare POST: status, decoded body, headers."""
         asked = urllib.request.Request(  # noqa: S310 - a fixed scheme
