@@ -122,7 +122,7 @@ class LambdaInvoker:
         # Connections waited for in the pool are no trouble of the callee: only connecting and reading are timed.
         timeout = aiohttp.ClientTimeout(
             total=None,
-            sock_connect=self._settings.connect_timeout_seconds,
+            sock_connect=self._settings.lambda_connect_timeout_seconds,
             sock_read=answer_seconds,
         )
         async with self._pool().post(
@@ -166,7 +166,9 @@ class LambdaInvoker:
 
 
 def _words(error: Exception) -> str:
-    """What Java's SDK would say: `Read timed out`, or the system's own words."""
+    """What Java's SDK would say: `connect timed out`, `Read timed out`, or the system's own words."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "connect timed out"
     if isinstance(error, TimeoutError):
         return "Read timed out"
     if isinstance(error, aiohttp.ServerDisconnectedError):

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -234,6 +236,33 @@ def test_no_answer_is_an_sdk_client_exception() -> None:
     found = failed(asyncio.run(nobody_there()))
     assert found.error == "Lambda.SdkClientException"
     assert found.cause.startswith("Unable to execute HTTP request: Cannot connect to host 127.0.0.1:9")
+
+
+def test_a_connection_that_is_never_taken_timed_out_connecting() -> None:
+    """A server whose queue of connections is full: the cause names the connecting, no answer was being read."""
+
+    async def attempt(endpoint: str) -> TaskSucceeded | TaskFailed:
+        """One attempt that may connect for a fifth of a second."""
+        settings = AwsSettings(region="us-east-1", lambda_endpoint=endpoint, lambda_connect_timeout_seconds=0.2)
+        runner = TaskRunner(settings, wall_seconds=lambda: 0.0, monotonic=lambda: 0.0)
+        try:
+            return await runner.run_task(invoke(FunctionName="f"), "k")
+        finally:
+            await runner.close()
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):  # more than the queue holds
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        found = failed(asyncio.run(attempt(f"http://127.0.0.1:{server.getsockname()[1]}")))
+    assert (found.error, found.cause) == (
+        "Lambda.SdkClientException",
+        "Unable to execute HTTP request: connect timed out",
+    )
 
 
 @pytest.mark.parametrize(
