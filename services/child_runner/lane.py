@@ -258,7 +258,7 @@ class Lane:
         if self.refused and at - self.refused_at >= self.limits.lease_retry_seconds:
             self.starts += self.refused
             self.refused = []
-        order = list(self.runs.values())
+        order = [run for run in self.runs.values() if run.queue]
         self.turn += 1
         self.cramped = False
         budget = self.limits.turn_children_max // max(1, len(order))
