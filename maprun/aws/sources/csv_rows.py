@@ -51,7 +51,11 @@ class CsvShape:
         return self.parse_plain(text, count) or self.parse_exact(text, count, last=last)
 
     def parse_plain(self, text: bytes, count: int) -> Rows | None:
-        """The same for rows without quotes, backslashes, blank lines and missing or surplus cells; None: not such."""
+        """The same for rows without quotes, backslashes, blank lines and missing or surplus cells; None: not such.
+
+        A text that begins with a quote must be plain but for quotes around each cell, as S3 writes inventories.
+        """
+        quoted = text.startswith(b'"')
         line_end = b"\r\n" if text.count(b"\r", 0, 4096) else b"\n"
         rows = text.split(line_end, count)
         rest = rows.pop()
@@ -62,16 +66,24 @@ class CsvShape:
             consumed = len(text)
         body = text[:consumed]
         left = body.translate(None, self._plain_bytes)
+        if quoted:
+            # Each row has at least the quotes that its cells need; so if together they have no more, no cell has one.
+            between = body.count(b'"' + line_end + b'"') == len(rows) - 1 and min(map(len, rows)) > 1
+            if not between or not rows[-1].endswith(b'"') or left != b'""' * len(self.headers) * len(rows):
+                return None
+            rows, separator, left = [row[1:-1] for row in rows], b'"' + self._delimiter_byte + b'"', b""
+        else:
+            separator = self._delimiter_byte
         if left or not self.headers or not _line_ends_agree(body, line_end, len(rows), open_end=open_end):
             return None
         if not body.isascii() and not _is_utf8(body):
             return None
-        template, delimiter = self._template, self._delimiter_byte
+        template = self._template
         try:
-            items = [template % tuple(row.split(delimiter)) for row in rows]
+            items = [template % tuple(row.split(separator)) for row in rows]
         except TypeError:  # "not enough arguments" or "not all converted": a row with missing or surplus cells
             return None
-        if len(self.headers) == 1 and b"" in rows:
+        if len(self.headers) == 1 and b"" in rows and not quoted:
             return None
         return Rows(items, None, consumed)
 
