@@ -6,12 +6,25 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from maprun.bus.port import Record
 from maprun.mapruns.limits import DAY_MS, MapRunLimits
 from maprun.mapruns.requests import Refusal
 from schemas import topics
-from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, ItemsRead, LaneProgress, SourceEnded, StopRequested
+from schemas.home import (
+    ABORTED,
+    FAILED,
+    RETURNED,
+    SUCCEEDED,
+    ItemsRead,
+    LaneProgress,
+    NestedRunRequested,
+    SourceEnded,
+    StopRequested,
+)
+from schemas.plan import MapRunPlan
+from services.maprun_tracker import rows
 from services.maprun_tracker.api import runs, shapes
 from services.maprun_tracker.api.descriptions import root_redrive
 from services.maprun_tracker.api.executions import arn_of_child
@@ -19,6 +32,7 @@ from services.maprun_tracker.api.operations import OPERATIONS
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.metrics import watch
 from services.maprun_tracker.state import Partition
 from tests.unit.mapruns.generations import Child, outcome
 from tests.unit.tracker import fakes
@@ -258,3 +272,58 @@ def test_the_reason_why_not(changed: dict[str, Any], now_ms: int, reason: str | 
     shown = root_redrive(msgspec.structs.replace(row, **{**ROOT, **changed}), now_ms, MapRunLimits())
     assert shown.reason == reason
     assert shown.status == ("REDRIVABLE" if reason is None else "NOT_REDRIVABLE")
+
+
+def test_a_nested_run_belongs_to_the_child_that_asked_for_it() -> None:
+    """A nested run is listed by its child, names it as its execution, and is forgotten with the root."""
+    limits = MapRunLimits(retention_ms=5_000, redrivable_ms=3_000)
+    story = Story(1, limits, positions=2)
+    world = World(story, limits)
+    run = story.begin(0)
+    story.put(ItemsRead(run, 0, 0, 2, 2, 2, b"c"), LaneProgress(run, 0, 0, (0, 2)))
+    plan = MapRunPlan(state="Map", label="In", child_type="STANDARD")
+    story.put(NestedRunRequested(run, 0, 0, 0, 0, "ref", plan))
+    world.fold()
+    part = world.flusher.part
+    row = part.run(run)
+    assert row is not None
+    child = arn_of_child(world.service, row, 0)
+    [nested] = [key for key in story.home.state.runs if key != run]
+    [listed] = world.ask("ListMapRuns", execution_arn=child)["mapRuns"]
+    assert (listed["executionArn"], listed["stateMachineArn"]) == (child, fakes.NAMES.labelled_machine("m", "In"))
+    assert [one["mapRunArn"] for one in world.ask("ListMapRuns", execution_arn=story.arns[0])["mapRuns"]] == [row.arn]
+    assert world.ask("DescribeMapRun", map_run_arn=listed["mapRunArn"])["executionArn"] == child
+    story.put(ItemsRead(nested, 0, 0, 1, 1, 1, b"c"), outcome(0, {0: Child(0, SUCCEEDED)}, run=nested))
+    story.put(SourceEnded(nested, 0, 1), SourceEnded(run, 0, 2))
+    story.put(outcome(0, {0: Child(0, SUCCEEDED), 1: Child(1, SUCCEEDED)}, run=run))
+    inner = part.run(nested)
+    assert inner is not None
+    [grandchild] = world.ask("ListExecutions", map_run_arn=inner.arn)["executions"]
+    described = world.ask("DescribeExecution", execution_arn=grandchild["executionArn"])
+    assert (described["mapRunArn"], described["output"]) == (inner.arn, '{"o":0}')
+    world.fold()
+    again = start(world.table, limits)[0].part
+    assert again.index.runs_of_child(child) == [nested]
+    story.rest(6_000)
+    world.fold()
+    assert not [key for key in world.table.rows if key[rows.KIND] in rows.SUMMED]
+    assert part.index.runs_of_child(child) == []
+
+
+def test_a_queued_run_is_running_with_nothing_in_it() -> None:
+    """Past the limit of open runs a Map Run is RUNNING with zero counts; the metrics tell how many wait."""
+    limits = MapRunLimits(open_runs_max=1)
+    story = Story(1, limits)
+    world = World(story, limits)
+    first, second = story.begin(0), story.begin(1)
+    story.put(ItemsRead(first, 0, 0, 2, 2, 2, b"c"))
+    world.fold()
+    watch(world.owned, limits.open_runs_max)
+    names = ("aws_states_approximate_open_map_run_count", "aws_states_approximate_map_run_backlog_size")
+    assert [REGISTRY.get_sample_value(name) for name in names] == [1, 1]
+    row = world.flusher.part.run(second)
+    assert row is not None
+    shown = world.ask("DescribeMapRun", map_run_arn=row.arn)
+    assert shown["status"] == "RUNNING"
+    assert not any(shown["itemCounts"].values())
+    assert world.ask("ListExecutions", map_run_arn=row.arn)["executions"] == []
