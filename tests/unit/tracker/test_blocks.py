@@ -1,6 +1,6 @@
 """Index blocks: what is put in is what comes out, whatever comes twice."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.maprun_tracker import rows
