@@ -52,6 +52,7 @@ def rowed(block: Block) -> bytes:
     return rows.wrap(7, 9, block.encode(CODEC))
 
 
+@settings(deadline=None)
 @given(puts=PUTS)
 def test_a_block_is_what_was_put_in(puts: Puts) -> None:
     """The last answer of each place stands, before and after the block was a row, and so do the counts."""
@@ -68,6 +69,7 @@ def test_a_block_is_what_was_put_in(puts: Puts) -> None:
     assert again.encode(CODEC) == block.encode(CODEC)
 
 
+@settings(deadline=None)
 @given(puts=PUTS, cut=st.integers(0, 20))
 def test_the_same_answers_told_again_end_as_they_were(puts: Puts, cut: int) -> None:
     """A replay of all answers, also into a block that has later ones already, ends with the same bytes."""
@@ -81,6 +83,7 @@ def test_the_same_answers_told_again_end_as_they_were(puts: Puts, cut: int) -> N
     assert ahead.encode(CODEC) == once.encode(CODEC)
 
 
+@settings(deadline=None)
 @given(
     puts=PUTS,
     statuses=st.sampled_from([SHOWN, LOST, (1,), (2,), (4,)]),
@@ -105,6 +108,7 @@ def test_what_is_looked_for_is_found_newest_first(
     assert row_may_hold(rowed(block), wanted) or not model
 
 
+@settings(deadline=None)
 @given(puts=PUTS, first=st.integers(0, 300), count=st.integers(1, 300), since=st.integers(0, 30))
 def test_places_are_open_until_the_present_generation_answers(puts: Puts, first: int, count: int, since: int) -> None:
     """Open are the places without an answer, or with one of an earlier generation."""

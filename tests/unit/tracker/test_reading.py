@@ -1,7 +1,7 @@
 """What readers are shown: running children, pages of histories, tokens, constraints, slots of frames."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maprun.mapruns.intervals import Intervals
@@ -26,6 +26,7 @@ def flat(positions: set[int]) -> tuple[int, ...]:
     return Intervals(n for p in positions for n in (p, 1)).flat()
 
 
+@settings(deadline=None)
 @given(told=st.lists(RANGES, min_size=1, max_size=6))
 def test_a_child_runs_since_it_was_first_told(told: list[set[int]]) -> None:
     """Each running child has the time of the first of the tellings in a row that named it."""
@@ -59,6 +60,7 @@ def event(size: int) -> HistoryEvent:
     return HistoryEvent(EventType.PASS_STATE_ENTERED, 0, 0, ("P", b"x" * size))
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 90), min_size=1, max_size=40),
     cuts=st.lists(st.integers(1, 40), max_size=4),
@@ -90,6 +92,7 @@ def test_pages_of_a_history_depend_on_its_events_alone(sizes: list[int], cuts: l
         assert stored[page][number - whole.firsts[page]] == encode(events[number - 1])
 
 
+@settings(deadline=None)
 @given(ranges=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 6)), min_size=1, max_size=8))
 def test_slots_are_found_where_the_frame_has_them_first(ranges: list[tuple[int, int]]) -> None:
     """Of a position that stands in a frame twice the first slot is the one that counted."""
