@@ -68,6 +68,6 @@ class RootInterpreter:
 
 def _output(entry: msgspec.Raw) -> bytes:
     data = bytes(entry)
-    if data[:1] == b"\x91" and data[1:2] in {b"\xc4", b"\xc5", b"\xc6"}:  # [input]: it never started
+    if data[1:2] in {b"\xc4", b"\xc5", b"\xc6"}:  # bytes, no event: an input, or [item, key, source]; it never started
         return b""
     return child_output(decode_events(data)) or b""

@@ -273,6 +273,24 @@ def test_a_run_that_is_over_can_not_be_updated(sfn: Any) -> None:
     assert reason_of(sfn.update_map_run, mapRunArn=run_arn, toleratedFailurePercentage=101)[0] == "ValidationException"
 
 
+def test_a_client_token_redrives_once(sfn: Any) -> None:
+    """The same token again is the same redrive, while it runs and when it has failed; a child isn't redriven alone."""
+    arn = started(sfn, "token", map_definition(fate(1)), ["bad"])
+    assert ended(sfn, arn)["redriveCount"] == 0
+    once(lambda: map_run_of(sfn, arn), lambda run: run["status"] == "FAILED")
+    first = sfn.redrive_execution(executionArn=arn, clientToken="one")
+    assert ended(sfn, arn)["redriveCount"] == 1
+    assert sfn.redrive_execution(executionArn=arn, clientToken="one")["redriveDate"] == first["redriveDate"]
+    assert sfn.describe_execution(executionArn=arn)["redriveCount"] == 1
+    once(lambda: map_run_of(sfn, arn), lambda run: run["status"] == "FAILED")
+    sfn.redrive_execution(executionArn=arn, clientToken="two")
+    assert ended(sfn, arn)["redriveCount"] == 2
+    [child] = children(sfn, arn)
+    assert (child["status"], child["redriveCount"]) == ("FAILED", 2)
+    assert reason_of(sfn.redrive_execution, executionArn=child["executionArn"])[0] == "ExecutionNotRedrivable"
+    assert reason_of(sfn.redrive_execution, executionArn=arn, clientToken="a b")[0] == "ValidationException"
+
+
 def test_a_label_is_made_up_if_none_is_given(sfn: Any) -> None:
     """UUID-shaped with version 3, the same for every execution of a machine, in Map Run, machine and child ARNs."""
     definition = json.loads(map_definition(PASS))

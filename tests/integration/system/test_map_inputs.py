@@ -78,6 +78,19 @@ def test_rows_may_have_another_delimiter(sfn: Any) -> None:
     assert found == [{"k": "a", "v": "1"}, {"k": "b", "v": "2"}]
 
 
+def test_a_large_record_passes_if_its_selector_makes_it_small(sfn: Any, s3: Any) -> None:
+    """A record of 7 MB is read; what counts for 262,144 bytes is the input that a child is given."""
+    lines = [json.dumps({"id": n, "rest": "x" * size}) for n, size in enumerate((7_000_000, 1, 300_000))]
+    s3.put_object(Bucket=BUCKET, Key="large.jsonl", Body="\n".join(lines).encode())
+    source = csv("large.jsonl")
+    source["ReaderConfig"] = {"InputType": "JSONL"}
+    select = {"id.$": "$$.Map.Item.Value.id"}
+    found = run(sfn, map_definition(PASS, ItemReader=source, ItemSelector=select))
+    assert output_of(found) == [{"id": 0}, {"id": 1}, {"id": 2}]
+    failed = run(sfn, map_definition(PASS, ItemReader=source, ToleratedFailurePercentage=100))
+    assert failed["error"] == "States.DataLimitExceeded"
+
+
 def test_numbers_may_be_paths_that_lead_to_texts(sfn: Any) -> None:
     """MaxItemsPath, MaxConcurrencyPath, MaxItemsPerBatchPath and the tolerances take "2" for 2."""
     source = csv()
