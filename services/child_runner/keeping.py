@@ -22,7 +22,7 @@ Unreadable = Callable[[str, int, int], None]
 
 
 async def claim(port: Port, number: int, limits: LaneLimits, switches: Switches, unreadable: Unreadable) -> LaneMemory:
-    """Writes the claim and reads the journal up to it."""
+    """Writes the claim and reads the journal up to it. Raises RecordsGoneError when a newer claim has made it void."""
     [epoch] = await port.send([Outgoing(JOURNAL, number, encode(Claimed(port.instance)))])
     while True:
         memory = LaneMemory(
@@ -35,6 +35,8 @@ async def claim(port: Port, number: int, limits: LaneLimits, switches: Switches,
 async def _fold(port: Port, number: int, memory: LaneMemory, epoch: int, unreadable: Unreadable) -> bool:
     """Folds the journal up to the claim; False if records went away meanwhile, so that it must be begun again."""
     next_offset = await port.start_offset(JOURNAL, number)
+    if next_offset > epoch:  # this process stood still meanwhile
+        raise RecordsGoneError(f"the claim {epoch} of lane {number} is deleted already")
     count = READ_RECORDS_FIRST
     while next_offset <= epoch:
         records = await port.read(JOURNAL, number, next_offset, min(epoch + 1, next_offset + count))
