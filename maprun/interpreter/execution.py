@@ -32,6 +32,7 @@ class Limits(Part, frozen=True):
     events_max: int = 25_000
     inline_iterations_max: int = 40  # at once
     variables_bytes_max: int = 262_144  # of one Assign
+    express_seconds_max: int = 300  # an EXPRESS execution may be open
 
 
 def ref_prefix(redrive_count: int) -> str:

@@ -68,10 +68,15 @@ def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = D
     execution = Execution(head, frame)
     run = Run(execution, now_ms, limits, PERFORM)
     run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
-    if machine.timeout_seconds is not None:
-        run.ask_timer(None, timeout_ref(head), now_ms + machine.timeout_seconds * 1000)
+    given = machine.timeout_seconds
+    if given is not None:
+        seconds = min(given, limits.express_seconds_max) if head.express else given
+        run.ask_timer(None, timeout_ref(head), now_ms + seconds * 1000)
     run.ready.append(frame)
-    return finish(run)
+    step = finish(run)
+    if head.express and given is None and step.execution is not None:  # most children end at once and need no timer
+        run.ask_timer(None, timeout_ref(head), now_ms + limits.express_seconds_max * 1000)
+    return step
 
 
 def advance(
