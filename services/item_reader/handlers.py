@@ -178,8 +178,8 @@ def void_frames(ask: ItemsConfirmed) -> list[tuple[int, ItemFrame]]:
 def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, digest: bool) -> ItemsRead:
     """What was read, with where to go on; of a listing with the digest that tells it from another listing."""
     payloads = [payload for positions, _ in read for payload in positions.payloads]
-    # The objects that items come from belong to what is confirmed; a plain listing has none.
-    told = [*payloads, *(source.encode(errors="replace") for positions, _ in read for source in positions.sources)]
+    # The object that each item comes from belongs to what is confirmed; a plain listing has none.
+    told = [*payloads, *(source.encode(errors="replace") for positions, _ in read for source in _each(positions))]
     return ItemsRead(
         ask.run,
         ask.generation,
@@ -190,6 +190,11 @@ def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, diges
         read[-1][0].checkpoint if read else b"",
         hashlib.blake2b(b"\n".join(told), digest_size=16).digest() if digest else b"",
     )
+
+
+def _each(positions: Positions) -> list[str]:
+    """The source of each position, however briefly they are told; empty where it is the whole source's."""
+    return positions.sources * len(positions.payloads) if len(positions.sources) == 1 else positions.sources
 
 
 def source_opened(ask: Ask, pin: bytes) -> SourceOpened:
