@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import random
 import time
 from typing import Any
 
@@ -15,7 +16,9 @@ import zstandard
 from maprun.aws.clients import S3
 from maprun.aws.sources import SourceError, open_source
 from schemas.plan import ItemReaderPlan
+from tests.integration.aws.conftest import s3_at, s3_port
 from tests.integration.aws.reading import drained, drained_with_sources, flat_plan, get_plan, ratings, resumed_anywhere
+from tests.integration.aws.weed import FaultyProxy
 
 pytestmark = pytest.mark.integration
 
@@ -93,6 +96,29 @@ def test_a_flattened_object_that_changes_is_noticed(s3: S3, bucket: str) -> None
     put(s3, bucket, {"moving/a.csv": ratings(5001)})
     with pytest.raises(SourceError, match=r"moving/a.csv changed while it was read"):
         drained(open_source(s3, plan, chunk.checkpoint, b""))
+
+
+@pytest.mark.parametrize("kind", ["JSONL", "PARQUET"])
+def test_resets_and_503s_do_not_show_in_objects_opened_ahead(s3: S3, bucket: str, kind: str) -> None:
+    """Sixteen objects at once over connections that break anywhere: the records are those of a calm reading."""
+    body = {"JSONL": lines(20, "x"), "PARQUET": parquet(500, "x")}[kind]
+    put(s3, bucket, {f"torn/{kind}/{n:02d}": body for n in range(40)})
+    plan = flat_plan(bucket, f"torn/{kind}/", input_type=kind)
+    whole = drained(open_source(s3, plan, b"", b""))
+    chance = random.Random(3)
+    broken: list[str | int | None] = []
+
+    def fault(_: int, head: bytes) -> str | int | None:
+        fault = chance.choice(("503", chance.randint(0, 2000), None, None)) if head.startswith(b"GET") else None
+        broken.append(fault)
+        return fault
+
+    proxy = FaultyProxy(s3_port(s3), fault)
+    try:
+        assert drained(open_source(s3_at(proxy.endpoint), plan, b"", b"")) == whole
+        assert len(broken) - broken.count(None) > 10
+    finally:
+        proxy.close()
 
 
 def inventory(bucket: str, file_format: str, files: list[tuple[str, int]], schema: str = "Bucket, Key, Size") -> bytes:
