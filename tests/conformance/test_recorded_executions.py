@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import os
-import pathlib
 import re
 from collections import deque
 from types import ModuleType
@@ -13,13 +11,9 @@ import pytest
 
 from maprun.interpreter import ExecutionHead
 from maprun.language import compile_machine
+from tests.conformance.folder import FOLDER
 from tests.conformance.host import START_MS, Host, Store, shown
 
-FOLDER = pathlib.Path(
-    os.environ.get(
-        "MAPRUN_CONFORMANCE_DIR", pathlib.Path(__file__).resolve().parents[2] / ".." / "shared" / "conformance"
-    )
-)
 EXIT_POINTS_AT_RUN_STARTED_SINCE = "2024-11"
 """Until then MapStateExited of a distributed Map pointed at MapRunSucceeded; we do as AWS does now."""
 

@@ -97,6 +97,18 @@ def test_several_maps_side_by_side_and_in_a_row(sfn: Any) -> None:
         assert sfn.describe_map_run(mapRunArn=row["mapRunArn"])["executionCounts"]["succeeded"] == 3
 
 
+def test_iterations_have_map_runs_of_their_own(sfn: Any) -> None:
+    """A distributed Map in an inline one: a Map Run for each iteration, each under the same label."""
+    inner = distributed({"P": {"Type": "Pass", "End": True}}, "In", End=True)
+    processor = {"StartAt": "Inner", "States": {"Inner": inner}}
+    outer = {"Type": "Map", "ItemProcessor": processor, "MaxConcurrency": 1, "End": True}
+    found = run(sfn, states(Outer=outer), [[1, 2], [3]])
+    assert output_of(found) == [[1, 2], [3]]
+    runs = sfn.list_map_runs(executionArn=found["executionArn"])["mapRuns"]
+    totals = [sfn.describe_map_run(mapRunArn=row["mapRunArn"])["itemCounts"]["total"] for row in runs]
+    assert totals == [1, 2]  # the newest first
+
+
 def test_a_retry_is_a_new_map_run(sfn: Any) -> None:
     """Retry on the Map makes a new Map Run with all items; both are listed."""
     retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}]

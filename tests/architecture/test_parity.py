@@ -1,0 +1,66 @@
+"""docs/parity.md names the tests that hold its rows: each is there, and no row of the Distributed Map goes without."""
+
+import ast
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.folder import FOLDER
+
+TESTS = Path(__file__).resolve().parents[1]
+TEXT = (TESTS.parent / "docs" / "parity.md").read_text()
+ROOMS = "architecture|chaos|conformance|fuzz|integration|property|simulation|unit"
+NAMED = sorted(set(re.findall(rf"`((?:{ROOMS})/[\w/]+)::(test_\w+)`", TEXT)))
+FILES = sorted(set(re.findall(rf"`((?:tests/)?(?:{ROOMS})/\w[\w/]*?)(?:\.py)?(?:::test_\w+)?`", TEXT)))
+RECORDED = sorted(set(re.findall(r"recorded `(test_[^`]+)`", TEXT)))
+STATES = {"done", "differs", "untested", "missing"}
+
+
+@cache
+def functions_of(file: str) -> frozenset[str]:
+    """The test functions of a module below `tests`."""
+    tree = ast.parse((TESTS / f"{file}.py").read_text())
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def rows() -> list[list[str]]:
+    """The cells of each row about the Distributed Map."""
+    section = TEXT[TEXT.index("## Distributed Map, row by row") : TEXT.index("## The language, field by field")]
+    lines = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    return [row for row in cells if row[1] != "state"]
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """A test that was renamed or deleted holds nothing any more."""
+    missing = [f"{file}::{name}" for file, name in NAMED if name not in functions_of(file)]
+    assert missing == []
+    assert len(NAMED) > 100
+
+
+def test_every_file_that_is_named_exists() -> None:
+    """Modules and folders of tests that stand for themselves."""
+    places = [TESTS / name.removeprefix("tests/") for name in FILES]
+    assert [place for place in places if not place.is_dir() and not place.with_suffix(".py").is_file()] == []
+
+
+def test_every_row_has_its_test_or_says_why_not() -> None:
+    """Done means held by a test; whatever isn't done says what is different."""
+    found = rows()
+    assert len(found) > 150
+    assert [row for row in found if len(row) != 4 or row[1] not in STATES] == []
+    assert [row for row in found if row[1] == "done" and "`" not in row[2]] == []
+    assert [row for row in found if row[1] != "done" and not row[3]] == []
+
+
+@pytest.mark.skipif(not (FOLDER / "cases").is_dir(), reason=f"no recorded executions in {FOLDER}")
+def test_every_recorded_execution_that_is_named_exists() -> None:
+    """The cases that stand for a row are among the records."""
+    cases = {
+        case["case"].split("::")[-1] for f in (FOLDER / "cases").glob("*.json") for case in json.loads(f.read_text())
+    }
+    assert [name for name in RECORDED if name not in cases] == []
+    assert len(RECORDED) > 15
