@@ -3,6 +3,7 @@
 import stat
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,20 +37,21 @@ class Watch:
         self._arn = map_run_arn
         self._every = every_seconds
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._describe), threading.Thread(target=self._sample)]
+        self._pool = ThreadPoolExecutor(2)
+        self._watching: list[Future[None]] = []
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         """Begins to watch."""
-        for thread in self._threads:
-            thread.start()
+        self._watching = [self._pool.submit(self._describe), self._pool.submit(self._sample)]
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """A last sample, and no more."""
+        """A last sample, and no more. Raises what went wrong while it watched: an API that didn't answer, say."""
         self._over.set()
-        for thread in self._threads:
-            thread.join()
+        self._pool.shutdown()
+        for watching in self._watching:
+            watching.result()
 
     def _describe(self) -> None:
         sfn = self._stack.client("stepfunctions")
