@@ -149,7 +149,7 @@ def page(found: Large, picture: str) -> str:
     return f"""\
 {found.rows:,} {found.child_type} children, one a row of a CSV of {found.source_bytes >> 20:,} MiB, each passes its row
 on; histories kept, every result in S3. {found.seconds:,.1f} s from StartExecution to SUCCEEDED: {found.speed:,} a
-second, {sum(found.cpu_us.values()):.1f} us of CPU each. Kafka and the tracker keep {total / found.rows:.0f} bytes of each;
+second, {sum(found.cpu_us.values()):.1f} us of CPU each. Kafka and the tracker keep {total / found.rows:.0f} bytes each;
 the rows are alike and compress well, SeaweedFS compresses what it holds, too.
 
 DescribeMapRun, called {len(found.describe_ms):,} times meanwhile: p50 {describe[0]} ms, p90 {describe[1]} ms,
