@@ -85,7 +85,8 @@ def end(fold: Fold, run: Run) -> None:
     if root is None:
         return
     told = not run.redrive_due and _tell(fold, root, run, happening)
-    if not (told and isinstance(happening, MapRunSucceeded)):
+    # a child hears it later, or is stopped before: until it has succeeded itself its run may have to go on
+    if run.parent is not None or not (told and isinstance(happening, MapRunSucceeded)):
         run.answered = Intervals()
         root.kept[run.run] = run
     fold.run_closed(run.root_arn, run.run)

@@ -2,20 +2,31 @@
 
 from maprun.mapruns import closing, opening
 from maprun.mapruns.context import Fold
+from maprun.mapruns.ledger import Piece
 from maprun.mapruns.run import NestedOutcome, ParentChild, Run
 from schemas.arns import child_arn, run_id
 from schemas.effects import MapRunFailed
-from schemas.home import NestedRunDropped, NestedRunRequested
+from schemas.home import SUCCEEDED, ChildrenEnded, NestedRunDropped, NestedRunRequested
+
+_LIVE = {"open", "closing"}
 
 
 def nested_run_requested(fold: Fold, record: NestedRunRequested) -> None:
-    """A child reached a distributed Map. Asked again it is answered again; a child that is over gets no answer."""
+    """A child reached a distributed Map. Asked again it is answered again; a child that is over gets no answer.
+
+    While the child's run closes nothing begins, but what the child's history tells of must be there for its redrive.
+    """
     parent = _parent(fold, record)
     root = fold.state.roots.get(parent.root_arn) if parent is not None else None
     if parent is None or root is None or record.position in parent.answered or record.position >= parent.asked:
         return
     arn = _child_arn(fold, parent, record.index)
     key = run_id(fold.state.home, arn, record.ref)
+    if parent.phase == "closing":
+        if record.plan is not None and key not in root.kept and key not in fold.state.runs:
+            child = ParentChild(parent.run, parent.generation, record.position, record.index, record.lane)
+            opening.keep_unopened(fold, root, arn, record.ref, record.plan, child)
+        return
     if key in parent.outcomes:
         closing.tell_outcome(fold, key, parent, record.lane)
         return
@@ -54,15 +65,21 @@ def nested_run_dropped(fold: Fold, record: NestedRunDropped) -> None:
             closing.abort(fold, nested)
 
 
-def children_answered(fold: Fold, run: Run) -> None:
-    """Nested runs of children that were answered are not needed any more."""
-    for position in [position for position in run.nested if position in run.answered]:
-        closing.abort_nested(fold, run, position)
+def children_answered(fold: Fold, run: Run, record: ChildrenEnded, pieces: list[Piece]) -> None:
+    """Nested runs of children that were answered go on no longer. Those of a child that succeeded are done with."""
+    root = fold.state.roots.get(run.root_arn)
+    for piece in pieces:
+        for position in [p for p in run.nested if piece.position <= p < piece.position + piece.count]:
+            keys = list(run.nested[position])
+            closing.abort_nested(fold, run, position)
+            if root is not None and record.statuses[piece.slot + position - piece.position] == SUCCEEDED:
+                for key in keys:
+                    root.kept.pop(key, None)
 
 
 def _parent(fold: Fold, record: NestedRunRequested | NestedRunDropped) -> Run | None:
     run = fold.state.runs.get(record.run)
-    return run if run is not None and run.generation == record.generation and run.phase == "open" else None
+    return run if run is not None and run.generation == record.generation and run.phase in _LIVE else None
 
 
 def _child_arn(fold: Fold, parent: Run, index: int) -> str:

@@ -28,12 +28,31 @@ def open_run(
     Past the limit of open runs it waits, as on AWS, with MapRunStarted told. Nested runs never wait: their parents
     could be what keeps them waiting.
     """
+    run = _made(fold, root, execution_arn, ref, plan, parent)
+    fold.state.runs[run.run] = run
+    root.open_runs += 1
+    if parent is None:
+        root.runs[ref] = run.run
+        root.all_runs.append(run.run)
+        fold.tell(root.request.arn, MapRunStarted(ref, run.arn))
+    _admit(fold, run)
+
+
+def keep_unopened(fold: Fold, root: Root, execution_arn: str, ref: str, plan: MapRunPlan, parent: ParentChild) -> None:
+    """A nested run that a child was told of when its own run closed already: over, but there for a redrive."""
+    run = _made(fold, root, execution_arn, ref, plan, parent)
+    run.phase, run.verdict, run.stopped_ms = "closed", Verdict("ABORTED"), fold.state.now_ms
+    fold.outputs.append(outputs.RunChanged(run))
+    root.kept[run.run] = run
+
+
+def _made(fold: Fold, root: Root, execution_arn: str, ref: str, plan: MapRunPlan, parent: ParentChild | None) -> Run:
     request = root.request
     run_key = run_id(fold.state.home, execution_arn, ref)
     label = plan.label or auto_label(request.machine_arn, plan.state)
     concurrency = plan.max_concurrency or fold.limits.concurrency_default
     lanes, quotas = first_quotas(run_key, concurrency, fold.lanes)
-    run = Run(
+    return Run(
         run=run_key,
         arn=fold.names.map_run(request.machine_name, label, run_key),
         label=label,
@@ -53,13 +72,6 @@ def open_run(
         parent=parent,
         generation_offset=fold.state.offset,
     )
-    fold.state.runs[run_key] = run
-    root.open_runs += 1
-    if parent is None:
-        root.runs[ref] = run_key
-        root.all_runs.append(run_key)
-        fold.tell(request.arn, MapRunStarted(ref, run.arn))
-    _admit(fold, run)
 
 
 def _admit(fold: Fold, run: Run) -> None:

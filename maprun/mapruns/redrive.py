@@ -8,6 +8,8 @@ from maprun.mapruns.state import Root
 from schemas.home import RedriveRequested
 
 REFUSED = "ExecutionNotRedrivable"
+REQUESTS_KNOWN_MAX, REQUEST_KNOWN_MS = 10, 15 * 60_000
+"""A request that is repeated is known so long, and so many of them (AWS: API reference, clientToken)."""
 
 
 def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
@@ -17,8 +19,9 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
     """
     state = fold.state
     root = state.roots.get(record.arn) or state.redrivable.get(record.arn)
-    if root is not None and root.redrive_request == record.request_id:
-        _answer(fold, record, root)
+    before = root.redrive_requests.get(record.request_id) if root is not None else None
+    if before is not None and state.now_ms - before <= REQUEST_KNOWN_MS:
+        _answer(fold, record, before)
         return
     refusal = _refusal(fold, record.arn, root)
     if refusal:
@@ -33,14 +36,17 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
     root.status, root.stopped_ms, root.output, root.error, root.cause = "RUNNING", 0, b"", None, None
     root.redrive_count += 1
     root.redriven_ms = state.now_ms
-    root.redrive_request = record.request_id
-    _answer(fold, record, root)
+    root.redrive_requests.pop(record.request_id, None)
+    root.redrive_requests[record.request_id] = state.now_ms
+    if len(root.redrive_requests) > REQUESTS_KNOWN_MAX:
+        del root.redrive_requests[next(iter(root.redrive_requests))]
+    _answer(fold, record, state.now_ms)
     roots.publish_status(fold, root)
     roots.take_step(fold, record.arn, root, fold.interpreter.redrive(root.request, remains, state.now_ms))
 
 
-def _answer(fold: Fold, record: RedriveRequested, root: Root) -> None:
-    fold.answer(record.request_id, msgspec.json.encode({"redriveDate": root.redriven_ms / 1000}))
+def _answer(fold: Fold, record: RedriveRequested, redriven_ms: int) -> None:
+    fold.answer(record.request_id, msgspec.json.encode({"redriveDate": redriven_ms / 1000}))
 
 
 def _refusal(fold: Fold, arn: str, root: Root | None) -> tuple[bool, str] | None:

@@ -161,8 +161,8 @@ def owing(run: Run) -> set[int]:
     """Lanes that owe answers. What was asked for at or past the total is void."""
     void: dict[int, int] = {}
     if run.total is not None:
-        for _, count, lane in run.windows:
-            void[lane] = void.get(lane, 0) + count
+        for first, count, lane in run.windows:  # of a redrive the total is known before anything is read
+            void[lane] = void.get(lane, 0) + min(count, max(0, first + count - run.total))
     return {lane for lane in run.asked_of if run.outstanding(lane) > void.get(lane, 0)}
 
 

@@ -53,6 +53,9 @@ def items_were_read(fold: Fold, record: ItemsRead) -> None:
         return
     if run.listing and record.first >= run.staged:
         asking.confirm(fold, run, record, windows, before)
+    verdict = judge(run)
+    if verdict is not None:
+        close_run(fold, run, verdict)
     go_on(fold, run)
 
 
@@ -62,6 +65,7 @@ def source_ended(fold: Fold, record: SourceEnded) -> None:
     if run is None or run.total is not None or run.phase not in {"open", "closing"} or record.total != run.read:
         return
     run.total = record.total
+    _settle(fold, run)  # a lane that was asked for what isn't there owes nothing any more
     verdict = judge(run)
     if verdict is not None:
         close_run(fold, run, verdict)
@@ -94,9 +98,8 @@ def children_were_ended(fold: Fold, record: ChildrenEnded) -> None:
     if not run.writes_results and run.outputs_kept:
         results.keep_outputs(run, record, pieces, fold.interpreter, fold.names, fold.limits.result_bytes_max)
     if run.nested:
-        nested.children_answered(fold, run)
-    if 0 in run.quotas and strayed(run):
-        _tell_quotas(fold, run, quotas.settle(run, fold.lanes), run.lanes)
+        nested.children_answered(fold, run, record, pieces)
+    _settle(fold, run)
     verdict = judge(run, record)
     if verdict is not None:
         close_run(fold, run, verdict)
@@ -140,6 +143,12 @@ def map_run_update_requested(fold: Fold, record: MapRunUpdateRequested) -> None:
     if verdict is not None:
         close_run(fold, run, verdict)
     go_on(fold, run)
+
+
+def _settle(fold: Fold, run: Run) -> None:
+    """Moves units of quota to lanes that owe answers and have none, from lanes that owe none."""
+    if 0 in run.quotas and strayed(run):
+        _tell_quotas(fold, run, quotas.settle(run, fold.lanes), run.lanes)
 
 
 def _tell_quotas(fold: Fold, run: Run, changed: dict[int, int], known: tuple[int, ...]) -> None:

@@ -115,7 +115,7 @@ class Root(msgspec.Struct, kw_only=True):
     open_runs: int = 0  # nested ones too
     redrive_count: int = 0
     redriven_ms: int = 0
-    redrive_request: str = ""  # the request that was accepted last
+    redrive_requests: dict[str, int] = {}  # the newest that were accepted → when
     remains: Any = None  # of an ended one: the interpreter's state that a redrive goes on from
     kept: dict[str, Run] = {}  # runs that are over and may be redriven with the execution, nested ones too
 

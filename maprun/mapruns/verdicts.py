@@ -17,8 +17,8 @@ def judge(run: Run, frame: ChildrenEnded | None = None) -> Verdict | None:
         return Verdict("FAILED", frame.error, frame.cause)
     if _tolerance_exceeded(run):
         return Verdict("FAILED", TOLERANCE_EXCEEDED, TOLERANCE_CAUSE)
-    if run.total is not None and run.answered.covers(0, run.total):
-        return Verdict("SUCCEEDED")
+    if run.total is not None and run.read >= run.total and run.answered.covers(0, run.total):
+        return Verdict("SUCCEEDED")  # a redrive knows its total at once: answers may be heard before what was read
     return None
 
 
@@ -74,12 +74,13 @@ def item_counts(run: Run, running: int, running_items: int) -> tuple[dict[str, i
         ended = sum(done[s] for s in (SUCCEEDED, *LOST))
         never = done[RETURNED] + done[REJECTED]
         before = _number(run.succeeded_before, items=items)
-        total = max(_number(all_known(run), items=items), before + ended + never)
+        redriven = _number(run.redriven_read, items=items) - _number(run.redriven_done, items=items)
+        waiting = 0 if over else max(0, sum(lost.values()) + redriven)  # some may be answered before they were read
+        total = max(_number(all_known(run), items=items), before + ended + never + waiting)
         carried = _number(run.carried.get(RETURNED, Tally()), items=items)
         open_now = total - before - ended - never - sum(lost.values()) - carried
         active = max(0, min(running_items if items else running, open_now))
-        redriven = _number(run.redriven_read, items=items) - _number(run.redriven_done, items=items)
-        waiting = 0 if over else sum(lost.values()) + max(0, redriven - active)
+        waiting = max(0, waiting - active)
         kept = lost if over else dict.fromkeys(LOST, 0)
         succeeded = before + done[SUCCEEDED]
         failed, timed_out, aborted = (done[s] + kept[s] for s in LOST)

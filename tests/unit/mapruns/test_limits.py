@@ -10,7 +10,7 @@ from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.quotas import change_concurrency, settle
 from maprun.mapruns.run import next_windows, owing, strayed
 from schemas.asks import ItemsRequested
-from schemas.home import FAILED, ItemsRead, MapRunUpdateRequested, SourceEnded, StopRequested
+from schemas.home import FAILED, SUCCEEDED, ItemsRead, MapRunUpdateRequested, SourceEnded, StopRequested
 from schemas.lanes import QuotaChanged, RunOpened
 from schemas.requests import RequestAnswered
 from tests.unit.mapruns.folding import Folding, sent, statuses
@@ -44,6 +44,26 @@ def test_less_concurrency_takes_quota_away_at_once() -> None:
     assert sum(state.quotas) == 1
     assert strayed(state)
     assert sent(outputs, ItemsRequested) == []
+
+
+def test_a_unit_leaves_a_lane_that_was_asked_for_what_is_not_there() -> None:
+    """From six to one the first lane keeps its unit; it owes nothing once the total is known, and the unit goes on."""
+    folding = Folding()
+    run = folding.run_of(["map", plan(max_concurrency=6)])
+    state = folding.state.runs[run]
+    first_round = {lane: (first, count) for first, count, lane in reversed(state.windows)}
+    last = state.lanes[-1]
+    end = sum(first_round[last])  # what is behind it isn't there
+    folding.put(ItemsRead(run, 0, 0, end, end, end, b""))
+    for lane in state.lanes[:-1]:
+        first, count = first_round[lane]
+        folding.put(frame(run, lane, list(range(first, first + count)), [SUCCEEDED] * count))
+    folding.put(MapRunUpdateRequested("u", run, max_concurrency=1))
+    assert state.quotas == (1, 0, 0)
+    assert strayed(state)
+    outputs = folding.put(SourceEnded(run, 0, end))
+    assert state.quotas == (0, 0, 1)
+    assert {changed.quota for changed in sent(outputs, QuotaChanged)} == {0, 1}
 
 
 @given(

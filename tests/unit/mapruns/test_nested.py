@@ -111,6 +111,43 @@ def test_a_nested_run_is_redriven_with_its_child() -> None:
     assert isinstance(ended.outcome, MapRunSucceeded)
 
 
+def test_what_a_child_was_told_of_is_there_for_its_redrive() -> None:
+    """A child stopped after it was told of its Map Run, or before it heard of its success, redrives that run."""
+    for case in ("asked while closing", "succeeded unheard"):
+        story = Story()
+        folding, run = story.folding, story.run
+        position, ref = 0, "Inner#1.0"
+        if case == "succeeded unheard":
+            story.end_nested(SUCCEEDED)
+            folding.put(StopRequested("s", story.root))
+        else:
+            folding.put(ItemsRead(story.nested, 0, 0, 0, 0, 0, b""), SourceEnded(story.nested, 0, 0))
+            folding.put(StopRequested("s", story.root))
+            position = 1
+            assert sent(folding.put(NestedRunRequested(run, 0, 1, 1, 1, ref, nested_plan())), RunOpened) == []
+        folding.put(frame(run, 1, [0, 1], [ABORTED, ABORTED]))
+        folding.put(RedriveRequested("r", story.root))
+        folding.put(ItemsRead(run, 1, 0, 2, 2, 2, b"", redriven=(ABORTED, 2, 2)))
+        folding.put(NestedRunRequested(run, 1, position, position, 1, ref, None))
+        again = next(reversed(folding.state.runs.values()))
+        if case == "succeeded unheard":
+            assert again.run == run, case  # nothing was left to run
+            [ended] = sent(folding.put(NestedRunRequested(run, 1, position, position, 1, ref, None)), NestedRunEnded)
+            assert isinstance(ended.outcome, MapRunSucceeded)
+            assert msgspec.json.decode(ended.outcome.output) == [{"o": 0}]
+        else:
+            assert (again.ref, again.generation, again.phase) == (ref, 1, "open"), case
+
+
+def test_a_child_that_succeeded_needs_its_run_no_more() -> None:
+    """What is kept for a redrive goes with the child's success."""
+    story = Story()
+    story.end_nested(SUCCEEDED)
+    assert story.nested in story.folding.state.roots[story.root].kept
+    story.folding.put(frame(story.run, 1, [0], [SUCCEEDED]))
+    assert story.nested not in story.folding.state.roots[story.root].kept
+
+
 def test_a_nested_run_of_which_nothing_is_known_fails_in_words() -> None:
     """A redrive of a nested run that was forgotten fails for the child, with a reason."""
     story = Story()

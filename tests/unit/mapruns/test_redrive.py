@@ -88,6 +88,18 @@ def test_counts_add_up_through_a_redrive() -> None:
     assert arn not in folding.state.redrivable
 
 
+def test_answers_may_be_heard_before_what_was_read() -> None:
+    """A redrive knows its total at once: it is over when all was read as well, and its counts add up before."""
+    folding = Folding()
+    arn, run = failed_run(folding, [SUCCEEDED, FAILED, FAILED])
+    folding.put(RedriveRequested("r", arn))
+    folding.put(frame(run, 0, [0], [SUCCEEDED], generation=1, indexes=(1, 1)))
+    ahead = item_counts(folding.state.runs[run], 0, 0)[1]
+    assert {name: n for name, n in ahead.items() if n} == {"total": 3, "succeeded": 2, "pendingRedrive": 1}
+    assert statuses(folding.put(frame(run, 0, [1], [SUCCEEDED], generation=1, indexes=(2, 1)))) == []
+    assert statuses(folding.put(ItemsRead(run, 1, 0, 2, 2, 2, b"", redriven=(FAILED, 2, 2)))) == ["SUCCEEDED"]
+
+
 def test_a_redrive_that_closes_early_leaves_the_rest_to_the_next() -> None:
     """Lost children that a generation didn't reach stay what they were, and come after the newly lost ones."""
     folding = Folding()
@@ -234,6 +246,22 @@ def test_the_same_request_is_answered_the_same() -> None:
     second = sent(folding.put(RedriveRequested("r", arn)), RequestAnswered)[0]
     assert first.body == second.body
     assert folding.state.roots[arn].redrive_count == 1
+
+
+def test_an_older_request_that_comes_again_redrives_nothing() -> None:
+    """Requests are known for 15 minutes, not the last one alone."""
+    folding = Folding()
+    arn, run = failed_run(folding, [FAILED])
+    bodies = []
+    for generation, request_id in enumerate(["a", "b"], 1):
+        bodies.append(sent(folding.put(RedriveRequested(request_id, arn)), RequestAnswered)[0].body)
+        folding.put(ItemsRead(run, generation, 0, 1, 1, 1, b"", redriven=(FAILED, 1, 1)))
+        folding.put(frame(run, 0, [0], [FAILED], generation=generation, indexes=(0, 1)))
+    assert sent(folding.put(RedriveRequested("a", arn)), RequestAnswered)[0].body == bodies[0]
+    assert folding.state.redrivable[arn].redrive_count == 2
+    folding.now += 16 * 60_000
+    assert sent(folding.put(RedriveRequested("a", arn)), RequestAnswered)[0].body not in bodies
+    assert folding.state.roots[arn].redrive_count == 3
 
 
 def test_a_name_is_free_again_after_its_retention() -> None:
