@@ -203,6 +203,8 @@ _NO_DATA = {"input", "output", "parameters", "assignedVariables"}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[HistoryEvent]).decode
+_decode_raw = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_decode_event = msgspec.msgpack.Decoder(HistoryEvent).decode
 
 
 def encode_events(events: Sequence[HistoryEvent]) -> bytes:
@@ -248,6 +250,11 @@ def child_input(events: Sequence[HistoryEvent]) -> bytes:
     value = events[0].details[0]
     assert isinstance(value, bytes)
     return value
+
+
+def last_ms(events: bytes) -> int:
+    """The time of the last event of a history (as `encode_events` gives it), in epoch milliseconds."""
+    return _decode_event(_decode_raw(events)[-1]).at_ms
 
 
 def child_output(events: Sequence[HistoryEvent]) -> bytes | None:

@@ -138,9 +138,13 @@ def spill(lane: "Lane") -> None:
 
 
 def _spill_run(lane: "Lane", run: LaneRun, bytes_max: int) -> int:
-    """Never the next one to start: what was read from the journal for it would be read again and again."""
+    """The next one to start stays, if it can start now: it would be read from the journal again and again.
+
+    Of a run whose quota is used up it goes too: those that run may wait for Map Runs of their own, whose items come
+    behind it and must find room.
+    """
     freed = 0
-    first = run.queue[0] if run.queue else None
+    first = run.queue[0] if run.queue and len(run.running) < run.quota and not lane.room.full else None
     for waiting in reversed(run.queue):
         if waiting.items is not None:
             continue

@@ -18,7 +18,7 @@ from schemas.effects import (
     TimerFired,
     TimerRequested,
 )
-from schemas.history import EventType, HistoryEvent
+from schemas.history import EventType, HistoryEvent, last_ms
 from schemas.home import (
     ABORTED,
     FAILED,
@@ -67,6 +67,8 @@ def start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int,
     if redriven:
         child_input, told = raw, read_redriven(raw)
         redrives = told.redrive_count + 1
+        if not past and not run.express:
+            began = max(began, last_ms(told.history))  # the clock of who wrote it may have been ahead
         step = run.machine.redrive(index, told, began)
     else:
         try:

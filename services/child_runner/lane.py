@@ -68,8 +68,7 @@ class Lane:
         self.pages = Pages()
         self.runs: dict[str, LaneRun] = {}
         self.lost = False  # somebody else claimed the lane
-        self.signals_next = memory.signals
-        self.items_next = memory.items
+        self.signals_next, self.items_next = memory.signals, memory.items
         self.journalled = self.began  # the positions that the journal said last
         self.confirmed = self.began  # the same, read back: nobody will need what is below
         self.snapshot_read = -1  # offset behind the last snapshot that was read back
@@ -81,6 +80,7 @@ class Lane:
         self.starts: list[TaskStart] = []
         self.refused: list[TaskStart] = []  # the lease didn't hold: to be tried again
         self.refused_at = 0.0
+        self.mute = False  # the lease doesn't hold: nothing is said on home
         self.stops: list[TaskStop] = []
         self.wanted: list[InputsWanted] = []
         self.asks: list[NestedRunRequested | NestedRunDropped] = []  # for home
@@ -282,11 +282,11 @@ class Lane:
             if waiting.position >= waiting.end:
                 queue.popleft()
                 continue
-            if waiting.items is None and not adoption.at_hand(run, waiting):
-                adoption.want(self, run)
-                return False
             if running and self.room.full:
                 self.cramped = True
+                return False
+            if waiting.items is None and not adoption.at_hand(run, waiting):
+                adoption.want(self, run)
                 return False
             position = waiting.position
             waiting.position += 1

@@ -161,10 +161,13 @@ class _Ownership:
         more = lane.work(now, at)
         self._start_tasks(lane)
         lane.adopt(at)
-        frames = reports.take_frames(lane, at, idle=not more)
+        # Past the lease a child that was stopped here may go on elsewhere, and must not be found ended meanwhile.
+        lane.mute = self.deps.switches.lease and not port.lease_ok()
+        frames = [] if lane.mute else reports.take_frames(lane, at, idle=not more)
         journal = lane.take_journal(at)
         asks, lane.asks = lane.asks, []
-        facts: list[HomeFact] = [*frames, *asks, *reports.take_progress(lane, at)]
+        # A child's requests come before its end: home must know each Map Run that its history tells of.
+        facts: list[HomeFact] = [*asks, *frames, *reports.take_progress(lane, at)]
         if facts or journal:
             topic = topics.LANE_JOURNAL.name
             values = [encode(record) for record in journal]

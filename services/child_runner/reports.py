@@ -54,7 +54,7 @@ def _waits(lane: Lane, now: int, at: float) -> Iterator[float]:
         yield lane.journal_since + limits.journal_linger_seconds - at
     for run in lane.runs.values():
         if run.outbox.outcomes:
-            yield run.outbox.first_at + limits.linger_seconds - at
+            yield limits.lease_retry_seconds if lane.mute else run.outbox.first_at + limits.linger_seconds - at
     if lane.frames and not lane.frames[-1].adopted:
         yield next(f for f in lane.frames if not f.adopted).at + limits.adopt_after_seconds - at
     if any(run.running or run.progress for run in lane.runs.values()):

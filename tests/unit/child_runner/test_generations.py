@@ -66,6 +66,18 @@ def test_a_redriven_child_goes_on_where_it_failed() -> None:
     assert first.history[0].details[0] == b"1"
 
 
+def test_time_never_goes_back_over_a_redrive() -> None:
+    """The clock of the lane that redrives a child may be behind that of the one that ended it."""
+    driver, items = failed_chain()
+    driver.signal(opened(CHAIN, generation=1, n=6))
+    driver.now -= 5_000
+    driver.items(0, items, generation=1, indexes=(0, 2), redriven=True)
+    driver.turn(1.0)
+    driver.answer_tasks()
+    times = [event.at_ms for event in driver.answers[1, 0].history]
+    assert times == sorted(times)
+
+
 def test_a_child_is_redriven_again_and_again() -> None:
     """Each redrive counts one more, and its keys are new."""
     driver, items = failed_chain()

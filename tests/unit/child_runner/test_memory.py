@@ -49,6 +49,19 @@ def test_who_left_memory_runs_in_turn() -> None:
     assert (driver.lane.bytes_queued, driver.lane.memory.inputs_bytes, driver.lane.memory.bytes) == (0, 0, 0)
 
 
+def test_who_can_not_start_leaves_memory_too() -> None:
+    """One large input at the head of a run whose quota is used up would keep out the items its children wait for."""
+    driver = Driver(LIMITS)
+    driver.signal(opened({"A": TASK}, quota=1))
+    driver.items(0, [b'"small"', b'"%s"' % (b"x" * 50_000)])
+    driver.turn(5.0)
+    driver.turn()
+    assert driver.lane.bytes_queued == 0
+    driver.answer_tasks()
+    driver.answer_tasks()
+    assert len(driver.answers) == 2
+
+
 def test_a_new_owner_keeps_no_more() -> None:
     """It knows where all inputs stand, and keeps as many as may be; those that ran before come first."""
     driver = full(quota=3)
