@@ -109,6 +109,12 @@ class StopAsked(Fact, frozen=True):
     cause: str = ""
 
 
+def redrive_of(ref: str) -> int:
+    """The redrive of its execution in which an effect was asked for: from the second life on refs begin with `<n>/`."""
+    count, _, _ = ref.partition("/")
+    return int(count) if count.isdecimal() else 0
+
+
 Happening = (
     TaskSucceeded
     | TaskFailed

@@ -180,8 +180,8 @@ class NestedRunRequested(Fact, frozen=True):
     """A child of a Map Run reached a distributed Map. Identity: the Map Run id that follows from it.
 
     `run`, `generation`, `position`, `index` and `lane` say which child and where it runs; `ref` and `plan` are those of
-    its effect; `plan` None asks to redrive the Map Run that was asked for under `ref`. Asked again, the answer comes
-    again.
+    its effect; `plan` None asks for generation `redrive` of the Map Run that was asked for under `ref`. Asked again,
+    the answer comes again.
     """
 
     run: str
@@ -191,6 +191,7 @@ class NestedRunRequested(Fact, frozen=True):
     lane: int
     ref: str
     plan: MapRunPlan | None
+    redrive: int = 0
 
 
 class NestedRunDropped(Fact, frozen=True):

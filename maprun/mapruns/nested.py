@@ -4,6 +4,7 @@ from maprun.mapruns import closing, opening
 from maprun.mapruns.context import Fold
 from maprun.mapruns.ledger import Piece
 from maprun.mapruns.run import NestedOutcome, ParentChild, Run
+from maprun.mapruns.state import Root
 from schemas.arns import child_arn, run_id
 from schemas.effects import MapRunFailed
 from schemas.home import SUCCEEDED, ChildrenEnded, NestedRunDropped, NestedRunRequested
@@ -22,32 +23,68 @@ def nested_run_requested(fold: Fold, record: NestedRunRequested) -> None:
         return
     arn = _child_arn(fold, parent, record.index)
     key = run_id(fold.state.home, arn, record.ref)
-    if parent.phase == "closing":
-        if record.plan is not None and key not in root.kept and key not in fold.state.runs:
-            child = ParentChild(parent.run, parent.generation, record.position, record.index, record.lane)
-            opening.keep_unopened(fold, root, arn, record.ref, record.plan, child)
-        return
-    if key in parent.outcomes:
+    if parent.phase == "open" and key in parent.outcomes:
         closing.tell_outcome(fold, key, parent, record.lane)
         return
     known = parent.nested.setdefault(record.position, [])
-    if key in known:
-        return
-    known.append(key)
-    child = ParentChild(parent.run, parent.generation, record.position, record.index, record.lane)
-    closing_one = fold.state.runs.get(key)
-    kept = root.kept.pop(key, None)
-    if closing_one is not None:  # a redrive while the run of the generation before still closes
-        closing_one.parent, closing_one.redrive_due = child, True
-    elif kept is not None:
-        kept.parent = child
-        opening.redrive_run(fold, root, kept)
-    elif record.plan is not None:
-        opening.open_run(fold, root, arn, record.ref, record.plan, child)
-    else:
+    if key not in known:
+        known.append(key)
+        begin = _begin if record.plan is not None else _redrive
+        begin(fold, root, parent, record, (arn, key))
+
+
+Names = tuple[str, str]
+"""The ARN of a child, and the id of the nested run it asks for."""
+
+
+def _begin(fold: Fold, root: Root, parent: Run, record: NestedRunRequested, names: Names) -> None:
+    """A nested run begins, unless the child's own run closes; a late repeat changes nothing."""
+    arn, key = names
+    assert record.plan is not None
+    if key not in fold.state.runs and key not in root.kept:
+        begin = opening.open_run if parent.phase == "open" else opening.keep_unopened
+        begin(fold, root, arn, record.ref, record.plan, _child(parent, record))
+
+
+def _redrive(fold: Fold, root: Root, parent: Run, record: NestedRunRequested, names: Names) -> None:
+    """A nested run begins its generation `redrive`, at once or when the one before is closed."""
+    key = names[1]
+    run = fold.state.runs.get(key) or root.kept.get(key)
+    if run is None:
         failed = MapRunFailed(record.ref, "States.Runtime", closing.GONE_CAUSE)
         parent.outcomes[key] = NestedOutcome(record.position, record.ref, failed)
         closing.tell_outcome(fold, key, parent, record.lane)
+    elif run.generation < record.redrive:  # else a late repeat
+        run.parent = _child(parent, record)
+        if key in fold.state.runs:
+            run.redrive_due = record.redrive
+        elif parent.phase == "open":
+            opening.redrive_run(fold, root, root.kept.pop(key), record.redrive)
+        else:
+            opening.pass_over(fold, run, record.redrive)
+
+
+def _child(parent: Run, record: NestedRunRequested) -> ParentChild:
+    return ParentChild(parent.run, parent.generation, record.position, record.index, record.lane)
+
+
+def closed(fold: Fold, root: Root, run: Run) -> None:
+    """A run whose redrive was asked for while it closed is over: its parent may wait for it, or no more."""
+    if not run.redrive_due:
+        return
+    child = run.parent
+    if child is None:
+        waits = root.status == "RUNNING" and root.runs.get(run.ref) == run.run
+    else:
+        parent = fold.state.runs.get(child.run)
+        same = parent is not None and (parent.generation, parent.phase) == (child.generation, "open")
+        waits = same and parent is not None and run.run in parent.nested.get(child.position, ())
+    if waits:
+        opening.redrive_run(fold, root, root.kept.pop(run.run), run.redrive_due)
+    elif child is not None:
+        opening.pass_over(fold, run, run.redrive_due)
+    else:
+        run.redrive_due = 0
 
 
 def nested_run_dropped(fold: Fold, record: NestedRunDropped) -> None:

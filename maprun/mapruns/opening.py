@@ -41,9 +41,8 @@ def open_run(
 def keep_unopened(fold: Fold, root: Root, execution_arn: str, ref: str, plan: MapRunPlan, parent: ParentChild) -> None:
     """A nested run that a child was told of when its own run closed already: over, but there for a redrive."""
     run = _made(fold, root, execution_arn, ref, plan, parent)
-    run.phase, run.verdict, run.stopped_ms = "closed", Verdict("ABORTED"), fold.state.now_ms
-    fold.outputs.append(outputs.RunChanged(run))
     root.kept[run.run] = run
+    _over_at_once(fold, run)
 
 
 def _made(fold: Fold, root: Root, execution_arn: str, ref: str, plan: MapRunPlan, parent: ParentChild | None) -> Run:
@@ -139,12 +138,12 @@ def tell_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int, .
 # ---------------------------------------------------------------------- redrive
 
 
-def redrive_run(fold: Fold, root: Root, run: Run) -> None:
+def redrive_run(fold: Fold, root: Root, run: Run, generation: int = 0) -> None:
     """The unsuccessful children of a run that is over run again, then what its source still holds.
 
-    Sources: pages redrive-map-run and redrive-executions of the AWS guide.
+    `generation` is the next one unless given. Sources: pages redrive-map-run and redrive-executions of the AWS guide.
     """
-    _next_generation(run, fold.state.offset, fold.state.now_ms)
+    _next_generation(run, generation or run.generation + 1, fold)
     run.lanes, run.quotas = first_quotas(run.run, run.concurrency, fold.lanes)
     fold.state.runs[run.run] = run
     root.open_runs += 1
@@ -153,7 +152,18 @@ def redrive_run(fold: Fold, root: Root, run: Run) -> None:
     _admit(fold, run)
 
 
-def _next_generation(run: Run, offset: int, now_ms: int) -> None:
+def pass_over(fold: Fold, run: Run, generation: int) -> None:
+    """A nested run is redriven when its child's own run closes already: a generation in which nothing is done."""
+    _next_generation(run, generation, fold)
+    _over_at_once(fold, run)
+
+
+def _over_at_once(fold: Fold, run: Run) -> None:
+    run.phase, run.verdict, run.stopped_ms = "closed", Verdict("ABORTED"), fold.state.now_ms
+    fold.outputs.append(outputs.RunChanged(run))
+
+
+def _next_generation(run: Run, generation: int, fold: Fold) -> None:
     """All that counts positions begins anew; what the generation leaves is carried over."""
     stages = _stages(run)
     for status in LOST:
@@ -170,9 +180,9 @@ def _next_generation(run: Run, offset: int, now_ms: int) -> None:
     if not run.index_first:
         run.pin, run.checkpoint = b"", b""  # nothing was ever read: the source may be read as it is now
     run.source_broken = False
-    run.generation += 1
-    run.generation_offset, run.redriven_ms, run.stopped_ms = offset, now_ms, 0
-    run.phase, run.verdict, run.redrive_due = "open", None, False
+    run.generation = generation
+    run.generation_offset, run.redriven_ms, run.stopped_ms = fold.state.offset, fold.state.now_ms, 0
+    run.phase, run.verdict, run.redrive_due = "open", None, 0
     run.asked = run.read = run.items_read = run.bytes_read = 0
     run.total = run.staged if run.source_over else None
     run.windows, run.asked_of, run.answered_of, run.answered = [], {}, {}, Intervals()

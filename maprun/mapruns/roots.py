@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns import closing, opening, runs
+from maprun.mapruns import closing, nested, opening, runs
 from maprun.mapruns.closing import GONE_CAUSE
 from maprun.mapruns.context import Fold
 from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
@@ -131,7 +131,7 @@ def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
     if kept is not None:
         opening.redrive_run(fold, root, kept)
     elif closing_one is not None:
-        closing_one.redrive_due = True
+        closing_one.redrive_due = closing_one.generation + 1
     else:
         del root.runs[ref]
         fold.tell(arn, MapRunFailed(ref, "States.Runtime", GONE_CAUSE))
@@ -190,8 +190,8 @@ def _run_closed(fold: Fold, arn: str, run: str) -> None:
     root = fold.state.roots[arn]
     root.open_runs -= 1
     kept = root.kept.get(run)
-    if kept is not None and kept.redrive_due:
-        opening.redrive_run(fold, root, root.kept.pop(run))
+    if kept is not None:
+        nested.closed(fold, root, kept)
     opening.admit_waiting(fold)
     _forget_if_over(fold, arn, root)
 

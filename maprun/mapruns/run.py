@@ -108,7 +108,7 @@ class Run(msgspec.Struct, kw_only=True):
     files: list[ResultFile] = []
     manifest_key: str = ""
     answered_offset: int = -1  # of the record after which no entry counts any more; -1 while they do
-    redrive_due: bool = False  # asked for while the run was still closing
+    redrive_due: int = 0  # the generation that was asked for while the run was still closing
     nested: dict[int, list[str]] = {}  # position → runs that its child asked for, until it is answered
     outcomes: dict[str, NestedOutcome] = {}  # of those that are over, by run id
     # ---- what earlier generations left

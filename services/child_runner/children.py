@@ -17,6 +17,7 @@ from schemas.effects import (
     TaskRequested,
     TimerFired,
     TimerRequested,
+    redrive_of,
 )
 from schemas.history import EventType, HistoryEvent, last_ms
 from schemas.home import (
@@ -260,7 +261,8 @@ def _ask(lane: "Lane", run: LaneRun, child: Child, effect: Asked, now: int, at: 
         case MapRunRedriveRequested():
             child.waits[effect.ref] = Nested(effect)
             arn = run.machine.map_run_arn(child.index, effect.ref)[1]
-            told(lane, run, child, MapRunRedriven(effect.ref, arn, child.redrives), now, at)
+            count = child.redrives - redrive_of(effect.ref)
+            told(lane, run, child, MapRunRedriven(effect.ref, arn, count), now, at)
 
 
 def _ask_home(lane: "Lane", run: LaneRun, child: Child, nested: Nested) -> None:
@@ -268,7 +270,8 @@ def _ask_home(lane: "Lane", run: LaneRun, child: Child, nested: Nested) -> None:
     effect = nested.effect
     plan = effect.plan if isinstance(effect, MapRunRequested) else None
     place = (*run.key, child.position, child.index)
-    lane.asks.append(NestedRunRequested(*place, lane.number, effect.ref, plan))
+    redrive = child.redrives - redrive_of(effect.ref) if plan is None else 0
+    lane.asks.append(NestedRunRequested(*place, lane.number, effect.ref, plan, redrive))
 
 
 def _cancel(lane: "Lane", run: LaneRun, child: Child, ref: str) -> None:

@@ -102,7 +102,7 @@ def test_a_nested_run_is_redriven_with_its_child() -> None:
     folding.put(frame(nested, 2, [0, 1], [SUCCEEDED, FAILED]))
     assert statuses(folding.put(frame(run, 1, [0], [FAILED]))) == ["FAILED"]
     folding.put(RedriveRequested("r", asked.arn), ItemsRead(run, 1, 0, 1, 1, 1, b"", redriven=(FAILED, 1, 1)))
-    outputs = folding.put(NestedRunRequested(run, 1, 0, 0, 1, "Inner#1.0", None))
+    outputs = folding.put(NestedRunRequested(run, 1, 0, 0, 1, "Inner#1.0", None, 1))
     assert {opened.generation for opened in sent(outputs, RunOpened)} == {1}
     assert [stage.count for stage in folding.state.runs[nested].stages] == [1]
     folding.put(ItemsRead(nested, 1, 0, 1, 1, 1, b"", redriven=(FAILED, 1, 1)))
@@ -128,15 +128,42 @@ def test_what_a_child_was_told_of_is_there_for_its_redrive() -> None:
         folding.put(frame(run, 1, [0, 1], [ABORTED, ABORTED]))
         folding.put(RedriveRequested("r", story.root))
         folding.put(ItemsRead(run, 1, 0, 2, 2, 2, b"", redriven=(ABORTED, 2, 2)))
-        folding.put(NestedRunRequested(run, 1, position, position, 1, ref, None))
+        folding.put(NestedRunRequested(run, 1, position, position, 1, ref, None, 1))
         again = next(reversed(folding.state.runs.values()))
         if case == "succeeded unheard":
             assert again.run == run, case  # nothing was left to run
-            [ended] = sent(folding.put(NestedRunRequested(run, 1, position, position, 1, ref, None)), NestedRunEnded)
+            [ended] = sent(folding.put(NestedRunRequested(run, 1, position, position, 1, ref, None, 1)), NestedRunEnded)
             assert isinstance(ended.outcome, MapRunSucceeded)
             assert msgspec.json.decode(ended.outcome.output) == [{"o": 0}]
         else:
             assert (again.ref, again.generation, again.phase) == (ref, 1, "open"), case
+
+
+def test_a_redrive_that_comes_too_late_counts() -> None:
+    """The child was told of it, so the Map Run has it, though nothing is done in it; a repeat changes nothing."""
+    story = Story()
+    folding, run = story.folding, story.run
+    story.end_nested(FAILED)
+    folding.put(StopRequested("s", story.root), frame(run, 1, [0, 1], [ABORTED, ABORTED]))
+    folding.put(RedriveRequested("r", story.root))
+    folding.put(ItemsRead(run, 1, 0, 2, 2, 2, b"", redriven=(ABORTED, 2, 2)), StopRequested("s2", story.root))
+    again = NestedRunRequested(run, 1, 0, 0, 1, "Inner#1.0", None, 1)
+    assert sent(folding.put(again), RunOpened) == []
+    assert sent(folding.put(again), RunOpened) == []
+    kept = folding.state.roots[story.root].kept[story.nested]
+    assert (kept.generation, kept.phase, [stage.count for stage in kept.stages]) == (1, "closed", [1])
+
+
+def test_a_redrive_that_nobody_waits_for_any_more_does_not_begin() -> None:
+    """Redriven while it still closed, and its execution stopped again before it was over: nothing runs."""
+    folding = Folding()
+    asked, _ = folding.started(["map", plan()])
+    [run] = folding.state.runs
+    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b""), StopRequested("s", asked.arn), SourceEnded(run, 0, 2))
+    folding.put(RedriveRequested("r", asked.arn), StopRequested("s2", asked.arn))
+    outputs = folding.put(frame(run, 0, [0, 1], [ABORTED, ABORTED]))
+    assert sent(outputs, RunOpened) == []
+    assert folding.state.redrivable[asked.arn].kept[run].generation == 0
 
 
 def test_a_child_that_succeeded_needs_its_run_no_more() -> None:
@@ -151,7 +178,7 @@ def test_a_child_that_succeeded_needs_its_run_no_more() -> None:
 def test_a_nested_run_of_which_nothing_is_known_fails_in_words() -> None:
     """A redrive of a nested run that was forgotten fails for the child, with a reason."""
     story = Story()
-    outputs = story.folding.put(NestedRunRequested(story.run, 0, 1, 1, 1, "Other#1.0", None))
+    outputs = story.folding.put(NestedRunRequested(story.run, 0, 1, 1, 1, "Other#1.0", None, 1))
     [ended] = sent(outputs, NestedRunEnded)
     assert isinstance(ended.outcome, MapRunFailed)
     assert ended.outcome.error == "States.Runtime"
