@@ -10,9 +10,9 @@ from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from services.item_reader.owner import SourceTroubleError
 from tests.simulation.mutations import UNCONFIRMED
+from tests.simulation.plays import Play, identify
 from tests.simulation.port import Suspended
 from tests.simulation.process import Task
-from tests.simulation.scenario import Play, identify
 from tests.simulation.world import World
 
 
@@ -111,6 +111,15 @@ def _key(item: bytes) -> str:
     return key
 
 
+class Whose(msgspec.Struct, frozen=True):
+    """Who asks for a Task: a child of a run in one of its generations, or the execution (run = "") itself."""
+
+    root: str
+    run: str = ""
+    index: int = 0
+    generation: int = 0
+
+
 class Call(msgspec.Struct):
     """One Task attempt that was started."""
 
@@ -120,17 +129,19 @@ class Call(msgspec.Struct):
     key: str
     state: str
     items: tuple[int, ...]
+    generation: int
     answer: TaskSucceeded | TaskFailed | None = None
 
 
 class Workshop:
     """Runs Tasks: decides what comes of each call, and remembers every one."""
 
-    def __init__(self, world: World, started: Callable[[str, TaskRequested, str], Any]) -> None:
+    def __init__(self, world: World, started: Callable[[str, TaskRequested, str], Whose]) -> None:
         self.world = world
         self.slow_share = 0.2  # of attempts
         self.calls: list[Call] = []
-        self.attempts: dict[tuple[Any, str], int] = {}
+        self.of: dict[tuple[str, int, str], list[Call]] = {}  # (run, child, state) → attempts
+        self.good: dict[str, set[int]] = {}  # execution → ids of items that were repaired
         self._started = started  # the checker looks at every start, and says whose it is
 
     def runner(self, port: Port, process: str) -> Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]:
@@ -152,11 +163,15 @@ class Workshop:
         what: Any = msgspec.json.decode(request.parameters)
         items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
         who = [identify(item) for item in items if isinstance(item, dict) and {"v", "Key", "i"} & item.keys()]
-        call = Call(len(self.calls), self.world.now, process, key, request.state, tuple(i for i, _ in who))
+        ids = tuple(i for i, _ in who)
+        call = Call(len(self.calls), self.world.now, process, key, request.state, ids, whose.generation)
         self.calls.append(call)
+        place = (whose.run, whose.index, request.state)
+        self.of.setdefault(place, []).append(call)
         self.world.note(f"call {call.number} {key} {request.state} {call.items} by {process}")
-        attempt = self.attempts[whose, request.state] = self.attempts.get((whose, request.state), 0) + 1
-        call.answer, seconds = self._outcome(call, request, {kind for _, kind in who}, attempt, what)
+        good = self.good.get(whose.root, set())
+        kinds = {"ok" if kind == "bad" and i in good else kind for i, kind in who}
+        call.answer, seconds = self._outcome(call, request, kinds, len(self.of[place]), what)
         if call.answer is not None:
             port._later(seconds, task, task.token, call.answer)
 

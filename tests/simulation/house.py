@@ -5,21 +5,20 @@ from typing import Any
 import msgspec
 
 from maprun.interpreter import effect_key
-from maprun.mapruns.outputs import StartTask
+from maprun.mapruns.outputs import RootChanged, StartTask
 from schemas import topics
-from schemas.arns import home_of
 from schemas.effects import TaskRequested
-from schemas.home import ExecutionRequested, MachineRequested, MachineSpec, StopRequested
-from schemas.wire import encode
 from tests.simulation import trimming
-from tests.simulation.fakes import Shelf, Workshop
+from tests.simulation.books import Book
+from tests.simulation.fakes import Shelf, Whose, Workshop
 from tests.simulation.faults import inject
 from tests.simulation.judge import Judge
 from tests.simulation.mutations import Mutation
-from tests.simulation.scenario import NAMES, REQUEST_PARTITIONS, Door, Play, Scenario
+from tests.simulation.scenario import REQUEST_PARTITIONS, Scenario
 from tests.simulation.services import Interpreters, Services
 from tests.simulation.store import FakeStore
 from tests.simulation.tracker import Tracker
+from tests.simulation.users import Users
 from tests.simulation.world import World
 
 CALM_SECONDS_MAX = 1_500.0
@@ -40,6 +39,7 @@ class House:
         self.interpreters = with_
         self.judge = Judge(self.world, scenario, with_.roots)
         self.judge.record_seen = self._record_seen
+        self.judge.generation_began = self._generation_began
         trimming.watch(self.world)
         self.shelf = Shelf(self.world, scenario.plays)
         self.lanes_work = Workshop(self.world, self.judge.child_started)
@@ -49,34 +49,32 @@ class House:
         self.store = FakeStore(self.world, {f"results-{p.name}" for p in scenario.plays if p.store_missing})
         self.tracker = Tracker(self)
         self.groups = Services(self).start()
+        self.users = Users(self)
         self._schedule()
 
     # ------------------------------------------------------------------ what the checker hears
 
     def _record_seen(self, _home: int, _offset: int, outputs: list[Any]) -> None:
         for output in outputs:
-            if isinstance(output, StartTask):
-                self.root_keys[effect_key(output.arn, 0, output.request.ref)] = (output.arn, output.request.ref)
+            match output:
+                case StartTask():
+                    self.root_keys[effect_key(output.arn, 0, output.request.ref)] = (output.arn, output.request.ref)
+                case RootChanged():
+                    self.users.root_seen(output.root)
 
-    def _root_started(self, key: str, request: TaskRequested, process: str) -> str:
+    def _generation_began(self, book: Book) -> None:
+        book.now.good = set(self.lanes_work.good.get(book.run.root_arn, ()))
+
+    def _root_started(self, key: str, request: TaskRequested, process: str) -> Whose:
         arn, ref = self.root_keys[key]
         assert ref == request.ref
         self.judge.root_started(arn, request, process)
-        return arn
+        return Whose(arn)
 
     # ------------------------------------------------------------------ what is asked of it
 
     def _schedule(self) -> None:
         world, scenario = self.world, self.scenario
-        for play in scenario.plays:
-            world.at(0.01, self._create_machine, play)
-            world.at(play.at, self._start, play, play.door)
-            if play.again_at is not None:
-                world.at(play.again_at, self._start, play, play.again_door)
-            if play.stop_at is not None:
-                world.at(play.stop_at, self._stop, play)
-            if play.changes_at is not None:
-                world.at(play.changes_at, self.shelf.change, play)
         for when, topic in scenario.garbage:
             world.at(when, self._garbage, topic)
         if scenario.fault_seconds:
@@ -84,47 +82,6 @@ class House:
             inject(world, hit, scenario.fault_seconds, scenario.faults_per_second)
         else:
             world.calm = True
-
-    def _create_machine(self, play: Play) -> None:
-        arn = NAMES.machine(play.machine)
-        request = MachineRequested(f"machine-{play.machine}", "create", arn, play.machine, MachineSpec(play.definition))
-        self.world.log(topics.HOME.name, home_of(arn, self.scenario.homes)).append(encode(request))
-
-    def _start(self, play: Play, door: Door) -> None:
-        if door == "home":
-            self._start_by_command(play)
-        elif f"machine-{play.machine}" in self.judge.answers:
-            self._start_by_topic(play)
-        else:  # who does not know yet that the machine exists may not count on it
-            self.world.after(0.3, self._start, play, door)
-
-    def _start_by_topic(self, play: Play) -> None:
-        record = {"stateMachineArn": NAMES.machine(play.machine), "name": play.name, "input": play.input.decode()}
-        partition = self.world.random.randrange(REQUEST_PARTITIONS)
-        self.world.log(topics.EXECUTION_REQUESTS.name, partition).append(msgspec.json.encode(record))
-        self.judge.requested.add(play.arn)
-
-    def _start_by_command(self, play: Play) -> None:
-        home = home_of(play.arn, self.scenario.homes)
-        request = ExecutionRequested(
-            request_id=f"request-{play.name}",
-            arn=play.arn,
-            name=play.name,
-            machine_arn=NAMES.machine(play.machine),
-            machine_name=play.machine,
-            machine_type="STANDARD",
-            revision_id="",
-            role_arn="",
-            definition=play.definition,
-            input=play.input,
-        )
-        self.judge.requested.add(play.arn)
-        self.world.log(topics.HOME.name, home).append(encode(request))
-
-    def _stop(self, play: Play) -> None:
-        home = home_of(play.arn, self.scenario.homes)
-        stop = StopRequested(f"stop-{play.name}", play.arn, "Stopped", "by the user")
-        self.world.log(topics.HOME.name, home).append(encode(stop))
 
     def _garbage(self, topic: str) -> None:
         counts = {topics.HOME.name: self.scenario.homes, topics.EXECUTION_REQUESTS.name: REQUEST_PARTITIONS}
@@ -139,12 +96,7 @@ class House:
     def run(self) -> None:
         """Plays the seed; what does not hold stands in `world.violations`."""
         world = self.world
-        last = max(
-            [
-                self.scenario.fault_seconds,
-                *(t or 0.0 for p in self.scenario.plays for t in (p.at, p.again_at, p.stop_at)),
-            ]
-        )
+        last = max(self.scenario.fault_seconds, self.users.last)
         world.run(last + 0.01)
         if not world.run(last + CALM_SECONDS_MAX, self._settled) and not world.violations:
             world.violated(f"it never ends: {self.where()}")
@@ -155,6 +107,7 @@ class House:
         judge = self.judge
         return (
             len(judge.requested) == len(self.scenario.plays)
+            and not self.users.pending
             and judge.settled()
             and not judge.never_sent()
             and not judge.unheard()

@@ -12,14 +12,18 @@ from maprun.mapruns.outputs import EntriesAccepted, HistoryGrew, RootChanged, Ru
 from maprun.mapruns.run import Run
 from maprun.mapruns.state import HomeState, Interpreter, Root, encode_state
 from schemas import topics
-from schemas.asks import ItemAsk, ItemsRequested
+from schemas.asks import ItemAsk
 from schemas.effects import TaskRequested
-from schemas.home import ExecutionRequested, ParentTaskEnded
-from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, LaneSnapshot, RunOpened
+from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
+from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, LaneSnapshot
 from schemas.requests import RequestAnswered
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
-from tests.simulation.scenario import NAMES, Scenario
+from services.child_runner.state import LaneRun
+from tests.simulation.books import Book, Books
+from tests.simulation.fakes import Whose
+from tests.simulation.plays import NAMES
+from tests.simulation.scenario import Scenario
 from tests.simulation.world import World
 
 _asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
@@ -41,18 +45,6 @@ STATE_SAMPLE = 3
 """Every so many offsets the state's bytes are compared."""
 
 
-class Book:
-    """What the checker wrote down of one run, from the records alone."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.lane: dict[int, int] = {}  # position → the lane it was asked for on
-        self.published: dict[int, bytes] = {}  # position → content
-        self.accepted: dict[int, tuple[int, int, int]] = {}  # position → (offset, slot, status)
-        self.quotas: dict[int, int] = {}  # of the lanes that were told
-        self.over = False
-
-
 class LaneTruth:
     """What a lane's journal holds for good: records under the newest claim before them."""
 
@@ -60,7 +52,7 @@ class LaneTruth:
         self.epoch = -1
         self.positions = (0, 0)  # of items and signals
         self.positions_at: dict[int, tuple[int, int]] = {}  # claim → where its owner has to go on
-        self.told: set[tuple[str, int, str]] = set()  # (run, position, ref) whose result is recorded
+        self.told: set[tuple[str, int, int, str]] = set()  # (run, generation, position, ref) whose result is recorded
 
     def apply(self, record: Record) -> None:
         """One more journal record."""
@@ -73,7 +65,7 @@ class LaneTruth:
                 self.positions = (fact.items, fact.signals)
                 for told in fact.advanced:
                     if told.happening is not None:
-                        self.told.add((told.run, told.position, getattr(told.happening, "ref", "")))
+                        self.told.add((told.run, told.generation, told.position, getattr(told.happening, "ref", "")))
             case LaneAdvanced() | LaneSnapshot():
                 pass
 
@@ -88,17 +80,22 @@ class Judge:
         self.homes = [Home(HomeState(home=h), interpreter, NAMES, homes, lanes, scenario.limits) for h in range(homes)]
         self.states: list[dict[int, bytes]] = [{} for _ in range(homes)]  # offset → digest of the state, for some
         self.shared: list[dict[int, bytes]] = [{} for _ in range(homes)]  # the same without what the tracker leaves out
-        self.books: dict[str, Book] = {}
+        self.runs = Books(world)
+        self.books = self.runs.of
         self.truth = [LaneTruth() for _ in range(lanes)]
-        self.answers: set[str] = set()  # request ids that were answered
+        self.answers: dict[str, list[RequestAnswered]] = {}  # by request id
         self.requested: set[str] = set()  # executions that were asked for
         self.origins: dict[tuple[str, int, int], str] = {}  # of records of users: "" until something came of it
         self.expected: dict[tuple[str, int], dict[bytes, int]] = {}  # derived messages → times seen
-        self.keys: dict[str, tuple[str, int, str]] = {}  # effect key → (run, position, ref), as lanes derive them
+        self.keys: dict[str, tuple[str, int, int, str]] = {}  # effect key → (run, child, redrives, ref), as lanes say
+        self.generations: dict[str, int] = {}  # effect key → generation that it was last derived in
+        self.running: dict[tuple[int, int, str, int], frozenset[int]] = {}  # (lane, epoch, run, generation) → children
         self.parent_told: set[tuple[str, str]] = set()
-        self.ended: dict[str, tuple[str, bytes, str | None]] = {}  # root ARN → status, output, error
+        self.ends: dict[tuple[str, int], tuple[str, bytes, str | None]] = {}  # (root, redrives) → status, output, error
+        self.ended: dict[str, tuple[str, bytes, str | None]] = {}  # root ARN → the same, of its last end
         self.histories: dict[str, list[Any]] = {}
         self.record_seen: Callable[[int, int, list[Any]], None] | None = None
+        self.generation_began: Callable[[Book], None] | None = None
         world.observers.append(self.see)
 
     # ------------------------------------------------------------------ records
@@ -147,9 +144,10 @@ class Judge:
                     message = output.message if isinstance(output.message, bytes) else encode(output.message)
                     self.expected.setdefault((output.topic, output.partition), {}).setdefault(message, 0)
                 case EntriesAccepted():
-                    self._accepted(record, output)
+                    self.runs.accepted(record, output)
                 case RunChanged(run=run):
-                    self._run_changed(run)
+                    if self.runs.run_changed(run):
+                        self._generation_began(home, run)
                 case RootChanged(arn=arn, root=root):
                     self._root_changed(arn, root)
                 case HistoryGrew():
@@ -165,7 +163,8 @@ class Judge:
             self.record_seen(record.partition, record.offset, outputs)
         for run in home.state.runs.values():
             if run.run == getattr(fact, "run", ""):
-                self._run_holds(run)
+                self.runs.holds(run)
+        self._nothing_left_open(home)
 
     def _digest(self, home: Home) -> bytes:
         return hashlib.blake2b(encode_state(home.state, self.interpreter), digest_size=8).digest()
@@ -189,7 +188,8 @@ class Judge:
             self.world.violated(f"a scheduler's fold of home {fold.state.home} differs at {fold.state.offset}")
 
     def _answer(self, record: Record) -> None:
-        self.answers.add(_answers.decode(record.value or b"").request_id)
+        answer = _answers.decode(record.value or b"")
+        self.answers.setdefault(answer.request_id, []).append(answer)
 
     def _request(self, record: Record) -> None:
         self.origins[record.topic, record.partition, record.offset] = ""
@@ -216,12 +216,27 @@ class Judge:
                 return fact.arn, fact.outcome.ref
         return None
 
+    def _generation_began(self, home: Home, run: Run) -> None:
+        """Nothing begins for an execution that is over."""
+        root = home.state.roots.get(run.root_arn)
+        if run.phase in {"open", "queued"} and (root is None or root.status != "RUNNING"):
+            self.world.violated(f"generation {run.generation} of {run.run} begins, and {run.root_arn} is over")
+        if self.generation_began is not None:
+            self.generation_began(self.books[run.run])
+
+    def _nothing_left_open(self, home: Home) -> None:
+        """A Map Run, nested or not, is open only while its execution is."""
+        for run in home.state.runs.values():
+            if run.root_arn not in home.state.roots:
+                self.world.violated(f"run {run.run} is open, and {run.root_arn} is over")
+
     def _root_changed(self, arn: str, root: Root) -> None:
         if root.status == "RUNNING":
             return
         end = root.status, root.output, root.error
-        if self.ended.setdefault(arn, end) != end:
-            self.world.violated(f"{arn} ended {self.ended[arn]} and then {end}")
+        self.ended[arn] = end
+        if self.ends.setdefault((arn, root.redrive_count), end) != end:
+            self.world.violated(f"{arn} ended {self.ends[arn, root.redrive_count]} and then {end}")
 
     def _history_grew(self, output: HistoryGrew) -> None:
         history = self.histories.setdefault(output.arn, [])
@@ -229,119 +244,65 @@ class Judge:
             self.world.violated(f"history of {output.arn} goes on at {output.first_id} after {len(history)}")
         history += output.events
 
-    def _book(self, run: Run) -> Book:
-        return self.books.setdefault(run.run, Book(run))
-
-    def _run_changed(self, run: Run) -> None:
-        book = self._book(run)
-        book.run = run
-        if run.phase in {"writing", "closed"}:
-            if not book.over:
-                self._closing(run, book)
-            book.over = True
-        if sum(run.quotas) > max(1, run.concurrency):
-            self.world.violated(f"quotas of {run.run} sum to {sum(run.quotas)}, more than {run.concurrency}")
-
-    def _closing(self, run: Run, book: Book) -> None:
-        """All is answered: the counts are those of the ledger, and nothing published is owed."""
-        owed = [p for p in book.published if p < run.read and p not in book.accepted]
-        if run.total is not None:
-            owed = [p for p in owed if p < run.total]
-        if owed:
-            self.world.violated(f"run {run.run} closes and owes answers to {owed[:10]}")
-        if run.verdict is not None and run.verdict.status == "SUCCEEDED":
-            missing = [p for p in range(run.total or 0) if p not in book.accepted]
-            if missing:
-                self.world.violated(f"run {run.run} succeeded without {missing[:10]}")
-        for status in range(1, 7):
-            counted = sum(1 for entry in book.accepted.values() if entry[2] == status)
-            if run.count(status).children != counted:
-                self.world.violated(
-                    f"run {run.run} counts {run.count(status).children} of status {status}, not {counted}"
-                )
-
-    def _accepted(self, record: Record, output: EntriesAccepted) -> None:
-        book = self.books[output.run]
-        frame = output.frame
-        if book.over:
-            self.world.violated(f"run {output.run} accepted an entry after it was closed")
-        positions = [p for first, count in _pairs(frame.ranges) for p in range(first, first + count)]
-        for piece in output.pieces:
-            for i in range(piece.count):
-                position, slot = piece.position + i, piece.slot + i
-                if positions[slot] != position:
-                    self.world.violated(f"slot {slot} is not position {position}")
-                if position in book.accepted:
-                    self.world.violated(f"position {position} of {output.run} was accepted twice")
-                if position not in book.published:
-                    self.world.violated(f"position {position} of {output.run} was answered and never published")
-                if book.lane.get(position) != frame.lane:
-                    self.world.violated(f"position {position} of {output.run} was answered by lane {frame.lane}")
-                book.accepted[position] = (record.offset, slot, frame.statuses[slot])
-
-    def _run_holds(self, run: Run) -> None:
-        """Asked >= read >= answered, and counts are popcounts."""
-        answered = len(run.answered)
-        if not run.asked >= run.read:
-            self.world.violated(f"run {run.run}: asked {run.asked}, read {run.read}")
-        if sum(t.children for t in run.counts.values()) != answered:
-            self.world.violated(f"run {run.run}: counts do not sum to {answered}")
-        if answered != len(self._book(run).accepted) and run.phase in {"open", "closing"}:
-            self.world.violated(f"run {run.run}: {answered} answered, {len(self._book(run).accepted)} in the ledger")
-
     def _ask(self, record: Record) -> None:
-        ask = _asks.decode(record.value or b"")
-        book = self.books[ask.run]
-        numbers = iter(ask.windows)
-        if ask.windows and book.quotas.keys() != set(book.run.lanes):
-            self.world.violated(f"items of {ask.run} are asked for before its lanes were told")
-        for first, count, lane in zip(numbers, numbers, numbers, strict=True):
-            for position in range(first, first + count):
-                if book.lane.setdefault(position, lane) != lane:
-                    self.world.violated(f"position {position} of {ask.run} is on two lanes")
-            assert isinstance(ask, ItemsRequested) or first + count <= book.run.read
+        self.runs.asked(_asks.decode(record.value or b""))
 
     def _signal(self, record: Record) -> None:
-        signal = _signals.decode(record.value or b"")
-        if isinstance(signal, RunOpened):
-            self.books[signal.run].quotas[record.partition] = signal.quota
+        self.runs.signalled(record, _signals.decode(record.value or b""))
 
     def _items(self, record: Record) -> None:
-        frame = _frames.decode(record.value or b"")
-        book = self.books[frame.run]
-        for i, content in enumerate(frame.items):
-            position = frame.first + i
-            if book.lane.get(position) != record.partition:
-                self.world.violated(f"position {position} of {frame.run} was published on lane {record.partition}")
-            if book.published.setdefault(position, content) != content and content:  # b"": it is void
-                self.world.violated(f"position {position} of {frame.run} was published with two contents")
-            if book.run.listing and position >= book.run.read:
-                self.world.violated(f"position {position} of {frame.run} was published before it was confirmed")
+        self.runs.items(record.partition, _frames.decode(record.value or b""))
 
     def _lane_journal(self, record: Record) -> None:
         self.truth[record.partition].apply(record)
 
     # ------------------------------------------------------------------ effects
 
-    def child_started(self, key: str, request: TaskRequested, process: str) -> tuple[str, int]:
-        """A lane's owner starts an effect: no accepted record may hold its result. Says of which run and position."""
-        run_id, position, ref = self.keys[key]
+    def key_derived(self, key: str, whose: tuple[str, int, int, str], generation: int) -> None:
+        """A lane derived an effect's key: no two effects may share one."""
+        if self.keys.setdefault(key, whose) != whose:
+            self.world.violated(f"one effect key for {whose} and {self.keys[key]}")
+        self.generations[key] = generation
+
+    def child_started(self, key: str, request: TaskRequested, process: str) -> Whose:
+        """A lane's owner starts an effect: no accepted record may hold its result. Says whose it is."""
+        run_id, index, _, ref = self.keys[key]
         book = self.books[run_id]
+        number = self.generations[key]
+        whose = Whose(book.run.root_arn, run_id, index, number)
+        generation = book.generations[number]
+        before = generation.before.get(index)
+        if before is not None and before.status == SUCCEEDED:
+            self.world.violated(f"{process} runs {request.state} of {run_id}/{index}, which succeeded: {before}")
         if book.run.plan.child_type == "EXPRESS":
-            return run_id, position
-        if any((run_id, position, ref) in truth.told for truth in self.truth):
+            return whose
+        position = generation.position[index]
+        if any((run_id, number, position, ref) in truth.told for truth in self.truth):
             self.world.violated(
-                f"{process} runs {request.state} of {run_id}/{position} again: its journal holds the result"
+                f"{process} runs {request.state} of {run_id}/{index} again: its journal holds the result"
             )
-        if position in book.accepted:
-            self.world.violated(f"{process} runs {request.state} of {run_id}/{position}: it has ended already")
-        return run_id, position
+        if position in generation.accepted:
+            self.world.violated(f"{process} runs {request.state} of {run_id}/{index}: it has ended already")
+        return whose
 
     def lane_seen(self, lane: Lane) -> None:
         """An owner after a turn: it began where the journal's valid records say."""
         expected = self.truth[lane.number].positions_at.get(lane.epoch)
         if lane.began != expected:
             self.world.violated(f"owner {lane.epoch} of lane {lane.number} began at {lane.began}, not at {expected}")
+        for run in lane.runs.values():
+            self._quota_kept(lane, run)
+
+    def _quota_kept(self, lane: Lane, run: LaneRun) -> None:
+        """No child starts on a lane that runs as many as its quota; after it was lowered those that run go on."""
+        name, number = run.key
+        had = self.running.get((lane.number, lane.epoch, *run.key), frozenset())
+        running = self.running[lane.number, lane.epoch, name, number] = frozenset(run.running)
+        quota = self.books[name].generations[number].quota(lane.number, lane.signals_next)
+        if len(running) > quota and not running <= had:
+            self.world.violated(
+                f"owner {lane.epoch} of lane {lane.number} runs {sorted(running)} of {name}, its quota is {quota}"
+            )
 
     def root_started(self, key: str, request: TaskRequested, process: str) -> None:
         """The scheduler starts an effect of a root execution."""
@@ -365,7 +326,3 @@ class Judge:
             for message, times in messages.items()
             if not times
         ]
-
-
-def _pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:
-    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -44,7 +44,7 @@ def play(
     except Exception:  # noqa: BLE001 - a service's code, or the checker's, broke: the seed tells
         world.violated(traceback.format_exc())
     house.bury()
-    children = sum(len(book.accepted) for book in house.judge.books.values())
+    children = sum(len(g.accepted) for book in house.judge.books.values() for g in book.generations)
     trace = tuple(line(*entry) for entry in world.trace or ())
     return Result(seed, tuple(world.violations), world.trace_hash, world.now, world.events, children, trace)
 

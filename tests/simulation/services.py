@@ -7,8 +7,7 @@ from maprun.interpreter import effect_key
 from maprun.interpreter.lane_children import Children, ChildRunMachine
 from maprun.interpreter.roots import RootInterpreter
 from schemas import topics
-from schemas.effects import Happening
-from schemas.lanes import RedrivenChild, RunOpened
+from schemas.lanes import RunOpened
 from services.child_runner import owner as lane_owner
 from services.child_runner.children import CHILD_BYTES
 from services.child_runner.limits import LaneLimits
@@ -21,9 +20,10 @@ from services.scheduler.limits import SchedulerLimits
 from services.scheduler.machines import MachinesView
 from services.scheduler.owner import own_home
 from tests.simulation.groups import Group
+from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
 from tests.simulation.process import Process
-from tests.simulation.scenario import NAMES, REQUEST_PARTITIONS
+from tests.simulation.scenario import REQUEST_PARTITIONS
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
@@ -74,54 +74,25 @@ class Interpreters:
 
 
 class WatchedChildren:
-    """The children of one run at one owner, counted: never more at once than the lane's quota."""
+    """The children of one run at one owner; their effects are named to the checker."""
 
-    def __init__(self, machine: ChildRunMachine, opened: RunOpened, house: "House", owner: str, lane: int) -> None:
+    def __init__(self, machine: ChildRunMachine, opened: RunOpened, house: "House") -> None:
         self._machine = machine
         self._house = house
-        self._owner = owner
         self._opened = opened
-        self._quota = house.judge.books[opened.run].quotas[lane]
-        self._running: dict[int, Any] = {}
         self.build = machine.build
         self.pack = machine.pack
+        self.begin = machine.begin
+        self.redrive = machine.redrive
+        self.advance = machine.advance
         self.remains = machine.remains
         self.map_run_arn = machine.map_run_arn
 
-    def begin(self, index: int, child_input: bytes, now_ms: int) -> Any:
-        """A child starts."""
-        return self._begun(index, self._machine.begin(index, child_input, now_ms))
-
-    def redrive(self, index: int, child: RedrivenChild, now_ms: int) -> Any:
-        """A child that ended unsuccessfully goes on."""
-        return self._begun(index, self._machine.redrive(index, child, now_ms))
-
-    def _begun(self, index: int, step: Any) -> Any:
-        if step.ended is None:
-            self._running[index] = step.execution
-        count, quota = len(self._running), self._quota
-        if count > quota:
-            self._house.world.violated(
-                f"{self._owner} runs {count} children of {self._opened.run}, its quota is {quota}"
-            )
-        return step
-
-    def advance(self, execution: Any, happening: Happening, now_ms: int) -> Any:
-        """A child goes on."""
-        index = next((i for i, e in self._running.items() if e is execution), None)
-        step = self._machine.advance(execution, happening, now_ms)
-        if index is not None and step.ended is None:
-            self._running[index] = step.execution
-        elif index is not None:
-            del self._running[index]
-        return step
-
     def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
-        """The key, noted for the checker: no two effects may share one."""
+        """The key, noted for the checker."""
         key = self._machine.effect_key(index, redrive_count, ref)
-        mine = (self._opened.run, index, ref)
-        if self._house.judge.keys.setdefault(key, mine) != mine:
-            self._house.world.violated(f"one effect key for {mine} and {self._house.judge.keys[key]}")
+        opened = self._opened
+        self._house.judge.key_derived(key, (opened.run, index, redrive_count, ref), opened.generation)
         return key
 
 
@@ -153,7 +124,7 @@ class Services:
         house, owner = self.house, f"{port.process.name} on lane {lane}"
 
         def compile_run(opened: RunOpened) -> WatchedChildren:
-            return WatchedChildren(house.interpreters.children.compile_run(opened), opened, house, owner, lane)
+            return WatchedChildren(house.interpreters.children.compile_run(opened), opened, house)
 
         deps = lane_owner.Deps(
             compile_run=compile_run,

@@ -13,12 +13,12 @@ from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
 from services.maprun_tracker.state import Partition
+from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
-from tests.simulation.scenario import NAMES
 
 if TYPE_CHECKING:
+    from tests.simulation.books import Book
     from tests.simulation.house import House
-    from tests.simulation.judge import Book
 
 CHANGELOG = "tracker-changelog"
 LIMITS = TrackerLimits(
@@ -147,15 +147,17 @@ class Tracker:
             self.house.world.violated(f"{who} does not know run {run}")
             return
         for status, name in STATUS_NAMES.items():
-            counted = sum(1 for entry in book.accepted.values() if entry[2] == status)
+            counted = len(book.ended(status))
             shown = row.execution_counts[{"TIMED_OUT": "timedOut"}.get(name, name.lower())]
             if shown != counted:
                 self.house.world.violated(f"{who} shows {shown} {name} of {run}, there are {counted}")
-        for position, (offset, _, status) in book.accepted.items():
-            block = part.block(run, position // BLOCK_POSITIONS)
-            place = position % BLOCK_POSITIONS
-            if block is None or (block.status(place), block.offset(place)) != (status, offset):
-                self.house.world.violated(f"{who} has another winner for {position} of {run}")
+        if row.generation != book.now.number:
+            self.house.world.violated(f"{who} shows generation {row.generation} of {run}, it is {book.now.number}")
+        for index, answer in book.latest.items():
+            block = part.block(run, index // BLOCK_POSITIONS)
+            place = index % BLOCK_POSITIONS
+            if block is None or (block.status(place), block.offset(place)) != (answer.status, answer.offset):
+                self.house.world.violated(f"{who} has another winner for {index} of {run}")
 
 
 def fold_rows(written: Sequence[Row]) -> dict[bytes, bytes]:

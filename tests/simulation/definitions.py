@@ -1,0 +1,116 @@
+"""State machines of the executions that a seed starts."""
+
+from typing import Any
+
+from tests.simulation.plays import BUCKET, FUNCTION, Nest, Play
+
+CATCH_ALL = "States.ALL"
+
+
+def definition(play: Play) -> dict[str, Any]:
+    """The whole machine: perhaps a Task, the Map, perhaps a Wait."""
+    state = _map_state(play)
+    states: dict[str, Any] = {}
+    if play.before:
+        states["Before"] = {"Type": "Task", "Resource": FUNCTION, "ResultPath": None, "Next": "Map"}
+    states["Map"] = {**state, "End": True}
+    if play.after:
+        states["Map"] = (
+            {**state, "ResultPath": "$.result", "Next": "After"}
+            if play.source != "state"
+            else {**state, "Next": "After"}
+        )
+        states["After"] = {"Type": "Wait", "Seconds": 1, "End": True}
+    return {"StartAt": "Before" if play.before else "Map", "States": states}
+
+
+def _map_state(play: Play) -> dict[str, Any]:
+    count, percentage = play.tolerance
+    state: dict[str, Any] = {
+        "Type": "Map",
+        "Label": f"label-{play.name}",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": play.child_type},
+            **_child(play),
+        },
+        "MaxConcurrency": play.concurrency,
+        **_source(play),
+    }
+    if play.selector:
+        state["ItemSelector"] = {"n.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}
+    if play.batch:
+        state["ItemBatcher"] = {"MaxItemsPerBatch": play.batch}
+    if count is not None:
+        state["ToleratedFailureCount"] = count
+    if percentage is not None:
+        state["ToleratedFailurePercentage"] = percentage
+    if play.writer:
+        state["ResultWriter"] = {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": BUCKET, "Prefix": f"results-{play.name}"},
+        }
+    if play.retries:
+        state["Retry"] = [{"ErrorEquals": [CATCH_ALL], "IntervalSeconds": 1, "MaxAttempts": play.retries}]
+    return state
+
+
+def _source(play: Play) -> dict[str, Any]:
+    if play.source == "object":
+        reader = {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSONL"},
+            "Parameters": {"Bucket": BUCKET, "Key": f"{play.name}.jsonl"},
+        }
+        return {"ItemReader": reader}
+    if play.source == "listing":
+        listing = {
+            "Resource": "arn:aws:states:::s3:listObjectsV2",
+            "Parameters": {"Bucket": BUCKET, "Prefix": f"{play.name}/"},
+        }
+        return {"ItemReader": listing}
+    return {"ItemsPath": "$.items"}
+
+
+def _task(play: Play) -> dict[str, Any]:
+    retry = {"ErrorEquals": ["Flaky", "States.Timeout"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 20}
+    return {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
+
+
+def _child(play: Play) -> dict[str, Any]:
+    if play.work == "pass":
+        return {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    task = _task(play)
+    if play.work == "task":
+        return {"StartAt": "A", "States": {"A": {**task, "End": True}}}
+    if play.nest is not None:
+        return _nesting(play, play.nest)
+    wait = {"Type": "Wait", "Seconds": play.wait_seconds, "Next": "B"}
+    return {"StartAt": "A", "States": {"A": {**task, "Next": "W"}, "W": wait, "B": {**task, "End": True}}}
+
+
+def _nesting(play: Play, nest: Nest) -> dict[str, Any]:
+    """A child with a Map Run of its own: behind a Task, beside one in a Parallel, or alone."""
+    inner = {"Type": "Pass", "End": True} if nest.work == "pass" else {**_task(play), "End": True}
+    held: dict[str, Any] = {
+        "Type": "Map",
+        "Label": f"inner-{play.name}",
+        "ItemsPath": "$.v.in" if play.selector else "$.in",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": nest.child_type},
+            "StartAt": "I",
+            "States": {"I": inner},
+        },
+        "MaxConcurrency": nest.concurrency,
+        "End": True,
+    }
+    states: dict[str, Any] = {"N": held}
+    if nest.catch:
+        held["Catch"] = [{"ErrorEquals": [CATCH_ALL], "Next": "Caught"}]
+        states["Caught"] = {"Type": "Pass", "Result": "caught", "End": True}
+    start = "N"
+    if nest.parallel:
+        branches = [{"StartAt": "N", "States": states}, {"StartAt": "C", "States": {"C": {**_task(play), "End": True}}}]
+        states, start = {"Par": {"Type": "Parallel", "Branches": branches, "End": True}}, "Par"
+    if nest.first:
+        states, start = {"A": {**_task(play), "Next": start}, **states}, "A"
+    return {"StartAt": start, "States": states}

@@ -1,0 +1,80 @@
+"""What is drawn for an execution beside its first run: redrives, Map Runs in children, live changes, retries."""
+
+import random
+
+from tests.simulation.plays import Nest, Play, Redrive, Update
+
+NEST_SHARE, RETRY_SHARE, UPDATE_SHARE, REDRIVE_SHARE = 0.2, 0.12, 0.25, 0.5
+"""Of the executions. What isn't drawn leaves a seed as it was before there was such a feature."""
+OUTER_ITEMS_MAX = 12
+"""Children that hold a Map Run each."""
+
+
+def enrich(play: Play, r: random.Random, fault_seconds: float) -> None:
+    """Draws what a play has of these features."""
+    if r.random() < NEST_SHARE:
+        _nest(play, r)
+    if r.random() < RETRY_SHARE:
+        play.retries = r.choice([1, 1, 2])
+    if r.random() < UPDATE_SHARE:
+        play.updates = tuple(_update(r, fault_seconds) for _ in range(r.choice([1, 2, 4])))
+    if r.random() < REDRIVE_SHARE:
+        _redrives(play, r)
+
+
+def _nest(play: Play, r: random.Random) -> None:
+    if play.source == "listing":
+        play.source = "object"
+    play.work, play.child_type, play.batch, play.changes_at = "nested", "STANDARD", 0, None
+    play.kinds = play.kinds[:OUTER_ITEMS_MAX]
+    work = r.choice(["pass", "task", "task"])
+    weights = r.choice([(1, 0, 0, 0), (12, 1, 1, 0), (12, 0, 2, 1), (6, 2, 1, 0)]) if work != "pass" else (1, 0, 0, 0)
+    play.nest = Nest(
+        kinds=tuple(
+            tuple(r.choices(["ok", "bad", "flaky", "hang"], weights, k=r.choice([0, 1, 2, 4, 7]))) for _ in play.kinds
+        ),
+        child_type=r.choice(["STANDARD", "STANDARD", "EXPRESS"]),
+        work=work,
+        concurrency=r.choice([0, 1, 2, 5]),
+        first=r.random() < 0.3,
+        parallel=r.random() < 0.3,
+        catch=r.random() < 0.25,
+    )
+
+
+def _update(r: random.Random, fault_seconds: float) -> Update:
+    """Concurrency most of all; a tolerance that grows, or one that is passed already."""
+    return Update(
+        at=0.4 + r.random() * (fault_seconds * 0.5 + 3),
+        concurrency=r.choice([None, 1, 1, 2, 3, r.randint(1, 20), 0]),
+        tolerated_count=r.choice([None, None, None, 0, r.randint(1, 30)]),
+        tolerated_percentage=r.choice([None, None, None, 0.0, r.random() * 100]),
+    )
+
+
+def _redrives(play: Play, r: random.Random) -> None:
+    """Redrives, and mostly a reason for them."""
+    play.changes_at = None
+    play.redrives = tuple(
+        Redrive(
+            wait_seconds=r.choice([0.0, 0.0, r.random() * 0.5, r.random() * 5]),
+            repaired=r.choice([0.0, 0.4, 0.8, 1.0, 1.0]),
+            twice_after=r.random() * 3 if r.random() < 0.25 else None,
+            stop_after=r.random() * 6 if r.random() < 0.15 else None,
+        )
+        for _ in range(r.choice([1, 1, 2, 3]))
+    )
+    if r.random() < 0.15:
+        play.untimely_at = r.random() * 12
+    if r.random() < 0.25:
+        return
+    if play.work != "pass":
+        weights = (8, 2, 1, 0.3)
+        play.kinds = tuple(r.choices(["ok", "bad", "flaky", "hang"], weights, k=max(3, len(play.kinds))))
+        if play.nest is not None:
+            _nest(play, r)
+        play.tolerance = r.choice([(None, None), (None, None), (0, None), (2, None), (None, 20.0)])
+    if play.stop_at is None and r.random() < (0.9 if play.work == "pass" else 0.25):
+        play.stop_at = play.at + r.random() * 6
+    if play.writer and r.random() < 0.15:
+        play.store_missing = True
