@@ -9,10 +9,10 @@ from maprun.bus.port import Port
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from services.item_reader.owner import SourceTroubleError
-from tests.simulation.mutations import UNCONFIRMED
 from tests.simulation.plays import Play, identify
 from tests.simulation.port import Suspended
 from tests.simulation.process import Task
+from tests.simulation.tampering import UNCONFIRMED
 from tests.simulation.world import World
 
 

@@ -53,7 +53,10 @@ def _update(r: random.Random, fault_seconds: float) -> Update:
 
 
 def _redrives(play: Play, r: random.Random) -> None:
-    """Redrives, and mostly a reason for them."""
+    """Redrives, and mostly a reason for them.
+
+    The source stays as it is: what a redrive makes of one that changed in the midst is a known gap (decision 10).
+    """
     play.changes_at = None
     play.redrives = tuple(
         Redrive(

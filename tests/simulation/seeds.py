@@ -76,8 +76,9 @@ def first_break(mutation: str, first: int, seeds_max: int, jobs: int) -> tuple[i
     """Seeds until one shows that a mechanism is missing: (seeds tried, its result, seconds)."""
     began = time.perf_counter()
     tried = 0
-    storm = MUTATIONS[mutation].storm
-    likely = (seed for seed in count(first) if not storm or draw(seed).storm == storm)
+    is_likely = MUTATIONS[mutation].likely
+    drawn = ((seed, draw(seed)) for seed in count(first))
+    likely = (seed for seed, scenario in drawn if is_likely(scenario.storm, scenario.plays))
     for _ in range(0, seeds_max, _CHUNK * jobs):
         for result in play_all(list(islice(likely, _CHUNK * jobs)), mutation, jobs):
             tried += 1

@@ -1,0 +1,249 @@
+"""What mutations do: ports that hand over, send or commit otherwise, handlers of the fold that decide otherwise."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from maprun.bus.port import Outgoing, Record
+from maprun.mapruns import closing, nested, opening, redrive, runs
+from maprun.mapruns.context import Fold
+from maprun.mapruns.intervals import Intervals
+from maprun.mapruns.run import ResultFile, owing
+from schemas import topics
+from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested, RedriveStage
+from schemas.home import ChildrenEnded, NestedRunRequested, RedriveRequested, ResultFileOpened
+from schemas.lanes import (
+    ItemFrame,
+    JournalRecord,
+    LaneAdvanced,
+    LaneSignal,
+    LaneSnapshot,
+    Positions,
+    QuotaChanged,
+    RunOpened,
+)
+from schemas.wire import encode
+from tests.simulation.port import SimPort
+
+_asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
+_signals: msgspec.msgpack.Decoder[LaneSignal] = msgspec.msgpack.Decoder(LaneSignal)
+_frames = msgspec.msgpack.Decoder(ItemFrame)
+_journal: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
+GENERATIONS_MAX = 5
+UNCONFIRMED = "arn:aws:states:::s3:listWithoutConfirmation"
+"""What a listing is called when a mutation hides from the reader that it is one."""
+
+
+class WrappedPort:
+    """A port that does one thing otherwise."""
+
+    def __init__(self, port: SimPort) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+class SignalsUnacknowledged(WrappedPort):
+    """Signals are sent a while later, and nobody waits for them."""
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
+        """Sends what is no signal now."""
+        late = [m for m in messages if m.topic == topics.LANE_SIGNALS.name]
+        if late:
+            self._port.spawn(self._later(late))
+        return await self._port.send([m for m in messages if m.topic != topics.LANE_SIGNALS.name])
+
+    async def _later(self, messages: Sequence[Outgoing]) -> None:
+        await self._port.sleep(self._port.world.random.random() * 0.2)
+        await self._port.send(messages)
+
+
+class CommitsAhead(WrappedPort):
+    """Commits what was read, not what is done."""
+
+    def commit(self, topic: str, partition: int, position: int) -> None:
+        """The end of the log, whatever was finished."""
+        end = len(self._port.world.log(topic, partition))
+        self._port.commit(topic, partition, max(end, position))
+
+
+class ReadsOtherwise(WrappedPort):
+    """Hands over other records than stand in the log."""
+
+    def __init__(self, port: SimPort, topic: str, change: Callable[[bytes], bytes]) -> None:
+        super().__init__(port)
+        self._topic = topic
+        self._change = change
+
+    def feed(self, topic: str, partition: int, offset: int, mailbox: Any) -> Any:
+        """A feed whose records are changed on their way."""
+        return self._port.feed(topic, partition, offset, _Changing(self, mailbox) if topic == self._topic else mailbox)
+
+    def changed(self, record: Record) -> Record:
+        """The record that the owner sees."""
+        try:
+            value = self._change(record.value or b"")
+        except msgspec.DecodeError:
+            return record
+        return msgspec.structs.replace(record, value=value)
+
+
+class _Changing:
+    """A mailbox behind a change."""
+
+    def __init__(self, port: ReadsOtherwise, mailbox: Any) -> None:
+        self._port = port
+        self._mailbox = mailbox
+
+    def put(self, record: Record) -> None:
+        """Passes the changed record on."""
+        self._mailbox.put(self._port.changed(record))
+
+
+def double_quota(value: bytes) -> bytes:
+    """A lane is opened with twice its quota."""
+    signal = _signals.decode(value)
+    return encode(msgspec.structs.replace(signal, quota=signal.quota * 2)) if isinstance(signal, RunOpened) else value
+
+
+def hide_listing(value: bytes) -> bytes:
+    """A listing that looks like a source that can be pinned."""
+    ask = _asks.decode(value)
+    reader = ask.plan.reader
+    if reader is None or not reader.resource.endswith(":listObjectsV2"):
+        return value
+    if isinstance(ask, ItemsConfirmed):
+        return b""  # published already
+    plan = msgspec.structs.replace(ask.plan, reader=msgspec.structs.replace(reader, resource=UNCONFIRMED))
+    return encode(msgspec.structs.replace(ask, plan=plan))
+
+
+def forget_pin(value: bytes) -> bytes:
+    """An ask that does not say of which version the source must be."""
+    ask = _asks.decode(value)
+    return value if isinstance(ask, ItemsConfirmed) else encode(msgspec.structs.replace(ask, pin=b""))
+
+
+def last_answer_wins(fold: Fold, record: ChildrenEnded) -> None:
+    """A later answer takes the place of an earlier one."""
+    run = fold.state.runs.get(record.run)
+    if run is not None:
+        again = Intervals(record.ranges)
+        run.answered = Intervals(n for p in run.answered if p not in again for n in (p, 1))
+    runs.children_were_ended(fold, record)
+
+
+def last_upload_wins(fold: Fold, record: ResultFileOpened) -> None:
+    """A later upload takes the place of an earlier one."""
+    run = fold.state.runs.get(record.run)
+    if run is not None:
+        for i, file in enumerate(run.files):
+            if (file.status, file.file) == (record.status, record.file):
+                run.files[i] = ResultFile(record.status, record.file, record.upload_id, file.parts)
+    runs.result_file_opened(fold, record)
+
+
+def only(group: str, wrap: Callable[[SimPort], Any]) -> Callable[[SimPort], Any]:
+    """The wrapped port for owners of one group, the port itself for all others."""
+    return lambda port: wrap(port) if port.owner.group.name == group else port
+
+
+# ---------------------------------------------------------------------- redrives
+
+
+def stages(change: Callable[[RedriveStage], RedriveStage]) -> Callable[[bytes], bytes]:
+    """An ask whose stages are changed."""
+
+    def changed(value: bytes) -> bytes:
+        ask = _asks.decode(value)
+        if not isinstance(ask, ItemsRequested) or not ask.stages:
+            return value
+        return encode(msgspec.structs.replace(ask, stages=tuple(change(stage) for stage in ask.stages)))
+
+    return changed
+
+
+def skip_nothing(stage: RedriveStage) -> RedriveStage:
+    """A stage of which a part was read in an earlier redrive begins anew."""
+    return msgspec.structs.replace(stage, skip=0)
+
+
+def without_indexes(value: bytes) -> bytes:
+    """Children of whom only the position is known."""
+    return encode(msgspec.structs.replace(_frames.decode(value), indexes=()))
+
+
+def forget_redrives(fold: Fold, record: RedriveRequested) -> None:
+    """A request that comes again is a new one."""
+    root = fold.state.roots.get(record.arn) or fold.state.redrivable.get(record.arn)
+    if root is not None:
+        root.redrive_requests.clear()
+    redrive.redrive_requested(fold, record)
+
+
+class FinishedForEver(WrappedPort):
+    """Reads a journal as if what is finished were so in every generation."""
+
+    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
+        """Records whose finished positions are those of the next generations too."""
+        records: list[Record] = await self._port.read(topic, partition, first, end)
+        if topic != topics.LANE_JOURNAL.name:
+            return records
+        return [msgspec.structs.replace(record, value=_finished_for_ever(record.value or b"")) for record in records]
+
+
+def _finished_for_ever(value: bytes) -> bytes:
+    try:
+        record = _journal.decode(value)
+    except msgspec.DecodeError:
+        return value
+    if not isinstance(record, LaneAdvanced | LaneSnapshot):
+        return value
+    finished = tuple(
+        Positions(done.run, generation, done.ranges)
+        for done in record.finished
+        for generation in range(done.generation, GENERATIONS_MAX)
+    )
+    return encode(msgspec.structs.replace(record, finished=finished))
+
+
+# ---------------------------------------------------------------------- nested runs, live change
+
+
+def forget_outcomes(fold: Fold, record: NestedRunRequested) -> None:
+    """How a nested run ended is said once."""
+    run = fold.state.runs.get(record.run)
+    if run is not None:
+        run.outcomes.clear()
+    nested.nested_run_requested(fold, record)
+
+
+def keep_no_nested(fold: Fold, record: ChildrenEnded) -> None:
+    """Nested runs that are over are forgotten, whatever became of their children."""
+    runs.children_were_ended(fold, record)
+    for root in fold.state.roots.values():
+        root.kept = {key: run for key, run in root.kept.items() if run.parent is None}
+
+
+def hide_quotas(value: bytes) -> bytes:
+    """Lanes never hear that their quota changed."""
+    return b"" if isinstance(_signals.decode(value), QuotaChanged) else value
+
+
+def move_units_at_once(fold: Fold, record: ChildrenEnded) -> None:
+    """A unit of quota goes to a lane without one from one that still owes answers."""
+    runs.children_were_ended(fold, record)
+    run = fold.state.runs.get(record.run)
+    if run is None or run.phase != "open" or 0 not in run.quotas:
+        return
+    owes = owing(run)
+    quotas = dict(zip(run.lanes, run.quotas, strict=True))
+    giver = next((lane for lane in run.lanes if quotas[lane] and lane in owes), None)
+    taker = next((lane for lane in run.lanes if not quotas[lane] and lane in owes), None)
+    if giver is not None and taker is not None:
+        quotas[giver], quotas[taker] = quotas[giver] - 1, 1
+        run.quotas = tuple(quotas[lane] for lane in run.lanes)
+        opening.tell_lanes(fold, run, {giver: quotas[giver], taker: 1}, run.lanes)
+        closing.go_on(fold, run)
