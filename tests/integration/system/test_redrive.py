@@ -167,9 +167,9 @@ def _history_goes_on(sfn: Any, child: str) -> None:
 
 def test_the_parents_history_is_awss(sfn: Any, s3: Any) -> None:
     """Two redrives, of which the first fails again: the recorded order of events and what each points at."""
-    world = World(s3, "twice", 6, {0, 4})
-    definition = map_definition(look("twice"), ItemReader=jsonl("twice.jsonl"))
-    arn = started(sfn, "twice", definition)
+    world = World(s3, "two-redrives", 6, {0, 4})
+    definition = map_definition(look("two-redrives"), ItemReader=jsonl("two-redrives.jsonl"))
+    arn = started(sfn, "two-redrives", definition)
     ended(sfn, arn)
     settled(sfn, arn)
     sfn.redrive_execution(executionArn=arn)
