@@ -45,12 +45,13 @@ class Home:
         state.now_ms = max(state.now_ms, timestamp_ms)
         fold = Fold(state, *self._ports)
         roots.forget_old(fold)
+        whose = roots.root_of(fold, record)  # asked first: a Map Run that ends with the record is known no more
         try:
             _HANDLERS[type(record)](fold, record)
             roots.hear(fold)
         except Exception as bug:  # noqa: BLE001 - the record's dead letter: its root ends, for every reader alike
-            fold.told.clear()
-            roots.fail_of_record(fold, record, f"{type(bug).__name__}: {bug}")
+            fold.forget_happenings()
+            roots.fail_of_record(fold, record, whose, f"{type(bug).__name__}: {bug}")
             roots.hear(fold)
         return fold.outputs
 

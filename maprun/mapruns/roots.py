@@ -277,18 +277,21 @@ def stop_requested(fold: Fold, record: StopRequested) -> None:
     fold.answer(record.request_id, msgspec.json.encode({"stopDate": stopped / 1000}))
 
 
-def fail_of_record(fold: Fold, record: HomeRecord, reason: str) -> None:
-    """Ends the root execution that a record which can't be folded belongs to, with States.Runtime."""
-    arn = getattr(record, "arn", None)
+def root_of(fold: Fold, record: HomeRecord) -> str:
+    """The ARN of the root execution that a record is about, as far as it says; empty when it doesn't."""
     run = fold.state.runs.get(getattr(record, "run", ""))
-    if run is not None:
-        arn = run.root_arn
-    root = fold.state.roots.get(arn or "")
+    return run.root_arn if run is not None else str(getattr(record, "arn", ""))
+
+
+def fail_of_record(fold: Fold, record: HomeRecord, arn: str, reason: str) -> None:
+    """Ends the root execution `arn` that a record which can't be folded belongs to, with States.Runtime."""
+    run = fold.state.runs.get(getattr(record, "run", ""))
+    root = fold.state.roots.get(arn)
     cause = f"The record at offset {fold.state.offset} of home {fold.state.home} cannot be processed: {reason}"
     request_id = getattr(record, "request_id", None)
     if request_id is not None:
         fold.answer(request_id, error="InternalServerError", message=cause)
-    if root is None or arn is None:
+    if root is None:
         return
     if root.status != "RUNNING":  # how an execution ended stays; its runs close all the same
         if run is not None:

@@ -137,6 +137,18 @@ def test_a_record_that_cannot_be_folded_ends_its_execution_alone() -> None:
     assert statuses(folding.put(ParentTaskEnded(other.arn, TaskSucceeded("step-0", b"1")))) == ["SUCCEEDED"]
 
 
+def test_an_execution_that_cannot_hear_of_its_map_run_ends_and_is_let_go() -> None:
+    """The bug may lie behind the run's end, when the run is known no more: the root fails, and nothing of it stays."""
+    folding = Folding()
+    folding.started(["map", plan()], ["bug"])
+    [run] = folding.state.runs
+    folding.put(ItemsRead(run, 0, 0, 1, 1, 1, b"end"), SourceEnded(run, 0, 1))
+    outputs = folding.put(frame(run, 0, [0]))
+    assert statuses(outputs) == ["FAILED"]
+    assert "ZeroDivisionError" in status_event(outputs)["detail"]["cause"]
+    assert (folding.state.runs, folding.state.roots) == ({}, {})
+
+
 def test_time_in_the_fold_never_goes_back() -> None:
     """`now` is the broker's timestamp, but never less than the one before."""
     folding = Folding()

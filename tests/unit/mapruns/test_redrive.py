@@ -281,3 +281,16 @@ def test_a_refused_input_is_built_again() -> None:
     arn, run = failed_run(folding, [SUCCEEDED, REJECTED])
     folding.put(RedriveRequested("r", arn))
     assert [(s.lost, s.count) for s in folding.state.runs[run].stages] == [(False, 1)]
+
+
+def test_a_redrive_that_is_stopped_before_its_run_was_closed_begins_nothing() -> None:
+    """Stopped, redriven while its run still closes, stopped again: the run ends; the next redrive has it go on."""
+    folding = Folding()
+    asked, _ = folding.started(["map", plan()])
+    [run] = folding.state.runs
+    folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b"end"), SourceEnded(run, 0, 2))
+    folding.put(StopRequested("s", asked.arn), RedriveRequested("r", asked.arn), StopRequested("s2", asked.arn))
+    folding.put(frame(run, 0, [0, 1], [ABORTED, ABORTED]))
+    assert (folding.state.runs, asked.arn in folding.state.redrivable) == ({}, True)
+    folding.put(RedriveRequested("r2", asked.arn))
+    assert folding.state.runs[run].generation == 1
