@@ -134,6 +134,14 @@ class Run(msgspec.Struct, kw_only=True):
         return sum(stage.count for stage in self.stages)
 
     @property
+    def answers_first(self) -> int:
+        """Where on home the answers of this generation begin, at the earliest; the record that began it is no answer.
+
+        It may be the last answer of the generation before, when the redrive was asked for while that one closed.
+        """
+        return self.generation_offset + 1 if self.generation else 0
+
+    @property
     def writes_results(self) -> bool:
         """True if results go to S3."""
         return self.plan.writer is not None and bool(self.plan.writer.bucket)

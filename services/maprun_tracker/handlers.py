@@ -70,7 +70,7 @@ def _run_changed(part: Partition, changed: outputs.RunChanged) -> None:
             part.index.know_run(part.run_row(run))
         part.keep_definition(run.run, run.definition)
         part.changed_runs[run.run] = run
-    if run.phase == "closed":
+    if run.phase == "closed" or run.generation_offset == part.offset:  # this record may have ended the one before
         part.running.run_over(run.run)
 
 

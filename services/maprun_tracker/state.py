@@ -96,7 +96,7 @@ class Partition:
                 number, place = divmod(at, BLOCK_POSITIONS)
                 count = min(end - at, BLOCK_POSITIONS - place)
                 block = self.block(run, number)
-                total += count if block is None else block.open_places(place, count, live.generation_offset)
+                total += count if block is None else block.open_places(place, count, live.answers_first)
                 at += count
         return total
 

@@ -45,7 +45,7 @@ class Found(msgspec.Struct, frozen=True):
 def child_of(part: Partition, run: RunRow, index: int) -> Child | None:
     """One child as it stands; None when it never started."""
     live = part.home.state.runs.get(run.run)
-    since = live.generation_offset if live is not None and live.generation else 0
+    since = live.answers_first if live is not None else 0
     block = part.block(run.run, index // BLOCK_POSITIONS)
     place = index % BLOCK_POSITIONS
     status = 0 if block is None else block.status(place)
@@ -81,7 +81,7 @@ class Listing:
         self._status = status
         self._redriven = redriven
         live = part.home.state.runs.get(run.run)
-        self._since = live.generation_offset if live is not None and live.generation else 0
+        self._since = live.answers_first if live is not None else 0
         self._wanted = self._answers()
 
     def _answers(self) -> Wanted | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.outputs import EntriesAccepted
 from maprun.mapruns.state import HomeState
-from schemas.home import STATUS_NAMES, LaneProgress
+from schemas.home import ABORTED, STATUS_NAMES, LaneProgress, RedriveRequested, SourceFailed, StopRequested
 from services.maprun_tracker import rows
 from services.maprun_tracker.api.children import Listing, child_of
 from services.maprun_tracker.api.runs import counts_of
@@ -22,6 +22,7 @@ from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
+from tests.unit.mapruns.generations import Child, outcome
 from tests.unit.tracker import fakes
 from tests.unit.tracker.stories import HOME, Known, Story
 from tests.unit.tracker.test_flush import KilledError, Table, payloads, shown
@@ -282,3 +283,24 @@ def test_one_mark_forgets_so_many_rows_at_most() -> None:
     assert known[0] == 8
     assert known[-1] == 0
     assert all(0 <= a - b <= 2 for a, b in pairwise(known))
+
+
+def test_a_redrive_may_begin_with_the_last_answer_of_the_generation_before() -> None:
+    """Asked for while the run closed: what that record answers waits to be redriven, and nothing runs yet."""
+    story = Story(0, positions=3)
+    run = story.begin(0)
+    arn = story.arns[-1]
+    story.read(run, 3)
+    story.put(LaneProgress(run, 0, 0, (0, 3)), StopRequested("s", arn), RedriveRequested("r", arn))
+    story.put(SourceFailed(run, 0, "E", "no more"), outcome(0, {0: Child(0, ABORTED)}, 0, run))
+    story.put(outcome(0, {i: Child(i, ABORTED) for i in (1, 2)}, 0, run))
+    table = Table()
+    flusher, _ = start(table)
+    run_on(flusher, table, story, 1)
+    part = flusher.part
+    assert part.home.state.runs[run].generation == 1
+    assert (part.running_now(run), list(part.running.spans(run))) == (0, [])
+    row = part.run(run)
+    assert row is not None
+    found = [child_of(part, row, i) for i in range(3)]
+    assert [child.status for child in found if child is not None] == ["PENDING_REDRIVE"] * 3
