@@ -15,6 +15,16 @@ import re
 from schemas.wire import Part
 
 HOMES_MAX = 1 << 12
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+"""By the beginning of a Region's name, as botocore's partitions.json has them; every other Region is of `aws`."""
 _CHILD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -86,14 +96,23 @@ def home_of_run(run: str) -> int | None:
     return int(run[15:18], 16) if _RUN.fullmatch(run) else None
 
 
+def partition_of(region: str) -> str:
+    """The partition of AWS that a Region belongs to: the second part of every ARN there."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+
+
 class Names(Part, frozen=True):
-    """The account and Region every ARN of this installation carries."""
+    """The account and Region every ARN of this installation carries; the partition follows from the Region."""
 
     region: str = "us-east-1"
     account: str = "123456789012"
 
     def _arn(self, rest: str) -> str:
-        return f"arn:aws:states:{self.region}:{self.account}:{rest}"
+        return f"arn:{partition_of(self.region)}:states:{self.region}:{self.account}:{rest}"
+
+    def role(self, name: str) -> str:
+        """An IAM role's ARN."""
+        return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
 
     def machine(self, name: str) -> str:
         """A state machine's ARN."""

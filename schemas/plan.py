@@ -14,7 +14,7 @@ ChildType = Literal["STANDARD", "EXPRESS"]
 class ItemReaderPlan(Part, frozen=True):
     """ItemReader with its parameters resolved. Absent text members are empty strings."""
 
-    resource: str  # "arn:aws:states:::s3:getObject" | "arn:aws:states:::s3:listObjectsV2"
+    resource: str  # as the definition writes it: an ARN that ends in "s3:getObject" or "s3:listObjectsV2"
     bucket: str
     key: str = ""
     prefix: str = ""

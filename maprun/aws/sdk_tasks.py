@@ -30,10 +30,9 @@ from maprun.aws.sdk_shapes import (
     to_request,
     to_result,
 )
+from maprun.language.resources import Integration, Pattern
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
-SDK_PREFIX = "arn:aws:states:::aws-sdk:"
-STATES_PREFIX = "arn:aws:states:::"
 THREADS_MAX = 32
 
 
@@ -45,18 +44,14 @@ class Call(NamedTuple):
     optimised: Optimised | None
 
 
-def parsed(resource: str) -> Call | None:
-    """The SDK call that a Resource names; None for what is not one."""
-    if resource.startswith(SDK_PREFIX):
-        service, _, action = resource[len(SDK_PREFIX) :].partition(":")
-        if not action or "." in action or ":" in action:
-            return None
-        return Call(SERVICE_NAMES.get(service, service), action, None)
-    service, _, action = resource.removeprefix(STATES_PREFIX).partition(":")
-    optimised = OPTIMISED.get(service)
-    if optimised is None or not action or "." in action or ":" in action:
+def call_of(resource: Integration) -> Call | None:
+    """The SDK call that an integration is; None for one that is none, or waits for a callback or a job."""
+    if resource.pattern is not Pattern.REQUEST_RESPONSE:
         return None
-    return Call(optimised.service, action, optimised)
+    if resource.is_sdk:
+        return Call(SERVICE_NAMES.get(resource.service, resource.service), resource.action, None)
+    optimised = OPTIMISED.get(resource.service)
+    return Call(optimised.service, resource.action, optimised) if optimised is not None else None
 
 
 class SdkCaller:

@@ -6,17 +6,23 @@ import msgspec
 
 from maprun.aws.clients import AwsSettings
 from maprun.aws.lambda_invoke import LambdaInvoker
-from maprun.aws.sdk_tasks import SdkCaller, parsed
+from maprun.aws.sdk_tasks import SdkCaller, call_of
+from maprun.language.resources import (
+    LAMBDA_INVOKE,
+    ActivityResource,
+    FunctionResource,
+    Integration,
+    Pattern,
+    Resource,
+    parse_resource,
+)
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
-LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
-FUNCTION_PREFIX = "arn:aws:lambda:"
 OUTPUT_BYTES_MAX = 4 << 20
 """Of a Task's answer. Above AWS's quota, which the interpreter knows; below what one record can hold."""
 CAUSE_CHARS_MAX = 32_768
 """AWS's length of a cause."""
 TOO_LARGE = "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit."
-PATTERNS_LATER = (".waitForTaskToken", ".sync", ".sync:2")
 
 
 class TaskRunner:
@@ -44,15 +50,15 @@ class TaskRunner:
         return bounded(outcome, request.state)
 
     async def _attempt(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
-        resource = request.resource
+        resource = parse_resource(request.resource)
         if resource == LAMBDA_INVOKE:
             return await self._lambda.run_invoke(request, idempotency_key)
-        if resource.startswith(FUNCTION_PREFIX):
+        if isinstance(resource, FunctionResource):
             return await self._lambda.run_function(request, idempotency_key)
-        call = parsed(resource)
+        call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
             return await self._sdk.run(call, request)
-        return TaskFailed(request.ref, "States.Runtime", _unsupported(resource))
+        return TaskFailed(request.ref, "States.Runtime", _unsupported(request.resource, resource))
 
     async def close(self) -> None:
         """Closes connections and threads."""
@@ -69,10 +75,9 @@ def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | 
     return msgspec.structs.replace(outcome, cause=outcome.cause[:CAUSE_CHARS_MAX] if outcome.cause else outcome.cause)
 
 
-def _unsupported(resource: str) -> str:
-    for pattern in PATTERNS_LATER:
-        if resource.endswith(pattern):
-            return f"This version of maprun doesn't support the {pattern} pattern: {resource}"
-    if ":activity:" in resource:
-        return f"This version of maprun doesn't support activities: {resource}"
-    return f"This version of maprun doesn't support the resource {resource}"
+def _unsupported(text: str, resource: Resource | None) -> str:
+    if isinstance(resource, ActivityResource):
+        return f"This version of maprun doesn't support activities: {text}"
+    if isinstance(resource, Integration) and resource.pattern is not Pattern.REQUEST_RESPONSE:
+        return f"This version of maprun doesn't support the {resource.pattern} pattern: {text}"
+    return f"This version of maprun doesn't support the resource {text}"

@@ -10,7 +10,7 @@ from maprun.cli import output
 from maprun.cli.errors import CliError, Refused
 from maprun.cli.options import Context, json_option, read_text
 
-DEFAULT_ROLE = "arn:aws:iam::{account}:role/maprun"
+ROLE_DEFAULT = "maprun"
 _NAME_REFUSED = re.compile(r"[^0-9A-Za-z_+!@.()=-]+")
 _ARN_IN_MESSAGE = re.compile(r"'(arn:[^']+)'")
 
@@ -63,7 +63,7 @@ def deploy_definition(
                 "CreateStateMachine",
                 name=name,
                 definition=definition,
-                roleArn=role or DEFAULT_ROLE.format(account=context.settings.account),
+                roleArn=role or context.names.role(ROLE_DEFAULT),
                 type=(machine_type or "STANDARD").upper(),
             )
         except Refused as error:

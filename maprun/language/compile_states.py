@@ -1,6 +1,5 @@
 """One function for each state type, from its own fields to its work."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,13 +22,11 @@ from maprun.language.model import (
     Work,
 )
 from maprun.language.path import PathSyntaxError
+from maprun.language.resources import ActivityResource, FunctionResource, Integration, Pattern, parse_resource
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
 
 SECONDS_MAX = 99_999_999
-_SERVICE = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:((?:aws-sdk:)?[^:.]+):([^.]+?)(\.sync(?::2)?|\.waitForTaskToken)?")
-_LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:.+")
-_ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:.+")
 
 
 def pass_work(source: Source) -> Work:
@@ -46,16 +43,22 @@ def task_work(source: Source) -> Work:
     resource: str = state["Resource"]
     role = state.get("Credentials") or {}
     role_arn = payload(source, role, "Credentials") if role else None
-    service, refusal, kind, name = _SERVICE.fullmatch(resource), "", "", ""
-    if _ACTIVITY.fullmatch(resource):
-        refusal = f"Activities are not supported yet: '{resource}'."
-    elif service is not None:
-        kind, name = service.group(1), service.group(2) + (service.group(3) or "")
-        if service.group(3):
-            refusal = f"The integration pattern of the resource '{resource}' is not supported yet."
+    refusal = kind = name = ""
+    named = parse_resource(resource)
+    match named:
+        case Integration():
+            kind, name = named.resource_type, named.resource_name
+            if named.pattern is not Pattern.REQUEST_RESPONSE:
+                refusal = f"The integration pattern of the resource '{resource}' is not supported yet."
+        case ActivityResource():
+            refusal = f"Activities are not supported yet: '{resource}'."
+        case FunctionResource():
+            pass
+        case None:  # only in a definition that an earlier version took
+            refusal = f"The resource '{resource}' is not recognized."
     return TaskWork(
         resource=resource,
-        is_lambda=_LAMBDA.fullmatch(resource) is not None,
+        is_lambda=isinstance(named, FunctionResource),
         resource_type=kind,
         resource_name=name,
         refusal=refusal,

@@ -1,10 +1,10 @@
 """Which fields a state may have, and what their values must be (facts, section 3.2)."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from maprun.language.diagnostics import Diagnostic, schema_error, warning
+from maprun.language.resources import ActivityResource, Integration, Pattern, parse_resource
 from maprun.language.timestamps import parse_timestamp
 from maprun.language.validate_map import check_map
 from maprun.language.validate_rules import check_catch, check_choices, check_retry
@@ -64,7 +64,11 @@ _EXCLUSIVE = (
     ("ItemSelector", "Parameters"),
     *((field, f"{field}Path") for field in _MAP_NUMBERS),
 )
-_RESOURCE = re.compile(r"arn:aws[a-z-]*:(?:lambda:[^:]*:[^:]*:function:[^:]+(?::[^:]+)?|states:[^:]*:[^:]*:.+)")
+_NOT_EXPRESS = {
+    Pattern.RUN_A_JOB: "'.sync' service integration",
+    Pattern.RUN_A_JOB_2: "'.sync' service integration",
+    Pattern.CALLBACK: "'.waitForTaskToken' service integration ",
+}
 
 
 def check_state(state: dict[str, Any], pointer: str, *, jsonata: bool, machine_type: str) -> Iterator[Diagnostic]:
@@ -163,19 +167,18 @@ def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Di
     if not isinstance(resource, str):
         return
     place = f"{pointer}/Resource"
-    if not _RESOURCE.fullmatch(resource):
+    named = parse_resource(resource)
+    if named is None:
         text = (
             f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
             "resource is not available in this region."
         )
         yield schema_error(text, place)
     elif machine_type == "EXPRESS":
-        if resource.endswith((".sync", ".sync:2")):
-            yield schema_error("Express state machine does not support '.sync' service integration", place)
-        elif resource.endswith(".waitForTaskToken"):
-            yield schema_error("Express state machine does not support '.waitForTaskToken' service integration ", place)
-        elif ":activity:" in resource:
+        if isinstance(named, ActivityResource):
             yield schema_error("Express state machine does not support Activity ARN", place)
+        elif isinstance(named, Integration) and named.pattern in _NOT_EXPRESS:
+            yield schema_error(f"Express state machine does not support {_NOT_EXPRESS[named.pattern]}", place)
     credentials = state.get("Credentials")
     if isinstance(credentials, dict) and not {"RoleArn", "RoleArn.$"} & credentials.keys():
         yield schema_error("The field 'RoleArn' is required but was missing", f"{pointer}/Credentials")

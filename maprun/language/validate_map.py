@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from maprun.language.diagnostics import Diagnostic, schema_error
+from maprun.language.resources import READ_LISTING, READ_OBJECT, WRITE_OBJECT, parse_resource
 from maprun.language.validate_values import check_template, is_object, is_place, number, wrong_language
 
 CSV_HEADERS_BYTES_MAX = 10 * 1024
@@ -46,7 +47,7 @@ def _reader(reader: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[
     resource = reader.get("Resource")
     if not isinstance(resource, str):
         yield schema_error("These fields are required: [Resource]", pointer)
-    elif not resource.endswith((":s3:getObject", ":s3:listObjectsV2")):
+    elif parse_resource(resource) not in (READ_OBJECT, READ_LISTING):
         yield schema_error(f"The resource provided {resource} is not recognized.", f"{pointer}/Resource")
     config = reader.get("ReaderConfig", {})
     if not is_object(config):
@@ -70,11 +71,15 @@ def _reader(reader: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[
 
 def _combinations(reader: dict[str, Any], config: dict[str, Any], pointer: str) -> Iterator[Diagnostic]:
     """What goes together (input-output-itemreader); the words are ours, AWS's are not known."""
-    resource, kind, place = str(reader.get("Resource")), config.get("InputType"), f"{pointer}/ReaderConfig"
+    resource, kind, place = (
+        parse_resource(str(reader.get("Resource"))),
+        config.get("InputType"),
+        f"{pointer}/ReaderConfig",
+    )
     flattened, manifest = config.get("Transformation") == "LOAD_AND_FLATTEN", config.get("ManifestType")
-    if flattened and not resource.endswith(":s3:listObjectsV2"):
+    if flattened and resource != READ_LISTING:
         yield schema_error("Transformation LOAD_AND_FLATTEN needs the resource s3:listObjectsV2", place)
-    if manifest is not None and not resource.endswith(":s3:getObject"):
+    if manifest is not None and resource != READ_OBJECT:
         yield schema_error("ManifestType needs the resource s3:getObject", place)
     if manifest == "S3_INVENTORY" and kind not in (None, "MANIFEST"):
         yield schema_error("InputType must not be specified with ManifestType S3_INVENTORY", place)
@@ -128,7 +133,7 @@ def _writer(writer: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[
         return
     yield from _parameters(writer, pointer, jsonata=jsonata)
     yield from _destination(writer, pointer, "Arguments" if jsonata else "Parameters")
-    if "Resource" in writer and not str(writer["Resource"]).endswith(":s3:putObject"):
+    if "Resource" in writer and parse_resource(str(writer["Resource"])) != WRITE_OBJECT:
         yield schema_error(f"The resource provided {writer['Resource']} is not recognized.", f"{pointer}/Resource")
     for field, values in _WRITER_VALUES.items():
         if field in config and config[field] not in values:

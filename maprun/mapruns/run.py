@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from maprun.language.resources import READ_LISTING, parse_resource
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import Piece, accept, below, tally
 from maprun.mapruns.limits import MapRunLimits
@@ -149,7 +150,7 @@ class Run(msgspec.Struct, kw_only=True):
     @property
     def listing(self) -> bool:
         """True if the source is an object listing, which can't be pinned."""
-        return self.plan.reader is not None and self.plan.reader.resource.endswith(":listObjectsV2")
+        return self.plan.reader is not None and parse_resource(self.plan.reader.resource) == READ_LISTING
 
     @property
     def unpinned(self) -> bool:

@@ -5,6 +5,7 @@ from collections import deque
 
 import msgspec
 
+from maprun.language.resources import READ_LISTING, parse_resource
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.home import ItemsRead, SourceEnded, SourceFailed, SourceOpened
 from schemas.lanes import ItemFrame
@@ -38,7 +39,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 def is_listing(plan: MapRunPlan) -> bool:
     """True if the source can't be pinned."""
-    return plan.reader is not None and plan.reader.resource.endswith(":listObjectsV2")
+    return plan.reader is not None and parse_resource(plan.reader.resource) == READ_LISTING
 
 
 def windows_of(flat: tuple[int, ...]) -> list[Window]:

@@ -11,10 +11,9 @@ from maprun.aws.sources.manifest import athena_members, inventory_of, whole_text
 from maprun.aws.sources.members import ListedMembers, Member, NamedMembers
 from maprun.aws.sources.object_reads import ObjectName
 from maprun.aws.sources.one_object import OBJECT_TYPES, Format, open_object, open_stream
+from maprun.language.resources import READ_LISTING, READ_OBJECT, parse_resource
 from schemas.plan import ItemReaderPlan
 
-GET_OBJECT = "arn:aws:states:::s3:getObject"
-LIST_OBJECTS = "arn:aws:states:::s3:listObjectsV2"
 ATHENA_TYPES = ("CSV", "JSONL", "PARQUET")
 
 
@@ -25,7 +24,7 @@ def source_text(plan: ItemReaderPlan | None) -> str:
     """
     if plan is None:
         return "STATE_DATA"
-    return f"s3://{plan.bucket}" if plan.resource == LIST_OBJECTS else f"s3://{plan.bucket}/{plan.key}"
+    return f"s3://{plan.bucket}" if parse_resource(plan.resource) == READ_LISTING else f"s3://{plan.bucket}/{plan.key}"
 
 
 def open_source(s3: S3, plan: ItemReaderPlan, checkpoint: bytes, pin: bytes) -> Source:
@@ -35,10 +34,11 @@ def open_source(s3: S3, plan: ItemReaderPlan, checkpoint: bytes, pin: bytes) -> 
     """
     if not plan.bucket:
         raise SourceError("The ItemReader names no Bucket")
-    if plan.resource == LIST_OBJECTS:
+    resource = parse_resource(plan.resource)
+    if resource == READ_LISTING:
         flattened = plan.transformation == "LOAD_AND_FLATTEN"
         return _flattened(s3, plan, checkpoint) if flattened else _listing(s3, plan, checkpoint)
-    if plan.resource != GET_OBJECT:
+    if resource != READ_OBJECT:
         raise SourceError(f"The ItemReader resource {plan.resource} is not supported")
     if not plan.key:
         raise SourceError("The ItemReader names no Key")
@@ -49,7 +49,7 @@ def open_source(s3: S3, plan: ItemReaderPlan, checkpoint: bytes, pin: bytes) -> 
         if plan.input_type not in {"", "MANIFEST"}:
             raise SourceError("InputType must not be given with ManifestType S3_INVENTORY")
         return _manifest(s3, plan, checkpoint, pin)
-    _must_be_one_of(plan.input_type, (*OBJECT_TYPES, "MANIFEST"), GET_OBJECT)
+    _must_be_one_of(plan.input_type, (*OBJECT_TYPES, "MANIFEST"), plan.resource)
     if plan.input_type == "PARQUET" and plan.version_id:
         raise SourceError("VersionId is not supported with InputType PARQUET")
     place = load_checkpoint(checkpoint)

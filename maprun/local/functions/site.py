@@ -16,6 +16,7 @@ from maprun.local.functions import answers
 from maprun.local.functions.frames import BAD_REQUEST, OK, Call
 from maprun.local.functions.pool import Pool, ThrottledError
 from maprun.runtime import clock
+from schemas.arns import partition_of
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 NAME = re.compile(
@@ -35,7 +36,7 @@ class Site:
         self._pool = pool
         self._registry = registry
         self._folder = folder
-        self._arn = f"arn:aws:lambda:{region}:{account}:function:"
+        self._arn = f"arn:{partition_of(region)}:lambda:{region}:{account}:function:"
         self._timeout_ms = int(timeout_seconds * 1000)
         self._found: dict[str, tuple[float, str]] = {}
         # Ids shaped like UUIDs, one prefix a process and a count: cheaper than drawing each.

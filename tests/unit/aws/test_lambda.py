@@ -122,6 +122,28 @@ def test_a_function_arn_gives_the_payload_alone() -> None:
     assert found["event"] == {"x": 1}
 
 
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:states:us-east-1:123456789012:lambda:invoke",
+        "arn:aws-us-gov:states:::lambda:invoke",
+        "arn:aws-cn:states:cn-north-1:123456789012:lambda:invoke",
+    ],
+)
+def test_invoke_is_the_same_in_every_partition_region_and_account(resource: str) -> None:
+    """Which integration an ARN names does not depend on where it says that it belongs."""
+    asked = TaskRequested("r", resource, b'{"FunctionName":"f","Payload":{"a":1}}')
+    assert succeeded(outcome(echo, asked))["Payload"]["event"] == {"a": 1}
+
+
+@pytest.mark.parametrize("partition", ["aws-us-gov", "aws-cn"])
+def test_a_function_of_another_partition_is_called_by_its_arn(partition: str) -> None:
+    """A function's ARN as Resource is handed to Invoke as it stands."""
+    arn = f"arn:{partition}:lambda:us-gov-west-1:123456789012:function:f"
+    found = succeeded(outcome(echo, TaskRequested("r", arn, b'{"x":1}')))
+    assert (found["event"], found["path"]) == ({"x": 1}, f"/2015-03-31/functions/{quote(arn, safe='')}/invocations")
+
+
 @pytest.mark.parametrize("request_", [invoke(FunctionName="f"), TaskRequested("r", FUNCTION, b"{}")])
 def test_a_function_that_raises_fails_with_its_error_type(request_: TaskRequested) -> None:
     """Error is the function's errorType, Cause the JSON text as it came."""

@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from maprun.aws.sdk_shapes import OPTIMISED, java_name, refused_by_optimised, refused_by_sdk, to_result
-from maprun.aws.sdk_tasks import Call, parsed
+from maprun.aws.sdk_tasks import Call, call_of
+from maprun.language.resources import Integration, parse_resource
 
 
 @pytest.mark.parametrize(
@@ -35,13 +36,16 @@ def test_services_are_named_as_javas_sdk_names_them(service_id: str, name: str) 
         ("arn:aws:states:::aws-sdk:sfn:startExecution", Call("stepfunctions", "startExecution", None)),
         ("arn:aws:states:::dynamodb:putItem", Call("dynamodb", "putItem", OPTIMISED["dynamodb"])),
         ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", None),
-        ("arn:aws:states:::aws-sdk:s3", None),
+        ("arn:aws-us-gov:states:::sqs:sendMessage", Call("sqs", "sendMessage", OPTIMISED["sqs"])),
+        ("arn:aws:states:eu-west-1:123456789012:aws-sdk:s3:getObject", Call("s3", "getObject", None)),
         ("arn:aws:states:::http:invoke", None),
     ],
 )
 def test_resources_name_calls(resource: str, call: Call | None) -> None:
     """A Resource leads to a service and an action, or to nothing this room runs."""
-    assert parsed(resource) == call
+    named = parse_resource(resource)
+    assert isinstance(named, Integration)
+    assert call_of(named) == call
 
 
 def refusal(code: str, status: int) -> ClientError:

@@ -33,6 +33,8 @@ def definition(resource: str, config: dict[str, Any], parameters: Any) -> dict[s
     }
 
 
+GOV_LIST = "arn:aws-us-gov:states:::s3:listObjectsV2"
+PLACED_GET = "arn:aws:states:us-east-1:123456789012:s3:getObject"
 FLAT = {"Transformation": "LOAD_AND_FLATTEN"}
 ATHENA = {"ManifestType": "ATHENA_DATA"}
 INVENTORY = {"ManifestType": "S3_INVENTORY"}
@@ -51,6 +53,8 @@ INVENTORY = {"ManifestType": "S3_INVENTORY"}
         (GET, {**FLAT, "InputType": "CSV"}, {}, "Transformation LOAD_AND_FLATTEN needs the resource s3:listObjectsV2"),
         (LIST, INVENTORY, {}, "ManifestType needs the resource s3:getObject"),
         (GET, {**INVENTORY, "InputType": "CSV"}, {}, "InputType must not be specified with ManifestType S3_INVENTORY"),
+        ("arn:aws:states:::aws-sdk:s3:getObject", {"InputType": "CSV"}, {}, "is not recognized."),
+        ("s3:getObject", {"InputType": "CSV"}, {}, "The resource provided s3:getObject is not recognized."),
         (GET, ATHENA, {}, "These fields are required: [InputType]"),
         (GET, {**ATHENA, "InputType": "JSON"}, {}, "ATHENA_DATA needs an InputType of [CSV, JSONL, PARQUET]"),
         (GET, {**ATHENA, "InputType": ["CSV"]}, {}, "ATHENA_DATA needs an InputType of [CSV, JSONL, PARQUET]"),
@@ -72,6 +76,18 @@ def test_readers_that_contradict_themselves(resource: str, config: dict[str, Any
 @pytest.mark.parametrize(
     ("resource", "config", "parameters", "plan"),
     [
+        (
+            GOV_LIST,
+            {**FLAT, "InputType": "CSV"},
+            {"Bucket": "b"},
+            ItemReaderPlan(GOV_LIST, "b", input_type="CSV", transformation="LOAD_AND_FLATTEN"),
+        ),
+        (
+            PLACED_GET,
+            {**ATHENA, "InputType": "CSV"},
+            {"Bucket": "b", "Key": "k"},
+            ItemReaderPlan(PLACED_GET, "b", "k", input_type="CSV", manifest_type="ATHENA_DATA"),
+        ),
         (
             LIST,
             {**FLAT, "InputType": "JSON", "ItemsPointer": "/a/0", "MaxItems": 9},
