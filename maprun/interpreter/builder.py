@@ -22,8 +22,9 @@ def input_builder(machine: Machine, plan: MapRunPlan) -> Build:
     return _Builder(machine, plan).first
 
 
-def _item_itself(_index: int, _key: str | None, item: bytes, _source: str) -> bytes:
-    return item
+def _item_itself(_index: int, key: str | None, item: bytes, _source: str) -> bytes:
+    """The item; of an object's members the pair that AWS passes to the child (page input-output-itemspath)."""
+    return item if key is None else b'{"Key":%b,"Value":%b}' % (jsontext.encode(key), item)
 
 
 class _Builder:

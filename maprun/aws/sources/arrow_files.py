@@ -101,7 +101,11 @@ class ParquetGroups:
         each = COLUMNS_BYTES // max(1, self._metadata.num_columns)
         self._piece_bytes = max(PIECE_BYTES_MIN, min(PIECE_BYTES_MAX, each))
         self._parquet = arrow.parquet.ParquetFile(
-            whole, metadata=self._metadata, buffer_size=BUFFER_BYTES, pre_buffer=False
+            whole,
+            metadata=self._metadata,
+            buffer_size=BUFFER_BYTES,
+            pre_buffer=False,
+            coerce_int96_timestamp_unit="ms",  # as nanoseconds, years before 1678 and after 2262 became others
         )
         self.names = self._parquet.schema_arrow.names
         self.count = self._metadata.num_row_groups

@@ -1,6 +1,7 @@
 """Arrow columns to JSON texts: one rule a type, the same at the top of a row and deep inside it.
 
-AWS does not say how it turns Parquet into JSON; these rules keep every value exact:
+AWS does not say how it turns Parquet into JSON. That its timestamps are integer milliseconds was recorded by others
+(docs/parity.md); the other rules are ours, and keep every value exact:
 
 | column | JSON |
 | --- | --- |
@@ -8,7 +9,8 @@ AWS does not say how it turns Parquet into JSON; these rules keep every value ex
 | string, JSON, enum | string |
 | decimal | string, so that no digit is lost |
 | date | `"2024-01-31"` |
-| time, timestamp | `"12:30:00"`, `"2024-01-31T12:30:00Z"` (Z in UTC) with 0, 3, 6 or 9 digits; else the number |
+| timestamp of any unit, zone or none, INT96 | number: milliseconds since 1970 in UTC, finer digits cut off |
+| time | `"12:30:00"` with 0, 3, 6 or 9 digits |
 | UUID | `"01234567-89ab-cdef-0123-456789abcdef"` |
 | other bytes | string, base64 |
 | list | array |
@@ -27,6 +29,8 @@ import msgspec
 from maprun.aws.errors import SourceError
 
 NULL = b"null"
+_MILLISECONDS = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
+"""What a unit is multiplied with, and divided by."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,9 +70,13 @@ class Columns:
         if isinstance(kind, self._arrow.BaseExtensionType):
             if kind.extension_name == "arrow.uuid":
                 return _scalars(column.storage, _uuid), False
-            return self._texts(column.storage)
+            is_bool = kind.extension_name == "arrow.bool8"
+            return self._texts(column.storage.cast(self._arrow.bool_()) if is_bool else column.storage)
         if types.is_dictionary(kind):
             return self._texts(column.dictionary_decode())
+        if types.is_string_view(kind) or types.is_binary_view(kind):
+            plain = self._arrow.large_string() if types.is_string_view(kind) else self._arrow.large_binary()
+            return self._texts(column.cast(plain))
         if types.is_string(kind) or types.is_large_string(kind):
             return _strings(column)
         if types.is_floating(kind):
@@ -77,8 +85,10 @@ class Columns:
             return _numbers(column.to_pylist()), False
         if types.is_null(kind):
             return [NULL] * len(column), False
-        if types.is_timestamp(kind) or types.is_time(kind):
-            return self._moments(column), False
+        if types.is_timestamp(kind):
+            return _numbers(self._milliseconds(column)), False
+        if types.is_time(kind):
+            return _scalars(column.cast(self._arrow.string()), _time), False
         if types.is_date(kind):
             return _scalars(column.cast(self._arrow.date32()).cast(self._arrow.string()), _encode), False
         if types.is_decimal(kind):
@@ -96,19 +106,15 @@ class Columns:
             values = [text and float(text) for text in column.cast(self._arrow.string()).to_pylist()]
         return [value if value is not None and math.isfinite(value) else None for value in values]
 
-    def _moments(self, column: Any) -> list[bytes]:
-        kind = column.type
-        arrow = self._arrow
-        zone = ""
-        if arrow.types.is_timestamp(kind):
-            zone = "Z" if kind.tz else ""
-            # By way of integers: the values are UTC whatever zone the writer noted beside them, and stay so.
-            column = column.cast(arrow.int64()).cast(arrow.timestamp(kind.unit))
-        texts = column.cast(arrow.string()).to_pylist()
-        return [NULL if text is None else _moment(text, zone) for text in texts]
+    def _milliseconds(self, column: Any) -> list[int | None]:
+        times, over = _MILLISECONDS[column.type.unit]
+        values = column.cast(self._arrow.int64()).to_pylist()
+        return [None if value is None else value * times // over for value in values]
 
     def _nested(self, column: Any) -> list[bytes]:
         types, kind = self._arrow.types, column.type
+        if types.is_list_view(kind) or types.is_large_list_view(kind):
+            return self.texts(column.cast(self._arrow.large_list(kind.value_type)))
         if types.is_struct(kind):
             fields = [kind.field(i).name for i in range(kind.num_fields)]
             texts = self._objects(fields, column.flatten()) if fields else [b"{}"] * len(column)
@@ -163,17 +169,14 @@ def _scalars(column: Any, text: Any) -> list[bytes]:
     return [NULL if value is None else text(value) for value in column.to_pylist()]
 
 
-def _moment(text: str, zone: str) -> bytes:
-    """Arrow's `2024-01-31 12:30:00.120000` as `"2024-01-31T12:30:00.120Z"`: no fraction, or 3, 6 or 9 digits."""
-    if text.startswith("<"):  # `<value out of range: 1000>`, of years that have no date
-        return text[:-1].rpartition(" ")[2].encode()
-    text = text.replace(" ", "T")
-    whole, dot, fraction = text.partition(".")
+def _time(text: str) -> bytes:
+    """Arrow's `12:30:00.120000` as `"12:30:00.120"`: no fraction, or 3, 6 or 9 digits."""
+    whole, _, fraction = text.partition(".")
     fraction = fraction.rstrip("0")
-    if not dot or not fraction:
-        return f'"{whole}{zone}"'.encode()
+    if not fraction:
+        return b'"%b"' % whole.encode()
     digits = -(-len(fraction) // 3) * 3
-    return f'"{whole}.{fraction:0<{digits}}{zone}"'.encode()
+    return f'"{whole}.{fraction:0<{digits}}"'.encode()
 
 
 def _decimal(value: Any) -> bytes:

@@ -1,9 +1,10 @@
 """CSV text to JSON items: a fast way for plain rows, an exact way for all others, and both agree.
 
 Rules: facts of the page input-output-itemreader ("CSV") and of executions recorded on AWS. Rows end with LF or CRLF;
-cells may stand in quotes, where "" is a quote and delimiters and line ends are text; a backslash makes the backslash,
-quote or delimiter after it text, and is dropped before anything else; missing cells are empty, surplus cells dropped;
-nothing is trimmed; header names are kept verbatim. Lines with nothing on them are skipped (AWS's way is unknown).
+cells may stand in quotes, where delimiters and line ends are text; "" is a quote, in cells without quotes too, but a
+cell of nothing else is empty; a backslash makes the backslash, quote or delimiter after it text, and is dropped before
+anything else; missing cells are empty, surplus cells dropped; nothing is trimmed; header names are kept verbatim. Lines
+with nothing on them are skipped (AWS's way is unknown).
 """
 
 import csv
@@ -22,6 +23,9 @@ HEADER_BYTES_MAX = 10 * 1024  # input-output-itemreader, "CSVHeaders"
 _SPECIAL = bytes(range(32)) + b'"\\'
 # A backslash and what follows it (a line end as a whole, or nothing), or a CR that ends no line.
 _BACKSLASH_OR_CR = re.compile(r"\\(\r?\n|[\s\S])?|\r(?!\n)")
+# An escape, or a cell in quotes with the delimiter or line end before it: what is left to the csv module. Else a quote
+# that is written twice. A cell that begins with two quotes and goes on is one without quotes.
+_TWO_QUOTES = rb"""\\[^\r\n]|(?:\A|%b|\n)"(?!"[^"\r\n%b])(?:[^"\\]++|\\[\s\S]?|"")*+"?|("")"""
 
 
 class CsvShape:
@@ -38,6 +42,7 @@ class CsvShape:
         self.headers = headers
         self.delimiter = delimiter
         self._delimiter_byte = delimiter.encode()
+        self._two_quotes = two_quotes(delimiter)
         self._plain_bytes = bytes(set(range(256)) - set(_SPECIAL) | {10, 13, ord(delimiter)})
         members = b",".join(msgspec.json.encode(name).replace(b"%", b"%%") + b':"%b"' for name in headers)
         self._template = b"{" + members + b"}"
@@ -89,7 +94,7 @@ class CsvShape:
 
     def parse_exact(self, text: bytes, count: int, *, last: bool) -> Rows:
         """The same by the csv module, to which everything special is told in its own words. Raises SourceError."""
-        lines = Lines(text, last=last)
+        lines = Lines(_with_single_quotes(text, self._two_quotes), last=last)
         reader = csv.reader(lines, delimiter=self.delimiter, escapechar="\\", doublequote=True, strict=False)
         items: list[bytes] = []
         ends: list[int] = []
@@ -147,6 +152,22 @@ class Lines:
         return text
 
 
+def two_quotes(delimiter: str) -> re.Pattern[bytes]:
+    """Finds what `_with_single_quotes` looks at, in texts with this delimiter."""
+    mark = re.escape(delimiter.encode())
+    return re.compile(_TWO_QUOTES % (mark, mark))
+
+
+def _with_single_quotes(text: bytes, found: re.Pattern[bytes]) -> bytes:
+    r"""The text with `\"` for each quote that is written twice outside of quotes, which csv would leave as two.
+
+    It is as long as it was, so places in it stay true.
+    """
+    if b'""' not in text:
+        return text
+    return found.sub(lambda match: b'\\"' if match.group(1) else match.group(), text)
+
+
 def _escaped(match: re.Match[str]) -> str:
     """A backslash before a line end or the text's end goes, a CR within a line is text: csv would do otherwise."""
     found = match.group()
@@ -175,7 +196,7 @@ def _is_utf8(body: bytes) -> bool:
 
 def header_row(text: bytes, delimiter: str, *, last: bool) -> tuple[tuple[str, ...], int] | None:
     """The names in the first row of a text and where the next row begins; None when the row isn't complete."""
-    lines = Lines(text, last=last)
+    lines = Lines(_with_single_quotes(text, two_quotes(delimiter)), last=last)
     reader = csv.reader(lines, delimiter=delimiter, escapechar="\\", doublequote=True, strict=False)
     try:
         row = next(reader, None)

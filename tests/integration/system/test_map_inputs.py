@@ -51,6 +51,8 @@ def test_an_object_of_the_input_gives_keys_and_values(sfn: Any) -> None:
         {"i": 0, "v": 7, "s": "STATE_DATA", "k": "x"},
         {"i": 1, "v": [8], "s": "STATE_DATA", "k": "y"},
     ]
+    pairs = output_of(run(sfn, map_definition(PASS, ItemsPath="$.o"), {"o": {"x": 7, "y": [8]}}))
+    assert pairs == [{"Key": "x", "Value": 7}, {"Key": "y", "Value": [8]}]
 
 
 def test_items_path_is_ignored_beside_a_reader(sfn: Any) -> None:

@@ -85,6 +85,10 @@ def test_an_object_of_json_gives_keys_and_values(sfn: Any, bucket: str) -> None:
         {"key": "a", "value": 1, "source": source},
         {"key": "b", "value": {"c": 2}, "source": source},
     ]
+    pairs = [{"Key": "a", "Value": 1}, {"Key": "b", "Value": {"c": 2}}]
+    assert output_of(run(sfn, map_definition(PASS, ItemReader=reader("object.json", "JSON")))) == pairs
+    batches = map_definition(PASS, ItemReader=reader("object.json", "JSON"), ItemBatcher={"MaxItemsPerBatch": 2})
+    assert output_of(run(sfn, batches)) == [{"Items": pairs}]
 
 
 def test_an_empty_source_succeeds_with_nothing(sfn: Any, bucket: str) -> None:

@@ -47,6 +47,13 @@ def rows_of(text: bytes, headers: tuple[str, ...] = HEADERS, delimiter: str = ",
         ("é,ü,😀\n".encode(), [["é", "ü", "😀"]]),
         (b"\xff,2,3\n", [["\ufffd", "2", "3"]]),
         (b'"open,2,3', [["open,2,3", "", ""]]),
+        (b'1,{""K"":""V""},3\n', [["1", '{"K":"V"}', "3"]]),
+        (b'{""K"":""V""}', [['{"K":"V"}', "", ""]]),
+        (b'""a"",x""""y,z""\r\n', [['"a"', 'x""y', 'z"']]),
+        (b'a"""b,"c"d""e,"""f"""\n', [['a""b', 'cd"e', '"f"']]),
+        (b'"",x,""\n""\n', [["", "x", ""], ["", "", ""]]),
+        (b'a\\"""b,\\\\""c,\\,""d\n', [['a""b', '\\"c', ',"d']]),
+        (b'"in ""q"",\n""s""",""o"",3\n', [['in "q",\n"s"', '"o"', "3"]]),
     ],
 )
 def test_rules(text: bytes, cells: list[list[str]]) -> None:
@@ -79,6 +86,7 @@ def test_an_incomplete_row_is_left_for_a_longer_text() -> None:
     assert shape.parse(b'"4,5\n', 10, last=False).consumed == 0
     assert header_row(b'"a\nb"\n', ",", last=False) == (("a\nb",), 6)
     assert header_row(b'"a\n', ",", last=False) is None
+    assert header_row(b'a""b,""c""\n', ",", last=False) == (('a"b', '"c"'), 11)
 
 
 @pytest.mark.parametrize("delimiter", [",", "|", ";", " ", "\t"])
@@ -144,6 +152,27 @@ def test_what_a_csv_writer_quoted_is_read_back(table: list[list[str]], count: in
     escaped = [[cell.replace("\\", "\\\\") for cell in row] for row in table]
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows(escaped)
     text = out.getvalue().encode()
+    shape = CsvShape(HEADERS, ",")
+    items: list[bytes] = []
+    while text:
+        found = shape.parse(text, count, last=True)
+        items += found.items
+        text = text[found.consumed :]
+    assert [list(json.loads(item).values()) for item in items] == table
+
+
+bare_cells = st.text(st.sampled_from('a{:" é'), max_size=6).filter(
+    # A cell that is empty, or begins with two quotes or is one, can't be told from a cell in quotes.
+    lambda cell: cell and not cell.startswith('""') and cell != '"'
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(bare_cells, min_size=3, max_size=3), min_size=1, max_size=5), st.integers(1, 5))
+def test_quotes_that_are_doubled_without_quotes_around_are_read_back(table: list[list[str]], count: int) -> None:
+    """Any cells written bare, their quotes doubled, are read back, in steps of any size."""
+    rows = [",".join(cell.replace('"', '""') for cell in row) for row in table]
+    text = "\r\n".join(rows).encode()
     shape = CsvShape(HEADERS, ",")
     items: list[bytes] = []
     while text:

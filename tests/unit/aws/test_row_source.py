@@ -1,5 +1,6 @@
 """Items of Parquet objects in memory: every checkpoint resumes, and what is no such object is told."""
 
+import datetime as dt
 import io
 import json
 import subprocess
@@ -61,6 +62,14 @@ def written(table: pa.Table, **how: Any) -> bytes:
     out = io.BytesIO()
     pa.parquet.write_table(table, out, **how)
     return out.getvalue()
+
+
+def test_int96_timestamps_of_any_year_are_milliseconds() -> None:
+    """Such columns (Athena and Spark wrote them) reach beyond 64 bits of nanoseconds."""
+    moments = [dt.datetime(1600, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, 1, 2, 3, 4999, tzinfo=dt.UTC)]
+    table = pa.table({"at": pa.array(moments, pa.timestamp("us", "UTC"))})
+    rows = rows_of(written(table, use_deprecated_int96_timestamps=True))
+    assert rows == [b'{"at":-11676096000000}', b'{"at":253402218123004}']
 
 
 @settings(max_examples=60, deadline=None)

@@ -164,6 +164,15 @@ def test_items_are_the_inputs_without_a_selector() -> None:
     assert input_builder(machine, effect.plan)(0, None, item, "STATE_DATA") is item
 
 
+def test_a_member_of_an_object_is_a_pair_for_its_child() -> None:
+    """Without a selector the child gets `{"Key", "Value"}`: its name is not lost, and its bytes stay."""
+    machine, effect = requested({"a": 1})
+    build = input_builder(machine, effect.plan)
+    assert build(0, "a", b'{"x":1.50}', "STATE_DATA") == b'{"Key":"a","Value":{"x":1.50}}'
+    assert json.loads(build(1, 'q"\\é', b"null", "s3://b/k")) == {"Key": 'q"\\é', "Value": None}
+    assert build(2, "", b"1", "s3://b/k") == b'{"Key":"","Value":1}'
+
+
 def test_a_selector_sees_item_input_context_and_literals() -> None:
     """Index, value, key, source, parts of the value, the Map state's input, the parent's context, calls."""
     selector = {
