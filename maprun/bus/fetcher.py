@@ -58,10 +58,11 @@ class _Poll:
 
 
 class Fetcher:
-    """Serves the feeds of a process from one client."""
+    """Serves the feeds of a process from one client. Topics are called as in the registry; Kafka adds the prefix."""
 
-    def __init__(self, client: AIOKafkaClient, limits: Limits, own: BusLimits) -> None:
+    def __init__(self, client: AIOKafkaClient, prefix: str, limits: Limits, own: BusLimits) -> None:
         self._client = client
+        self._prefix = prefix
         self._limits = limits
         self._own = own
         self._loop = asyncio.get_running_loop()
@@ -109,8 +110,8 @@ class Fetcher:
                 continue
             if feed.not_before > now + _CLOCK_SLACK_SECONDS:
                 continue  # `_back_off` has ordered a kick
-            node = self._client.cluster.leader_for_partition(TopicPartition(feed.topic, feed.partition))
-            if node is None or node == -1:
+            node = self._leader(feed.topic, feed.partition)
+            if node is None:
                 self._back_off([feed])
                 continue
             ready[node].append(feed)
@@ -177,7 +178,7 @@ class Fetcher:
     def _request(self, wanted: Iterable[tuple[str, int, int]], wait_ms: int) -> FetchRequest:
         topics: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for topic, partition, position in wanted:
-            topics[topic].append((partition, position, self._own.partition_fetch_bytes_max))
+            topics[self._prefix + topic].append((partition, position, self._own.partition_fetch_bytes_max))
         return FetchRequest(wait_ms, 1, self._limits.fetch_bytes_max, _READ_UNCOMMITTED, list(topics.items()))
 
     def trouble(self) -> str:
@@ -191,7 +192,7 @@ class Fetcher:
         self.figures.answers += 1
         for topic, partitions in answer.topics:
             for partition, code, end, *rest in partitions:
-                feed = poll.feeds[topic, partition]
+                feed = poll.feeds[topic.removeprefix(self._prefix), partition]
                 if feed.closed or feed.poll is not poll:
                     continue
                 if code:
@@ -226,7 +227,7 @@ class Fetcher:
         elif error.retriable:
             self._back_off([feed])
         else:
-            feed.failed(BusError(f"{feed.topic}/{feed.partition} can't be read: {error.__name__}"))
+            feed.failed(BusError(f"{self._name(feed.topic, feed.partition)} can't be read: {error.__name__}"))
 
     async def _back_in_range(self, feed: KafkaFeed) -> None:
         """Below the log's start: what was there is gone by intent, go on at its start. Beyond its end: never."""
@@ -259,7 +260,7 @@ class Fetcher:
         """Deletes the records below `before`. What can't be deleted now is deleted with the next: it is only logged."""
         timeout_ms = int(self._own.request_seconds_max * 1000)
         try:
-            request = DeleteRecordsRequest([(topic, [(partition, before)])], timeout_ms)
+            request = DeleteRecordsRequest([(self._prefix + topic, [(partition, before)])], timeout_ms)
             [(_, [(_, _, code, *_)], *_)] = (await self._tried(topic, partition, request, _OFFSETS)).topics
         except BusError as error:
             logs.logger("bus").warning("records_not_deleted", topic=topic, partition=partition, error=str(error))
@@ -276,7 +277,9 @@ class Fetcher:
             return start
         end = await self.end_offset(topic, partition)
         if position > end:
-            raise BusError(f"{topic}/{partition} ends at {end}, before {position}: the log was cut back or made anew")
+            raise BusError(
+                f"{self._name(topic, partition)} ends at {end}, before {position}: the log was cut back or made anew"
+            )
         return position
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
@@ -292,7 +295,7 @@ class Fetcher:
                 continue
             if error is not NoError:
                 if not error.retriable or self._loop.time() > until:
-                    raise BusError(f"{topic}/{partition} can't be read: {error.__name__}")
+                    raise BusError(f"{self._name(topic, partition)} can't be read: {error.__name__}")
                 await self._wait_for_metadata()
                 continue
             until = self._loop.time() + self._own.request_seconds_max
@@ -312,29 +315,38 @@ class Fetcher:
     async def _offset(self, topic: str, partition: int, which: int) -> int:
         until = self._loop.time() + self._own.request_seconds_max
         while True:
-            request = OffsetRequest(-1, _READ_UNCOMMITTED, [(topic, [(partition, which)])])
+            request = OffsetRequest(-1, _READ_UNCOMMITTED, [(self._prefix + topic, [(partition, which)])])
             [(_, [(_, code, *rest)])] = (await self._tried(topic, partition, request, _OFFSETS)).topics
             if not code:
                 return int(rest[-1])
             error = for_code(code)
             if not error.retriable or self._loop.time() > until:
-                raise BusError(f"{topic}/{partition} has no offsets to tell: {error.__name__}")
+                raise BusError(f"{self._name(topic, partition)} has no offsets to tell: {error.__name__}")
             await self._wait_for_metadata()
 
     async def _tried(self, topic: str, partition: int, request: Any, connection: int) -> Any:
         """The answer of the partition's leader; asks again while the time for a request lasts."""
         until = self._loop.time() + self._own.request_seconds_max
         while True:
-            node = self._client.cluster.leader_for_partition(TopicPartition(topic, partition))
+            node = self._leader(topic, partition)
             try:
-                if node is not None and node != -1:
+                if node is not None:
                     return await self._client.send(node, request, group=connection)
-                error: Exception = BusError(f"{topic}/{partition} has no leader")
+                error: Exception = BusError(f"{self._name(topic, partition)} has no leader")
             except KafkaError as raised:
                 error = raised
             if self._loop.time() > until:
-                raise BusError(f"{topic}/{partition}: {error!r}") from error
+                raise BusError(f"{self._name(topic, partition)}: {error!r}") from error
             await self._wait_for_metadata()
+
+    def _leader(self, topic: str, partition: int) -> int | None:
+        """The node that leads a partition; None while there is none."""
+        node: int | None = self._client.cluster.leader_for_partition(TopicPartition(self._prefix + topic, partition))
+        return None if node == -1 else node
+
+    def _name(self, topic: str, partition: int) -> str:
+        """A partition as Kafka knows it, for messages."""
+        return f"{self._prefix}{topic}/{partition}"
 
     async def _wait_for_metadata(self) -> None:
         self._client.force_metadata_update()

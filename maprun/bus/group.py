@@ -11,6 +11,7 @@ from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, LostOwnershipError
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
 
 _NEVER = 0x7FFF_FFFF  # ms; longer than any process lives
 
@@ -23,7 +24,9 @@ OnGiven = Callable[[frozenset[int]], Awaitable[None]]
 
 
 class Group(ConsumerRebalanceListener):  # type: ignore[misc]
-    """One static member of one group over one topic. Records are fetched elsewhere; here all partitions are paused.
+    """One static member of one group over one topic, both under the prefix.
+
+    Records are fetched elsewhere; here all partitions are paused.
 
     A rebalance takes everything away and gives most of it back. What is given back at once to a member that took part
     in it without a break was nobody else's, so its owners need not end; they only may start no effect meanwhile.
@@ -31,8 +34,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(
         self,
-        servers: str,
-        instance: str,
+        settings: Settings,
         topic: str,
         name: str,
         limits: Limits,
@@ -42,7 +44,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         drain: Drain,
     ) -> None:
         self.topic = topic
-        self.name = name
+        self.name = settings.prefix + name
+        self._named = settings.prefix + topic
         self._limits = limits
         self._on_lost = on_lost
         self._on_given = on_given
@@ -57,10 +60,10 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._member = False
         self._taking: asyncio.Task[None] | None = None
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=servers,
-            client_id=instance,
-            group_id=name,
-            group_instance_id=instance,
+            bootstrap_servers=settings.kafka,
+            client_id=settings.prefix + settings.instance,
+            group_id=self.name,
+            group_instance_id=settings.instance,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             partition_assignment_strategy=(RangePartitionAssignor,),
@@ -108,7 +111,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Joins and commits each second until cancelled. Raises BusError when the group can't be had at all."""
-        self._consumer.subscribe([self.topic], listener=self)
+        self._consumer.subscribe([self._named], listener=self)
         try:
             await self._consumer.start()
             while True:
@@ -140,7 +143,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         """Commits every position held, changed or not: that is the sign of life which the lease is counted from."""
         if not self._held or not self._member:
             return
-        positions = {TopicPartition(self.topic, p): self._positions[p] for p in self._held}
+        positions = {TopicPartition(self._named, p): self._positions[p] for p in self._held}
         before, sent = self._standing(), clock.monotonic_seconds()
         if before[0] < 0:
             # Without a generation the broker takes a commit from anybody once the group is empty: it proves nothing.
@@ -191,7 +194,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._held = frozenset()
         positions = {p: self._positions[p] for p in kept}
         for partition in given - kept:
-            position = await self._consumer.committed(TopicPartition(self.topic, partition))
+            position = await self._consumer.committed(TopicPartition(self._named, partition))
             positions[partition] = position or 0
         self._positions = positions
         self._round = (generation, member, revocations)

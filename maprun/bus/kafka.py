@@ -32,8 +32,8 @@ _DRAIN_QUIET_STEPS = 5
 class Owned(msgspec.Struct, frozen=True):
     """A topic whose partitions are shared out among the processes of a group, and who owns one of them here."""
 
-    topic: str
-    group: str
+    topic: str  # as the registry has it
+    group: str  # without the prefix
     own: Callable[[Port, int], Coroutine[Any, Any, None]]
     drain_seconds: float = 0.0  # before partitions are given up, for what owners have begun beside them
 
@@ -58,11 +58,11 @@ class KafkaHost:
         self._threads = ThreadPoolExecutor(self.own.threads_max, thread_name_prefix="call")
         self._client = AIOKafkaClient(
             bootstrap_servers=settings.kafka,
-            client_id=self.instance,
+            client_id=settings.prefix + self.instance,
             request_timeout_ms=int(self.own.request_seconds_max * 1000),
         )
-        self.fetcher = Fetcher(self._client, limits, self.own)
-        self.sender = Sender(settings.kafka, self.instance, limits, self.own, self.broken_by)
+        self.fetcher = Fetcher(self._client, settings.prefix, limits, self.own)
+        self.sender = Sender(settings, limits, self.own, self.broken_by)
         self._shares = [_Share(self, each) for each in owned]
         self._beside: list[Owner] = []
         self._started = False
@@ -84,7 +84,7 @@ class KafkaHost:
                     raise BusError(f"Kafka at {self.settings.kafka}: {error!r}") from error
             await asyncio.sleep(self.own.owner_retry_seconds)
         await check_topics(self._client, self.settings, self.limits)
-        await self._client.set_topics([topic.name for topic in TOPICS])
+        await self._client.set_topics([self.settings.prefix + topic.name for topic in TOPICS])
         await self.sender.start()
         self._started = True
 
@@ -174,8 +174,7 @@ class _Share:
         self._owned = owned
         self.owners: dict[int, Owner] = {}
         self.group = Group(
-            host.settings.kafka,
-            host.instance,
+            host.settings,
             owned.topic,
             owned.group,
             host.limits,

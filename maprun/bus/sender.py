@@ -10,6 +10,7 @@ from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, Outgoing
 from maprun.runtime import clock
 from maprun.runtime.limits import Limits
+from maprun.runtime.settings import Settings
 
 _TICK_SECONDS = 1.0
 _OVERHEAD_BYTES = 2_048  # of a record and its batch, headers included
@@ -50,12 +51,13 @@ class Sender:
     """
 
     def __init__(
-        self, servers: str, instance: str, limits: Limits, own: BusLimits, on_broken: Callable[[BusError], None]
+        self, settings: Settings, limits: Limits, own: BusLimits, on_broken: Callable[[BusError], None]
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._prefix = settings.prefix
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=servers,
-            client_id=instance,
+            bootstrap_servers=settings.kafka,
+            client_id=settings.prefix + settings.instance,
             enable_idempotence=True,
             acks="all",
             linger_ms=own.linger_ms,
@@ -122,7 +124,8 @@ class Sender:
         try:
             publish = self._producer.send
             for message in messages:
-                topic, value, key, partition = message.topic, message.value, message.key, message.partition
+                topic, partition = self._prefix + message.topic, message.partition
+                value, key = message.value, message.key
                 futures.append(await publish(topic, value, key, partition, None, list(message.headers)))
                 self.bytes += len(value) if value is not None else 0
             stamped = -1

@@ -27,7 +27,7 @@ class TopicsDifferError(Exception):
 class Wanted(msgspec.Struct, frozen=True):
     """One topic as it should stand on the cluster."""
 
-    name: str
+    name: str  # as Kafka knows it, with the prefix
     partitions: int
     config: dict[str, str]
 
@@ -39,7 +39,10 @@ def partitions_of(topic: Topic, settings: Settings) -> int:
 
 def wanted(settings: Settings, limits: Limits, brokers: int = 1, topics: Sequence[Topic] = TOPICS) -> list[Wanted]:
     """Every topic of the registry as it should stand on a cluster of so many brokers."""
-    return [Wanted(t.name, partitions_of(t, settings), _config(t, settings, limits, brokers)) for t in topics]
+    return [
+        Wanted(settings.prefix + t.name, partitions_of(t, settings), _config(t, settings, limits, brokers))
+        for t in topics
+    ]
 
 
 def replicas(brokers: int) -> int:

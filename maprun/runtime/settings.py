@@ -1,5 +1,6 @@
 """Settings of one process, read once from the environment by its main and passed on as a value."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import msgspec
 
 DEFAULT_API = "http://127.0.0.1:8083"
 DEFAULT_KAFKA = "127.0.0.1:9092"
+DEFAULT_PREFIX = "maprun."
 DEFAULT_S3 = "http://127.0.0.1:8333"
 DEFAULT_FUNCTIONS = "http://127.0.0.1:9001"
 
@@ -20,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the parts of the system are, and how big it is. One name in the environment for each field."""
 
     kafka: str = DEFAULT_KAFKA  # MAPRUN_KAFKA: host:port[,host:port]
+    prefix: str = DEFAULT_PREFIX  # MAPRUN_PREFIX: begins the names of all topics and groups; one a maprun on a Kafka
     api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
@@ -51,6 +54,7 @@ LANES_MAX = 4096
 
 _NAMES = {
     "kafka": "MAPRUN_KAFKA",
+    "prefix": "MAPRUN_PREFIX",
     "api": "MAPRUN_API",
     "s3": "AWS_ENDPOINT_URL_S3",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
@@ -80,6 +84,7 @@ _RANGES = {
     "task_connections_max": (1, 1_000_000),
     "http_port": (0, 65_535),
 }
+PREFIX_LENGTH_MAX = 200  # Kafka's names have 249 characters at most; the longest of ours is added to it
 RETENTION_DAYS_MAX = 3_650.0
 _CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
@@ -103,9 +108,19 @@ def load(environ: Mapping[str, str]) -> Settings:
     for name, url in (("MAPRUN_API", settings.api), ("AWS_ENDPOINT_URL_S3", settings.s3)):
         if url:
             port_of(url, name)
+    _check_prefix(settings.prefix)
     if not (settings.account.isascii() and settings.account.isdigit() and len(settings.account) == 12):  # noqa: PLR2004
         raise SettingsError(f"MAPRUN_ACCOUNT={settings.account!r}: an account is 12 digits")
     return settings
+
+
+def _check_prefix(prefix: str) -> None:
+    """Raises SettingsError when no topic may be called so: Kafka knows ASCII letters, digits, `.`, `_` and `-`."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", prefix) or len(prefix) > PREFIX_LENGTH_MAX:
+        raise SettingsError(
+            f"MAPRUN_PREFIX={prefix!r}: must be 1 to {PREFIX_LENGTH_MAX} of the characters that Kafka's topic names may"
+            " have: ASCII letters, digits, '.', '_' and '-'"
+        )
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

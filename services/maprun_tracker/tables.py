@@ -50,7 +50,7 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
     data = settings.state_dir.absolute() / "tracker" / settings.instance
     data.mkdir(parents=True, exist_ok=True)  # Faust hangs without a word when its parent is missing
     return faust.App(
-        SERVICE,
+        settings.prefix + SERVICE,  # its group, and what the changelog's name begins with
         broker=";".join(f"kafka://{server}" for server in settings.kafka.split(",")),
         store="memory://",
         datadir=str(data),
@@ -68,6 +68,7 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
         stream_recovery_delay=0.0,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=member_name(settings),
+        broker_client_id=settings.prefix + settings.instance,
         consumer_max_fetch_size=limits.record_bytes_max,
         producer_acks=-1,
         producer_linger=PRODUCER_LINGER_SECONDS,
@@ -98,7 +99,7 @@ def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
 def make_source(app: faust.App, settings: Settings) -> Any:
     """The topic `home` as raw bytes: what can't be decoded is for the fold to judge."""
     return app.topic(
-        OWNED,
+        home_topic(app),
         key_type=bytes,
         value_type=bytes,
         key_serializer="raw",
@@ -114,6 +115,11 @@ def stored_rows(table: Any) -> MutableMapping[bytes, bytes]:
     return rows
 
 
+def home_topic(app: faust.App) -> str:
+    """The name of the topic `home` on Kafka: under the prefix that the application's own name has."""
+    return str(app.conf.id).removesuffix(SERVICE) + OWNED
+
+
 def changelog(app: faust.App) -> str:
     """The name of the table's changelog topic."""
     return f"{app.conf.id}-{TABLE}-changelog"
@@ -121,7 +127,7 @@ def changelog(app: faust.App) -> str:
 
 def owned_homes(app: faust.App) -> set[int]:
     """The home partitions that the group gives this process."""
-    return {tp.partition for tp in app.consumer.assignment() if tp.topic == OWNED}
+    return {tp.partition for tp in app.consumer.assignment() if tp.topic == home_topic(app)}
 
 
 def others(app: faust.App) -> dict[str, list[int]]:
@@ -243,7 +249,7 @@ async def go_on_from(app: faust.App, home: int, offset: int) -> None:
     """Puts the source to `offset`, whatever the group committed: the table's own mark says where to go on."""
     consumer: Any = app.consumer
     for tp in consumer.assignment():
-        if tp.topic == OWNED and tp.partition == home:
+        if tp.topic == home_topic(app) and tp.partition == home:
             await consumer.seek_wait({tp: offset})  # `seek` reaches into the consumer's thread while it fetches
             consumer._committed_offset[tp] = offset or None  # noqa: SLF001 - else nothing is committed before it
 

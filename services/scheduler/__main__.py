@@ -40,6 +40,7 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         homes=settings.homes,
         lanes=settings.lanes,
         metrics=SchedulerMetrics(),
+        topic_prefix=settings.prefix,
     )
     owned = [
         Owned(OWNED, SERVICE, partial(own_home, deps=deps)),

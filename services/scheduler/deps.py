@@ -108,3 +108,4 @@ class Deps(msgspec.Struct, frozen=True):
     map_run_limits: MapRunLimits = MapRunLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     watch: Callable[[Home], Any] = lambda _home: None
+    topic_prefix: str = ""  # what users know the topics under

@@ -40,7 +40,7 @@ def test_the_broker_took_the_settings(settings: Settings) -> None:
         finally:
             await admin.close()
 
-    home, snapshots = asyncio.run(described("home")), asyncio.run(described("home-snapshots"))
+    home, snapshots = asyncio.run(described("maprun.home")), asyncio.run(described("maprun.home-snapshots"))
     assert home["message.timestamp.type"] == "LogAppendTime"
     assert home["max.message.bytes"] == str(Limits().record_bytes_max)
     assert (home["cleanup.policy"], snapshots["cleanup.policy"]) == ("delete", "compact")
@@ -52,7 +52,7 @@ def test_a_topic_of_other_settings_is_mended(settings: Settings) -> None:
     async def test() -> dict[str, str]:
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
         await admin.start()
-        topic = ConfigResourceType.TOPIC, "answers"
+        topic = ConfigResourceType.TOPIC, "maprun.answers"
 
         async def settled() -> dict[str, str]:
             """The broker shows altered settings a moment after it took them."""

@@ -19,7 +19,7 @@ from tests.integration.system.stack import Stack
 Json = dict[str, Any]
 Answer = tuple[str, str]
 """Error name and message; the name is empty when there was no error."""
-REQUESTS, REJECTED = "execution-requests", "rejected-requests"
+REQUESTS, REJECTED, EVENTS = "maprun.execution-requests", "maprun.rejected-requests", "maprun.execution-events"
 _REJECTION_SECONDS_MAX = 30.0
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ class Topic:
 
         async def act() -> list[Json]:
             found: list[Json] = []
-            async with contextlib.aclosing(_tail(self._bootstrap, "execution-events", seconds_max)) as values:
+            async with contextlib.aclosing(_tail(self._bootstrap, EVENTS, seconds_max)) as values:
                 async for value in values:
                     body = json.loads(value)
                     if body["detail"]["executionArn"] == execution:

@@ -23,7 +23,7 @@ from tests.integration.tracker.test_api import PASS, Fed, created, refused, wait
 from tests.unit.mapruns.generations import Child, outcome
 
 pytestmark = pytest.mark.integration
-CHANGELOG = "maprun-tracker-state-changelog"
+CHANGELOG = "maprun.maprun-tracker-state-changelog"
 RETENTION_SECONDS = 3.0
 
 

@@ -10,12 +10,13 @@ from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.topics import TOPICS
 
-WANTED = {w.name: w for w in topics.wanted(Settings(homes=3, lanes=5), Limits())}
+PREFIX = "other-team_1."
+WANTED = {w.name.removeprefix(PREFIX): w for w in topics.wanted(Settings(homes=3, lanes=5, prefix=PREFIX), Limits())}
 
 
 def test_every_topic_of_the_registry_is_wanted() -> None:
-    """None is forgotten, none invented."""
-    assert set(WANTED) == {topic.name for topic in TOPICS}
+    """None is forgotten, none invented, and all stand under the prefix."""
+    assert {w.name for w in WANTED.values()} == {PREFIX + topic.name for topic in TOPICS}
 
 
 @pytest.mark.parametrize(
@@ -54,23 +55,26 @@ def test_settings_follow_the_registry(name: str, key: str, value: str) -> None:
 
 def test_home_is_kept_as_long_as_executions_and_a_day() -> None:
     """MAPRUN_RETENTION_DAYS decides what the disk keeps: old segments of home go a day after what they tell of."""
-    [home] = [w for w in topics.wanted(Settings(retention_days=0.5), Limits()) if w.name == "home"]
+    [home] = [w for w in topics.wanted(Settings(retention_days=0.5), Limits()) if w.name == "maprun.home"]
     assert (home.config["retention.ms"], home.config["segment.ms"]) == ("129600000", "12960000")
 
 
 def test_more_brokers_keep_more_copies() -> None:
     """With three brokers: three copies, two of which must have a record."""
-    [home] = [w for w in topics.wanted(Settings(), Limits(), brokers=3) if w.name == "home"]
+    [home] = [w for w in topics.wanted(Settings(), Limits(), brokers=3) if w.name == "maprun.home"]
     assert topics.replicas(3) == 3
     assert home.config["min.insync.replicas"] == "2"
 
 
 def test_another_count_is_refused_with_both_numbers() -> None:
     """The message names the topic, what is there and what is asked for."""
-    found = {name: w.partitions for name, w in WANTED.items()} | {"items": 8}
-    del found["answers"]
+    found = {w.name: w.partitions for w in WANTED.values()} | {PREFIX + "items": 8}
+    del found[PREFIX + "answers"]
     said = topics.differences(list(WANTED.values()), found)
-    assert said == ["topic items has 8 partitions, the settings ask for 5", "topic answers does not exist"]
+    assert said == [
+        f"topic {PREFIX}items has 8 partitions, the settings ask for 5",
+        f"topic {PREFIX}answers does not exist",
+    ]
     with pytest.raises(topics.TopicsDifferError, match="items has 8 partitions"):
         topics.refuse(said)
     topics.refuse([])

@@ -13,7 +13,9 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 def test_settings_survive_the_way_to_a_child_process() -> None:
     """What a parent hands on is what the child reads."""
-    changed = settings.load({"MAPRUN_HOMES": "12", "MAPRUN_KAFKA": "127.0.0.1:29092", "AWS_ENDPOINT_URL_S3": ""})
+    changed = settings.load(
+        {"MAPRUN_HOMES": "12", "MAPRUN_PREFIX": "a.b_c-9", "MAPRUN_KAFKA": "127.0.0.1:29092", "AWS_ENDPOINT_URL_S3": ""}
+    )
     changed = settings.load({**settings.to_environment(changed), "MAPRUN_RETENTION_DAYS": "0.0001"})
     assert settings.load(settings.to_environment(changed)) == changed
 
@@ -28,6 +30,10 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
         ("MAPRUN_RETENTION_DAYS", "nan"),
         ("MAPRUN_RETENTION_DAYS", "soon"),
         ("MAPRUN_ACCOUNT", "12345"),
+        ("MAPRUN_PREFIX", ""),
+        ("MAPRUN_PREFIX", "our team."),
+        ("MAPRUN_PREFIX", "größe."),
+        ("MAPRUN_PREFIX", "x" * 201),
         ("MAPRUN_API", "ftp://127.0.0.1"),
         ("MAPRUN_API", "http://127.0.0.1:port"),
         ("MAPRUN_LOG_FORMAT", "xml"),
