@@ -25,6 +25,7 @@ _PARTITIONS = {
     "eusc-": "aws-eusc",
 }
 """By the beginning of a Region's name, as botocore's partitions.json has them; every other Region is of `aws`."""
+_ARN_MACHINE, _ARN_NAME = 6, 7  # places in arn:partition:states:region:account:execution:machine:name
 _CHILD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -83,6 +84,18 @@ def parse_child_name(name: str) -> ChildId | None:
     if not _CHILD.fullmatch(name):
         return None
     return ChildId(int(name[15:18], 16), name[8:14] + name[15:], int(name[:8], 16))
+
+
+def child_of_arn(arn: str) -> ChildId | None:
+    """The child that an execution's ARN names; None for a root execution's.
+
+    A child's machine has a label: `…:execution:machine/label:name`. A root's name may look like any child's, so the
+    name alone says nothing.
+    """
+    parts = arn.split(":")
+    if len(parts) <= _ARN_NAME or "/" not in parts[_ARN_MACHINE]:
+        return None
+    return parse_child_name(parts[_ARN_NAME])
 
 
 def auto_label(machine_arn: str, state: str) -> str:

@@ -6,6 +6,8 @@ was seen before is ignored by the fold; identities are named in each docstring.
 
 from typing import Literal
 
+from msgspec import structs
+
 from schemas.effects import TaskFailed, TaskSucceeded
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
@@ -27,8 +29,17 @@ class Origin(Part, frozen=True):
     offset: int
 
 
+LOGGING_OFF = b'{"level":"OFF","includeExecutionData":false}'
+TRACING_OFF = b'{"enabled":false}'
+ENCRYPTION_OWNED = b'{"type":"AWS_OWNED_KEY"}'
+"""What holds for a state machine that was given no configuration of that kind."""
+
+
 class MachineSpec(Part, frozen=True):
-    """What CreateStateMachine and UpdateStateMachine set. JSON texts are bytes; empty = not given."""
+    """What CreateStateMachine and UpdateStateMachine set. JSON texts are bytes; empty = not given.
+
+    `tags` is a JSON array of {"key", "value"}. Read the configurations of a machine through `configured`.
+    """
 
     definition: bytes = b""
     role_arn: str = ""
@@ -39,6 +50,16 @@ class MachineSpec(Part, frozen=True):
     tags: bytes = b""
 
 
+def configured(spec: MachineSpec) -> MachineSpec:
+    """The same machine with every configuration said in full: what was not given is AWS's default."""
+    return structs.replace(
+        spec,
+        logging=spec.logging or LOGGING_OFF,
+        tracing=spec.tracing or TRACING_OFF,
+        encryption=spec.encryption or ENCRYPTION_OWNED,
+    )
+
+
 class MachineRequested(Fact, frozen=True):
     """Create, update or delete a state machine. Identity: request id."""
 
@@ -47,6 +68,18 @@ class MachineRequested(Fact, frozen=True):
     arn: str
     name: str
     spec: MachineSpec
+
+
+class TagsRequested(Fact, frozen=True):
+    """TagResource and UntagResource of a state machine. Identity: request id.
+
+    `added` is flat (key, value, key, value, …): a key that is there gets the new value. `removed` are keys.
+    """
+
+    request_id: str
+    arn: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class ExecutionRequested(Fact, frozen=True):
@@ -273,6 +306,7 @@ class ResultsFailed(Fact, frozen=True):
 
 HomeRecord = (
     MachineRequested
+    | TagsRequested
     | ExecutionRequested
     | StopRequested
     | RedriveRequested

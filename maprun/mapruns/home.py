@@ -62,6 +62,7 @@ class Home:
 
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.MachineRequested: machines.machine_requested,
+    home.TagsRequested: machines.tags_requested,
     home.ExecutionRequested: roots.execution_requested,
     home.StopRequested: roots.stop_requested,
     home.RedriveRequested: redrive.redrive_requested,

@@ -6,22 +6,38 @@ import msgspec
 
 from maprun.mapruns.context import Fold
 from schemas import topics
-from schemas.home import MachineRequested
+from schemas.home import MachineRequested, TagsRequested, configured
 from schemas.requests import MachineWritten, RequestAnswered
 
+TAGS_MAX = 50
+"""Tags of one resource (AWS: Step Functions quotas)."""
 ANSWERS_KEPT = 10_000
 """Answers to machine requests kept for repeats of the same request; older repeats are folded as new requests."""
 
 
 def machine_requested(fold: Fold, record: MachineRequested) -> None:
     """Creates, updates or deletes a state machine; a repeated request id gets its first answer."""
-    known = fold.state.answered.get(record.request_id)
+    if not _answered_before(fold, record.request_id):
+        _keep_answer(fold, _ACTIONS[record.action](fold, record))
+
+
+def tags_requested(fold: Fold, record: TagsRequested) -> None:
+    """Adds and removes tags of a state machine; neither its revision nor its date changes. Repeats as above."""
+    if not _answered_before(fold, record.request_id):
+        _keep_answer(fold, _tagged(fold, record))
+
+
+def _answered_before(fold: Fold, request_id: str) -> bool:
+    """Gives the first answer again, if this request had one."""
+    known = fold.state.answered.get(request_id)
     if known is not None:
         fold.answer(known.request_id, known.body, known.error, known.message)
-        return
-    answer = _ACTIONS[record.action](fold, record)
+    return known is not None
+
+
+def _keep_answer(fold: Fold, answer: RequestAnswered) -> None:
     answered = fold.state.answered
-    answered[record.request_id] = answer
+    answered[answer.request_id] = answer
     if len(answered) > ANSWERS_KEPT:
         del answered[next(iter(answered))]
 
@@ -37,7 +53,7 @@ def _created(fold: Fold, record: MachineRequested) -> RequestAnswered:
     if had is not None:
         # AWS: idempotent if definition, type, logging, tracing and encryption match; role and tags aren't compared
         same = msgspec.structs.replace(record.spec, role_arn=had.spec.role_arn, tags=had.spec.tags)
-        if same != had.spec:
+        if configured(same) != configured(had.spec):
             return fold.answer(
                 record.request_id,
                 error="StateMachineAlreadyExists",
@@ -81,6 +97,22 @@ def _deleted(fold: Fold, record: MachineRequested) -> RequestAnswered:
     if had is not None:  # AWS is silent when there is nothing to delete
         gone = msgspec.structs.replace(had, cause=fold.cause, updated_ms=fold.state.now_ms, deleted=True)
         fold.send(topics.MACHINES, fold.state.home, gone, _key(fold, gone))
+    return fold.answer(record.request_id)
+
+
+def _tagged(fold: Fold, record: TagsRequested) -> RequestAnswered:
+    had = fold.state.machines.get(record.arn)
+    if had is None:
+        return fold.answer(record.request_id, error="ResourceNotFound", message=f"Resource not found: '{record.arn}'")
+    tags = {tag["key"]: tag["value"] for tag in msgspec.json.decode(had.spec.tags or b"[]")}
+    for key in record.removed:
+        tags.pop(key, None)
+    tags.update(zip(record.added[::2], record.added[1::2], strict=True))
+    if len(tags) > TAGS_MAX:
+        message = f"A resource has at most {TAGS_MAX} tags; '{record.arn}' would have {len(tags)}."
+        return fold.answer(record.request_id, error="TooManyTags", message=message)
+    listed = msgspec.json.encode([{"key": key, "value": value} for key, value in tags.items()])
+    _write(fold, msgspec.structs.replace(had, cause=fold.cause, spec=msgspec.structs.replace(had.spec, tags=listed)))
     return fold.answer(record.request_id)
 
 

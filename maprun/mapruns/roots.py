@@ -10,7 +10,7 @@ from maprun.mapruns.context import Fold
 from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
 from maprun.mapruns.state import Closed, Root, RootStep
 from schemas import topics
-from schemas.arns import parse_child_name, run_id
+from schemas.arns import child_of_arn, run_id
 from schemas.effects import (
     EffectCancelled,
     Happening,
@@ -257,14 +257,15 @@ def parent_task_ended(fold: Fold, record: ParentTaskEnded) -> None:
 
 def stop_requested(fold: Fold, record: StopRequested) -> None:
     """StopExecution of a root execution, or of a child of one of this partition's runs."""
-    child = parse_child_name(record.arn.split(":")[7]) if record.arn.count(":") > 6 else None  # noqa: PLR2004 - ARN
+    child = child_of_arn(record.arn)
     if child is not None:
         runs.stop_child(fold, record, child)
         return
     root = fold.state.roots.get(record.arn)
     if root is None:
-        if record.arn in fold.state.closed:  # AWS answers a repeated stop with a date again
-            fold.answer(record.request_id, msgspec.json.encode({"stopDate": fold.state.now_ms / 1000}))
+        closed = fold.state.closed.get(record.arn)
+        if closed is not None:  # a repeated stop is answered with the date that DescribeExecution has
+            fold.answer(record.request_id, msgspec.json.encode({"stopDate": closed.stopped_ms / 1000}))
         else:
             fold.answer(
                 record.request_id,

@@ -11,7 +11,7 @@ from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten, RequestAnswered
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Raised when a rule of the fold changes; a snapshot of another version is not read."""
 
 

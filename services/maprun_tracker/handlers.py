@@ -5,7 +5,7 @@ import msgspec
 from maprun.mapruns import outputs
 from maprun.mapruns.home import decode_record
 from maprun.mapruns.ledger import indexed
-from schemas.home import HomeRecord, LaneProgress, MachineRequested
+from schemas.home import HomeRecord, LaneProgress, MachineRequested, TagsRequested
 from services.maprun_tracker.blocks import marked
 from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.state import Partition
@@ -19,7 +19,7 @@ def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes
         part.unreadable += 1
         part.home.skip(offset)
         return
-    if isinstance(record, MachineRequested):
+    if isinstance(record, MachineRequested | TagsRequested):
         # Machines come from their own topic; folding them here too would put every definition into each snapshot.
         part.home.state.now_ms = max(part.home.state.now_ms, timestamp_ms)
         part.home.skip(offset)

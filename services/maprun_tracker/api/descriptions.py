@@ -16,7 +16,7 @@ from schemas.history import (
     child_start_ms,
     child_stop_ms,
 )
-from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.children import PENDING_REDRIVE, RUNNING
 from services.maprun_tracker.api.executions import ChildRef, find_child, find_root, kept_of, name_of_child
 from services.maprun_tracker.api.frames import Kept
@@ -34,7 +34,7 @@ class RedriveStatus(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-async def describe(service: Service, ask: shapes.ExecutionAsked, _call: Call) -> shapes.ExecutionDescription:
+async def describe(service: Service, ask: inputs.ExecutionAsked, _call: Call) -> shapes.ExecutionDescription:
     """DescribeExecution."""
     arn = ask.execution_arn or ""
     kind, rest = parse_arn(arn, ("execution", "express"))

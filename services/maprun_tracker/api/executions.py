@@ -6,9 +6,9 @@ from itertools import islice
 import msgspec
 
 from maprun.mapruns.requests import Refusal, Start, derived_id, machine_of_arn, parse_arn, validate_start
-from schemas.arns import ChildId, child_arn, child_express_id, child_name, home_of, parse_child_name
-from schemas.home import RedriveRequested, StopRequested
-from services.maprun_tracker.api import shapes
+from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of
+from schemas.home import MachineSpec, RedriveRequested, StopRequested, configured
+from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.children import Child, child_of
 from services.maprun_tracker.api.errors import execution_missing, machine_missing
 from services.maprun_tracker.api.frames import GoneError, Kept
@@ -25,7 +25,7 @@ class ChildRef(msgspec.Struct, frozen=True):
     child: Child
 
 
-async def start(service: Service, ask: shapes.StartExecution, call: Call) -> msgspec.Raw:
+async def start(service: Service, ask: inputs.StartExecution, call: Call) -> msgspec.Raw:
     """StartExecution. A name that isn't given is a function of the SDK's call, so its repeats start nothing new."""
     request_id = service.command_id(call, "start")
     text = None if ask.input is None else ask.input.encode()
@@ -44,11 +44,11 @@ async def start(service: Service, ask: shapes.StartExecution, call: Call) -> msg
     return msgspec.Raw(await service.command(home_of(command.arn, service.homes), command))
 
 
-async def stop(service: Service, ask: shapes.StopExecution, call: Call) -> msgspec.Raw:
+async def stop(service: Service, ask: inputs.StopExecution, call: Call) -> msgspec.Raw:
     """StopExecution of a root execution or of a STANDARD child."""
     arn = ask.execution_arn or ""
     _, rest = parse_arn(arn, ("execution",))
-    child = _child_id(service, rest)
+    child = _child_id(service, arn)
     if child is None and ("/" in rest[0] or len(rest) != 2):  # noqa: PLR2004 - machine:name
         raise execution_missing(arn)
     home = home_of(arn, service.homes) if child is None else child.home
@@ -61,11 +61,11 @@ async def stop(service: Service, ask: shapes.StopExecution, call: Call) -> msgsp
     return msgspec.Raw(body)
 
 
-async def redrive(service: Service, ask: shapes.RedriveExecution, call: Call) -> msgspec.Raw:
+async def redrive(service: Service, ask: inputs.RedriveExecution, call: Call) -> msgspec.Raw:
     """RedriveExecution of a root execution. One client token redrives an execution once."""
     arn, token = ask.execution_arn or "", ask.client_token
     _, rest = parse_arn(arn, ("execution",))
-    if _child_id(service, rest) is not None:
+    if _child_id(service, arn) is not None:
         await find_child(service, arn)
         message = "Child workflow executions are redriven by redriving the execution that started their Map Run"
         raise Refusal("ExecutionNotRedrivable", message)
@@ -79,11 +79,9 @@ async def redrive(service: Service, ask: shapes.RedriveExecution, call: Call) ->
     return msgspec.Raw(body)
 
 
-def _child_id(service: Service, rest: list[str]) -> ChildId | None:
-    """Where the rest of an execution's ARN leads, if it is a child's."""
-    if "/" not in rest[0] or len(rest) < 2:  # noqa: PLR2004 - machine/label:name
-        return None
-    child = parse_child_name(rest[1])
+def _child_id(service: Service, arn: str) -> ChildId | None:
+    """Where an execution's ARN leads, if it is a child's."""
+    child = child_of_arn(arn)
     return child if child is not None and child.home < service.homes else None
 
 
@@ -97,8 +95,8 @@ async def find_root(service: Service, arn: str) -> RootRow:
 
 async def find_child(service: Service, arn: str) -> ChildRef:
     """A child that runs or ran. Raises Refusal (ExecutionDoesNotExist)."""
-    kind, rest = parse_arn(arn, ("execution", "express"))
-    child_id = _child_id(service, rest)
+    kind, _ = parse_arn(arn, ("execution", "express"))
+    child_id = _child_id(service, arn)
     if child_id is None:
         raise execution_missing(arn)
 
@@ -144,7 +142,7 @@ async def kept_of(service: Service, ref: ChildRef) -> Kept | None:
     return service.frames.children(frame, [child.index])[child.index]
 
 
-async def machine_of_execution(service: Service, ask: shapes.ExecutionAsked, _call: Call) -> shapes.MachineOfExecution:
+async def machine_of_execution(service: Service, ask: inputs.ExecutionAsked, _call: Call) -> shapes.MachineOfExecution:
     """DescribeStateMachineForExecution: the machine as it was when the execution started."""
     arn = ask.execution_arn or ""
     _, rest = parse_arn(arn, ("execution",))
@@ -159,7 +157,7 @@ async def machine_of_execution(service: Service, ask: shapes.ExecutionAsked, _ca
         row = await find_root(service, arn)
         definition = service.part(home_of(arn, service.homes)).definition(row.definition)
     machine = service.machines.get(row.machine_arn)
-    spec = None if machine is None or run is not None else machine.spec
+    spec = configured(MachineSpec() if machine is None or run is not None else machine.spec)
     updated = run is None and machine is not None and machine.updated
     return shapes.MachineOfExecution(
         state_machine_arn=row.machine_arn
@@ -169,9 +167,9 @@ async def machine_of_execution(service: Service, ask: shapes.ExecutionAsked, _ca
         definition=definition.decode() if data else None,
         role_arn=row.role_arn,
         update_date=(row.started_ms if machine is None else min(machine.updated_ms, row.started_ms)) / 1000,
-        logging_configuration=msgspec.Raw((spec and spec.logging) or b'{"level":"OFF","includeExecutionData":false}'),
-        tracing_configuration=msgspec.Raw((spec and spec.tracing) or b'{"enabled":false}'),
-        encryption_configuration=msgspec.Raw((spec and spec.encryption) or b'{"type":"AWS_OWNED_KEY"}'),
+        logging_configuration=msgspec.Raw(spec.logging),
+        tracing_configuration=msgspec.Raw(spec.tracing),
+        encryption_configuration=msgspec.Raw(spec.encryption),
         map_run_arn=None if run is None else run.arn,
         label=None if run is None else run.label,
         revision_id=row.revision_id if updated else None,
@@ -206,7 +204,7 @@ async def check_machine(service: Service, arn: str) -> None:
 
 
 def newest_of_machine(
-    service: Service, ask: shapes.ListExecutions, below: tuple[int, str] | None, size: int
+    service: Service, ask: inputs.ListExecutions, below: tuple[int, str] | None, size: int
 ) -> list[shapes.ExecutionItem]:
     """A machine's newest executions on the partitions of this process."""
     arn, status = ask.state_machine_arn or "", ask.status_filter

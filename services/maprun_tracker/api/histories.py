@@ -8,7 +8,7 @@ import msgspec
 from maprun.mapruns.requests import Refusal, parse_arn
 from schemas.arns import home_of
 from schemas.history import HistoryEvent, event_to_api
-from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.errors import history_gone
 from services.maprun_tracker.api.executions import find_child, find_root, kept_of
 from services.maprun_tracker.api.service import Call, Service
@@ -20,20 +20,20 @@ from services.maprun_tracker.state import Partition
 _decode_event = msgspec.msgpack.Decoder(HistoryEvent).decode
 
 
-async def get(service: Service, ask: shapes.HistoryAsked, _call: Call) -> shapes.History:
+async def get(service: Service, ask: inputs.HistoryAsked, _call: Call) -> shapes.History:
     """GetExecutionHistory of a STANDARD execution."""
     arn = ask.execution_arn or ""
     parse_arn(arn, ("execution",))
     return await history(service, ask)
 
 
-async def get_any(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
+async def get_any(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
     """The history of any execution, EXPRESS children too: AWS sends those to its logs, here all are kept."""
     parse_arn(ask.execution_arn or "", ("execution", "express"))
     return await history(service, ask)
 
 
-async def history(service: Service, ask: shapes.HistoryAsked) -> shapes.History:
+async def history(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
     """One page of events. Those of a child come with its end: of one that runs there are those of its earlier ends."""
     arn = ask.execution_arn or ""
     reverse = bool(ask.reverse_order)

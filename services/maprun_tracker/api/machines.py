@@ -6,20 +6,17 @@ import msgspec
 
 from maprun.language import DefinitionError, compile_machine
 from maprun.language.depth import json_depth_ok
-from maprun.mapruns.requests import Refusal, machine_of_arn, parse_arn, validate_name
+from maprun.mapruns.requests import Refusal, machine_of_arn, validate_name
 from schemas.arns import home_of
-from schemas.home import MachineRequested, MachineSpec
+from schemas.home import MachineRequested, MachineSpec, configured
 from schemas.requests import MachineWritten
-from services.maprun_tracker.api import shapes
-from services.maprun_tracker.api.errors import machine_missing, resource_missing
+from services.maprun_tracker.api import inputs, shapes, tags
+from services.maprun_tracker.api.configurations import kept_encryption, kept_logging, kept_tracing
+from services.maprun_tracker.api.errors import machine_missing
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
-LOGGING_OFF = b'{"level":"OFF","includeExecutionData":false}'
-TRACING_OFF = b'{"enabled":false}'
-ENCRYPTION_OWN = b'{"type":"AWS_OWNED_KEY"}'
 DEFINITION_DEPTH_MAX = 200
-TAGS_MAX = 50
 NO_VERSIONS = "Versions are not supported yet: publish must not be true."
 NOTHING_GIVEN = (
     "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
@@ -53,61 +50,39 @@ def _check_role(role_arn: str) -> None:
         raise Refusal("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {role_arn}'")
 
 
-def _tags(raw: msgspec.Raw) -> bytes:
-    if not raw:
-        return b""
-    try:
-        tags = msgspec.json.decode(raw, type=list[dict[str, str]])
-    except msgspec.ValidationError as error:
-        raise Refusal("SerializationException", f"Member 'tags': {error}") from None
-    if len(tags) > TAGS_MAX:
-        raise Refusal("TooManyTags", f"A resource has at most {TAGS_MAX} tags; {len(tags)} were given.")
-    return msgspec.json.encode(tags)
+def spec_of(ask: inputs.CreateStateMachine | inputs.UpdateStateMachine, machine_type: str, tags: bytes) -> MachineSpec:
+    """What a request sets; what it doesn't give is empty. Raises Refusal."""
+    return MachineSpec(
+        (ask.definition or "").encode(),
+        ask.role_arn or "",
+        machine_type,
+        kept_logging(ask.logging_configuration),
+        kept_tracing(ask.tracing_configuration),
+        kept_encryption(ask.encryption_configuration),
+        tags,
+    )
 
 
-def _object(raw: msgspec.Raw, member: str) -> bytes:
-    if not raw or bytes(raw) == b"null":
-        return b""
-    if bytes(raw[:1]) != b"{":
-        raise Refusal("SerializationException", f"Member '{member}' must be an object.")
-    return bytes(raw)
-
-
-async def create(service: Service, ask: shapes.CreateStateMachine, call: Call) -> msgspec.Raw:
+async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -> msgspec.Raw:
     """CreateStateMachine."""
     name, definition, role = ask.name or "", ask.definition or "", ask.role_arn or ""
     machine_type = ask.type or "STANDARD"
     validate_name(name)
     _check_role(role)
     _no_versions(ask.publish, ask.version_description)
-    spec = MachineSpec(
-        definition.encode(),
-        role,
-        machine_type,
-        _object(ask.logging_configuration, "loggingConfiguration"),
-        _object(ask.tracing_configuration, "tracingConfiguration"),
-        _object(ask.encryption_configuration, "encryptionConfiguration"),
-        _tags(ask.tags),
-    )
+    spec = spec_of(ask, machine_type, tags.kept(ask.tags))
     compile_checked(definition, machine_type)
     arn = service.names.machine(name)
     command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec)
     return await _written(service, command)
 
 
-async def update(service: Service, ask: shapes.UpdateStateMachine, call: Call) -> msgspec.Raw:
+async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -> msgspec.Raw:
     """UpdateStateMachine."""
     arn = ask.state_machine_arn or ""
     name = machine_of_arn(arn)
     _no_versions(ask.publish, ask.version_description)
-    spec = MachineSpec(
-        (ask.definition or "").encode(),
-        ask.role_arn or "",
-        "",
-        _object(ask.logging_configuration, "loggingConfiguration"),
-        _object(ask.tracing_configuration, "tracingConfiguration"),
-        _object(ask.encryption_configuration, "encryptionConfiguration"),
-    )
+    spec = spec_of(ask, "", b"")
     if not (spec.definition or spec.role_arn or spec.logging or spec.tracing or spec.encryption):
         raise Refusal("MissingRequiredParameter", NOTHING_GIVEN)
     if ask.role_arn is not None:
@@ -121,7 +96,7 @@ async def update(service: Service, ask: shapes.UpdateStateMachine, call: Call) -
     return await _written(service, command)
 
 
-async def delete(service: Service, ask: shapes.MachineAsked, call: Call) -> msgspec.Raw:
+async def delete(service: Service, ask: inputs.MachineAsked, call: Call) -> msgspec.Raw:
     """DeleteStateMachine."""
     arn = ask.state_machine_arn or ""
     name = machine_of_arn(arn)
@@ -137,14 +112,14 @@ async def _written(service: Service, command: MachineRequested) -> msgspec.Raw:
     return msgspec.Raw(body)
 
 
-async def describe(service: Service, ask: shapes.MachineAsked, _call: Call) -> shapes.MachineDescription:
+async def describe(service: Service, ask: inputs.MachineAsked, _call: Call) -> shapes.MachineDescription:
     """DescribeStateMachine."""
     arn = ask.state_machine_arn or ""
     machine_of_arn(arn)
     machine = await service.machine(arn)
     if machine is None:
         raise machine_missing(arn)
-    spec = machine.spec
+    spec = configured(machine.spec)
     return shapes.MachineDescription(
         state_machine_arn=machine.arn,
         name=machine.name,
@@ -153,14 +128,14 @@ async def describe(service: Service, ask: shapes.MachineAsked, _call: Call) -> s
         role_arn=spec.role_arn,
         type=spec.machine_type,
         creation_date=machine.created_ms / 1000,
-        logging_configuration=msgspec.Raw(spec.logging or LOGGING_OFF),
-        tracing_configuration=msgspec.Raw(spec.tracing or TRACING_OFF),
-        encryption_configuration=msgspec.Raw(spec.encryption or ENCRYPTION_OWN),
+        logging_configuration=msgspec.Raw(spec.logging),
+        tracing_configuration=msgspec.Raw(spec.tracing),
+        encryption_configuration=msgspec.Raw(spec.encryption),
         revision_id=machine.revision_id if machine.updated else None,
     )
 
 
-async def list_machines(service: Service, ask: shapes.Page, _call: Call) -> shapes.MachineList:
+async def list_machines(service: Service, ask: inputs.Page, _call: Call) -> shapes.MachineList:
     """ListStateMachines, newest first."""
     query = ("ListStateMachines",)
     below = read_token(ask.next_token, query, tuple[int, str])
@@ -187,23 +162,13 @@ def _age(machine: MachineWritten) -> tuple[int, str]:
     return machine.created_ms, machine.arn
 
 
-async def list_tags(service: Service, ask: shapes.ResourceAsked, _call: Call) -> shapes.Tags:
-    """ListTagsForResource."""
-    arn = ask.resource_arn or ""
-    parse_arn(arn, ("stateMachine", "activity"))
-    machine = await service.machine(arn)
-    if machine is None:
-        raise resource_missing(arn)
-    return shapes.Tags(tags=msgspec.Raw(machine.spec.tags or b"[]"))
-
-
-async def list_versions(_service: Service, ask: shapes.MachinePage, _call: Call) -> shapes.Versions:
+async def list_versions(_service: Service, ask: inputs.MachinePage, _call: Call) -> shapes.Versions:
     """ListStateMachineVersions: there are none in this version, for nothing can be published."""
     machine_of_arn(ask.state_machine_arn or "")
     return shapes.Versions(state_machine_versions=[])
 
 
-async def list_aliases(service: Service, ask: shapes.MachinePage, _call: Call) -> shapes.Aliases:
+async def list_aliases(service: Service, ask: inputs.MachinePage, _call: Call) -> shapes.Aliases:
     """ListStateMachineAliases: there are none in this version."""
     arn = ask.state_machine_arn or ""
     machine_of_arn(arn)
@@ -212,7 +177,7 @@ async def list_aliases(service: Service, ask: shapes.MachinePage, _call: Call) -
     return shapes.Aliases(state_machine_aliases=[])
 
 
-async def validate(_service: Service, ask: shapes.ValidateDefinition, _call: Call) -> shapes.Validation:
+async def validate(_service: Service, ask: inputs.ValidateDefinition, _call: Call) -> shapes.Validation:
     """ValidateStateMachineDefinition."""
     found: Sequence[shapes.Diagnostic] = ()
     try:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from maprun.mapruns.requests import Refusal
-from services.maprun_tracker.api import descriptions, executions, histories, machines, runs, shapes
+from services.maprun_tracker.api import descriptions, executions, histories, inputs, machines, runs, shapes, tags
 from services.maprun_tracker.api.rules import check
 from services.maprun_tracker.api.service import Call, Service
 
@@ -17,29 +17,31 @@ Handler = Callable[[Service, Any, Call], Awaitable[Answer]]
 class Operation(msgspec.Struct, frozen=True):
     """One operation."""
 
-    asked: type[shapes.Input]
+    asked: type[inputs.Input]
     handle: Handler
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
-    "CreateStateMachine": Operation(shapes.CreateStateMachine, machines.create),
-    "UpdateStateMachine": Operation(shapes.UpdateStateMachine, machines.update),
-    "DeleteStateMachine": Operation(shapes.MachineAsked, machines.delete),
-    "DescribeStateMachine": Operation(shapes.MachineAsked, machines.describe),
-    "ListStateMachines": Operation(shapes.Page, machines.list_machines),
-    "ListStateMachineVersions": Operation(shapes.MachinePage, machines.list_versions),
-    "ListStateMachineAliases": Operation(shapes.MachinePage, machines.list_aliases),
-    "ListTagsForResource": Operation(shapes.ResourceAsked, machines.list_tags),
-    "ValidateStateMachineDefinition": Operation(shapes.ValidateDefinition, machines.validate),
-    "StartExecution": Operation(shapes.StartExecution, executions.start),
-    "StopExecution": Operation(shapes.StopExecution, executions.stop),
-    "RedriveExecution": Operation(shapes.RedriveExecution, executions.redrive),
-    "DescribeExecution": Operation(shapes.ExecutionAsked, descriptions.describe),
-    "DescribeStateMachineForExecution": Operation(shapes.ExecutionAsked, executions.machine_of_execution),
-    "GetExecutionHistory": Operation(shapes.HistoryAsked, histories.get),
-    "DescribeMapRun": Operation(shapes.MapRunAsked, runs.describe),
-    "ListMapRuns": Operation(shapes.ListMapRuns, runs.list_runs),
-    "UpdateMapRun": Operation(shapes.UpdateMapRun, runs.update),
+    "CreateStateMachine": Operation(inputs.CreateStateMachine, machines.create),
+    "UpdateStateMachine": Operation(inputs.UpdateStateMachine, machines.update),
+    "DeleteStateMachine": Operation(inputs.MachineAsked, machines.delete),
+    "DescribeStateMachine": Operation(inputs.MachineAsked, machines.describe),
+    "ListStateMachines": Operation(inputs.Page, machines.list_machines),
+    "ListStateMachineVersions": Operation(inputs.MachinePage, machines.list_versions),
+    "ListStateMachineAliases": Operation(inputs.MachinePage, machines.list_aliases),
+    "ListTagsForResource": Operation(inputs.ResourceAsked, tags.list_tags),
+    "TagResource": Operation(inputs.TagResource, tags.tag),
+    "UntagResource": Operation(inputs.UntagResource, tags.untag),
+    "ValidateStateMachineDefinition": Operation(inputs.ValidateDefinition, machines.validate),
+    "StartExecution": Operation(inputs.StartExecution, executions.start),
+    "StopExecution": Operation(inputs.StopExecution, executions.stop),
+    "RedriveExecution": Operation(inputs.RedriveExecution, executions.redrive),
+    "DescribeExecution": Operation(inputs.ExecutionAsked, descriptions.describe),
+    "DescribeStateMachineForExecution": Operation(inputs.ExecutionAsked, executions.machine_of_execution),
+    "GetExecutionHistory": Operation(inputs.HistoryAsked, histories.get),
+    "DescribeMapRun": Operation(inputs.MapRunAsked, runs.describe),
+    "ListMapRuns": Operation(inputs.ListMapRuns, runs.list_runs),
+    "UpdateMapRun": Operation(inputs.UpdateMapRun, runs.update),
 }
 """All but ListExecutions, which the site answers itself: it may have to ask every process."""
 
@@ -61,16 +63,14 @@ NOT_YET: Final = frozenset(
         "SendTaskHeartbeat",
         "SendTaskSuccess",
         "StartSyncExecution",
-        "TagResource",
         "TestState",
-        "UntagResource",
         "UpdateStateMachineAlias",
     )
 )
 """Operations of AWS's that this version refuses by name."""
 
 
-def decode(kind: type[shapes.Input], body: bytes) -> Any:
+def decode(kind: type[inputs.Input], body: bytes) -> Any:
     """A request's members, checked. Raises Refusal (SerializationException, ValidationException)."""
     try:
         asked = msgspec.json.decode(body or b"{}", type=kind)

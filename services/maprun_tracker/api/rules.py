@@ -1,7 +1,8 @@
 """Constraints on members, checked as AWS's front end does: all at once, in one ValidationException."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -33,15 +34,45 @@ class Choice(msgspec.Struct, frozen=True):
     required: bool = False
 
 
-Rule = Text | Number | Choice
+class Members(msgspec.Struct, frozen=True):
+    """A structure whose members have rules of their own."""
+
+    rules: "Mapping[str, Rule]"
+    required: bool = False
+
+
+class Each(msgspec.Struct, frozen=True):
+    """A list whose elements all follow one rule."""
+
+    rule: "Rule"
+    required: bool = False
+
+
+Rule = Text | Number | Choice | Members | Each
 
 
 def check(value: msgspec.Struct, rules: Mapping[str, Rule]) -> None:
     """Checks all members that have a rule. Raises Refusal (ValidationException)."""
-    wrong = [text for member, rule in rules.items() if (text := _wrong(member, getattr(value, member), rule))]
+    wrong = list(_wrong_members(value, rules, ""))
     if wrong:
         noun = "error" if len(wrong) == 1 else "errors"
         raise Refusal("ValidationException", f"{len(wrong)} validation {noun} detected: {'; '.join(wrong)}")
+
+
+def _wrong_members(value: msgspec.Struct, rules: Mapping[str, Rule], path: str) -> Iterator[str]:
+    for member, rule in rules.items():
+        yield from _wrong_below(path + camel(member), getattr(value, member), rule)
+
+
+def _wrong_below(path: str, value: Any, rule: Rule) -> Iterator[str]:
+    """What is wrong with a value and with all below it. AWS counts a list's elements from 1."""
+    if value is not None and isinstance(rule, Members):
+        yield from _wrong_members(value, rule.rules, f"{path}.")
+    elif value is not None and isinstance(rule, Each):
+        for at, element in enumerate(value, 1):
+            yield from _wrong_below(f"{path}.{at}.member", element, rule.rule)
+    elif text := _wrong(path, value, rule):
+        yield text
 
 
 def _wrong(member: str, value: str | float | None, rule: Rule) -> str:
@@ -71,7 +102,7 @@ def _wrong(member: str, value: str | float | None, rule: Rule) -> str:
 
 def _failed(member: str, shown: str, constraint: str) -> str:
     value = f"Value {shown}" if shown else "Value"
-    return f"{value} at '{camel(member)}' failed to satisfy constraint: {constraint}"
+    return f"{value} at '{member}' failed to satisfy constraint: {constraint}"
 
 
 def camel(member: str) -> str:

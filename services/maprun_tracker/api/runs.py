@@ -8,7 +8,7 @@ from maprun.mapruns.requests import Refusal, parse_arn
 from maprun.mapruns.verdicts import item_counts
 from schemas.arns import home_of, home_of_run
 from schemas.home import MapRunUpdateRequested
-from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.children import PENDING_REDRIVE, RUNNING, Child, Listing
 from services.maprun_tracker.api.descriptions import ChildTimes
 from services.maprun_tracker.api.errors import resource_missing
@@ -43,7 +43,7 @@ def counts_of(part: Partition, row: RunRow) -> tuple[dict[str, int], dict[str, i
     return item_counts(live, running, running * live.items_read // max(1, live.read))
 
 
-async def describe(service: Service, ask: shapes.MapRunAsked, _call: Call) -> shapes.MapRunDescription:
+async def describe(service: Service, ask: inputs.MapRunAsked, _call: Call) -> shapes.MapRunDescription:
     """DescribeMapRun: as live as the frames folded so far."""
     part, row = await find_run(service, ask.map_run_arn or "")
     items, executions = counts_of(part, row)
@@ -63,7 +63,7 @@ async def describe(service: Service, ask: shapes.MapRunAsked, _call: Call) -> sh
     )
 
 
-async def update(service: Service, ask: shapes.UpdateMapRun, call: Call) -> shapes.Nothing:
+async def update(service: Service, ask: inputs.UpdateMapRun, call: Call) -> shapes.Nothing:
     """UpdateMapRun: the fold of home decides whether the run still goes on."""
     part, row = await find_run(service, ask.map_run_arn or "")
     wanted = MapRunUpdateRequested(
@@ -84,7 +84,7 @@ async def update(service: Service, ask: shapes.UpdateMapRun, call: Call) -> shap
     return shapes.Nothing()
 
 
-async def list_runs(service: Service, ask: shapes.ListMapRuns, _call: Call) -> shapes.MapRunList:
+async def list_runs(service: Service, ask: inputs.ListMapRuns, _call: Call) -> shapes.MapRunList:
     """ListMapRuns of a root execution, or of a child that started nested ones; newest first."""
     arn = ask.execution_arn or ""
     _, rest = parse_arn(arn, ("execution",))
@@ -115,7 +115,7 @@ async def list_runs(service: Service, ask: shapes.ListMapRuns, _call: Call) -> s
     )
 
 
-async def list_children(service: Service, ask: shapes.ListExecutions) -> shapes.ExecutionList:
+async def list_children(service: Service, ask: inputs.ListExecutions) -> shapes.ExecutionList:
     """ListExecutions by mapRunArn: newest first, which is by index. Pages may be short, as AWS's may."""
     arn, status = ask.map_run_arn or "", ask.status_filter
     query = ("ListExecutions", arn, status, ask.redrive_filter)
@@ -179,7 +179,7 @@ def _item(service: Service, ref: ChildRef, kept: Kept | None) -> shapes.Executio
     )
 
 
-def check_list(ask: shapes.ListExecutions) -> None:
+def check_list(ask: inputs.ListExecutions) -> None:
     """Exactly one of two members says what is listed. Raises Refusal."""
     if (ask.state_machine_arn is None) == (ask.map_run_arn is None):
         raise Refusal("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be specified")

@@ -19,6 +19,7 @@ from schemas.home import (
     MapRunUpdateRequested,
     RedriveRequested,
     StopRequested,
+    TagsRequested,
 )
 from schemas.requests import MachineWritten, RequestAnswered
 from schemas.wire import Decoder, encode
@@ -28,7 +29,9 @@ from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 
 T = TypeVar("T")
-Command = MachineRequested | ExecutionRequested | StopRequested | RedriveRequested | MapRunUpdateRequested
+Command = (
+    MachineRequested | TagsRequested | ExecutionRequested | StopRequested | RedriveRequested | MapRunUpdateRequested
+)
 POLL_SECONDS = 0.002
 
 

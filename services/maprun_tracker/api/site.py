@@ -12,7 +12,7 @@ from maprun.language.depth import json_depth_ok
 from maprun.mapruns.requests import Refusal, derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
-from services.maprun_tracker.api import executions, histories, runs, shapes
+from services.maprun_tracker.api import executions, histories, inputs, runs, shapes
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable, status_of
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, Answer, decode
 from services.maprun_tracker.api.owners import FORWARDED, Owners, hand_on
@@ -107,10 +107,10 @@ class Site:
         if not json_depth_ok(body, BODY_DEPTH_MAX):
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
         if target == HISTORY_PATH:
-            return await histories.get_any(self.service, decode(shapes.HistoryAsked, body))
+            return await histories.get_any(self.service, decode(inputs.HistoryAsked, body))
         name = target.removeprefix(TARGET_PREFIX)
         if name == LIST_EXECUTIONS:
-            return await self._list_executions(decode(shapes.ListExecutions, body), call, headers)
+            return await self._list_executions(decode(inputs.ListExecutions, body), call, headers)
         operation = OPERATIONS.get(name)
         if operation is None or not target.startswith(TARGET_PREFIX):
             known = f"{name} is not supported yet." if name in NOT_YET else f"Unknown operation: '{target}'"
@@ -138,7 +138,7 @@ class Site:
         return _response(call, status, answer)
 
     async def _list_executions(
-        self, ask: shapes.ListExecutions, call: Call, headers: Mapping[str, str]
+        self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str]
     ) -> shapes.ExecutionList:
         """ListExecutions: of a Map Run from its home; of a machine from all homes, whoever owns them."""
         runs.check_list(ask)
@@ -163,7 +163,7 @@ class Site:
         token = make_token(query, _age(cut[-1])) if more else None
         return shapes.ExecutionList(executions=cut, next_token=token)
 
-    async def _from_others(self, ask: shapes.ListExecutions, headers: Mapping[str, str]) -> list[shapes.ExecutionList]:
+    async def _from_others(self, ask: inputs.ListExecutions, headers: Mapping[str, str]) -> list[shapes.ExecutionList]:
         others = self.owners.others()
         known = {home for homes in others.values() for home in homes} | set(self.service.parts.owned())
         if len(known) < self.service.homes:
@@ -181,7 +181,7 @@ def _age(item: shapes.ExecutionItem) -> tuple[int, str]:
     return round(item.start_date * 1000), item.execution_arn
 
 
-def _given(ask: shapes.ListExecutions) -> dict[str, object]:
+def _given(ask: inputs.ListExecutions) -> dict[str, object]:
     """A request's members as they were given."""
     members = {
         "stateMachineArn": ask.state_machine_arn,

@@ -5,7 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.home import MachineRequested, MachineSpec
+from schemas.home import (
+    ENCRYPTION_OWNED,
+    LOGGING_OFF,
+    TRACING_OFF,
+    MachineRequested,
+    MachineSpec,
+    TagsRequested,
+)
 from schemas.requests import MachineWritten, RequestAnswered
 from tests.unit.mapruns.folding import Folding, sent
 from tests.unit.mapruns.programs import NAMES
@@ -72,3 +79,37 @@ def test_what_is_not_there_cannot_be_updated_but_may_be_deleted() -> None:
     assert (answer.error, answer.message) == ("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{ARN}'")
     answer, written = ask(folding, "2", "delete")
     assert (answer.error, written) == ("", [])
+
+
+def test_a_default_that_is_said_is_no_difference() -> None:
+    """Created again with the configurations that held anyway, a machine is the same one."""
+    folding = Folding()
+    first, _ = ask(folding, "1", "create")
+    said = msgspec.structs.replace(SPEC, logging=LOGGING_OFF, tracing=TRACING_OFF, encryption=ENCRYPTION_OWNED)
+    answer, written = ask(folding, "2", "create", said)
+    assert (answer.error, answer.body, written) == ("", first.body, [])
+
+
+def test_tags_change_without_a_revision() -> None:
+    """Tags are added, replaced and removed; revision and dates stay, and a repeated request changes nothing."""
+    folding = Folding()
+    ask(folding, "1", "create", msgspec.structs.replace(SPEC, tags=b'[{"key":"a","value":"1"}]'))
+    [machine] = sent(folding.put(TagsRequested("2", ARN, ("b", "2", "a", "3"))), MachineWritten)
+    assert msgspec.json.decode(machine.spec.tags) == [{"key": "a", "value": "3"}, {"key": "b", "value": "2"}]
+    [later] = sent(folding.put(TagsRequested("3", ARN, removed=("a", "none"))), MachineWritten)
+    assert msgspec.json.decode(later.spec.tags) == [{"key": "b", "value": "2"}]
+    assert (later.revision_id, later.updated_ms, later.updated) == (machine.revision_id, machine.updated_ms, False)
+    outputs = folding.put(TagsRequested("2", ARN, ("b", "2", "a", "3")))
+    assert (sent(outputs, MachineWritten), [a.error for a in sent(outputs, RequestAnswered)]) == ([], [""])
+
+
+def test_tags_of_nothing_and_too_many_tags_are_refused() -> None:
+    """A machine that isn't there is ResourceNotFound; more than fifty tags in all are TooManyTags, with none added."""
+    folding = Folding()
+    outputs = folding.put(TagsRequested("1", ARN, ("a", "1")))
+    assert [answer.error for answer in sent(outputs, RequestAnswered)] == ["ResourceNotFound"]
+    ask(folding, "2", "create", msgspec.structs.replace(SPEC, tags=b'[{"key":"a","value":"1"}]'))
+    many = tuple(text for n in range(50) for text in (f"k{n}", ""))
+    outputs = folding.put(TagsRequested("3", ARN, many))
+    assert [answer.error for answer in sent(outputs, RequestAnswered)] == ["TooManyTags"]
+    assert sent(outputs, MachineWritten) == []

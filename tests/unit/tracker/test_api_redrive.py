@@ -25,7 +25,7 @@ from schemas.home import (
 )
 from schemas.plan import MapRunPlan
 from services.maprun_tracker import rows
-from services.maprun_tracker.api import runs, shapes
+from services.maprun_tracker.api import inputs, runs
 from services.maprun_tracker.api.descriptions import root_redrive
 from services.maprun_tracker.api.executions import arn_of_child
 from services.maprun_tracker.api.operations import OPERATIONS
@@ -101,7 +101,7 @@ class World:
         """An operation's answer, as JSON."""
         self.fold()
         if operation == "ListExecutions":
-            answer: Any = asyncio.run(runs.list_children(self.service, shapes.ListExecutions(**members)))
+            answer: Any = asyncio.run(runs.list_children(self.service, inputs.ListExecutions(**members)))
         else:
             known = OPERATIONS[operation]
             answer = asyncio.run(known.handle(self.service, known.asked(**members), CALL))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from maprun.mapruns.requests import Refusal
 from schemas.history import EventType, HistoryEvent
 from schemas.home import ChildrenEnded, LaneProgress
 from schemas.wire import encode
-from services.maprun_tracker.api import shapes
+from services.maprun_tracker.api import inputs
 from services.maprun_tracker.api.executions import processor_of
 from services.maprun_tracker.api.frames import slots_of
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, decode
@@ -129,32 +129,32 @@ def test_a_token_belongs_to_its_query() -> None:
 PATTERN = "pattern: [!-~]+"
 CASES = [
     (
-        shapes.StartExecution,
+        inputs.StartExecution,
         b"{}",
         "Value null at 'stateMachineArn' failed to satisfy constraint: Member must not be null",
     ),
     (
-        shapes.Page,
+        inputs.Page,
         b'{"maxResults":-1}',
         "Value '-1' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0",
     ),
     (
-        shapes.StopExecution,
+        inputs.StopExecution,
         b'{"executionArn":"a","error":"%s"}' % (b"e" * 257),
         "Value at 'error' failed to satisfy constraint: Member must have length less than or equal to 256",
     ),
     (
-        shapes.HistoryAsked,
+        inputs.HistoryAsked,
         b'{"executionArn":"a","maxResults":-1}',
         "Value '-1' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0",
     ),
     (
-        shapes.RedriveExecution,
+        inputs.RedriveExecution,
         b'{"executionArn":"a","clientToken":" "}',
         f"Value ' ' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression {PATTERN}",
     ),
     (
-        shapes.Page,
+        inputs.Page,
         b'{"nextToken":""}',
         "Value '' at 'nextToken' failed to satisfy constraint: Member must have length greater than or equal to 1",
     ),
@@ -162,7 +162,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "body", "message"), CASES)
-def test_constraints_speak_as_aws_does(kind: type[shapes.Input], body: bytes, message: str) -> None:
+def test_constraints_speak_as_aws_does(kind: type[inputs.Input], body: bytes, message: str) -> None:
     """A member that breaks its rule is told in AWS's words; a secret one without its value."""
     with pytest.raises(Refusal) as refused:
         decode(kind, body)
