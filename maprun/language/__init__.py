@@ -3,7 +3,16 @@
 from maprun.language.compile import compile_machine
 from maprun.language.diagnostics import Diagnostic
 from maprun.language.errors import DefinitionError, StatesError
+from maprun.language.examine import FINDINGS_MAX, Examined, examine
 from maprun.language.model import Machine
-from maprun.language.validate import validate
 
-__all__ = ["DefinitionError", "Diagnostic", "Machine", "StatesError", "compile_machine", "validate"]
+__all__ = [
+    "FINDINGS_MAX",
+    "DefinitionError",
+    "Diagnostic",
+    "Examined",
+    "Machine",
+    "StatesError",
+    "compile_machine",
+    "examine",
+]

@@ -1,16 +1,13 @@
 """From the JSON of a definition to a Machine: the fields that all states share, and the machine itself."""
 
-from itertools import islice
 from typing import Any
 
-from maprun.language import jsontext
 from maprun.language.compile_states import COMPILERS
-from maprun.language.depth import json_depth_ok
-from maprun.language.errors import DefinitionError, StatesError
+from maprun.language.errors import DefinitionError
+from maprun.language.examine import FINDINGS_MAX, examine
 from maprun.language.expression import Expression, whole_value
-from maprun.language.fields import Source, assignments, catchers, expression, payload, put_at, retriers
+from maprun.language.fields import Source, assignments, catchers, payload, put_at, retriers
 from maprun.language.model import Machine, State
-from maprun.language.validate import validate
 from schemas.history import EventType
 
 _ENTERED = {
@@ -32,36 +29,23 @@ _EXITED = {
     "Map": EventType.MAP_STATE_EXITED,
     "Succeed": EventType.SUCCEED_STATE_EXITED,
 }
-DEFINITION_BYTES_MAX = 1_048_576
-DEFINITION_DEPTH_MAX = 120
-FINDINGS_MAX = 100
 
 
 def compile_machine(definition: bytes, machine_type: str = "STANDARD") -> Machine:
     """Compiles a definition, the JSON text of a whole machine. Costs milliseconds: callers cache by digest.
 
-    Raises DefinitionError, whose text is AWS's.
+    Raises DefinitionError, with everything that is wrong.
     """
-    if len(definition) > DEFINITION_BYTES_MAX:
-        raise DefinitionError("SCHEMA_VALIDATION_FAILED", f"The definition exceeds {DEFINITION_BYTES_MAX} bytes", "/")
-    try:
-        if not json_depth_ok(definition, DEFINITION_DEPTH_MAX):
-            raise DefinitionError("TOO_DEEPLY_NESTED", f"JSON nests deeper than {DEFINITION_DEPTH_MAX} levels", "/")
-        document = jsontext.decode(definition)
-    except StatesError as error:
-        raise DefinitionError("INVALID_JSON_DESCRIPTION", error.cause, "/") from error
-    errors = [found for found in islice(validate(document, machine_type), FINDINGS_MAX) if found.severity == "ERROR"]
-    if errors:
-        first, *more = errors
-        raise DefinitionError(first.code, first.message, first.location, tuple(found.line for found in more))
-    return _machine(document, "", machine_type, document.get("QueryLanguage", "JSONPath"), {})
+    examined = examine(definition, machine_type)
+    if examined.errors:
+        raise DefinitionError(examined.errors[:FINDINGS_MAX])
+    document = examined.document
+    return _machine(document, machine_type, document.get("QueryLanguage", "JSONPath"), {})
 
 
-def _machine(
-    document: dict[str, Any], pointer: str, machine_type: str, language: str, maps: dict[str, State]
-) -> Machine:
+def _machine(document: dict[str, Any], machine_type: str, language: str, maps: dict[str, State]) -> Machine:
     states = {
-        name: _state(Source(name, state, f"{pointer}/States/{name}", machine_type, language, maps, _machine))
+        name: _state(Source(name, state, machine_type, language, maps, _machine))
         for name, state in document["States"].items()
     }
     timeout = document.get("TimeoutSeconds")
@@ -131,4 +115,4 @@ def _jsonpath_fields(source: Source, compiled: State) -> None:
 
 def _path(source: Source, field: str) -> Expression | None:
     text = source.state[field]
-    return None if text is None else expression(source, text, field)
+    return None if text is None else Expression(text)

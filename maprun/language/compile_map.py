@@ -4,26 +4,25 @@ from typing import Any
 
 from maprun.language import jsonata, jsontext
 from maprun.language.errors import runtime_error
-from maprun.language.expression import field_value
-from maprun.language.fields import Source, amount, expression, payload, refused
+from maprun.language.expression import Expression, field_value
+from maprun.language.fields import Source, amount, payload
 from maprun.language.model import BatcherWork, MapWork, ReaderWork, WriterWork
 from maprun.language.scope import Evaluate, Scope
-from maprun.language.template import BadTemplateError, Node, parse_template
+from maprun.language.template import parse_template
 
 
 def map_work(source: Source) -> MapWork:
     """Map, inline or distributed; `Iterator` and `Parameters` are the older names of ItemProcessor and ItemSelector."""
     state = source.state
-    field = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
-    document = state[field]
+    document = state["ItemProcessor"] if "ItemProcessor" in state else state["Iterator"]
     config = document.get("ProcessorConfig") or {}
     distributed = config.get("Mode", "INLINE") == "DISTRIBUTED"
     child_type = config.get("ExecutionType", "STANDARD") if distributed else ""
     template = state.get("ItemSelector", state.get("Parameters"))
     has_selector = "ItemSelector" in state or "Parameters" in state
-    selector = _selector(source, template) if has_selector and not source.jsonata else None
+    selector = parse_template(template) if has_selector and not source.jsonata else None
     return MapWork(
-        processor=source.sub_machine(document, f"{source.pointer}/{field}", child_type),
+        processor=source.sub_machine(document, child_type),
         distributed=distributed,
         child_type=child_type,
         label=state.get("Label", ""),
@@ -39,25 +38,14 @@ def map_work(source: Source) -> MapWork:
     )
 
 
-def _selector(source: Source, template: Any) -> Node:
-    try:
-        return parse_template(template)
-    except BadTemplateError as error:
-        text = f"The value for the field '{error.key}' must be a valid JSONPath or a valid intrinsic function call"
-        raise refused(text, f"{source.pointer}/ItemSelector{error.pointer}") from error
-
-
 def _items(source: Source) -> Evaluate:
     state = source.state
     processor = state.get("ItemProcessor") or state.get("Iterator") or {}
     objects = (processor.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED"
     if source.jsonata:
-        try:
-            return jsonata.compile_items(state, objects=objects)
-        except jsonata.BadExpressionError as error:
-            raise refused(str(error), f"{source.pointer}/Items") from error
+        return jsonata.compile_items(state, objects=objects)
     text = state.get("ItemsPath", "$")
-    read = field_value(expression(source, text, "ItemsPath"), "ItemsPath")
+    read = field_value(Expression(text), "ItemsPath")
     kinds: tuple[type, ...] = (list, dict) if objects else (list,)
 
     def items(root: Any, scope: Scope) -> Any:

@@ -7,8 +7,8 @@ from maprun.language import jsonata, jsontext
 from maprun.language.choice import compile_rule
 from maprun.language.compile_map import map_work
 from maprun.language.errors import runtime_error
-from maprun.language.expression import field_value
-from maprun.language.fields import Source, amount, assignments, expression, payload, refused, whole_from_text
+from maprun.language.expression import Expression, field_value
+from maprun.language.fields import Source, amount, assignments, payload, whole_from_text
 from maprun.language.model import (
     ChoiceWork,
     FailWork,
@@ -17,11 +17,9 @@ from maprun.language.model import (
     Rule,
     SucceedWork,
     TaskWork,
-    Test,
     WaitWork,
     Work,
 )
-from maprun.language.path import PathSyntaxError
 from maprun.language.resources import ActivityResource, FunctionResource, Integration, Pattern, parse_resource
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
@@ -72,35 +70,20 @@ def choice_work(source: Source) -> Work:
     """Choice."""
     rules = []
     for at, rule in enumerate(source.state["Choices"]):
-        pointer = f"{source.pointer}/Choices[{at}]"
-        output = payload(source, rule["Output"], "Output") if source.jsonata and "Output" in rule else None
-        test = _condition(rule, at, pointer) if source.jsonata else _rule(rule, pointer)
+        if source.jsonata:
+            output = payload(source, rule["Output"], "Output") if "Output" in rule else None
+            test = jsonata.compile_condition(rule["Condition"], f"Choices[{at}]/Condition")
+        else:
+            output, test = None, compile_rule(rule)
         rules.append(Rule(test, rule["Next"], assignments(source, rule), output))
     return ChoiceWork(tuple(rules), source.state.get("Default"))
-
-
-def _rule(rule: dict[str, Any], pointer: str) -> Test:
-    try:
-        return compile_rule(rule)
-    except (PathSyntaxError, KeyError, TypeError) as error:
-        raise refused("Value is not a valid JSONPath", f"{pointer}/Variable") from error
-
-
-def _condition(rule: dict[str, Any], at: int, pointer: str) -> Test:
-    try:
-        return jsonata.compile_condition(rule["Condition"], f"Choices[{at}]/Condition")
-    except jsonata.BadExpressionError as error:
-        raise refused(str(error), f"{pointer}/Condition") from error
 
 
 def wait_work(source: Source) -> Work:
     """Wait: by a number of seconds or until a moment."""
     state = source.state
     if source.jsonata:
-        try:
-            return WaitWork(jsonata.compile_wait(state))
-        except jsonata.BadExpressionError as error:
-            raise refused(str(error), source.pointer) from error
+        return WaitWork(jsonata.compile_wait(state))
     if "Seconds" in state:
         span_ms = int(state["Seconds"]) * 1000
         return WaitWork(lambda _root, _scope, now_ms: now_ms + span_ms)
@@ -108,8 +91,8 @@ def wait_work(source: Source) -> Work:
         due = parse_timestamp_ms(state["Timestamp"]) or 0
         return WaitWork(lambda _root, _scope, _now_ms: due)
     if "SecondsPath" in state:
-        return WaitWork(_seconds_at(expression(source, state["SecondsPath"], "SecondsPath")))
-    return WaitWork(_moment_at(expression(source, state["TimestampPath"], "TimestampPath")))
+        return WaitWork(_seconds_at(Expression(state["SecondsPath"])))
+    return WaitWork(_moment_at(Expression(state["TimestampPath"])))
 
 
 def _seconds_at(path: Any) -> Callable[[Any, Scope, int], int]:
@@ -156,7 +139,7 @@ def fail_work(source: Source) -> Work:
 def _fail_text(source: Source, field: str) -> Evaluate | None:
     state = source.state
     if f"{field}Path" in state:
-        return field_value(expression(source, state[f"{field}Path"], f"{field}Path"), f"{field}Path")
+        return field_value(Expression(state[f"{field}Path"]), f"{field}Path")
     if field not in state:
         return None
     value = state[field]
@@ -184,12 +167,7 @@ def succeed_work(_source: Source) -> Work:
 
 def parallel_work(source: Source) -> Work:
     """Parallel."""
-    return ParallelWork(
-        tuple(
-            source.sub_machine(branch, f"{source.pointer}/Branches[{at}]")
-            for at, branch in enumerate(source.state["Branches"])
-        )
-    )
+    return ParallelWork(tuple(map(source.sub_machine, source.state["Branches"])))
 
 
 COMPILERS: dict[str, Callable[[Source], Work]] = {

@@ -16,8 +16,8 @@ class Diagnostic:
 
     @property
     def line(self) -> str:
-        """As AWS writes it into the message of InvalidDefinition."""
-        return f"{self.code}: {self.message}" + (f" at {self.location}" if self.location else "")
+        """As AWS writes it into the message of InvalidDefinition; a finding without a place is "at null" there."""
+        return f"{self.code}: {self.message} at {self.location or 'null'}"
 
 
 def error(code: str, message: str, location: str) -> Diagnostic:

@@ -1,18 +1,19 @@
 """What can go wrong with a definition before it runs, and with an expression while it runs."""
 
+from collections.abc import Sequence
+
+from maprun.language.diagnostics import Diagnostic
+
 
 class DefinitionError(Exception):
-    """A definition that can't be used. `str()` is AWS's "<CODE>: <text> at <pointer>" (InvalidDefinition).
+    """A definition that can't be used, with everything that was found wrong with it, at least one finding.
 
-    AWS names everything it finds, joined by commas: `more` are the texts of the findings after the first.
+    `str()` is AWS's "<CODE>: <text> at <pointer>" (InvalidDefinition), of each finding, joined by commas.
     """
 
-    def __init__(self, code: str, text: str, pointer: str, more: tuple[str, ...] = ()) -> None:
-        first = f"{code}: {text} at {pointer}" if pointer else f"{code}: {text}"
-        super().__init__(", ".join((first, *more)))
-        self.code = code
-        self.text = text
-        self.pointer = pointer
+    def __init__(self, findings: Sequence[Diagnostic]) -> None:
+        super().__init__(", ".join(found.line for found in findings))
+        self.findings = tuple(findings)
 
 
 class StatesError(Exception):

@@ -1,23 +1,26 @@
-"""Fields that several state types share, compiled: templates, assignments, retriers, catchers, paths, amounts."""
+"""Fields that several state types share, compiled: templates, assignments, retriers, catchers, paths, amounts.
+
+Validation has found nothing wrong with them: an expression that doesn't parse here is a bug.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from maprun.language import jsonata, jsontext
-from maprun.language.errors import DefinitionError, StatesError
+from maprun.language.errors import StatesError
 from maprun.language.expression import Expression, field_value
 from maprun.language.model import Amount, Assign, Catcher, Computed, Machine, Put, State
-from maprun.language.path import Path, PathSyntaxError
+from maprun.language.path import Path
 from maprun.language.pathsteps import Index, Names
 from maprun.language.retry import ATTEMPTS_MAX, BACKOFF_RATE, INTERVAL_SECONDS, Retrier
 from maprun.language.scope import Evaluate
-from maprun.language.template import BadTemplateError, compile_node, parse_template
+from maprun.language.template import compile_node, parse_template
 
 BACKOFF_RATE_MAX = 1e9
 """A larger rate would reach the longest delay at once just the same."""
 WHOLE_DIGITS_MAX = 16
-CompileMachine = Callable[[dict[str, Any], str, str, str, dict[str, State]], Machine]
+CompileMachine = Callable[[dict[str, Any], str, str, dict[str, State]], Machine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,6 @@ class Source:
 
     name: str
     state: dict[str, Any]
-    pointer: str
     machine_type: str
     machine_language: str
     maps: dict[str, State]
@@ -37,40 +39,15 @@ class Source:
         """True when this state's expressions are JSONata."""
         return bool(self.state.get("QueryLanguage", self.machine_language) == "JSONata")
 
-    def sub_machine(self, document: dict[str, Any], pointer: str, machine_type: str = "") -> Machine:
-        """A branch or an item processor."""
-        language = self.state.get("QueryLanguage", self.machine_language)
-        return self.compile_machine(document, pointer, machine_type or self.machine_type, language, self.maps)
-
-
-def refused(text: str, pointer: str) -> DefinitionError:
-    """A definition that AWS's schema refuses."""
-    return DefinitionError("SCHEMA_VALIDATION_FAILED", text, pointer)
+    def sub_machine(self, document: dict[str, Any], machine_type: str = "") -> Machine:
+        """A branch or an item processor. Its states inherit the machine's language, not this state's (measured)."""
+        kind = machine_type or self.machine_type
+        return self.compile_machine(document, kind, self.machine_language, self.maps)
 
 
 def payload(source: Source, value: Any, field: str) -> Evaluate:
     """A payload template in either language."""
-    if source.jsonata:
-        try:
-            return jsonata.compile_value(value, field)
-        except jsonata.BadExpressionError as error:
-            raise refused(str(error), f"{source.pointer}/{field}") from error
-    try:
-        return compile_node(parse_template(value))
-    except BadTemplateError as error:
-        text = f"The value for the field '{error.key}' must be a valid JSONPath or a valid intrinsic function call"
-        raise refused(text, f"{source.pointer}/{field}{error.pointer}") from error
-
-
-def expression(source: Source, text: Any, field: str) -> Expression:
-    """A path or intrinsic call in a field of its own."""
-    reason = refused("Value is not a valid JSONPath", f"{source.pointer}/{field}")
-    if not isinstance(text, str) or not text.startswith(("$", "States.")):
-        raise reason
-    try:
-        return Expression(text)
-    except PathSyntaxError as error:
-        raise reason from error
+    return jsonata.compile_value(value, field) if source.jsonata else compile_node(parse_template(value))
 
 
 def assignments(source: Source, holder: dict[str, Any], prefix: str = "Assign") -> Assign:
@@ -165,4 +142,4 @@ def amount(source: Source, holder: dict[str, Any], field: str) -> Amount:
     path = holder.get(f"{field}Path")
     if path is None:
         return None
-    return Computed(field_value(expression(source, path, f"{field}Path"), f"{field}Path"), path)
+    return Computed(field_value(Expression(path), f"{field}Path"), path)

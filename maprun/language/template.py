@@ -5,17 +5,7 @@ from typing import Any
 
 from maprun.language.errors import PathNotFoundError
 from maprun.language.expression import Expression, not_found
-from maprun.language.path import PathSyntaxError
 from maprun.language.scope import Evaluate, Scope
-
-
-class BadTemplateError(ValueError):
-    """A member `key` holds no valid path or call, below `pointer`."""
-
-    def __init__(self, key: str, pointer: str) -> None:
-        super().__init__(key)
-        self.key = key
-        self.pointer = pointer
 
 
 class Literal:
@@ -58,25 +48,20 @@ class ArrayNode:
 Node = Literal | Dynamic | ObjectNode | ArrayNode
 
 
-def parse_template(value: Any, pointer: str = "") -> Node:
-    """The template's tree. Raises BadTemplateError."""
+def parse_template(value: Any) -> Node:
+    """The template's tree. Raises PathSyntaxError."""
     if isinstance(value, Mapping):
         members: list[tuple[str, Node]] = []
         for key, inner in value.items():
             if key.endswith(".$"):
-                if not isinstance(inner, str):
-                    raise BadTemplateError(key, pointer)
-                try:
-                    members.append((key[:-2], Dynamic(Expression(inner), key)))
-                except PathSyntaxError as error:
-                    raise BadTemplateError(key, pointer) from error
+                members.append((key[:-2], Dynamic(Expression(inner), key)))
             else:
-                members.append((key, parse_template(inner, f"{pointer}/{key}")))
+                members.append((key, parse_template(inner)))
         if all(isinstance(node, Literal) for _, node in members):
             return Literal(value)
         return ObjectNode(tuple(members))
     if isinstance(value, list):
-        elements = tuple(parse_template(inner, f"{pointer}[{at}]") for at, inner in enumerate(value))
+        elements = tuple(map(parse_template, value))
         return Literal(value) if all(isinstance(node, Literal) for node in elements) else ArrayNode(elements)
     return Literal(value)
 

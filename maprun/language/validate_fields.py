@@ -4,22 +4,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from maprun.language.diagnostics import Diagnostic, schema_error, warning
+from maprun.language.jsonata import source_of
 from maprun.language.resources import ActivityResource, Integration, Pattern, parse_resource
 from maprun.language.timestamps import parse_timestamp
+from maprun.language.validate_jsonata import INPUT, RESULT, check_jsonata
 from maprun.language.validate_map import check_map
 from maprun.language.validate_rules import check_catch, check_choices, check_retry
 from maprun.language.validate_values import (
+    NO_PATH,
+    NO_REFERENCE,
     Expected,
     check_assign,
     check_template,
+    enumerated,
     filled_list,
+    holds_computed,
     is_expression,
-    is_object,
     is_place,
     is_reference,
+    looks_computed,
+    not_recognized,
     number,
+    only_one,
+    other_language,
+    required,
     typed,
-    wrong_language,
+    unknown,
+    wrong_type,
 )
 
 KINDS = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
@@ -69,19 +80,32 @@ _NOT_EXPRESS = {
     Pattern.RUN_A_JOB_2: "'.sync' service integration",
     Pattern.CALLBACK: "'.waitForTaskToken' service integration ",
 }
+_WITH_RESULT = ("Task", "Parallel", "Map")
 
 
-def check_state(state: dict[str, Any], pointer: str, *, jsonata: bool, machine_type: str) -> Iterator[Diagnostic]:
-    """Everything wrong with one state, apart from what is nested in it."""
+def check_state(
+    state: dict[str, Any], pointer: str, *, jsonata: bool, mixed: bool, machine_type: str
+) -> Iterator[Diagnostic]:
+    """Everything about one state, apart from what is nested in it.
+
+    `mixed` says that the state is in a language it may not have: then nothing is said of fields of the other one.
+    """
     kind = state["Type"]
-    yield from _names(state, kind, pointer, jsonata=jsonata)
+    if not mixed:
+        yield from _languages(state, kind, pointer, jsonata=jsonata)
+    yield from enumerated(state, "QueryLanguage", ("JSONPath", "JSONata"), pointer)
+    yield from unknown(state, FIELDS[kind], pointer)
+    yield from _combinations(state, kind, pointer)
     for field, expected in _TYPES.items():
         if field in state and field in FIELDS[kind]:
             yield from expected(state[field], f"{pointer}/{field}", jsonata)
-    if not jsonata:
+    if jsonata:
+        yield from _expressions(state, kind, pointer)
+    else:
         yield from _paths(state, kind, pointer)
-    if "Assign" in state:
-        yield from check_assign(state["Assign"], f"{pointer}/Assign", jsonata=jsonata)
+    offered = RESULT if kind in _WITH_RESULT else INPUT
+    if "Assign" in state and "Assign" in FIELDS[kind]:
+        yield from check_assign(state["Assign"], f"{pointer}/Assign", jsonata=jsonata, offered=offered)
     if kind == "Task":
         yield from _task(state, pointer, machine_type)
     elif kind == "Wait":
@@ -90,39 +114,35 @@ def check_state(state: dict[str, Any], pointer: str, *, jsonata: bool, machine_t
         yield from check_choices(state.get("Choices"), f"{pointer}/Choices", jsonata=jsonata)
     elif kind == "Map":
         yield from check_map(state, pointer, jsonata=jsonata)
-    if kind in ("Task", "Parallel", "Map"):
+    if kind in _WITH_RESULT:
         yield from check_retry(state.get("Retry"), f"{pointer}/Retry")
         yield from check_catch(state.get("Catch"), f"{pointer}/Catch", jsonata=jsonata)
 
 
-def _names(state: dict[str, Any], kind: str, pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+def _languages(state: dict[str, Any], kind: str, pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
+    others = JSONPATH_ONLY if jsonata else JSONATA_ONLY
     for field in state:
-        if field not in FIELDS[kind]:
-            yield schema_error(f"Field '{field}' is not supported", pointer)
-        elif jsonata and field in JSONPATH_ONLY:
-            yield schema_error(wrong_language(field, "JSONata", "JSONPath"), pointer)
-        elif not jsonata and field in JSONATA_ONLY:
-            yield schema_error(wrong_language(field, "JSONPath", "JSONata"), pointer)
-    missing = [field for field in _REQUIRED.get(kind, ()) if field not in state]
-    if missing:
-        yield schema_error(f"These fields are required: [{', '.join(missing)}]", pointer)
+        if field in others and field in FIELDS[kind]:
+            yield schema_error(other_language(field, jsonata=jsonata), pointer)
+
+
+def _combinations(state: dict[str, Any], kind: str, pointer: str) -> Iterator[Diagnostic]:
+    """What must be there, and what must not be there together."""
+    yield from required(state, _REQUIRED.get(kind, ()), pointer)
     for pair in _EXCLUSIVE:
         if all(field in state for field in pair) and pair[0] in FIELDS[kind]:
-            yield schema_error(f"There should only be one of the following fields: [{', '.join(pair)}]", pointer)
-    if "Next" in FIELDS[kind] and "Next" not in state and state.get("End") is not True:
-        yield schema_error("These fields are required: [Next]", pointer)
+            yield schema_error(only_one(pair), pointer)
+    if "Next" in FIELDS[kind] and "Next" not in state and state.get("End", False) is False:
+        yield from required(state, ("Next",), pointer)
 
 
-_TEXT = typed("String", str)
 _TYPES: dict[str, Expected] = {
-    "Comment": _TEXT,
-    "Next": _TEXT,
-    "Default": _TEXT,
-    "End": typed("Boolean", bool),
-    "Resource": _TEXT,
-    "Error": _TEXT,
-    "Cause": _TEXT,
-    "Label": _TEXT,
+    "Comment": typed(str),
+    "Next": typed(str),
+    "Default": typed(str),
+    "End": typed(bool),
+    "Resource": typed(str),
+    "Label": typed(str),
     "Branches": filled_list,
     "Choices": filled_list,
     "TimeoutSeconds": number(1, SECONDS_MAX),
@@ -130,11 +150,34 @@ _TYPES: dict[str, Expected] = {
     "MaxConcurrency": number(0),
     "ToleratedFailureCount": number(0),
     "ToleratedFailurePercentage": number(0.0, 100.0, whole=False),
-    "ItemReader": typed("Object", dict),
-    "ItemBatcher": typed("Object", dict),
-    "ResultWriter": typed("Object", dict),
-    "Credentials": typed("Object", dict),
+    "ItemReader": typed(dict),
+    "ItemBatcher": typed(dict),
+    "ResultWriter": typed(dict),
+    "Credentials": typed(dict),
 }
+_VALUES = ("Arguments", "Items", "ItemSelector", "Credentials", "Error", "Cause")
+
+
+def _expressions(state: dict[str, Any], kind: str, pointer: str) -> Iterator[Diagnostic]:
+    """Values of a JSONata state that may hold expressions."""
+    for field in _VALUES:
+        if field in state and field in FIELDS[kind]:
+            yield from check_jsonata(state[field], f"{pointer}/{field}", INPUT)
+    items = state.get("Items", [])
+    if kind == "Map" and source_of(items) is None and not isinstance(items, list | dict):
+        yield wrong_type(list, f"{pointer}/Items")
+    if "Output" in state and "Output" in FIELDS[kind]:
+        offered = RESULT if kind in _WITH_RESULT else INPUT
+        yield from check_jsonata(state["Output"], f"{pointer}/Output", offered)
+    if kind == "Fail":
+        yield from _texts(state, pointer)
+
+
+def _texts(state: dict[str, Any], pointer: str) -> Iterator[Diagnostic]:
+    """What a Fail state says."""
+    for field in ("Error", "Cause"):
+        if field in state and not isinstance(state[field], str):
+            yield wrong_type(str, f"{pointer}/{field}")
 
 
 def _paths(state: dict[str, Any], kind: str, pointer: str) -> Iterator[Diagnostic]:
@@ -145,21 +188,22 @@ def _paths(state: dict[str, Any], kind: str, pointer: str) -> Iterator[Diagnosti
                 continue
             calls = field in ("ErrorPath", "CausePath")
             if not is_expression(state[field], calls=calls):
-                yield schema_error("Value is not a valid JSONPath", f"{pointer}/{field}")
-    if state.get("ResultPath") is not None and not is_reference(state["ResultPath"]):
-        yield schema_error("Value is not a Reference Path", f"{pointer}/ResultPath")
+                yield schema_error(NO_PATH, f"{pointer}/{field}")
+    if "ResultPath" in FIELDS[kind] and state.get("ResultPath") is not None and not is_reference(state["ResultPath"]):
+        yield schema_error(NO_REFERENCE, f"{pointer}/ResultPath")
     for field, value in state.items():
         if field in _PLACES and field in FIELDS[kind] and not is_place(value):
-            yield schema_error("Value is not a Reference Path", f"{pointer}/{field}")
+            yield schema_error(NO_REFERENCE, f"{pointer}/{field}")
     for field in ("Parameters", "ResultSelector", "ItemSelector", "Credentials"):
         if field in state and field in FIELDS[kind]:
             yield from check_template(state[field], f"{pointer}/{field}")
-    if kind == "Pass" and "Result" in state and _holds_path(state["Result"]):
-        yield warning("PASS_RESULT_IS_STATIC", "Result of a Pass state is static: paths are not evaluated", pointer)
-
-
-def _holds_path(value: Any) -> bool:
-    return is_object(value) and any(key.endswith(".$") for key in value)
+    if kind == "Pass" and "Result" in state and holds_computed(state["Result"]):
+        text = "The Result of a Pass state is taken as it is written: paths in it are not evaluated"
+        yield warning("PASS_RESULT_IS_STATIC", text, f"{pointer}/Result")
+    if kind == "Fail":
+        yield from _texts(state, pointer)
+        for field in ("Error", "Cause"):
+            yield from looks_computed(state.get(field), f"{pointer}/{field}")
 
 
 def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Diagnostic]:
@@ -169,11 +213,7 @@ def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Di
     place = f"{pointer}/Resource"
     named = parse_resource(resource)
     if named is None:
-        text = (
-            f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
-            "resource is not available in this region."
-        )
-        yield schema_error(text, place)
+        yield schema_error(not_recognized(resource), place)
     elif machine_type == "EXPRESS":
         if isinstance(named, ActivityResource):
             yield schema_error("Express state machine does not support Activity ARN", place)
@@ -189,12 +229,16 @@ def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Di
 
 
 def _wait(state: dict[str, Any], pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
-    fields = ("Seconds", "Timestamp") if jsonata else ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
+    fields = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
     if sum(field in state for field in fields) != 1:
-        yield schema_error(f"There should only be one of the following fields: [{', '.join(fields)}]", pointer)
+        yield schema_error(only_one(fields[:2] if jsonata else fields), pointer)
     if "Seconds" in state:
         yield from number(0, SECONDS_MAX)(state["Seconds"], f"{pointer}/Seconds", jsonata)
-    moment = state.get("Timestamp")
-    computed = jsonata and isinstance(moment, str) and moment.startswith("{%")
-    if "Timestamp" in state and not computed and parse_timestamp(moment) is None:
-        yield schema_error("String does not match RFC3339 timestamp", f"{pointer}/Timestamp")
+    if "Timestamp" not in state:
+        return
+    moment, place = state["Timestamp"], f"{pointer}/Timestamp"
+    if jsonata and source_of(moment) is not None:
+        yield from check_jsonata(moment, place, INPUT)
+    elif parse_timestamp(moment) is None:
+        yield schema_error("String does not match RFC3339 timestamp", place)
+        yield from looks_computed(moment, place)

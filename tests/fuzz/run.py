@@ -73,7 +73,7 @@ def tried(text: bytes, seed: int) -> Outcome:
     try:
         machine = compile_machine(text, "EXPRESS" if seed % 10 == 0 else "STANDARD")
     except DefinitionError as error:
-        ended = "refused" if str(error).startswith(f"{error.code}: ") else "refused without a code"
+        ended = "refused" if str(error).startswith(f"{error.findings[0].code}: ") else "refused without a code"
     else:
         ended = _lived(machine, chance)
     seconds = time.perf_counter() - began

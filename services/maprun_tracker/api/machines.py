@@ -1,11 +1,8 @@
 """Operations on state machines."""
 
-from collections.abc import Sequence
-
 import msgspec
 
-from maprun.language import DefinitionError, compile_machine
-from maprun.language.depth import json_depth_ok
+from maprun.language import FINDINGS_MAX, DefinitionError, compile_machine, examine
 from maprun.mapruns.requests import Refusal, machine_of_arn, validate_name
 from schemas.arns import home_of
 from schemas.home import MachineRequested, MachineSpec, configured
@@ -16,7 +13,6 @@ from services.maprun_tracker.api.errors import machine_missing
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
-DEFINITION_DEPTH_MAX = 200
 NO_VERSIONS = "Versions are not supported yet: publish must not be true."
 NOTHING_GIVEN = (
     "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
@@ -24,18 +20,11 @@ NOTHING_GIVEN = (
 
 
 def compile_checked(definition: str, machine_type: str) -> None:
-    """Refuses a definition that can't be used. Raises Refusal (InvalidDefinition)."""
+    """Refuses a definition that can't be used, naming all that is wrong. Raises Refusal (InvalidDefinition)."""
     try:
-        _compile(definition, machine_type)
+        compile_machine(definition.encode(), machine_type)
     except DefinitionError as error:
         raise Refusal("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from None
-
-
-def _compile(definition: str, machine_type: str) -> None:
-    text = definition.encode()
-    if not json_depth_ok(text, DEFINITION_DEPTH_MAX):
-        raise DefinitionError("TOO_DEEPLY_NESTED", f"The definition nests more than {DEFINITION_DEPTH_MAX} levels", "/")
-    compile_machine(text, machine_type)
 
 
 def _no_versions(publish: bool | None, description: str | None) -> None:
@@ -179,11 +168,22 @@ async def list_aliases(service: Service, ask: inputs.MachinePage, _call: Call) -
 
 async def validate(_service: Service, ask: inputs.ValidateDefinition, _call: Call) -> shapes.Validation:
     """ValidateStateMachineDefinition."""
-    found: Sequence[shapes.Diagnostic] = ()
-    try:
-        _compile(ask.definition or "", ask.type or "STANDARD")
-    except DefinitionError as error:
-        found = [
-            shapes.Diagnostic(severity="ERROR", code=error.code, message=error.text, location=error.pointer or None)
-        ]
-    return shapes.Validation(result="FAIL" if found else "OK", diagnostics=list(found), truncated=False)
+    return validation(ask)
+
+
+def validation(ask: inputs.ValidateDefinition) -> shapes.Validation:
+    """What is found about a definition: errors, and from severity WARNING on warnings after them.
+
+    So a cut at maxResults never leaves out an error for a warning.
+    """
+    examined = examine((ask.definition or "").encode(), ask.type or "STANDARD")
+    found = [*examined.errors, *(examined.warnings if ask.severity == "WARNING" else ())]
+    most = ask.max_results or FINDINGS_MAX
+    return shapes.Validation(
+        result="FAIL" if examined.errors else "OK",
+        diagnostics=[
+            shapes.Diagnostic(severity=one.severity, code=one.code, message=one.message, location=one.location or None)
+            for one in found[:most]
+        ],
+        truncated=len(found) > most,
+    )

@@ -145,7 +145,7 @@ def test_a_bent_definition_is_refused_in_words_or_runs(seed: int, replacement: A
         document = bend(document, chance, replacement)
     machine = compiled(json.dumps(document).encode())
     if isinstance(machine, DefinitionError):
-        assert str(machine).startswith(f"{machine.code}: ")
+        assert str(machine).startswith(f"{machine.findings[0].code}: ")
     else:
         run(machine)
 

@@ -148,7 +148,7 @@ def _tried(work: Callable[[], Any]) -> str:
     except (BadExpressionError, PathSyntaxError):
         return "refused"
     except ValueError as error:
-        return "refused" if type(error).__name__ == "BadTemplateError" else f"crashed: {error!r}"
+        return f"crashed: {error!r}"
     except StatesError as error:
         return error.error
     except PathNotFoundError:

@@ -43,9 +43,9 @@ def reader(**config: Any) -> dict[str, Any]:
         (
             {**STANDARD, "ExecutionType": "FAST"},
             {},
-            "'ExecutionType' should have one of these values: [STANDARD, EXPRESS]",
+            "Value should be one of the following: [STANDARD, EXPRESS]",
         ),
-        ({"Mode": "SPREAD"}, {}, "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]"),
+        ({"Mode": "SPREAD"}, {}, "Value should be one of the following: [INLINE, DISTRIBUTED]"),
         ({"Mode": "INLINE"}, {"ItemReader": reader()}, "Field 'ItemReader' is not supported"),
         ({"Mode": "INLINE"}, {"ItemBatcher": {"MaxItemsPerBatch": 1}}, "Field 'ItemBatcher' is not supported"),
         ({"Mode": "INLINE"}, {"ResultWriter": {"WriterConfig": {}}}, "Field 'ResultWriter' is not supported"),

@@ -57,7 +57,12 @@ INVENTORY = {"ManifestType": "S3_INVENTORY"}
         ("s3:getObject", {"InputType": "CSV"}, {}, "The resource provided s3:getObject is not recognized."),
         (GET, ATHENA, {}, "These fields are required: [InputType]"),
         (GET, {**ATHENA, "InputType": "JSON"}, {}, "ATHENA_DATA needs an InputType of [CSV, JSONL, PARQUET]"),
-        (GET, {**ATHENA, "InputType": ["CSV"]}, {}, "ATHENA_DATA needs an InputType of [CSV, JSONL, PARQUET]"),
+        (
+            GET,
+            {**ATHENA, "InputType": ["CSV"]},
+            {},
+            "Expected value of type [STRING] at /States/M/ItemReader/ReaderConfig/InputType",
+        ),
         (
             GET,
             {"InputType": "PARQUET"},

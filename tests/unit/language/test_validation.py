@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maprun.language import DefinitionError, compile_machine, validate
+from maprun.language import DefinitionError, compile_machine, examine
 
 END: dict[str, Any] = {"Type": "Pass", "End": True}
 PROCESSOR = {"StartAt": "I", "States": {"I": END}}
@@ -28,7 +28,7 @@ def machine(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        ([], "INVALID_JSON_DESCRIPTION: The definition must be a JSON object at /"),
+        ([], "INVALID_JSON_DESCRIPTION: The definition must be a JSON object at null"),
         ({"StartAt": "A"}, "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /"),
         ({"StartAt": "A", "States": {}}, "SCHEMA_VALIDATION_FAILED: Value cannot be empty at /States"),
         (
@@ -73,7 +73,7 @@ def machine(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
         ),
         (
             {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}},
-            "MISSING_END_STATE: Workflow has no terminal state",
+            "MISSING_END_STATE: Workflow has no terminal state at null",
         ),
         (
             machine({**END, "Catch": []}),
@@ -127,12 +127,12 @@ def machine(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
         ),
         (
             machine({**END, "InputPath": "a"}),
-            "SCHEMA_VALIDATION_FAILED: Value is not a valid JSONPath at /States/X/InputPath",
+            "SCHEMA_VALIDATION_FAILED: Value must be a valid JSONPath. at /States/X/InputPath",
         ),
         (machine(END, Nope=1), "SCHEMA_VALIDATION_FAILED: Field 'Nope' is not supported at /"),
         (
             machine({**END, "Output": "{% 1 + %}"}, QueryLanguage="JSONata"),
-            "SCHEMA_VALIDATION_FAILED: Unexpected end of expression at /States/X/Output",
+            "INVALID_JSONATA_EXPRESSION: Unexpected end of expression at /States/X/Output",
         ),
         (
             machine({"Type": "Map", "ItemProcessor": {"StartAt": "X", "States": {"X": END}}, "End": True}),
@@ -178,8 +178,8 @@ def test_express_machines_refuse_what_must_wait(resource: str, text: str) -> Non
 def test_a_path_in_a_result_is_a_warning() -> None:
     """PASS_RESULT_IS_STATIC does not refuse the definition."""
     document = machine({**END, "Result": {"a.$": "$.b"}})
-    (found,) = validate(document)
-    assert (found.severity, found.code) == ("WARNING", "PASS_RESULT_IS_STATIC")
+    examined = examine(json.dumps(document).encode())
+    assert [(found.severity, found.code) for found in examined.warnings] == [("WARNING", "PASS_RESULT_IS_STATIC")]
     compile_machine(json.dumps(document).encode())
 
 
@@ -198,4 +198,4 @@ def test_json_that_nests_too_deep_is_refused() -> None:
     text = b'{"StartAt":"X","States":{"X":{"Type":"Pass","End":true,"Result":' + b"[" * 5000 + b"]" * 5000 + b"}}}"
     with pytest.raises(DefinitionError) as caught:
         compile_machine(text)
-    assert caught.value.code == "TOO_DEEPLY_NESTED"
+    assert caught.value.findings[0].code == "TOO_DEEPLY_NESTED"
