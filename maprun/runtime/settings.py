@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka: str = DEFAULT_KAFKA  # MAPRUN_KAFKA: host:port[,host:port]
     prefix: str = DEFAULT_PREFIX  # MAPRUN_PREFIX: begins the names of all topics and groups; one a maprun on a Kafka
     api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
+    api_hosts: str = ""  # MAPRUN_API_HOSTS: name[,name]: what the API is reached by beside the host of MAPRUN_API
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
     state_dir: Path = Path(".maprun")  # MAPRUN_STATE_DIR
@@ -48,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The port of `api`."""
         return port_of(self.api)
 
+    @property
+    def api_host_names(self) -> tuple[str, ...]:
+        """The names in `api_hosts`."""
+        return tuple(name for part in self.api_hosts.split(",") if (name := part.strip()))
+
 
 HOMES_MAX = 4096  # an id carries its home in 12 bits
 LANES_MAX = 4096
@@ -56,6 +62,7 @@ _NAMES = {
     "kafka": "MAPRUN_KAFKA",
     "prefix": "MAPRUN_PREFIX",
     "api": "MAPRUN_API",
+    "api_hosts": "MAPRUN_API_HOSTS",
     "s3": "AWS_ENDPOINT_URL_S3",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
     "state_dir": "MAPRUN_STATE_DIR",

@@ -35,8 +35,10 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     names = Names(settings.region, settings.account)
     service = Service(port, tracker, names, settings.homes, own, tracker.fold_limits)
     service.input_bytes_max = settings.payload_bytes_max
-    site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}")
-    runner = web.AppRunner(site.application(lambda: tracker.ready() or host.ready(), host.healthy), access_log=None)
+    site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}", settings.api, settings.api_host_names)
+    runner = web.AppRunner(
+        site.application(lambda: tracker.ready() or host.ready(), host.healthy), access_log=None, auto_decompress=False
+    )
     await runner.setup()
     try:
         for number in {settings.api_port, settings.http_port or settings.api_port}:

@@ -7,6 +7,7 @@ _STATUS_OF = {
     "InternalFailure": 500,
     "InternalServerError": 500,
     "RequestEntityTooLargeException": 413,
+    "AccessDeniedException": 403,
 }
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import aiohttp
 import msgspec
@@ -12,34 +12,37 @@ from maprun.language.depth import json_depth_ok
 from maprun.mapruns.requests import Refusal, derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
-from services.maprun_tracker.api import executions, histories, inputs, runs, shapes
-from services.maprun_tracker.api.errors import ElsewhereError, Unavailable, status_of
+from services.maprun_tracker.api import executions, front, histories, inputs, runs, shapes
+from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, Answer, decode
 from services.maprun_tracker.api.owners import FORWARDED, Owners, hand_on
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
-BODY_BYTES_MAX = 2 << 20
 BODY_DEPTH_MAX = 64
 TARGET_PREFIX = "AWSStepFunctions."
-CONTENT_TYPE = "application/x-amz-json-1.0"
 HISTORY_PATH = "/maprun/history"
 
 
 class Site:
     """The tracker's site. `born` tells this process from any other, for ids of calls that bring none."""
 
-    def __init__(self, service: Service, owners: Owners, born: str) -> None:
+    def __init__(self, service: Service, owners: Owners, born: str, api: str = "", hosts: Collection[str] = ()) -> None:
+        """`api` is the process's own address, `hosts` what names it has beside that one's."""
         self.service = service
         self.owners = owners
         self._born = born
+        self._names = (api, hosts)
+        self._body_bytes_max = front.body_bytes_max(service.input_bytes_max)
         self._calls = itertools.count()
         self._http: aiohttp.ClientSession | None = None
         self._log = logs.logger("api")
 
     def application(self, ready: health.Check, healthy: health.Check) -> web.Application:
         """The aiohttp application."""
-        application = web.Application(client_max_size=BODY_BYTES_MAX)
+        application = web.Application(
+            client_max_size=self._body_bytes_max, middlewares=[front.middleware(*self._names, self._fresh)]
+        )
         application.add_routes([web.post("/", self._post), web.get(HISTORY_PATH, self._history)])
         application.add_routes(health.routes(ready, healthy))
         application.on_startup.append(self._start)
@@ -57,11 +60,7 @@ class Site:
 
     async def _post(self, request: web.Request) -> web.Response:
         call = self._call(request)
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            message = f"The request has more than {BODY_BYTES_MAX} bytes."
-            return self._refused(call, Refusal("RequestEntityTooLargeException", message))
+        body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
         return await self._answered(call, "/", request.headers, body, request.headers.get("X-Amz-Target", ""))
 
     async def _history(self, request: web.Request) -> web.Response:
@@ -75,8 +74,11 @@ class Site:
         )
 
     def _call(self, request: web.Request) -> Call:
-        fresh = derived_id(self._born, next(self._calls))
+        fresh = self._fresh()
         return Call(fresh, request.headers.get("amz-sdk-invocation-id") or fresh, FORWARDED in request.headers)
+
+    def _fresh(self) -> str:
+        return derived_id(self._born, next(self._calls))
 
     async def _answered(
         self, call: Call, path: str, headers: Mapping[str, str], body: bytes, target: str
@@ -96,12 +98,12 @@ class Site:
         except ElsewhereError as elsewhere:
             return "elsewhere", await self._elsewhere(call, elsewhere, path, headers, body)
         except Refusal as refusal:
-            return refusal.code, self._refused(call, refusal)
+            return refusal.code, front.refused(call.request_id, refusal)
         except Exception:  # noqa: BLE001 - a request's dead letter is its 500; the bug is in the log, not in the answer
             self._log.exception("request_failed", target=target, request_id=call.request_id)
             failure = Refusal("InternalFailure", "The request failed; the log has the reason.")
-            return failure.code, self._refused(call, failure)
-        return "", _response(call, 200, msgspec.json.encode(answer))
+            return failure.code, front.refused(call.request_id, failure)
+        return "", front.response(call.request_id, 200, msgspec.json.encode(answer))
 
     async def _operation(self, call: Call, headers: Mapping[str, str], body: bytes, target: str) -> Answer:
         if not json_depth_ok(body, BODY_DEPTH_MAX):
@@ -117,12 +119,6 @@ class Site:
             raise Refusal("UnknownOperationException", known)
         return await operation.handle(self.service, decode(operation.asked, body), call)
 
-    def _refused(self, call: Call, refusal: Refusal) -> web.Response:
-        body = {"__type": refusal.code, "message": refusal.message}
-        if refusal.reason:
-            body["reason"] = refusal.reason
-        return _response(call, status_of(refusal), msgspec.json.encode(body))
-
     # ------------------------------------------------------------------ other processes
 
     async def _elsewhere(
@@ -130,12 +126,14 @@ class Site:
     ) -> web.Response:
         url = self.owners.url_of(elsewhere.home)
         if call.forwarded or url is None or self._http is None:
-            return self._refused(call, Unavailable(f"Home {elsewhere.home} has no owner just now; try again."))
+            return front.refused(
+                call.request_id, Unavailable(f"Home {elsewhere.home} has no owner just now; try again.")
+            )
         try:
             status, answer = await hand_on(self._http, url, path, headers, body if path == "/" else b"")
         except Unavailable as unavailable:
-            return self._refused(call, unavailable)
-        return _response(call, status, answer)
+            return front.refused(call.request_id, unavailable)
+        return front.response(call.request_id, status, answer)
 
     async def _list_executions(
         self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str]
@@ -197,8 +195,3 @@ def _known(target: str) -> bool:
     """True for what may become a metric's label: never a user's text."""
     name = target.removeprefix(TARGET_PREFIX)
     return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, HISTORY_PATH}
-
-
-def _response(call: Call, status: int, body: bytes) -> web.Response:
-    headers = {"x-amzn-RequestId": call.request_id, "Content-Type": CONTENT_TYPE}
-    return web.Response(status=status, body=body, headers=headers)

@@ -1,0 +1,160 @@
+"""What happens to a request before its operation is looked for: who may ask, how its body is unpacked, how a no looks.
+
+Every refusal is JSON in AWS's shape, so that no SDK stumbles over a text where it expects an error.
+"""
+
+import ipaddress
+import zlib
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+import zstandard
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
+
+from maprun.mapruns.requests import Refusal
+from services.maprun_tracker.api.errors import status_of
+
+CONTENT_TYPE = "application/x-amz-json-1.0"
+BODY_BYTES_MAX = 2 << 20
+ESCAPED_BYTES = 6
+"""Bytes that a client may write for one character of an input: `\\u00e9`."""
+_AROUND_BYTES = 64 << 10
+"""Of a request beside its largest member."""
+_OPEN_PATHS: Final = frozenset({"/metrics", "/healthz", "/readyz"})
+_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
+"""Domains that nobody can register, so no page from the Internet can make its own name lead here."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def body_bytes_max(payload_bytes_max: int) -> int:
+    """The bound on a request's body: a payload of that size fits, however the client escapes it."""
+    return max(BODY_BYTES_MAX, ESCAPED_BYTES * payload_bytes_max + _AROUND_BYTES)
+
+
+def middleware(api: str, hosts: Collection[str], new_id: Callable[[], str]) -> Middleware:
+    """Refuses requests of strangers and says what aiohttp refuses in AWS's shape.
+
+    `api` is this process's own address; `hosts` are further names that it is reached by.
+    """
+    own = frozenset({(urlsplit(api).hostname or "").lower(), *(host.lower() for host in hosts)})
+
+    @web.middleware
+    async def front(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if request.path not in _OPEN_PATHS:
+                check_asker(request.headers.get(hdrs.HOST, ""), request.headers.get(hdrs.ORIGIN), own)
+            return await handler(request)
+        except web.HTTPException as error:
+            return refused(new_id(), _refusal_of(request, error), error.status)
+        except Refusal as refusal:
+            return refused(new_id(), refusal)
+
+    return front
+
+
+def check_asker(host: str, origin: str | None, own: Collection[str]) -> None:
+    """Refuses a request that a web page from elsewhere may have sent. Raises Refusal (AccessDeniedException).
+
+    Such a page comes with an Origin that is not the address asked (browsers send it with every POST), or it has made
+    its own domain lead to this machine (DNS rebinding), which the Host header gives away.
+    """
+    name = urlsplit(f"//{host}").hostname or ""
+    if not (_is_address(name) or "." not in name or name.endswith(_LOCAL_SUFFIXES) or _named(name, own)):
+        raise Refusal(
+            "AccessDeniedException",
+            f"This API is not reached by the name '{name}'. If it is yours, add it to MAPRUN_API_HOSTS of the tracker.",
+        )
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        raise Refusal("AccessDeniedException", f"Web pages of '{origin}' may not use this API.")
+
+
+def _named(name: str, own: Collection[str]) -> bool:
+    """True for a name of our own; AWS's SDKs put `sync-` before it for two operations."""
+    return name in own or name.removeprefix("sync-") in own
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def unpacked(body: bytes, encoding: str, bytes_max: int) -> bytes:
+    """A body without its Content-Encoding. Raises Refusal (SerializationException, RequestEntityTooLargeException)."""
+    plain = body
+    for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+        plain = _unpacked_once(plain, name, bytes_max)
+    return plain
+
+
+def _unpacked_once(body: bytes, name: str, bytes_max: int) -> bytes:
+    try:
+        match name:
+            case "identity":
+                return body
+            case "gzip" | "x-gzip":
+                return _inflated(body, 16 + zlib.MAX_WBITS, bytes_max)
+            case "deflate":  # with zlib's header, as the standard says, or without it, as some clients write it
+                zlib_header = body[:1] and body[0] & 0x0F == zlib.DEFLATED
+                return _inflated(body, zlib.MAX_WBITS if zlib_header else -zlib.MAX_WBITS, bytes_max)
+            case "zstd":
+                reader = zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True)
+                return _within(reader.read(bytes_max + 1), bytes_max)
+            case _:
+                known = "gzip, deflate and zstd"
+                raise Refusal("SerializationException", f"Content-Encoding '{name}' is not known here; {known} are.")
+    except (zlib.error, zstandard.ZstdError, EOFError) as error:
+        raise Refusal("SerializationException", f"The request body is not the {name} it says it is: {error}") from None
+
+
+def _inflated(body: bytes, window: int, bytes_max: int) -> bytes:
+    inflater = zlib.decompressobj(window)
+    plain = _within(inflater.decompress(body, bytes_max + 1), bytes_max)
+    if not inflater.eof:
+        raise EOFError("it breaks off")
+    return plain
+
+
+def _within(plain: bytes, bytes_max: int) -> bytes:
+    if len(plain) > bytes_max:
+        raise too_large(bytes_max)
+    return plain
+
+
+def too_large(bytes_max: int) -> Refusal:
+    """A body over the bound, packed or unpacked."""
+    return Refusal("RequestEntityTooLargeException", f"The request has more than {bytes_max} bytes.")
+
+
+def _refusal_of(request: web.Request, error: web.HTTPException) -> Refusal:
+    """What aiohttp says no to, in AWS's shape."""
+    match error:
+        case web.HTTPNotFound():
+            where = f"There is nothing at '{request.path}'; the API answers POST requests at '/'."
+            return Refusal("UnknownOperationException", where)
+        case web.HTTPMethodNotAllowed():
+            how = ", ".join(sorted(error.allowed_methods))
+            return Refusal("UnknownOperationException", f"'{request.path}' answers {how}, not {request.method}.")
+        case web.HTTPRequestEntityTooLarge():
+            return too_large(request.client_max_size)
+        case _:
+            return Refusal("SerializationException", f"The request can't be read: {error.reason}.")
+
+
+def refused(request_id: str, refusal: Refusal, status: int = 0) -> web.Response:
+    """A refusal as AWS words it; the status is the refusal's own unless one is given."""
+    body = {"__type": refusal.code, "message": refusal.message}
+    if refusal.reason:
+        body["reason"] = refusal.reason
+    return response(request_id, status or status_of(refusal), msgspec.json.encode(body))
+
+
+def response(request_id: str, status: int, body: bytes) -> web.Response:
+    """A response with the headers that all of AWS's have."""
+    headers = {"x-amzn-RequestId": request_id, "Content-Type": CONTENT_TYPE}
+    return web.Response(status=status, body=body, headers=headers)
