@@ -123,11 +123,15 @@ class KafkaHost:
         await self._client.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def beside(self, name: str, work: Callable[[Port], Coroutine[Any, Any, None]]) -> None:
-        """Runs a coroutine that owns no partition (a view that every process keeps), under the rules of an owner."""
+    def beside(self, name: str, work: Callable[[Port], Coroutine[Any, Any, None]]) -> Owner:
+        """Runs a coroutine that was given no partition by a group of this host, under the rules of an owner.
+
+        It ends when it is cancelled, or with the host.
+        """
         owner = Owner(name, self.port, work, self.own, self.broken_by)
-        self._beside.append(owner)
+        self._beside = [each for each in self._beside if each.task is None or not each.task.done()] + [owner]
         owner.start()
+        return owner
 
     def port(self) -> "KafkaPort":
         """A port without a partition: its lease never holds, it has no position to commit."""

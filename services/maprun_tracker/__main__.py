@@ -15,11 +15,11 @@ from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.maprun_tracker import tables
-from services.maprun_tracker.agents import Tracker
 from services.maprun_tracker.api.service import Service
 from services.maprun_tracker.api.site import Site
 from services.maprun_tracker.limits import TrackerLimits
-from services.maprun_tracker.topology import OWNED, SERVICE
+from services.maprun_tracker.topology import SERVICE
+from services.maprun_tracker.tracker import Tracker
 
 
 async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
@@ -30,10 +30,8 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     tracker = Tracker(
         settings, limits, own, RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max))
     )
-    port = host.port()
-    tracker.end_offset = lambda home: port.end_offset(OWNED, home)
     names = Names(settings.region, settings.account)
-    service = Service(port, tracker, names, settings.homes, own, tracker.fold_limits)
+    service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits)
     service.input_bytes_max = settings.payload_bytes_max
     site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}", settings.api, settings.api_host_names)
     runner = web.AppRunner(
@@ -48,7 +46,7 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
         tables.quieten_collector()
         async with asyncio.TaskGroup() as group:
             group.create_task(host.run(stop))
-            group.create_task(tracker.run(stop))
+            group.create_task(tracker.run(stop, host))
     finally:
         await runner.cleanup()
         await host.close()

@@ -165,11 +165,13 @@ def restore(
     make_home: MakeHome,
     interpreter: Interpreter,
     limits: TrackerLimits,
+    start: int = 0,
     end: int | None = None,
 ) -> tuple[Flusher, str]:
     """A partition from its rows (`keys` of it in `stored`), and why it must be folded from home's beginning, if so.
 
-    `end` is home's end, if known: a mark past it belongs to records the broker lost, and others have their offsets now.
+    Home holds the offsets in [`start`, `end`), as far as known. A mark past its end belongs to records the broker lost,
+    and others have their offsets now; behind a mark before its start there are records that nobody can fold any more.
 
     An empty reason means that the rows proved themselves: the fold goes on behind the mark. Otherwise all rows go with
     the first flush.
@@ -188,6 +190,8 @@ def restore(
         reason = _index(part, state, keys)
         if end is not None and mark.offset >= end:
             reason = f"home ends at {end}, before the mark at offset {mark.offset}"
+        elif mark.offset + 1 < start:
+            reason = f"home begins at {start}, and the mark at offset {mark.offset} does not reach it"
         elif found != mark.sum:
             reason = f"the rows do not add up to the mark at offset {mark.offset}"
         if not reason:

@@ -115,6 +115,11 @@ def prefix(partition: int) -> bytes:
     return partition.to_bytes(2, "big")
 
 
+def home_of_key(key: bytes) -> int:
+    """The partition that a key belongs to."""
+    return int.from_bytes(key[: KIND.start], "big")
+
+
 def _run_bytes(run: str) -> bytes:
     return bytes.fromhex(run.replace("-", ""))
 

@@ -1,30 +1,38 @@
-"""Faust as the tracker needs it: its configuration, its one table, and the mends without which it loses records."""
+"""Faust as the tracker needs it: group, one table with its changelog, and the mends without which it loses rows.
+
+Home itself is not read through Faust: its position would be set by Faust (to what the group committed, at three
+places) and by the table's mark, in two threads and no order. Here Faust's consumer only says who owns which home.
+"""
 
 import asyncio
 import gc
 import os
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import faust
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
 from faust.transport.producer import ProducerBuffer
 
 from maprun.runtime import logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import EXIT_FATAL
 from maprun.runtime.settings import Settings
+from services.maprun_tracker.rows import home_of_key
 from services.maprun_tracker.topology import OWNED, SERVICE, TABLE
 
 FETCH_WAIT_MS = 20
-"""Faust waits 1,500 ms, and one quiet partition then holds up the busy one for as long."""
+"""Faust waits 1,500 ms, and one quiet partition then holds up the recovery of the others for as long."""
 BUFFERED_MESSAGES_MAX = 1_000
 RECORDS_PER_POLL = 64
-"""Frames are tens of kilobytes; Faust's default of 4,096 in each buffer could hold hundreds of megabytes."""
+"""Rows are up to half a megabyte; Faust's default of 4,096 in each buffer could hold gigabytes."""
 STREAM_BUFFER = 64
-COMMIT_SECONDS = 0.5
+NEVER_SECONDS = 365 * 86_400.0
+"""Faust complains of partitions that it doesn't read: those of home it is not meant to."""
 PRODUCER_LINGER_SECONDS = 0.005
 PRODUCER_BATCH_BYTES = 512 << 10
 
@@ -59,11 +67,12 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
         autodiscover=False,
         topic_partitions=settings.homes,
         topic_disable_leader=True,
-        broker_commit_interval=COMMIT_SECONDS,
+        broker_commit_livelock_soft_timeout=NEVER_SECONDS,
         broker_session_timeout=limits.session_timeout_seconds,
         broker_heartbeat_interval=limits.heartbeat_interval_seconds,
         broker_max_poll_records=RECORDS_PER_POLL,
         stream_buffer_maxsize=STREAM_BUFFER,
+        stream_processing_timeout=NEVER_SECONDS,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         consumer_auto_offset_reset="earliest",
@@ -75,7 +84,16 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
         producer_max_batch_size=PRODUCER_BATCH_BYTES,
         producer_max_request_size=limits.record_bytes_max,
         table_standby_replicas=0,
+        Table=HomesTable,
     )
+
+
+class HomesTable(faust.Table[bytes, bytes]):
+    """A table whose keys say which partition they belong to, so that it can be written outside of Faust's streams."""
+
+    def partition_for_key(self, key: bytes) -> int:
+        """The changelog's partition is the home that the key begins with."""
+        return home_of_key(key)
 
 
 def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
@@ -96,16 +114,9 @@ def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
     )
 
 
-def make_source(app: faust.App, settings: Settings) -> Any:
-    """The topic `home` as raw bytes: what can't be decoded is for the fold to judge."""
-    return app.topic(
-        home_topic(app),
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-        partitions=settings.homes,
-    )
+def subscribe(app: faust.App, settings: Settings) -> None:
+    """Has the group share out the partitions of home, and the table's with them, though nothing is read from them."""
+    app.topics.add(app.topic(home_topic(app), key_type=bytes, value_type=bytes, partitions=settings.homes))
 
 
 def stored_rows(table: Any) -> MutableMapping[bytes, bytes]:
@@ -125,9 +136,10 @@ def changelog(app: faust.App) -> str:
     return f"{app.conf.id}-{TABLE}-changelog"
 
 
-def owned_homes(app: faust.App) -> set[int]:
-    """The home partitions that the group gives this process."""
-    return {tp.partition for tp in app.consumer.assignment() if tp.topic == home_topic(app)}
+def homes_of(app: faust.App, assigned: Iterable[Any]) -> frozenset[int]:
+    """The homes among assigned partitions."""
+    topic = home_topic(app)
+    return frozenset(tp.partition for tp in assigned if tp.topic == topic)
 
 
 def others(app: faust.App) -> dict[str, list[int]]:
@@ -142,15 +154,61 @@ def others(app: faust.App) -> dict[str, list[int]]:
 
 
 def recovered(app: faust.App) -> bool:
-    """True when the table holds what its changelog holds."""
+    """True when the table holds what its changelog holds, and no rebalance is under way."""
     manager: Any = app.tables
-    return bool(manager.recovery.completed.is_set()) and not app.in_recovery and not app.rebalancing
+    recovery = manager.recovery
+    begins = recovery.signal_recovery_start.is_set()
+    return bool(recovery.completed.is_set()) and not begins and not app.in_recovery and not app.rebalancing
 
 
 def rows_to_recover(app: faust.App) -> int:
-    """How many rows of its changelog the table still lacks; 0 when no recovery is under way."""
+    """How many rows of its changelog the table still lacks; 0 when no recovery is under way, or none is counted yet."""
     manager: Any = app.tables
     return int(manager.recovery.active_remaining_total()) if app.in_recovery else 0
+
+
+def missing(app: faust.App) -> str:
+    """What is missing before the table can be read, in words; "" = nothing."""
+    consumer = _consumer(app)
+    if consumer is None or consumer._coordinator is None or consumer._coordinator.generation < 0:  # noqa: SLF001
+        return f"This process is not a member of group {app.conf.id} yet."
+    if app.in_recovery:
+        return f"The tracker is recovering its table: {rows_to_recover(app)} rows to go."
+    if not recovered(app):
+        return "The homes are being shared out among the processes of the tracker."
+    return ""
+
+
+def check_group(app: faust.App) -> None:
+    """Raises the KafkaError that ended the group's routine: it waits there for somebody to look."""
+    consumer = _consumer(app)
+    if consumer is not None and consumer._coordinator is not None:  # noqa: SLF001 - public only through reading
+        consumer._coordinator.check_errors()  # noqa: SLF001 - as above
+
+
+def _consumer(app: faust.App) -> Any:
+    """The consumer of aiokafka under Faust's; None before it is made."""
+    thread: Any = getattr(app.consumer, "_thread", None)
+    return None if thread is None else thread._consumer  # noqa: SLF001 - Faust keeps it to itself
+
+
+async def commit(app: faust.App, positions: Mapping[int, int]) -> None:
+    """Tells the group how far homes are folded. It is for people, who look at lag: nobody goes on from there."""
+    consumer: Any = app.consumer
+    aio = _consumer(app)
+    offsets = {TopicPartition(home_topic(app), home): OffsetAndMetadata(at, "") for home, at in positions.items()}
+    try:
+        await consumer._thread.call_thread(aio.commit, offsets)  # noqa: SLF001 - Faust's own ends the process on errors
+    except (CommitFailedError, IllegalStateError):
+        return  # given to somebody else meanwhile
+    except KafkaError as error:
+        logs.logger("tracker").warning("commit_failed", error=repr(error))
+
+
+async def room(app: faust.App) -> None:
+    """Waits while more rows wait to be sent than should."""
+    producer: Any = app.producer
+    await producer.buffer.wait_until_ebb()
 
 
 def die(reason: str, error: BaseException | None = None) -> None:
@@ -162,8 +220,9 @@ def die(reason: str, error: BaseException | None = None) -> None:
 def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None:
     """Mends Faust 0.15.3 in place; called once, before an application is started.
 
-    Its buffer's flush returns after a pause of 0.1 s with records unsent, whose source is then committed; a record that
-    could not be sent is only logged; its fetches wait so long that a quiet partition holds up the others.
+    Its buffer's flush returns after a pause of 0.1 s with rows unsent, which a recovery then misses; a row that could
+    not be sent is only logged; its fetches wait so long that a quiet partition holds up the others; it pauses
+    partitions where it takes records out, but not where they are fetched.
     """
     in_flight: set[asyncio.Future[Any]] = set()
 
@@ -204,7 +263,17 @@ def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - it is handed to the fetcher at the start
         return consumer
 
+    class HomeLeftAlone(ConsumerRebalanceListener):
+        """Pauses the partitions of home as soon as they are assigned, before anything is fetched of them."""
+
+        async def on_partitions_assigned(self, assigned: Any) -> None:
+            thread = self._thread
+            homes = [tp for tp in assigned if tp.topic == home_topic(thread.app)]
+            thread._ensure_consumer().pause(*homes)  # noqa: SLF001 - there is no other way
+            await super().on_partitions_assigned(assigned)
+
     mends: tuple[tuple[type, str, object], ...] = (
+        (Consumer, "RebalanceListener", HomeLeftAlone),
         (ProducerBuffer, "max_messages", BUFFERED_MESSAGES_MAX),
         (ProducerBuffer, "_send_pending", send_pending),
         (ProducerBuffer, "flush_atmost", flush_atmost),
@@ -212,46 +281,6 @@ def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None
     )
     for owner, name, mend in mends:
         setattr(owner, name, mend)
-
-
-class NothingRead(defaultdict[Any, int | None]):
-    """Stands for Faust's memory of what it handed out, by which it drops what comes again.
-
-    Records that were under way when the source was put back would set that memory forward again, and the ones that
-    were sought would be dropped. The fold knows by itself what it has.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(lambda: None)
-
-    def __getitem__(self, _partition: object) -> None:
-        return None
-
-
-def after_seek(app: faust.App, then: Callable[[], Awaitable[None]]) -> None:
-    """Calls `then` each time the consumer was put to the group's positions, with the table recovered.
-
-    Faust also seeks in the middle of a recovery, when tables are half full: those times are passed over.
-    """
-    consumer: Any = app.consumer
-    consumer._read_offset = NothingRead()  # noqa: SLF001 - there is no other way
-    seek = consumer.perform_seek
-
-    async def perform_seek() -> None:
-        await seek()
-        if not app.in_recovery:
-            await then()
-
-    consumer.perform_seek = perform_seek
-
-
-async def go_on_from(app: faust.App, home: int, offset: int) -> None:
-    """Puts the source to `offset`, whatever the group committed: the table's own mark says where to go on."""
-    consumer: Any = app.consumer
-    for tp in consumer.assignment():
-        if tp.topic == home_topic(app) and tp.partition == home:
-            await consumer.seek_wait({tp: offset})  # `seek` reaches into the consumer's thread while it fetches
-            consumer._committed_offset[tp] = offset or None  # noqa: SLF001 - else nothing is committed before it
 
 
 def quieten_collector() -> None:

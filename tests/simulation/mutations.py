@@ -21,7 +21,7 @@ from services.child_runner.limits import Switches
 from tests.simulation import tampering
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
-from tests.simulation.tampering import CommitsAhead, FinishedForEver, SignalsUnacknowledged, only
+from tests.simulation.tampering import CommitsAhead, FinishedForEver, GoesOnFromCommit, SignalsUnacknowledged, only
 from tests.simulation.tracker import unproven
 
 Wrap = Callable[[SimPort], Any]
@@ -109,6 +109,7 @@ MUTATIONS = {
         Mutation("listing_confirmed", wrap=_reads(topics.ITEM_ASKS, tampering.hide_listing)),
         Mutation("first_upload_wins", "scheduler", handlers=((ResultFileOpened, tampering.last_upload_wins),)),
         Mutation("table_proves_itself", "maprun-tracker", recovered=unproven),
+        Mutation("mark_is_the_position", "maprun-tracker", wrap=only("maprun-tracker", GoesOnFromCommit)),
         Mutation(
             "stage_skips",
             wrap=_reads(topics.ITEM_ASKS, tampering.stages(tampering.skip_nothing)),

@@ -69,6 +69,15 @@ class CommitsAhead(WrappedPort):
         self._port.commit(topic, partition, max(end, position))
 
 
+class GoesOnFromCommit(WrappedPort):
+    """Reads home from what the group committed on."""
+
+    def feed(self, topic: str, partition: int, offset: int, mailbox: Any) -> Any:
+        """A feed from where the group says, if that is further on."""
+        position = self._port.owner.group.position(partition)
+        return self._port.feed(topic, partition, max(offset, position), mailbox)
+
+
 class ReadsOtherwise(WrappedPort):
     """Hands over other records than stand in the log."""
 

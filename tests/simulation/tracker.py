@@ -1,9 +1,10 @@
-"""The tracker's core over a simulated table: rows in memory, a changelog that lags, loses its tail, hears zombies."""
+"""The tracker's owners over a simulated table: rows in memory, a changelog that lags, loses its tail, hears zombies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maprun.bus.port import Outgoing
+from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.home import Home
 from maprun.mapruns.state import HomeState
 from schemas import topics
@@ -12,6 +13,7 @@ from services.maprun_tracker import rows
 from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
+from services.maprun_tracker.owner import Deps, Held, Watch, own_home
 from services.maprun_tracker.state import Partition
 from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
@@ -22,12 +24,64 @@ if TYPE_CHECKING:
 
 CHANGELOG = "tracker-changelog"
 LIMITS = TrackerLimits(
-    blocks_decoded_max=1, history_page_bytes_max=400, snapshot_small_bytes=64, snapshot_ratio=1, chunk_bytes_max=300
+    blocks_decoded_max=1,
+    history_page_bytes_max=400,
+    flush_records_max=9,
+    snapshot_small_bytes=64,
+    snapshot_ratio=1,
+    chunk_bytes_max=300,
 )
-RECORDS_PER_FLUSH = 9
-FLUSH_SECONDS = 0.25
 
 Row = tuple[bytes, bytes | None]
+
+
+class _Rows:
+    """The table of one owner. Faust sends from a buffer of its own: a kill between two batches loses the rest."""
+
+    def __init__(self, tracker: "Tracker", port: SimPort, rows: dict[bytes, bytes]) -> None:
+        self._tracker = tracker
+        self._port = port
+        self._rows = rows
+        self._buffer: list[Row] = []
+
+    @property
+    def rows(self) -> Mapping[bytes, bytes]:
+        """What stands in the table now."""
+        return self._rows
+
+    def write(self, key: bytes, row: bytes | None) -> None:
+        """Puts a row, or deletes it."""
+        if row is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = row
+        self._buffer.append((key, row))
+
+    async def flushed(self, home: int, offset: int) -> None:
+        """Sends what was written, and tells the group how far home is folded."""
+        buffer, self._buffer = self._buffer, []
+        for first in range(0, len(buffer), 3):
+            part = buffer[first : first + 3]
+            await self._port.send([Outgoing(CHANGELOG, home, row, key) for key, row in part])
+            self._tracker.stall(self._port)
+        self._port.commit(topics.HOME.name, home, offset + 1)
+
+
+class _Seen(Watch):
+    """Shows the checker what an owner takes up and folds."""
+
+    def __init__(self, tracker: "Tracker", port: SimPort) -> None:
+        self._tracker = tracker
+        self._port = port
+
+    def taken(self, held: Held, rows: int, rebuilt: str) -> None:  # noqa: ARG002 - only whether
+        """A home's rows were taken up."""
+        self._tracker.rebuilt += bool(rebuilt)
+        self._tracker.parts.setdefault(held.part.number, []).append((self._port, held.part))
+
+    def folded(self, part: Partition, size: int) -> None:  # noqa: ARG002 - the fold is looked at
+        """A record was folded."""
+        self._tracker.house.judge.compare_shared(part.home)
 
 
 class Tracker:
@@ -42,57 +96,24 @@ class Tracker:
         scenario = self.house.scenario
         return Home(state, self.house.interpreters.roots, NAMES, scenario.homes, scenario.lanes, scenario.limits)
 
+    async def own(self, port: SimPort, home: int) -> None:
+        """Recovers the table, and owns the home as the service does."""
+        end = await port.end_offset(CHANGELOG, home)
+        table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
+        self.house.mutation.recovered(home, table)
+        watch = _Seen(self, port)
+        await own_home(port, home, Deps(_Rows(self, port, table), self._home, self._interpreter, LIMITS, watch))
+
     def restored(self, home: int, table: dict[bytes, bytes], end: int) -> Flusher:
         """A partition from recovered rows, which must prove themselves; `end` is home's."""
         self.house.mutation.recovered(home, table)
-        interpreter = self.house.interpreters.roots
-        flusher, reason = restore(home, table, list(table), self._home, interpreter, LIMITS, end)
-        self.rebuilt += bool(reason)
-        return flusher
+        return restore(home, table, list(table), self._home, self._interpreter, LIMITS, end=end)[0]
 
-    async def own(self, port: SimPort, home: int) -> None:
-        """Recovers the table, goes on behind its mark, folds and flushes."""
-        end = await port.end_offset(CHANGELOG, home)
-        table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
-        flusher = self.restored(home, table, await port.end_offset(topics.HOME.name, home))
-        part = flusher.part
-        self.parts.setdefault(home, []).append((port, part))
-        mailbox = port.mailbox()
-        port.feed(topics.HOME.name, home, part.offset + 1, mailbox)
-        folded = 0
-        while True:
-            for record in await mailbox.get(FLUSH_SECONDS if folded else None):
-                record_arrived(part, record.offset, record.timestamp_ms, record.value)
-                flusher.folded(len(record.value or b""))
-                self.house.judge.compare_shared(part.home)
-                folded += 1
-                if folded >= RECORDS_PER_FLUSH:
-                    await self._flush(port, home, flusher, table)
-                    folded = 0
-            if folded:
-                await self._flush(port, home, flusher, table)
-                folded = 0
+    @property
+    def _interpreter(self) -> RootInterpreter:
+        return self.house.interpreters.roots
 
-    async def _flush(self, port: SimPort, home: int, flusher: Flusher, table: dict[bytes, bytes]) -> None:
-        buffer: list[Row] = []
-
-        def write(key: bytes, row: bytes | None) -> None:
-            if row is None:
-                table.pop(key, None)
-            else:
-                table[key] = row
-            buffer.append((key, row))
-
-        flusher.flush(write, port.monotonic())
-        # Faust sends from a buffer of its own; a kill between two batches loses the rest
-        for first in range(0, len(buffer), 3):
-            part = buffer[first : first + 3]
-            await port.send([Outgoing(CHANGELOG, home, row, key) for key, row in part])
-            self._stall(port)
-        if flusher.part.offset >= 0:
-            port.commit(topics.HOME.name, home, flusher.part.offset + 1)
-
-    def _stall(self, port: SimPort) -> None:
+    def stall(self, port: SimPort) -> None:
         """Now and then the process stops in the midst of a flush, and goes on as a zombie with old rows in hand."""
         world, process = self.house.world, port.process
         if not world.calm and not process.paused and world.random.random() < 0.02:

@@ -87,7 +87,9 @@ def log_of(seed: int, runs: int = 2, positions: int = 300) -> list[bytes]:
 def start(table: Table, limits: TrackerLimits = LIMITS, end: int | None = None) -> tuple[Flusher, str]:
     """A new process: the partition as the rows tell it."""
     interpreter = fakes.FakeInterpreter(event_bytes=150)
-    return restore(HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter), interpreter, limits, end)
+    return restore(
+        HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter), interpreter, limits, end=end
+    )
 
 
 def run_on(flusher: Flusher, table: Table, log: list[bytes], flush_every: int, at: float = 0.0) -> None:

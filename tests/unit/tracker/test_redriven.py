@@ -39,9 +39,7 @@ FILTERS: list[tuple[str | None, bool | None]] = [
 def start(table: Table, limits: MapRunLimits | None = None, own: TrackerLimits = LIMITS) -> tuple[Flusher, str]:
     """A new process: the partition as the rows tell it."""
     interpreter = fakes.FakeInterpreter(event_bytes=150)
-    return restore(
-        HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter, limits), interpreter, own, None
-    )
+    return restore(HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter, limits), interpreter, own)
 
 
 def run_on(flusher: Flusher, table: Table, story: Story, flush_every: int, end: int | None = None) -> None:

@@ -1,0 +1,164 @@
+"""The owner of a home in the tracker: takes its rows up, reads home on from their mark, folds and flushes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from maprun.bus.port import Port, Record, RecordsGoneError
+from maprun.mapruns.state import Interpreter
+from schemas import topics
+from services.maprun_tracker.flush import Flusher, MakeHome, restore
+from services.maprun_tracker.handlers import record_arrived
+from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.rows import prefix
+from services.maprun_tracker.state import Partition
+
+TURN_SECONDS = 0.003
+
+
+class Table(Protocol):
+    """The rows of all homes of a process."""
+
+    @property
+    def rows(self) -> Mapping[bytes, bytes]:
+        """What stands in the table now."""
+        ...
+
+    def write(self, key: bytes, row: bytes | None) -> None:
+        """Puts a row, or deletes it: it stands in `rows` at once, and goes to the changelog in the order of writes."""
+        ...
+
+    async def flushed(self, home: int, offset: int) -> None:
+        """All rows up to this offset of home are written; waits while more wait to be sent than should."""
+        ...
+
+
+class Held:
+    """A home whose rows were taken up. `end` is where home ended then: what this process may not answer without."""
+
+    def __init__(self, flusher: Flusher, end: int) -> None:
+        self.flusher = flusher
+        self.end = end
+        self.pending = 0  # records folded since the last flush
+        self.since = 0.0  # monotonic, when the first of them came
+
+    @property
+    def part(self) -> Partition:
+        """The home itself."""
+        return self.flusher.part
+
+    @property
+    def to_go(self) -> int:
+        """How many records must be folded before it may be asked."""
+        return max(0, self.end - 1 - self.part.offset)
+
+
+class Watch:
+    """Hears what owners do; here nobody listens."""
+
+    def taken(self, held: Held, rows: int, rebuilt: str) -> None:
+        """A home's rows were taken up; `rebuilt` says why it is folded from its beginning, if so."""
+
+    def passed_over(self, home: int, first: int, end: int) -> None:
+        """Home holds nothing at offsets in [first, end): of a home folded from its beginning it is kept no more."""
+
+    def folded(self, part: Partition, size: int) -> None:
+        """A record of so many bytes was folded."""
+
+    def flushed(self, rows: int, size: int, deleted: int) -> None:
+        """So many rows of so many bytes were written, so many deleted."""
+
+    def given_up(self, held: Held) -> None:
+        """The owner has ended; what was not flushed is forgotten, and folded again by whoever comes next."""
+
+
+class Deps(msgspec.Struct, frozen=True):
+    """What an owner needs beside its port."""
+
+    table: Table
+    make_home: MakeHome
+    interpreter: Interpreter
+    limits: TrackerLimits
+    watch: Watch
+
+
+async def own_home(port: Port, home: int, deps: Deps) -> None:
+    """Owns a home for as long as the group gives it to this process; ends only by being cancelled.
+
+    The position is the table's own mark and nothing else: rows and position can't disagree, wherever a process ended.
+    """
+    start = await port.start_offset(topics.HOME.name, home)
+    end = await port.end_offset(topics.HOME.name, home)
+    stored, head = deps.table.rows, prefix(home)
+    keys = [key for key in stored if key.startswith(head)]
+    flusher, rebuilt = restore(home, stored, keys, deps.make_home, deps.interpreter, deps.limits, start, end)
+    held = Held(flusher, end)
+    deps.watch.taken(held, len(keys), rebuilt)
+    mailbox = port.mailbox()
+    feed = port.feed(topics.HOME.name, home, held.part.offset + 1, mailbox)
+    try:
+        while True:
+            await _fold_all(port, held, await mailbox.get(_wait(port, held, deps.limits)), deps)
+            if held.pending and _wait(port, held, deps.limits) == 0:
+                await flush(port, held, deps)
+    finally:
+        feed.close()
+        deps.watch.given_up(held)
+
+
+def _wait(port: Port, held: Held, limits: TrackerLimits) -> float | None:
+    """Until what waits for company has waited too long; None = nothing waits."""
+    return max(0.0, held.since + limits.flush_seconds_max - port.monotonic()) if held.pending else None
+
+
+async def _fold_all(port: Port, held: Held, records: Sequence[object], deps: Deps) -> None:
+    turn = port.monotonic()
+    for record in records:
+        assert isinstance(record, Record)
+        if record.offset != held.part.offset + 1:
+            await _passed_over(port, held.part, record.offset, deps)
+        _fold(port, held, record, deps)
+        if held.pending >= deps.limits.flush_records_max:
+            await flush(port, held, deps)
+        if port.monotonic() - turn > TURN_SECONDS:
+            await port.sleep(0)  # requests are answered between two turns
+            turn = port.monotonic()
+
+
+async def _passed_over(port: Port, part: Partition, first: int, deps: Deps) -> None:
+    """Home goes on at `first`, not where it was left. Raises RecordsGoneError when what lacks was there once.
+
+    A feed passes over what was deleted. A fold that goes on must not: its next owner sees where home begins now.
+    """
+    if 0 <= part.offset < await port.start_offset(topics.HOME.name, part.number) - 1:
+        raise RecordsGoneError(f"home {part.number} goes on at {first}: what stood from {part.offset + 1} on is gone")
+    deps.watch.passed_over(part.number, part.offset + 1, first)
+
+
+def _fold(port: Port, held: Held, record: Record, deps: Deps) -> None:
+    part = held.part
+    record_arrived(part, record.offset, record.timestamp_ms, record.value)
+    size = len(record.value or b"")
+    held.flusher.folded(size)
+    if not held.pending:
+        held.since = port.monotonic()
+    held.pending += 1
+    deps.watch.folded(part, size)
+
+
+async def flush(port: Port, held: Held, deps: Deps, *, mark_now: bool = False) -> None:
+    """Writes what was folded, and the mark if it is due or wanted now."""
+    offset = write(port, held, deps, mark_now=mark_now)
+    await deps.table.flushed(held.part.number, offset)
+
+
+def write(port: Port, held: Held, deps: Deps, *, mark_now: bool = False) -> int:
+    """The same without waiting for room; the offset up to which all is written."""
+    flusher = held.flusher
+    before = flusher.written_rows, flusher.written_bytes, flusher.deleted_rows
+    flusher.flush(deps.table.write, port.monotonic(), mark_now=mark_now)
+    after = flusher.written_rows, flusher.written_bytes, flusher.deleted_rows
+    deps.watch.flushed(*(now - then for now, then in zip(after, before, strict=True)))
+    held.pending = 0
+    return held.part.offset
