@@ -17,6 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
 from faust.transport.producer import ProducerBuffer
+from faust.types import AppT
 
 from maprun.runtime import logs
 from maprun.runtime.limits import Limits
@@ -126,7 +127,7 @@ def stored_rows(table: Any) -> MutableMapping[bytes, bytes]:
     return rows
 
 
-def home_topic(app: faust.App) -> str:
+def home_topic(app: AppT) -> str:
     """The name of the topic `home` on Kafka: under the prefix that the application's own name has."""
     return str(app.conf.id).removesuffix(SERVICE) + OWNED
 
