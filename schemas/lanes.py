@@ -129,9 +129,13 @@ LaneSignal = RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopReques
 
 
 class Claimed(Fact, frozen=True):
-    """A new owner takes the lane. Its epoch is this record's offset; `instance` tells people who it is."""
+    """A new owner takes the lane. Its epoch is this record's offset; `instance` tells people who it is.
+
+    Made for the logs of another `cluster` it is no claim: its writer lives on from before topics were made anew.
+    """
 
     instance: str
+    cluster: str = ""
 
 
 class Positions(Part, frozen=True):
@@ -206,6 +210,7 @@ class LaneSnapshot(Fact, frozen=True):
     finished: tuple[Positions, ...]
     past: tuple[ChildAdvanced, ...]
     over: tuple[RunOver, ...]
+    cluster: str = ""  # as in Claimed: claims before it may be deleted
 
 
 JournalRecord = Claimed | LaneAdvanced | LaneSnapshot

@@ -17,3 +17,4 @@ class SnapshotChunk(Fact, frozen=True):
     chunks: int
     digest: bytes
     body: bytes
+    cluster: str = ""  # of whose logs it is; one of others says nothing of these

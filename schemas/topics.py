@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import asks, home, lanes, requests, snapshots
+from schemas import asks, cluster, home, lanes, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -14,6 +14,9 @@ DAY_MS = 24 * HOUR_MS
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic. `retention_ms` -1 keeps for ever (what is trimmed is deleted by offset); `compacted` keeps by key.
+
+    `replaceable`: deleted, it is made again, for nobody keeps a position in it. `tombstones_within_ms`: what is deleted
+    by key has left the disk so long after it, however little else changes.
 
     `key` says what the record key is made of; partitions are always chosen by number, never by hashing the key
     (except by users on `execution-requests`).
@@ -28,6 +31,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     retention_ms: int = -1
     compacted: bool = False
     broker_timestamps: bool = False
+    replaceable: bool = False
+    tombstones_within_ms: int = 0
 
 
 ALL_SERVICES: tuple[Service, ...] = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
@@ -48,6 +53,7 @@ REJECTED_REQUESTS = Topic(
     readers=("user",),
     messages=(requests.RequestRejected,),
     retention_ms=30 * DAY_MS,
+    replaceable=True,
 )
 EXECUTION_EVENTS = Topic(
     name="execution-events",
@@ -56,6 +62,7 @@ EXECUTION_EVENTS = Topic(
     writers=("scheduler",),
     readers=("user",),
     retention_ms=7 * DAY_MS,
+    replaceable=True,
 )
 HOME = Topic(
     name="home",
@@ -127,6 +134,26 @@ ANSWERS = Topic(
     readers=("maprun-tracker",),
     messages=(requests.RequestAnswered,),
     retention_ms=HOUR_MS,
+    replaceable=True,
+)
+TRACKER_CHANGELOG = Topic(
+    name="maprun-tracker-state-changelog",  # Faust's own way to call it
+    partitioned_by="homes",
+    key="home, kind of row, what it is of",
+    writers=("maprun-tracker",),
+    readers=("maprun-tracker",),
+    compacted=True,
+    replaceable=True,  # the table is folded again from home
+    tombstones_within_ms=DAY_MS,
+)
+CLUSTER = Topic(
+    name="cluster",
+    partitioned_by="one",
+    key="what it tells of",
+    writers=ALL_SERVICES,
+    readers=ALL_SERVICES,
+    messages=cluster.ClusterRecord.__args__,
+    compacted=True,
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -141,4 +168,6 @@ TOPICS: tuple[Topic, ...] = (
     LANE_JOURNAL,
     MACHINES,
     ANSWERS,
+    TRACKER_CHANGELOG,
+    CLUSTER,
 )

@@ -1,86 +1,59 @@
-"""What a process asks of the cluster before it works: which topics there are; and the making of those that aren't."""
+"""What a process asks of the cluster before it works: whether its topics are there, ours, and the ones we knew."""
 
-from typing import Any
+from collections.abc import Mapping
 
+import msgspec
 from aiokafka import AIOKafkaClient
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from maprun.bus import topics
-from maprun.bus.port import BusError
-from maprun.runtime.limits import Limits
+from maprun.bus.fetcher import Fetcher
+from maprun.bus.mark import Mark, decode, fold_mark, not_ours, require
+from maprun.bus.rights import require_rights
+from maprun.bus.standing import topics_as_they_stand
+from maprun.bus.topics import Standing, TopicsDifferError
 from maprun.runtime.settings import Settings
-
-_CREATE_MS_MAX = 30_000
-_OVERRIDE = 1  # Kafka's ConfigSource for a setting of the topic itself
-
-
-async def make_topics(settings: Settings, limits: Limits) -> list[str]:
-    """Makes the topics of the registry that don't exist; answers their names.
-
-    Of those that exist it mends the settings on which correctness hangs; retention and the like are the operator's.
-    Raises TopicsDifferError when one exists with another count (it is left as it is), BusError when Kafka refuses or
-    can't be reached. Called again, and by several processes at once, it does no harm.
-    """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    try:
-        await admin.start()
-        found = _counts(await admin.describe_topics())
-        brokers = len((await admin.describe_cluster())["brokers"])
-        want = topics.wanted(settings, limits, brokers)
-        missing = [topic for topic in want if topic.name not in found]
-        topics.refuse([said for said in topics.differences(want, found) if not said.endswith("does not exist")])
-        made: list[str] = []
-        await _mend(admin, [topic for topic in want if topic.name in found])
-        if missing:
-            copies = topics.replicas(brokers)
-            new = [NewTopic(t.name, t.partitions, copies, topic_configs=t.config) for t in missing]
-            answer = await admin.create_topics(new, timeout_ms=_CREATE_MS_MAX)
-            for name, code, *said in answer.topic_errors:
-                error = for_code(code)
-                if code and error is not TopicAlreadyExistsError:
-                    raise BusError(f"topic {name} can't be made: {error.__name__} {said[0] if said else ''}")
-                if not code:
-                    made.append(name)
-    except (KafkaError, OSError) as error:
-        raise BusError(f"Kafka at {settings.kafka}: {error}") from error
-    finally:
-        await admin.close()
-    return made
+from schemas.cluster import ClusterRecord
+from schemas.topics import CLUSTER, TOPICS
 
 
-async def _mend(admin: AIOKafkaAdminClient, existing: list[topics.Wanted]) -> None:
-    """Brings the settings of existing topics in line where they must be, and leaves their other overrides alone."""
-    if not existing:
-        return
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in existing]
-    found: dict[str, list[tuple[str, str, bool, int]]] = {}
-    for answer in await admin.describe_configs(asked):
-        found |= {resource[3]: [entry[:4] for entry in resource[4]] for resource in answer.resources}
-    changed: list[ConfigResource] = []
-    for topic in existing:
-        must = {name: topic.config[name] for name in topics.MUST}
-        if any(must.get(name, value) != value for name, value, *_ in found[topic.name]):
-            # The request replaces all overrides of a topic, so those that stay are said again.
-            kept = {name: value for name, value, _, source in found[topic.name] if source == _OVERRIDE}
-            changed.append(ConfigResource(ConfigResourceType.TOPIC, topic.name, {**kept, **must}))
-    if changed:
-        for answer in await admin.alter_configs(changed):
-            for code, said, _, name in answer.resources:
-                if code:
-                    raise BusError(f"topic {name} can't be mended: {for_code(code).__name__} {said or ''}")
+class Known(msgspec.Struct, frozen=True):
+    """The cluster that a process works on, as it was at its start."""
+
+    mark: Mark  # with the topic `cluster` itself among its topics
+    cluster: str  # what positions are kept under: Kafka's id of the topic `cluster`, and where its mark begins
+    topics: Mapping[str, Standing]  # by their names on Kafka
 
 
-async def check_topics(client: AIOKafkaClient, settings: Settings, limits: Limits) -> None:
-    """Compares the cluster's topics with the settings. Raises TopicsDifferError on any difference."""
-    try:
-        cluster = await client.fetch_all_metadata()
-    except KafkaError as error:
-        raise BusError(f"Kafka at {settings.kafka}: {error}") from error
-    found = {name: len(cluster.partitions_for_topic(name) or ()) for name in cluster.topics()}
-    topics.refuse(topics.differences(topics.wanted(settings, limits), found))
+async def look(client: AIOKafkaClient, fetcher: Fetcher, settings: Settings) -> tuple[Mark | None, dict[str, Standing]]:
+    """The mark, and the topics of our names, as of one moment. Raises BusError, TopicsDifferError, NotAllowedError."""
+    names = [settings.prefix + topic.name for topic in TOPICS]
+    mark = None
+    while True:
+        found = await topics_as_they_stand(client, names)
+        require_rights(settings, "", found)
+        # Only topics that are there are made known to the client: its requests could make the others.
+        await client.set_topics(list(found))
+        again = await _mark(fetcher, settings) if settings.prefix + CLUSTER.name in found else None
+        if again == mark:
+            return mark, found
+        mark = again
 
 
-def _counts(described: list[dict[str, Any]]) -> dict[str, int]:
-    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+async def check_topics(client: AIOKafkaClient, fetcher: Fetcher, settings: Settings, service: str) -> Known:
+    """Compares the topics with the mark and the settings. Raises BusError, and what a person must mend."""
+    mark, found = await look(client, fetcher, settings)
+    known = require(settings, mark, found)
+    require_rights(settings, service, found)
+    own = found[settings.prefix + CLUSTER.name].id
+    known = msgspec.structs.replace(known, topics={**known.topics, CLUSTER.name: own})
+    return Known(known, f"{own}/{known.began}", found)
+
+
+async def _mark(fetcher: Fetcher, settings: Settings) -> Mark | None:
+    end = await fetcher.end_offset(CLUSTER.name, 0)
+    records: list[tuple[int, ClusterRecord]] = []
+    for record in await fetcher.read(CLUSTER.name, 0, 0, end):
+        try:
+            records.append((record.offset, decode(record.value)))
+        except msgspec.DecodeError as error:
+            raise TopicsDifferError(not_ours(settings)) from error
+    return fold_mark(records)

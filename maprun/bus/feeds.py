@@ -59,7 +59,7 @@ class KafkaFeed:
         self.held = False  # while its position is looked into
         self.quiet = False  # nothing came with its last answer
         self.not_before = 0.0  # monotonic; after an error
-        self.on_error: Callable[[BusError], None] | None = None
+        self.on_error: Callable[[Exception], None] | None = None
 
     def ready(self) -> bool:
         """Whether a request should be made for it now."""
@@ -96,7 +96,7 @@ class KafkaFeed:
             self._waiting += size
             self._mailbox.deliver(records, self._taken if self._waiting == size else None)
 
-    def failed(self, error: BusError) -> None:
+    def failed(self, error: Exception) -> None:
         """Ends the feed and tells its owner."""
         self.closed = True
         if self.on_error is not None:

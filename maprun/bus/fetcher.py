@@ -16,6 +16,7 @@ from aiokafka.errors import (
     KafkaError,
     NoError,
     OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
     for_code,
 )
 from aiokafka.protocol.admin import DeleteRecordsRequest
@@ -25,27 +26,35 @@ from aiokafka.protocol.offset import OffsetRequest
 from maprun.bus.feeds import CorruptRecordError, KafkaFeed, decode
 from maprun.bus.limits import BusLimits
 from maprun.bus.mailbox import KafkaMailbox
+from maprun.bus.mark import BEGIN_ANEW
 from maprun.bus.port import BusError, Record
 from maprun.runtime import logs
 from maprun.runtime.limits import Limits
+from maprun.runtime.process import SetupError
 
 _READS, _OFFSETS, _POLLS = 10, 11, 12  # connections of a broker are told apart by a number; aiokafka uses 0 and 1
 _QUIET_CONNECTIONS = (0, 1)
 _EARLIEST, _LATEST = -2, -1
 _READ_UNCOMMITTED = 0
+_SAID_AGAIN_SECONDS = 10.0
 _CLOCK_SLACK_SECONDS = 0.005  # timers may ring a little early
 
 
 class Figures:
     """What the fetcher has done, for metrics."""
 
-    __slots__ = ("answers", "bytes", "errors", "records")
+    __slots__ = ("answers", "bytes", "errors", "records", "trims_refused")
 
     def __init__(self) -> None:
         self.answers = 0
         self.records = 0
         self.bytes = 0
         self.errors = 0
+        self.trims_refused = 0
+
+
+class LogCutError(SetupError):
+    """A log lost records at its end that were acknowledged: what was kept beside it leads nowhere."""
 
 
 class _Poll:
@@ -71,6 +80,9 @@ class Fetcher:
         self._kicked = False
         self._closed = False
         self._trouble = ""
+        self._trouble_said = -_SAID_AGAIN_SECONDS
+        self._trims_refused: set[str] = set()
+        self._beyond: dict[tuple[str, int], float] = {}  # partitions that end before what is read of them: since when
         self.feeds: list[KafkaFeed] = []
         self.figures = Figures()
 
@@ -162,9 +174,7 @@ class Fetcher:
             answer = await self._client.send(node, self._request(wanted, wait_ms), group=_POLLS + connection)
         except KafkaError as error:
             self.figures.errors += 1
-            if not self._trouble:
-                self._trouble = repr(error)
-                logs.logger("bus").warning("fetching_stopped", node=node, error=self._trouble)
+            self._troubled(node, repr(error))
             self._back_off([feed for feed in poll.feeds.values() if feed.poll is poll])
         else:
             self._answered(poll, answer)
@@ -181,14 +191,19 @@ class Fetcher:
             topics[self._prefix + topic].append((partition, position, self._own.partition_fetch_bytes_max))
         return FetchRequest(wait_ms, 1, self._limits.fetch_bytes_max, _READ_UNCOMMITTED, list(topics.items()))
 
+    def _troubled(self, node: int, error: str) -> None:
+        """A broker does not answer; others may, again and again, so it is said once in a while only."""
+        self._trouble = error
+        if self._loop.time() - self._trouble_said > _SAID_AGAIN_SECONDS:
+            self._trouble_said = self._loop.time()
+            logs.logger("bus").warning("fetching_stopped", node=node, error=error)
+
     def trouble(self) -> str:
         """Empty, or why nothing can be fetched at present."""
         return self._trouble
 
     def _answered(self, poll: "_Poll", answer: Any) -> None:
-        if self._trouble:
-            self._trouble = ""
-            logs.logger("bus").info("fetching_goes_on")
+        self._trouble = ""
         self.figures.answers += 1
         for topic, partitions in answer.topics:
             for partition, code, end, *rest in partitions:
@@ -233,7 +248,7 @@ class Fetcher:
         """Below the log's start: what was there is gone by intent, go on at its start. Beyond its end: never."""
         try:
             feed.position = await self.in_range(feed.topic, feed.partition, feed.position)
-        except BusError as error:
+        except (BusError, LogCutError) as error:
             feed.failed(error)
         finally:
             feed.held = False
@@ -265,21 +280,38 @@ class Fetcher:
         except BusError as error:
             logs.logger("bus").warning("records_not_deleted", topic=topic, partition=partition, error=str(error))
             return
-        if code:
+        if for_code(code) is TopicAuthorizationFailedError:
+            self._trim_refused(self._prefix + topic)
+        elif code:
             name = for_code(code).__name__
             logs.logger("bus").warning("records_not_deleted", topic=topic, partition=partition, error=name)
 
+    def _trim_refused(self, name: str) -> None:
+        """The right is missing: what is not deleted now is not deleted later either, so that is said, and counted."""
+        self.figures.trims_refused += 1
+        if name not in self._trims_refused:
+            self._trims_refused.add(name)
+            why = f"Kafka does not allow this client Delete on topic {name}: its records stay, and the disk fills"
+            logs.logger("bus").error("records_not_deleted", topic=name, error=why)
+
     async def in_range(self, topic: str, partition: int, position: int) -> int:
-        """The position, or the log's start if that is later. Raises BusError if the log ends before it."""
+        """The position, or the log's start if that is later.
+
+        Raises BusError if the log ends before it, as it may seem while another broker takes over; LogCutError when that
+        lasts.
+        """
         start = await self.start_offset(topic, partition)
         if position < start:
             logs.logger("bus").warning("records_gone", topic=topic, partition=partition, first=position, kept=start)
             return start
         end = await self.end_offset(topic, partition)
         if position > end:
-            raise BusError(
-                f"{self._name(topic, partition)} ends at {end}, before {position}: the log was cut back or made anew"
-            )
+            since = self._beyond.setdefault((topic, partition), self._loop.time())
+            said = f"{self._name(topic, partition)} ends at {end}, and {position} was kept as its next offset"
+            if self._loop.time() - since > self._own.cut_back_seconds:
+                raise LogCutError(f"{said}: Kafka lost records of it. To go on, {BEGIN_ANEW}")
+            raise BusError(said)
+        self._beyond.pop((topic, partition), None)
         return position
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:

@@ -5,12 +5,21 @@ from collections.abc import Awaitable, Callable, Collection
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, LostOwnershipError
+from maprun.bus.rights import NotAllowedError
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
+from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
 
 _NEVER = 0x7FFF_FFFF  # ms; longer than any process lives
@@ -51,6 +60,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._on_given = on_given
         self._drain = drain
         self._draining = False
+        self.cluster = ""  # of the logs that positions are of; set before `run`
         self._lease_seconds = limits.session_timeout_seconds - limits.lease_margin_seconds
         self._lease_until = 0.0  # monotonic
         self._positions: dict[int, int] = {}
@@ -106,8 +116,14 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def lease_seconds(self) -> float:
-        """How long the lease still lasts; negative once it has passed."""
-        return self._lease_until - clock.monotonic_seconds()
+        """How long the lease still lasts; negative once it has passed, 0 when there is none."""
+        return self._lease_until - clock.monotonic_seconds() if self._lease_until else 0.0
+
+    def no_lease(self) -> str:
+        """Why the lease does not hold, in words."""
+        if not self._lease_until:
+            return f"no commit to group {self.name} was taken since its partitions were given"
+        return f"no commit to group {self.name} for {-self.lease_seconds:.0f} s past its lease"
 
     async def run(self) -> None:
         """Joins and commits each second until cancelled. Raises BusError when the group can't be had at all."""
@@ -121,8 +137,21 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
                 if self._taking is not None and self._taking.done() and not self._taking.cancelled():
                     self._taking.result()
                 await self._commit()
+        except (InvalidSessionTimeoutError, GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
+            raise self._refused(error) from error
         except (KafkaError, OSError) as error:
             raise BusError(f"group {self.name}: {error!r}") from error
+
+    def _refused(self, error: KafkaError) -> SetupError:
+        """What the brokers' settings or rights keep this client from."""
+        if isinstance(error, InvalidSessionTimeoutError):
+            return SetupError(
+                f"Kafka refuses MAPRUN_SESSION_TIMEOUT_SECONDS={self._limits.session_timeout_seconds:g} for group"
+                f" {self.name}: it lies outside the brokers' group.min.session.timeout.ms and"
+                " group.max.session.timeout.ms"
+            )
+        on = f"group {self.name}" if isinstance(error, GroupAuthorizationFailedError) else f"topic {self._named}"
+        return NotAllowedError(f"Kafka does not allow this client: Read on {on}. Give it this right")
 
     async def drain(self) -> None:
         """No effect starts any more; waits a little for those under way."""
@@ -143,7 +172,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         """Commits every position held, changed or not: that is the sign of life which the lease is counted from."""
         if not self._held or not self._member:
             return
-        positions = {TopicPartition(self._named, p): self._positions[p] for p in self._held}
+        positions = {TopicPartition(self._named, p): (self._positions[p], self.cluster) for p in self._held}
         before, sent = self._standing(), clock.monotonic_seconds()
         if before[0] < 0:
             # Without a generation the broker takes a commit from anybody once the group is empty: it proves nothing.
@@ -165,6 +194,18 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         if coordinator is None:  # the first rebalance comes before `start` returns
             return (-1, "", self._revocations)
         return (coordinator.generation, coordinator.member_id, self._revocations)
+
+    async def _kept(self, partition: int) -> int:
+        """The position that the group kept; the beginning if it kept none, or one in a log that is no more."""
+        at = TopicPartition(self._named, partition)
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - the public way leaves out what stands beside it
+        kept = (await coordinator.fetch_committed_offsets([at])).get(at)
+        if kept is None or kept.offset < 0:
+            return 0
+        if kept.metadata != self.cluster:
+            logs.logger("bus").warning("position_of_another_log", topic=self._named, partition=partition)
+            return 0
+        return int(kept.offset)
 
     # ------------------------------------------------------------------ rebalances, called by aiokafka
 
@@ -194,8 +235,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._held = frozenset()
         positions = {p: self._positions[p] for p in kept}
         for partition in given - kept:
-            position = await self._consumer.committed(TopicPartition(self._named, partition))
-            positions[partition] = position or 0
+            positions[partition] = await self._kept(partition)
         self._positions = positions
         self._round = (generation, member, revocations)
         self._held, self._member = given, True

@@ -10,19 +10,20 @@ from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from maprun.bus.cluster import check_topics
-from maprun.bus.feeds import KafkaFeed
 from maprun.bus.fetcher import Fetcher
 from maprun.bus.group import Group
-from maprun.bus.limits import BusLimits, check
+from maprun.bus.kafka_port import KafkaPort
+from maprun.bus.limits import BusLimits, bus_limits_of, check
 from maprun.bus.mailbox import KafkaMailbox
+from maprun.bus.names import Name
 from maprun.bus.owners import Owner
-from maprun.bus.port import BusError, LostOwnershipError, Mailbox, Outgoing, Port, Record
-from maprun.bus.quiet import quieten
+from maprun.bus.port import BusError, Port
+from maprun.bus.quiet import never_make_topics, quieten
 from maprun.bus.sender import Sender
-from maprun.runtime import clock, logs
+from maprun.bus.watch import TopicsWatch
+from maprun.runtime import logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
-from schemas.topics import TOPICS
 
 T = TypeVar("T")
 _DRAIN_STEP_SECONDS = 0.02
@@ -46,13 +47,21 @@ class KafkaHost:
     """
 
     def __init__(
-        self, settings: Settings, limits: Limits, owned: Sequence[Owned] = (), own: BusLimits | None = None
+        self,
+        settings: Settings,
+        limits: Limits,
+        owned: Sequence[Owned] = (),
+        own: BusLimits | None = None,
+        service: str = "",
     ) -> None:
+        self.service = service  # whose rights are looked at, and under which the instance's name is taken; none: a tool
+        self.cluster = ""  # what positions are kept under; known once started
         self.settings = settings
         self.limits = limits
-        self.own = check(own or BusLimits(), limits)
+        self.own = check(own or bus_limits_of(limits), limits)
         self.instance = settings.instance
         quieten()
+        never_make_topics()
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._threads = ThreadPoolExecutor(self.own.threads_max, thread_name_prefix="call")
@@ -65,12 +74,14 @@ class KafkaHost:
         self.sender = Sender(settings, limits, self.own, self.broken_by)
         self._shares = [_Share(self, each) for each in owned]
         self._beside: list[Owner] = []
-        self._started = False
+        self._watches: list[asyncio.Task[None]] = []
+        self._topics: TopicsWatch | None = None
+        self._trouble = ""
 
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Connects, and compares the cluster's topics with the settings. Raises BusError, TopicsDifferError.
+        """Connects, compares the topics with the mark and the settings, takes its name. Raises BusError, SetupError.
 
         A Kafka that isn't there yet is waited for, as long as a process may take to get ready.
         """
@@ -80,13 +91,31 @@ class KafkaHost:
                 await self._client.bootstrap()
                 break
             except KafkaError as error:
+                self._trouble = f": {error!r}"
                 if self._loop.time() > until:
                     raise BusError(f"Kafka at {self.settings.kafka}: {error!r}") from error
             await asyncio.sleep(self.own.owner_retry_seconds)
-        await check_topics(self._client, self.settings, self.limits)
-        await self._client.set_topics([self.settings.prefix + topic.name for topic in TOPICS])
+        known = await check_topics(self._client, self.fetcher, self.settings, self.service)
+        self.cluster = known.cluster
+        for share in self._shares:
+            share.group.cluster = known.cluster
         await self.sender.start()
-        self._started = True
+        self._topics = TopicsWatch(self._client, self.settings, known)
+        self._watch(self._topics.run())
+        if self.service:
+            name = Name(self.settings, self.service)
+            self._watch(name.keep(self.fetcher, await name.take(self.sender), KafkaMailbox(self._loop)))
+
+    def _watch(self, work: Coroutine[Any, Any, None]) -> None:
+        """Has `run` end with what this coroutine raises."""
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.broken_by(error)
+
+        task = self._loop.create_task(work)
+        task.add_done_callback(ended)
+        self._watches.append(task)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves the owned topics until `stop` is set; needs `start` before and `close` after."""
@@ -108,6 +137,8 @@ class KafkaHost:
 
     async def close(self) -> None:
         """Lets what was begun end, as far as there is time; ends the owners, commits what they noted, disconnects."""
+        for watch in self._watches:
+            watch.cancel()
         await asyncio.gather(*(share.group.drain() for share in self._shares))
         owners = [*self._beside, *(owner for share in self._shares for owner in share.owners.values())]
         for owner in owners:
@@ -152,13 +183,15 @@ class KafkaHost:
 
     def ready(self) -> str:
         """Empty when every group knows this process and every partition given has its owner, else what is missing."""
-        if not self._started:
-            return "not connected to Kafka"
+        if self._topics is None:
+            return f"not connected to Kafka at {self.settings.kafka}{self._trouble}"
+        if self._topics.trouble:
+            return self._topics.trouble
         for share in self._shares:
             if not share.group.member:
                 return f"not a member of group {share.group.name}"
             if share.owners and not share.group.lease_ok():
-                return f"no commit to group {share.group.name} for {-share.group.lease_seconds:.0f} s past its lease"
+                return share.group.no_lease()
             for partition, owner in share.owners.items():
                 if not owner.running:
                     return f"the owner of {share.group.topic}/{partition} is waiting to start again"
@@ -237,153 +270,3 @@ async def ended(owners: Sequence[Owner], seconds: float) -> None:
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             logs.logger("bus").error("owner_not_ended", owner=task.get_name())
-
-
-class Beside:
-    """A coroutine that runs beside its owner."""
-
-    __slots__ = ("_task",)
-
-    def __init__(self, task: "asyncio.Task[None]") -> None:
-        self._task = task
-
-    def cancel(self) -> None:
-        """Ends it at its next await."""
-        self._task.cancel()
-
-
-class KafkaPort:
-    """The world of one owner, real."""
-
-    def __init__(self, host: KafkaHost, group: Group | None, partition: int) -> None:
-        self.instance = host.instance
-        self._host = host
-        self._group = group
-        self._partition = partition
-        self._loop = asyncio.get_running_loop()
-        self._feeds: list[KafkaFeed] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._fail: Callable[[BaseException], None] | None = None
-        self._noted = 0  # the last position committed through this port
-        self._closed = False
-
-    # ------------------------------------------------------------------ for its owner's keeper
-
-    def on_failure(self, fail: Callable[[BaseException], None]) -> None:
-        """Whom to tell when a spawned coroutine or a feed fails."""
-        self._fail = fail
-
-    def close(self) -> None:
-        """The owner has ended: its feeds and coroutines end too, and nothing more may be done through this port."""
-        self._closed = True
-        for feed in self._feeds:
-            feed.close()
-        for task in self._tasks:
-            task.cancel()
-
-    # ------------------------------------------------------------------ what never waits
-
-    @property
-    def busy(self) -> bool:
-        """True while coroutines run beside the owner."""
-        return bool(self._tasks)
-
-    def now_ms(self) -> int:
-        """Wall clock, epoch milliseconds, moved as the broker's timestamps ask for."""
-        return self._host.sender.clock.now_ms()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return clock.monotonic_seconds()
-
-    def lease_ok(self) -> bool:
-        """True while no other process can have been given this partition."""
-        return not self._closed and self._group is not None and self._group.lease_ok()
-
-    def mailbox(self) -> KafkaMailbox:
-        """A new mailbox."""
-        return KafkaMailbox(self._loop)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> Beside:
-        """Runs a coroutine beside the owner; it ends with the owner at the latest. Its exceptions end the owner."""
-        if self._closed:
-            work.close()
-            raise LostOwnershipError("the owner has ended")
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_ended)
-        return Beside(task)
-
-    def feed(self, topic: str, partition: int, offset: int, mailbox: Mailbox) -> KafkaFeed:
-        """Feeds the records of a partition from `offset` on into a mailbox."""
-        self._still_open()
-        assert isinstance(mailbox, KafkaMailbox)
-        feed = self._host.fetcher.feed(topic, partition, offset, mailbox)
-        feed.on_error = self._failed
-        self._feeds = [each for each in self._feeds if not each.closed]
-        self._feeds.append(feed)
-        return feed
-
-    def commit(self, topic: str, partition: int, position: int) -> None:
-        """Notes how far work is done; the group learns it within a second."""
-        self._still_open()
-        assert position >= self._noted, f"commit of {topic}/{partition} goes back from {self._noted} to {position}"
-        self._noted = position
-        self._owned(topic, partition).commit(partition, position)
-
-    # ------------------------------------------------------------------ what waits
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits."""
-        await asyncio.sleep(seconds)
-
-    async def call(self, work: Callable[[], T]) -> T:
-        """Runs blocking work in a thread; its exceptions come back."""
-        return await self._loop.run_in_executor(self._host._threads, work)  # noqa: SLF001 - one room, one module
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Publishes in order (per partition) and waits until all are acknowledged: their offsets."""
-        self._still_open()
-        return await self._host.sender.send(messages)
-
-    async def end_offset(self, topic: str, partition: int) -> int:
-        """The offset that the next record of this partition will get."""
-        return await self._host.fetcher.end_offset(topic, partition)
-
-    async def start_offset(self, topic: str, partition: int) -> int:
-        """The offset of the oldest record that is kept (the end, if none is)."""
-        return await self._host.fetcher.start_offset(topic, partition)
-
-    async def trim(self, topic: str, partition: int, before: int) -> None:
-        """Deletes the records below `before`; a failure is logged."""
-        self._still_open()
-        await self._host.fetcher.trim(topic, partition, before)
-
-    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """The records with offsets in [first, end), without a feed; for bounded stretches."""
-        return await self._host.fetcher.read(topic, partition, first, end)
-
-    async def committed(self, topic: str, partition: int) -> int:
-        """The group's position on the partition the owner was given (0 when there is none)."""
-        self._still_open()
-        return self._owned(topic, partition).committed(partition)
-
-    # ------------------------------------------------------------------ inside
-
-    def _still_open(self) -> None:
-        if self._closed:
-            raise LostOwnershipError("the owner has ended")
-
-    def _owned(self, topic: str, partition: int) -> Group:
-        assert self._group is not None, "a port without a partition has no position"
-        assert (topic, partition) == (self._group.topic, self._partition), f"{topic}/{partition} is not this owner's"
-        return self._group
-
-    def _failed(self, error: BaseException) -> None:
-        if self._fail is not None and not self._closed:
-            self._fail(error)
-
-    def _spawned_ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._failed(error)

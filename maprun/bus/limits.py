@@ -14,6 +14,7 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     quiet_poll_ms: int = 500  # how long the broker holds a request over partitions where nothing came
     busy_poll_ms: int = 50  # the same for partitions that had records in their last answer, or are new
     fetch_retry_seconds: float = 0.2
+    cut_back_seconds: float = 20.0  # a log that ends before a kept position for so long was cut: no broker catches up
     request_seconds_max: float = 10.0  # then the connection counts as broken
 
     batch_bytes_max: int = 1 << 20  # of one partition in one produce request
@@ -24,6 +25,12 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     owner_retry_seconds: float = 0.2  # before an owner that lost Kafka starts again; doubles
     owner_retry_seconds_max: float = 5.0
     threads_max: int = 32  # for `Port.call`
+
+
+def bus_limits_of(limits: Limits) -> BusLimits:
+    """The bus's limits beside these: a group waits for its members longer than any lease lasts."""
+    least = BusLimits().rebalance_seconds_max
+    return BusLimits(rebalance_seconds_max=max(least, 2 * limits.session_timeout_seconds))
 
 
 def check(own: BusLimits, limits: Limits) -> BusLimits:

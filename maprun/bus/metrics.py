@@ -29,6 +29,7 @@ class BusMetrics(Collector):
             ("maprun_bus_fetched_bytes", "Bytes of records that came in.", fetched.bytes),
             ("maprun_bus_fetches", "Answers to fetch requests.", fetched.answers),
             ("maprun_bus_fetch_errors", "Fetches, or partitions in them, that were refused.", fetched.errors),
+            ("maprun_bus_trims_refused", "Deletions of records that Kafka does not allow.", fetched.trims_refused),
             ("maprun_bus_records_sent", "Records acknowledged.", sender.records),
             ("maprun_bus_sent_bytes", "Bytes of values given to the producer.", sender.bytes),
         ):

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, LostOwnershipError
 from maprun.runtime import clock, logs
+from maprun.runtime.process import SetupError
 
 
 class ClosablePort(Protocol):
@@ -73,6 +74,9 @@ class Owner:
                 return
             except BusError as error:
                 logs.logger("bus").warning("owner_starts_again", owner=self.name, error=str(error), seconds=pause)
+            except SetupError as error:
+                self._on_broken(error)  # a person must act: one line says it all, where the process ends
+                raise
             except asyncio.CancelledError:
                 raise
             except BaseException as error:

@@ -92,6 +92,11 @@ class Port(Protocol):
 
     instance: str  # stable name of this process
 
+    @property
+    def cluster(self) -> str:
+        """Stands beside each position that is kept: one with another cluster's leads into logs that are no more."""
+        ...
+
     def now_ms(self) -> int:
         """Wall clock, epoch milliseconds, corrected by the broker timestamps seen last."""
         ...

@@ -1,6 +1,10 @@
 """aiokafka's own log lines, once in a while each: while a broker is away it says the same a hundred times a second."""
 
+import functools
 import logging
+
+import aiokafka.client
+from aiokafka.protocol.metadata import MetadataRequest
 
 from maprun.runtime import clock
 
@@ -21,6 +25,16 @@ class OnceInAWhile(logging.Filter):
             return False
         self._last[record.msg] = now
         return True
+
+
+def never_make_topics() -> None:
+    """Has aiokafka's requests for metadata make no topics.
+
+    By its default the broker makes a topic that a client asks after, with settings of its own: living processes would
+    put such topics on a broker that was wiped, where they pass for somebody else's.
+    """
+    asks = functools.partial(MetadataRequest, allow_auto_topic_creation=False)
+    aiokafka.client.MetadataRequest = asks
 
 
 def quieten() -> None:

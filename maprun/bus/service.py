@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -10,7 +9,6 @@ from prometheus_client import REGISTRY
 
 from maprun.bus.kafka import KafkaHost, Owned
 from maprun.bus.metrics import BusMetrics
-from maprun.bus.topics import TopicsDifferError
 from maprun.runtime import health, logs, process
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -31,25 +29,21 @@ Compose = Callable[[Settings, Limits], Composed]
 def run_service(service: str, compose: Compose) -> int:
     """Runs a service until a signal; answers its exit code.
 
-    A bug, or a Kafka that can't be reached, ends the process so that its launcher starts it again; topics that differ
-    from the settings end it with EXIT_SETTINGS, for starting again won't help.
+    A bug, or a Kafka that can't be reached, ends the process so that its launcher starts it again; what only a person
+    can mend (a SetupError: topics, rights, names) ends it with EXIT_SETTINGS.
     """
 
     async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
         named = settings.instance or f"{service}-{socket.gethostname()}"
-        await serve(msgspec.structs.replace(settings, instance=named), limits, stop, compose)
+        await serve(service, msgspec.structs.replace(settings, instance=named), limits, stop, compose)
 
-    try:
-        return process.run(service, main)
-    except TopicsDifferError as error:
-        sys.stderr.write(f"{service}: {error}\n")
-        return process.EXIT_SETTINGS
+    return process.run(service, main)
 
 
-async def serve(settings: Settings, limits: Limits, stop: asyncio.Event, compose: Compose) -> None:
+async def serve(service: str, settings: Settings, limits: Limits, stop: asyncio.Event, compose: Compose) -> None:
     """The same within a running loop."""
     composed = compose(settings, limits)
-    host = KafkaHost(settings, limits, composed.owned)
+    host = KafkaHost(settings, limits, composed.owned, service=service)
     metrics = BusMetrics(host)
     REGISTRY.register(metrics)
     site = await health.serve(settings.http_host, settings.http_port, host.ready, host.healthy)

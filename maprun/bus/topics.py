@@ -1,16 +1,19 @@
-"""How the topics of the registry stand on a cluster: counts, settings, and the comparison that every start makes."""
+"""How the topics of the registry should stand on a cluster: counts, settings, copies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from maprun.runtime.limits import Limits
+from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
-from schemas.topics import DAY_MS, EXECUTION_REQUESTS, HOME, TOPICS, Topic
+from schemas.topics import CLUSTER, DAY_MS, EXECUTION_REQUESTS, HOME, TOPICS, Topic
 
-USER_PARTITIONS = 4  # of execution-requests: gates share them; users may add more, order is theirs alone
+USER_PARTITIONS = 4  # of execution-requests when it is made: gates share them; users may add more, as they like
 MUST = ("cleanup.policy", "max.message.bytes", "message.timestamp.type", "unclean.leader.election.enable")
 """Settings of a topic that must be the registry's, whoever made the topic."""
+CLUSTER_SETTING = {"delete.retention.ms": "109112114"}
+"""By this odd number (the letters m, p, r) a topic `cluster` is known as ours before its first record is in it."""
 _SEGMENT_BYTES = 128 << 20
 _TRIMMED_SEGMENT_BYTES = 32 << 20  # the broker deletes whole segments: what a lane's topic keeps beyond need, at most
 _COMPACTED_SEGMENT_MS = 600_000
@@ -20,8 +23,17 @@ _REPLICAS_MAX = 3
 _REPLICAS_IN_SYNC = 2
 
 
-class TopicsDifferError(Exception):
-    """The cluster's topics are not those of the settings; the message says where and what to do."""
+class TopicsDifferError(SetupError):
+    """The topics are not ours, not those that we knew, or not of the settings' sizes; the message says what to do."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One topic that exists, or that may not be looked at (`allowed` is then empty, and so is what else is said)."""
+
+    id: str  # Kafka's own: another one for a topic made again under the same name
+    partitions: int
+    allowed: frozenset[str]  # operations that this client may do, in Kafka's words
+    leaderless: tuple[int, ...] = ()  # partitions that no broker leads at present
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -30,6 +42,7 @@ class Wanted(msgspec.Struct, frozen=True):
     name: str  # as Kafka knows it, with the prefix
     partitions: int
     config: dict[str, str]
+    keeps: bool = False  # what histories are told from
 
 
 def partitions_of(topic: Topic, settings: Settings) -> int:
@@ -38,9 +51,9 @@ def partitions_of(topic: Topic, settings: Settings) -> int:
 
 
 def wanted(settings: Settings, limits: Limits, brokers: int = 1, topics: Sequence[Topic] = TOPICS) -> list[Wanted]:
-    """Every topic of the registry as it should stand on a cluster of so many brokers."""
+    """Topics of the registry as they should stand on a cluster of so many brokers."""
     return [
-        Wanted(settings.prefix + t.name, partitions_of(t, settings), _config(t, settings, limits, brokers))
+        Wanted(settings.prefix + t.name, partitions_of(t, settings), _config(t, settings, limits, brokers), t is HOME)
         for t in topics
     ]
 
@@ -77,25 +90,8 @@ def _config(topic: Topic, settings: Settings, limits: Limits, brokers: int) -> d
     if topic.compacted:
         config["segment.ms"] = str(_COMPACTED_SEGMENT_MS)
         config["min.cleanable.dirty.ratio"] = "0.3"
+    if topic is CLUSTER:
+        config |= CLUSTER_SETTING
+    if topic.tombstones_within_ms:
+        config["max.compaction.lag.ms"] = str(topic.tombstones_within_ms)
     return config
-
-
-def differences(want: Sequence[Wanted], found: Mapping[str, int]) -> list[str]:
-    """What keeps a service from running on a cluster with these topics and counts, one sentence each."""
-    said: list[str] = []
-    for topic in want:
-        count = found.get(topic.name, 0)
-        if not count:
-            said.append(f"topic {topic.name} does not exist")
-        elif count != topic.partitions:
-            said.append(f"topic {topic.name} has {count} partitions, the settings ask for {topic.partitions}")
-    return said
-
-
-def refuse(said: Sequence[str]) -> None:
-    """Raises TopicsDifferError if there is any difference."""
-    if said:
-        raise TopicsDifferError(
-            "; ".join(said) + ". Homes and lanes are fixed when the cluster is made: set MAPRUN_HOMES and MAPRUN_LANES"
-            " to its counts, or run `python -m maprun.bus.create_topics` on a cluster without these topics"
-        )

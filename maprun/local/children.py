@@ -80,6 +80,12 @@ async def is_ready(part: Part) -> bool:
         return False
 
 
+def last_words(log: Path) -> str:
+    """What a process that ended by a person's mistake said of it: the last line of its log that is no event."""
+    lines = [line.strip() for line in last_lines(log).splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("{")), "it said nothing")
+
+
 def last_lines(log: Path, count: int = 12) -> str:
     """The end of a log, for a message that says why a part would not start."""
     try:
@@ -88,4 +94,4 @@ def last_lines(log: Path, count: int = 12) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    return "\n".join(f"    {line[:400]}" for line in lines[-count:])
+    return "\n".join(f"    {line[:1_000]}" for line in lines[-count:])

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from maprun.local import checks, kafka, parts, statefile
-from maprun.local.layout import CHILD_RUNNERS_MAX, FUNCTION_WORKERS_MAX, Layout, StackError, check_addresses
+from maprun.local.layout import (
+    CHILD_RUNNERS_MAX,
+    FUNCTION_WORKERS_MAX,
+    Layout,
+    StackError,
+    check_addresses,
+    check_kafka,
+)
 from maprun.local.statefile import StackStatus
 from maprun.local.supervisor import Say, Supervisor
 from maprun.runtime import clock, settings
@@ -49,6 +56,8 @@ def up(layout: Layout, wanted: tuple[str, ...] = parts.ALL, say: Say = print) ->
     Raises StackError when it can't start; what was started is stopped by then, and `stack.json` holds the reason.
     """
     chosen = parts.names(layout, wanted)
+    if "kafka" in chosen:
+        check_kafka(layout)
     lock = statefile.take_lock(layout.state) if _state_is_writable(layout) else None
     if lock is None:
         raise _already_up(layout)
@@ -82,7 +91,8 @@ def up_detached(layout: Layout, wanted: tuple[str, ...] = parts.ALL, say: Say = 
 
     Raises StackError with the reason when it can't start.
     """
-    parts.names(layout, wanted)
+    if "kafka" in parts.names(layout, wanted):
+        check_kafka(layout)
     _state_is_writable(layout)
     if statefile.is_running(layout.state):
         raise _already_up(layout)

@@ -57,7 +57,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kafka_port(self) -> int:
         """Where clients connect."""
-        return int(self.settings.kafka.rpartition(":")[2])
+        return int(self.settings.kafka.split(",")[0].rpartition(":")[2])
 
     @property
     def controller_port(self) -> int:
@@ -102,6 +102,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(named)
 
 
+HERE = ("127.0.0.1", "localhost")
 SERVICES = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
 """The four services, under their hyphened names."""
 
@@ -114,16 +115,28 @@ CURE_OF_PORT = {
 }
 
 
+def check_kafka(layout: Layout) -> None:
+    """Raises StackError if the broker that the stack starts can't be had at MAPRUN_KAFKA: one, on this machine."""
+    servers = layout.settings.kafka.split(",")
+    if len(servers) > 1 or servers[0].rpartition(":")[0] not in HERE:
+        raise StackError(
+            f"MAPRUN_KAFKA={layout.settings.kafka}: the stack starts one broker, on this machine",
+            "unset MAPRUN_KAFKA, or use those brokers: leave kafka out of --parts",
+        )
+
+
 def check_addresses(layout: Layout) -> None:
-    """Raises StackError if an address is not on this machine or the derived ports run past the last one."""
+    """Raises StackError if an address is not on this machine or the derived ports run past the last one.
+
+    Kafka's may be anywhere when the stack doesn't start it: see `check_kafka`.
+    """
     hosts = {
-        "MAPRUN_KAFKA": layout.settings.kafka.rpartition(":")[0],
         "AWS_ENDPOINT_URL_S3": urlsplit(layout.settings.s3).hostname or "",
         "AWS_ENDPOINT_URL_LAMBDA": urlsplit(layout.settings.functions).hostname or "",
         "MAPRUN_API": urlsplit(layout.settings.api).hostname or "",
     }
     for name, host in hosts.items():
-        if host not in {"127.0.0.1", "localhost"}:
+        if host not in HERE:
             raise StackError(
                 f"{name} names the host {host!r}, but the local stack runs on this machine only",
                 f"unset {name}, or give it the host 127.0.0.1",

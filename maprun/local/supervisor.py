@@ -132,7 +132,13 @@ class Supervisor:
     def _judge(self, part: Part, code: int) -> None:
         """Raises StackError when starting a part again has no sense."""
         first_start = self._status.phase == "starting"
-        if code == EXIT_SETTINGS or (first_start and self._of[part.name].restarts >= STARTS_MAX_BEFORE_READY):
+        if code == EXIT_SETTINGS:
+            log = log_of(self._layout, part.name)
+            raise StackError(
+                f"{part.name} {_ended(code)}, so it is not started again: {children.last_words(log)}",
+                f"its whole log is {log}",
+            )
+        if first_start and self._of[part.name].restarts >= STARTS_MAX_BEFORE_READY:
             log = log_of(self._layout, part.name)
             raise StackError(
                 f"{part.name} {_ended(code)}; its log ends with\n{children.last_lines(log)}", f"the whole log is {log}"

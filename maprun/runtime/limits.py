@@ -2,24 +2,45 @@
 
 import msgspec
 
+from maprun.runtime.settings import Settings
+
+_FETCH_BYTES_MIN = 16 << 20
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Times and sizes that several rooms must agree on. `check` asserts how they hang together."""
 
     frame_bytes_max: int = 1 << 20  # a frame is cut here before it is sent
-    record_bytes_max: int = 10 << 20  # the broker's message.max.bytes and every client's limit
+    record_bytes_max: int = 10 << 20  # MAPRUN_RECORD_BYTES_MAX: the topics' max.message.bytes, every client's limit
     fetch_bytes_max: int = 16 << 20  # one answer of the broker to one consumer
     payload_bytes_max: int = 262_144  # AWS: input or output of a state, a task or an execution
     request_bytes_max: int = 1 << 20  # AWS: one API call
 
     commit_interval_seconds: float = 1.0  # group commits are also the proof of membership
-    session_timeout_seconds: float = 8.0  # a member not heard of for so long has lost its partitions
+    session_timeout_seconds: float = (
+        8.0  # MAPRUN_SESSION_TIMEOUT_SECONDS: a member not heard of for so long has lost its partitions
+    )
     heartbeat_interval_seconds: float = 2.0
     lease_margin_seconds: float = 2.0  # of the session timeout kept back for pauses between check and send
     drain_seconds: float = 5.0  # from a revocation to handing over
 
     stop_seconds_max: float = 20.0  # from SIGTERM to the end of the process
     ready_seconds_max: float = 60.0  # a service that is not ready by then is reported
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits under these settings, checked. Times of membership are shares of the session timeout."""
+    session = settings.session_timeout_seconds
+    return check(
+        Limits(
+            record_bytes_max=settings.record_bytes_max,
+            fetch_bytes_max=max(_FETCH_BYTES_MIN, settings.record_bytes_max),
+            session_timeout_seconds=session,
+            heartbeat_interval_seconds=session / 4,
+            lease_margin_seconds=session / 4,
+            drain_seconds=min(Limits().drain_seconds, session * 5 / 8),
+        )
+    )
 
 
 def check(limits: Limits) -> Limits:

@@ -16,6 +16,15 @@ EXIT_OK = 0
 EXIT_FATAL = 70  # a bug or a state that must not go on: the supervisor starts the process again
 EXIT_SETTINGS = 78  # the environment is wrong: starting again won't help
 
+
+class SetupError(Exception):
+    """What surrounds the process is not as it must be: topics, rights, another process of its name.
+
+    Starting it again won't help, so it ends with EXIT_SETTINGS. The message is one line for the person who can: what
+    was found, where, and what to do.
+    """
+
+
 Main = Callable[[settings.Settings, limits.Limits, asyncio.Event], Awaitable[None]]
 """A service: runs until it is done or the event is set, then cleans up after itself."""
 
@@ -24,14 +33,15 @@ def run(service: str, main: Main) -> int:
     """Runs a service's main on uvloop under the settings of the environment; answers the exit code.
 
     The event is set by SIGTERM or SIGINT; a second signal, or `stop_seconds_max` after the first, ends the process at
-    once. An exception out of `main` is logged and becomes SystemExit(EXIT_FATAL): what must go on is started again.
+    once. A SetupError out of `main` is one line on stderr and EXIT_SETTINGS; any other exception is logged and becomes
+    SystemExit(EXIT_FATAL): what must go on is started again.
     """
     try:
         loaded = settings.load(os.environ)
     except settings.SettingsError as error:
         sys.stderr.write(f"{service}: {error}\n")
         return EXIT_SETTINGS
-    bounds = limits.check(limits.Limits())
+    bounds = limits.limits_of(loaded)
     logs.configure(service, loaded.instance, loaded.log_format, loaded.log_level)
     log = logs.logger("process")
     started = clock.monotonic_seconds()
@@ -46,10 +56,23 @@ def run(service: str, main: Main) -> int:
         log.warning("process_interrupted")
         return EXIT_FATAL
     except Exception as error:
+        setup = setup_error(error)
+        if setup is not None:
+            sys.stderr.write(f"{service}: {setup}\n")
+            return EXIT_SETTINGS
         log.exception("process_failed", after_seconds=round(clock.monotonic_seconds() - started, 1))
         raise SystemExit(EXIT_FATAL) from error
     log.info("process_ended", after_seconds=round(clock.monotonic_seconds() - started, 1))
     return EXIT_OK
+
+
+def setup_error(error: BaseException) -> SetupError | None:
+    """The SetupError that an exception is, or holds as a group of several; None if there is none."""
+    if isinstance(error, SetupError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := setup_error(each)) is not None), None)
+    return None
 
 
 async def _until_stopped(main: Main, loaded: settings.Settings, bounds: limits.Limits) -> None:

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account: str = "123456789012"  # MAPRUN_ACCOUNT
     homes: int = 4  # MAPRUN_HOMES: partitions of home, fixed when the cluster is made
     lanes: int = 8  # MAPRUN_LANES: partitions of items
+    record_bytes_max: int = 10 << 20  # MAPRUN_RECORD_BYTES_MAX: of one record of a topic; the same for all services
+    session_timeout_seconds: float = 8.0  # MAPRUN_SESSION_TIMEOUT_SECONDS: who is silent so long loses its partitions
     payload_bytes_max: int = 262_144  # MAPRUN_PAYLOAD_BYTES_MAX: AWS's quota; the same for all services, or higher
     history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
@@ -55,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name for part in self.api_hosts.split(",") if (name := part.strip()))
 
 
+PORT_MAX = 65_535
+PREFIX_LENGTH_MAX = 200  # Kafka's names have 249 characters at most; the longest of ours is added to it
 HOMES_MAX = 4096  # an id carries its home in 12 bits
 LANES_MAX = 4096
 
@@ -70,6 +74,8 @@ _NAMES = {
     "account": "MAPRUN_ACCOUNT",
     "homes": "MAPRUN_HOMES",
     "lanes": "MAPRUN_LANES",
+    "record_bytes_max": "MAPRUN_RECORD_BYTES_MAX",
+    "session_timeout_seconds": "MAPRUN_SESSION_TIMEOUT_SECONDS",
     "payload_bytes_max": "MAPRUN_PAYLOAD_BYTES_MAX",
     "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
     "retention_days": "MAPRUN_RETENTION_DAYS",
@@ -85,14 +91,19 @@ _NAMES = {
 _RANGES = {
     "homes": (1, HOMES_MAX),
     "lanes": (1, LANES_MAX),
+    "record_bytes_max": (4 << 20, 256 << 20),  # below, a frame and one long item would not fit
     "payload_bytes_max": (262_144, 1 << 20),  # above, one payload could no longer travel in one frame
     "history_events_max": (25_000, 10_000_000),
     "running_bytes_max": (1 << 20, 1 << 50),
     "task_connections_max": (1, 1_000_000),
-    "http_port": (0, 65_535),
+    "http_port": (0, PORT_MAX),
 }
-PREFIX_LENGTH_MAX = 200  # Kafka's names have 249 characters at most; the longest of ours is added to it
-RETENTION_DAYS_MAX = 3_650.0
+_MEASURES = {
+    "retention_days": ("days", 0.0, 3_650.0),
+    # Kafka's own bounds: group.min.session.timeout.ms and group.max.session.timeout.ms, as they come.
+    "session_timeout_seconds": ("seconds", 6.0, 3_600.0),
+}
+"""Settings that may be fractions: their unit, what they must be above or (but for 0) equal to, and their maximum."""
 _CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
 
 
@@ -105,20 +116,31 @@ def load(environ: Mapping[str, str]) -> Settings:
         text = environ[name].strip()
         if field in _RANGES:
             given[field] = _number(name, text, *_RANGES[field])
-        elif field == "retention_days":
-            given[field] = _days(name, text)
+        elif field in _MEASURES:
+            given[field] = _measure(name, text, *_MEASURES[field])
         elif field in _CHOICES and text not in _CHOICES[field]:
             raise SettingsError(f"{name}={text!r}: must be one of {', '.join(_CHOICES[field])}")
         else:
-            given[field] = Path(text) if field == "state_dir" else text
+            given[field] = Path(text) if field == "state_dir" else text.replace(" ", "") if field == "kafka" else text
     settings = msgspec.structs.replace(Settings(), **given)
     for name, url in (("MAPRUN_API", settings.api), ("AWS_ENDPOINT_URL_S3", settings.s3)):
         if url:
             port_of(url, name)
+    _check_kafka(settings.kafka)
     _check_prefix(settings.prefix)
     if not (settings.account.isascii() and settings.account.isdigit() and len(settings.account) == 12):  # noqa: PLR2004
         raise SettingsError(f"MAPRUN_ACCOUNT={settings.account!r}: an account is 12 digits")
     return settings
+
+
+def _check_kafka(servers: str) -> None:
+    """Raises SettingsError when this is no list of brokers."""
+    for server in servers.split(","):
+        host, colon, port = server.rpartition(":")
+        if "/" in server or not (host and colon and port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
+            raise SettingsError(
+                f"MAPRUN_KAFKA={servers!r}: must be host:port[,host:port], without a protocol, a user or a password"
+            )
 
 
 def _check_prefix(prefix: str) -> None:
@@ -157,12 +179,13 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     return value
 
 
-def _days(name: str, text: str) -> float:
-    """A positive number of days, or SettingsError naming the variable."""
+def _measure(name: str, text: str, unit: str, least: float, most: float) -> float:
+    """A number within bounds, above 0, or SettingsError naming the variable."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value <= RETENTION_DAYS_MAX:
-        raise SettingsError(f"{name}={text!r}: must be a number of days above 0, {RETENTION_DAYS_MAX:,.0f} at most")
+    if not (0 < value <= most and value >= least):
+        bounds = f"from {least:,.0f}" if least else "above 0"
+        raise SettingsError(f"{name}={text!r}: must be a number of {unit} {bounds}, {most:,.0f} at most")
     return value

@@ -1,5 +1,6 @@
 """child-runner: owns lanes; runs the child executions on them under the lane's quota; reports outcomes and histories.
 
 Consumes items, lane-signals and its own lane-journal; produces ChildrenEnded and LaneProgress on home, and
-lane-journal. Owns, for each lane: which children run, and when a child ends and how. Decides nothing about runs.
+lane-journal. Its name is
+taken on cluster. Owns, for each lane: which children run, and when a child ends and how. Decides nothing about runs.
 """

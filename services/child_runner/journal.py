@@ -65,7 +65,10 @@ class LaneMemory:
     are.
     """
 
-    def __init__(self, *, fence: bool = True, whole: bool = True, inputs_bytes_max: int = 1 << 62) -> None:
+    def __init__(
+        self, *, fence: bool = True, whole: bool = True, inputs_bytes_max: int = 1 << 62, cluster: str = ""
+    ) -> None:
+        self.cluster = cluster  # records of another one were written for other logs
         self.fence = fence
         self.whole = whole  # a snapshot counts once all of it is there
         self.inputs_bytes_max = inputs_bytes_max
@@ -92,17 +95,19 @@ class LaneMemory:
         """Folds one record of so many bytes in."""
         self.written += size
         match record:
-            case Claimed():
+            case Claimed() if record.cluster == self.cluster:
                 self.epoch = offset
                 self._pieces = []
             case LaneAdvanced():
                 if record.epoch == self.epoch or not self.fence:
                     self._advanced(offset, record)
-            case LaneSnapshot():
+            case LaneSnapshot() if record.cluster == self.cluster:
                 if self.epoch < 0 and not record.piece:
                     self.epoch = record.epoch
                 if record.epoch == self.epoch or not self.fence:
                     self._snapshot(offset, record)
+            case Claimed() | LaneSnapshot():
+                pass  # written for other logs, before topics were made anew
 
     def _advanced(self, offset: int, record: LaneAdvanced) -> None:
         self.items, self.signals = record.items, record.signals
@@ -247,7 +252,17 @@ class LaneMemory:
                 case RunOver():
                     cuts[-1][2].append(part)
         return [
-            LaneSnapshot(self.epoch, i, len(cuts), self.items, self.signals, tuple(done), tuple(facts), tuple(ended))
+            LaneSnapshot(
+                self.epoch,
+                i,
+                len(cuts),
+                self.items,
+                self.signals,
+                tuple(done),
+                tuple(facts),
+                tuple(ended),
+                self.cluster,
+            )
             for i, (done, facts, ended) in enumerate(cuts)
         ]
 

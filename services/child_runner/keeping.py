@@ -23,10 +23,13 @@ Unreadable = Callable[[str, int, int], None]
 
 async def claim(port: Port, number: int, limits: LaneLimits, switches: Switches, unreadable: Unreadable) -> LaneMemory:
     """Writes the claim and reads the journal up to it. Raises RecordsGoneError when a newer claim has made it void."""
-    [epoch] = await port.send([Outgoing(JOURNAL, number, encode(Claimed(port.instance)))])
+    [epoch] = await port.send([Outgoing(JOURNAL, number, encode(Claimed(port.instance, port.cluster)))])
     while True:
         memory = LaneMemory(
-            fence=switches.fence, whole=switches.snapshot_whole, inputs_bytes_max=limits.spill_bytes_max
+            fence=switches.fence,
+            whole=switches.snapshot_whole,
+            inputs_bytes_max=limits.spill_bytes_max,
+            cluster=port.cluster,
         )
         if await _fold(port, number, memory, epoch, unreadable):
             return memory

@@ -227,7 +227,7 @@ class Lane:
         Says how many things a record held that were acted on; None is a record that can't be read.
         """
         match record:
-            case Claimed():
+            case Claimed() if record.cluster == self.memory.cluster:
                 self.lost = True
             case LaneAdvanced() if record.epoch == self.epoch and not self.lost:
                 self.confirmed = (record.items, record.signals)

@@ -4,5 +4,5 @@ from schemas import topics
 
 SERVICE = "child-runner"
 OWNED = topics.ITEMS.name
-CONSUMES: tuple[str, ...] = (topics.ITEMS.name, topics.LANE_SIGNALS.name, topics.LANE_JOURNAL.name)
-PRODUCES: tuple[str, ...] = (topics.HOME.name, topics.LANE_JOURNAL.name)
+CONSUMES: tuple[str, ...] = (topics.ITEMS.name, topics.LANE_SIGNALS.name, topics.LANE_JOURNAL.name, topics.CLUSTER.name)
+PRODUCES: tuple[str, ...] = (topics.HOME.name, topics.LANE_JOURNAL.name, topics.CLUSTER.name)

@@ -26,7 +26,7 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     """Runs until `stop` is set, or until Kafka or Faust fail."""
     settings = msgspec.structs.replace(settings, instance=settings.instance or f"{SERVICE}-{socket.gethostname()}")
     own = TrackerLimits()
-    host = KafkaHost(settings, limits)
+    host = KafkaHost(settings, limits, service=SERVICE)
     tracker = Tracker(
         settings, limits, own, RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max))
     )
@@ -35,7 +35,7 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     service.input_bytes_max = settings.payload_bytes_max
     site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}", settings.api, settings.api_host_names)
     runner = web.AppRunner(
-        site.application(lambda: tracker.ready() or host.ready(), host.healthy), access_log=None, auto_decompress=False
+        site.application(lambda: host.ready() or tracker.ready(), host.healthy), access_log=None, auto_decompress=False
     )
     await runner.setup()
     try:

@@ -30,8 +30,10 @@ class Flusher:
         interpreter: Interpreter,
         mark: Mark | None = None,
         doomed: tuple[Mapping[bytes, bytes], Sequence[bytes]] | None = None,
+        cluster: str = "",
     ) -> None:
         self.part = part
+        self._cluster = cluster
         self._interpreter = interpreter
         self._doomed = doomed  # the table, and the rows of it that go before the first new one is written
         part.mark_offset = -1 if mark is None else mark.offset
@@ -152,6 +154,7 @@ class Flusher:
             digest=rows.digest(b"", snapshot),
             running=part.running.stored(),
             gone=gone,
+            cluster=self._cluster,
         )
         write(rows.mark_key(part.number), part.codec.pack_mark(mark))
         part.mark_offset, self._before = part.offset, {}
@@ -167,11 +170,13 @@ def restore(
     limits: TrackerLimits,
     start: int = 0,
     end: int | None = None,
+    cluster: str = "",
 ) -> tuple[Flusher, str]:
     """A partition from its rows (`keys` of it in `stored`), and why it must be folded from home's beginning, if so.
 
     Home holds the offsets in [`start`, `end`), as far as known. A mark past its end belongs to records the broker lost,
     and others have their offsets now; behind a mark before its start there are records that nobody can fold any more.
+    A mark of another `cluster` is of another home altogether.
 
     An empty reason means that the rows proved themselves: the fold goes on behind the mark. Otherwise all rows go with
     the first flush.
@@ -188,16 +193,18 @@ def restore(
         part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
         part.mark_offset, part.buried = mark.offset, gone
         reason = _index(part, state, keys)
-        if end is not None and mark.offset >= end:
+        if mark.cluster != cluster:
+            reason = "the rows are of a home that was made anew"
+        elif end is not None and mark.offset >= end:
             reason = f"home ends at {end}, before the mark at offset {mark.offset}"
         elif mark.offset + 1 < start:
             reason = f"home begins at {start}, and the mark at offset {mark.offset} does not reach it"
         elif found != mark.sum:
             reason = f"the rows do not add up to the mark at offset {mark.offset}"
         if not reason:
-            return Flusher(part, interpreter, mark), ""
+            return Flusher(part, interpreter, mark, cluster=cluster), ""
     part = Partition(number, make_home(HomeState(home=number)), {}, limits, RunningChildren())
-    return Flusher(part, interpreter, None, (stored, keys)), reason if keys else ""
+    return Flusher(part, interpreter, None, (stored, keys), cluster), reason if keys else ""
 
 
 def _read_mark(

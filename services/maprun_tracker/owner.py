@@ -92,7 +92,9 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     end = await port.end_offset(topics.HOME.name, home)
     stored, head = deps.table.rows, prefix(home)
     keys = [key for key in stored if key.startswith(head)]
-    flusher, rebuilt = restore(home, stored, keys, deps.make_home, deps.interpreter, deps.limits, start, end)
+    flusher, rebuilt = restore(
+        home, stored, keys, deps.make_home, deps.interpreter, deps.limits, start, end, port.cluster
+    )
     held = Held(flusher, end)
     deps.watch.taken(held, len(keys), rebuilt)
     mailbox = port.mailbox()

@@ -108,6 +108,7 @@ class Mark(WirePart, frozen=True):
     digest: int
     running: tuple[Running, ...]
     gone: tuple[bytes, ...] = ()  # keys that are in no sum any more: their rows are deleted behind this mark
+    cluster: str = ""  # of whose home the offset is
 
 
 def prefix(partition: int) -> bytes:

@@ -38,12 +38,6 @@ PRODUCER_LINGER_SECONDS = 0.005
 PRODUCER_BATCH_BYTES = 512 << 10
 
 
-SEGMENT_MS = 600_000
-"""Of the changelog: the broker never compacts the segment it writes to, so a quiet one is closed after this time."""
-COMPACTED_WITHIN_MS = 24 * 3_600_000
-"""Rows that are deleted leave the broker's disk within a day, however little else changes."""
-
-
 def member_name(settings: Settings) -> str:
     """The process's stable name in its group, with the API's address in it.
 
@@ -69,6 +63,7 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
         topic_partitions=settings.homes,
         topic_disable_leader=True,
         broker_commit_livelock_soft_timeout=NEVER_SECONDS,
+        topic_allow_declare=False,  # create_topics makes them all, the changelog too
         broker_session_timeout=limits.session_timeout_seconds,
         broker_heartbeat_interval=limits.heartbeat_interval_seconds,
         broker_max_poll_records=RECORDS_PER_POLL,
@@ -97,7 +92,7 @@ class HomesTable(faust.Table[bytes, bytes]):
         return home_of_key(key)
 
 
-def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
+def make_table(app: faust.App, settings: Settings) -> Any:
     """The table `state`, bytes to bytes, in memory."""
     return app.Table(
         TABLE,
@@ -105,13 +100,6 @@ def make_table(app: faust.App, settings: Settings, limits: Limits) -> Any:
         key_type=bytes,
         value_type=bytes,
         partitions=settings.homes,
-        extra_topic_configs={
-            "min.cleanable.dirty.ratio": "0.1",
-            "segment.bytes": str(64 << 20),
-            "segment.ms": str(SEGMENT_MS),
-            "max.compaction.lag.ms": str(COMPACTED_WITHIN_MS),
-            "max.message.bytes": str(limits.record_bytes_max),
-        },
     )
 
 

@@ -5,5 +5,12 @@ from schemas import topics
 SERVICE = "maprun-tracker"
 OWNED = topics.HOME.name
 TABLE = "state"
-CONSUMES: tuple[str, ...] = (topics.HOME.name, topics.MACHINES.name, topics.ANSWERS.name)
-PRODUCES: tuple[str, ...] = (topics.HOME.name,)
+CHANGELOG = topics.TRACKER_CHANGELOG.name
+CONSUMES: tuple[str, ...] = (
+    topics.HOME.name,
+    topics.MACHINES.name,
+    topics.ANSWERS.name,
+    CHANGELOG,
+    topics.CLUSTER.name,
+)
+PRODUCES: tuple[str, ...] = (topics.HOME.name, CHANGELOG, topics.CLUSTER.name)

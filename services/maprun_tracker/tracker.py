@@ -112,7 +112,7 @@ class Tracker(owner.Watch):
         self.fold_limits = limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
         self.host: Host | None = None
         self.app = tables.make_app(settings, limits)
-        self.table = Table(self.app, tables.make_table(self.app, settings, limits))
+        self.table = Table(self.app, tables.make_table(self.app, settings))
         tables.subscribe(self.app, settings)
         self._assigned: frozenset[int] | None = None  # homes of the last assignment; None = revoked, and none yet
         self._owners: dict[int, Running] = {}

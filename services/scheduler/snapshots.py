@@ -29,7 +29,7 @@ class Snapshots:
 
     async def load(self) -> HomeState:
         """The state of the newest complete snapshot of this fold version, or an empty one. Reads from the end."""
-        search = SnapshotSearch(self._home, FOLD_VERSION)
+        search = SnapshotSearch(self._home, FOLD_VERSION, self._port.cluster)
         self._unread = await self._port.end_offset(TOPIC, self._home)
         while self._unread > 0:
             for piece in await self._read_back(self._deps.limits.snapshot_read_records):
@@ -71,7 +71,8 @@ class Snapshots:
             return
         self._busy = True
         data = encode_state(state, self._deps.interpreter)
-        pieces = cut_snapshot(self._home, state.offset, FOLD_VERSION, data, self._deps.limits.snapshot_chunk_bytes_max)
+        bytes_max, cluster = self._deps.limits.snapshot_chunk_bytes_max, self._port.cluster
+        pieces = cut_snapshot(self._home, state.offset, FOLD_VERSION, data, bytes_max, cluster)
         size = sum(len(piece.body) for piece in pieces)
         self.pace.written(self._port.monotonic(), size)
         self._port.spawn(self._write(state.offset, pieces, size))

@@ -56,12 +56,16 @@ def snapshot_key(home: int, offset: int, version: int, chunk: int) -> bytes:
     return f"{home}|{offset}|{version}|{chunk}".encode()
 
 
-def cut_snapshot(home: int, offset: int, version: int, state: bytes, bytes_max: int) -> list[SnapshotChunk]:
+def cut_snapshot(
+    home: int, offset: int, version: int, state: bytes, bytes_max: int, cluster: str = ""
+) -> list[SnapshotChunk]:
     """A state's bytes as records that fit `bytes_max` each."""
     packed = zstandard.ZstdCompressor(level=1).compress(state)
     digest = hashlib.blake2b(packed, digest_size=16).digest()
     bodies = [packed[i : i + bytes_max] for i in range(0, len(packed), bytes_max)]
-    return [SnapshotChunk(home, offset, version, i, len(bodies), digest, body) for i, body in enumerate(bodies)]
+    return [
+        SnapshotChunk(home, offset, version, i, len(bodies), digest, body, cluster) for i, body in enumerate(bodies)
+    ]
 
 
 class FoundSnapshot(msgspec.Struct, frozen=True):
@@ -75,14 +79,16 @@ class FoundSnapshot(msgspec.Struct, frozen=True):
 class SnapshotSearch:
     """Finds the newest complete snapshot among pieces that come in any order, newest first when it is to be quick."""
 
-    def __init__(self, home: int, version: int) -> None:
+    def __init__(self, home: int, version: int, cluster: str = "") -> None:
         self._home = home
         self._version = version
+        self._cluster = cluster
         self._pieces: dict[tuple[int, bytes], dict[int, SnapshotChunk]] = {}
 
     def add(self, piece: SnapshotChunk) -> None:
-        """One piece more; those of other fold versions don't count."""
-        if piece.home == self._home and piece.version == self._version:
+        """One piece more; those of other fold versions, and of other logs, don't count."""
+        ours = (self._home, self._version, self._cluster)
+        if (piece.home, piece.version, piece.cluster) == ours:
             self._pieces.setdefault((piece.offset, piece.digest), {})[piece.chunk] = piece
 
     def newest(self) -> FoundSnapshot | None:

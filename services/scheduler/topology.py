@@ -10,6 +10,7 @@ CONSUMES: tuple[str, ...] = (
     topics.HOME_SNAPSHOTS.name,
     topics.EXECUTION_REQUESTS.name,
     topics.MACHINES.name,
+    topics.CLUSTER.name,
 )
 PRODUCES: tuple[str, ...] = (
     topics.HOME.name,
@@ -20,4 +21,5 @@ PRODUCES: tuple[str, ...] = (
     topics.MACHINES.name,
     topics.EXECUTION_EVENTS.name,
     topics.REJECTED_REQUESTS.name,
+    topics.CLUSTER.name,
 )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from maprun.bus import cluster
+from maprun.bus import making
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import Outgoing, Port
 from maprun.runtime.limits import Limits
@@ -68,7 +68,7 @@ async def _latency(port: Port, count: int) -> None:
 async def main() -> None:
     """Prints the figures."""
     settings: Settings = load({**os.environ, "MAPRUN_INSTANCE": "bench-0"})
-    await cluster.make_topics(settings, Limits())
+    await making.make_topics(settings, Limits())
     host = KafkaHost(settings, Limits())
     await host.start()
     port = host.port()

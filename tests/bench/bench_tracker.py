@@ -16,7 +16,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from maprun.bus import cluster
+from maprun.bus import making
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import Outgoing
 from maprun.interpreter.roots import RootInterpreter
@@ -226,7 +226,7 @@ def main() -> None:
         folder = Path(name)
         with running_kafka(folder / "state") as address:
             settings = Settings(kafka=address, instance="bench", state_dir=folder / "tracker")
-            asyncio.run(cluster.make_topics(settings, Limits()))
+            asyncio.run(making.make_topics(settings, Limits()))
             log = Log(children, settings.homes, settings.lanes)
             size = sum(map(len, log.records))
             print(f"{children:,} children in {len(log.records):,} records of home, {size / 1e6:.1f} MB")

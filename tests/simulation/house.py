@@ -8,7 +8,7 @@ from maprun.interpreter import effect_key
 from maprun.mapruns.outputs import RootChanged, StartTask
 from schemas import topics
 from schemas.effects import TaskRequested
-from tests.simulation import trimming
+from tests.simulation import leftovers, trimming
 from tests.simulation.books import Book
 from tests.simulation.fakes import Shelf, Whose, Workshop
 from tests.simulation.faults import inject
@@ -48,6 +48,8 @@ class House:
         self.root_keys: dict[str, tuple[str, str]] = {}
         self.store = FakeStore(self.world, {f"results-{p.name}" for p in scenario.plays if p.store_missing})
         self.tracker = Tracker(self)
+        if scenario.leftovers:
+            leftovers.strew(self.world, with_.roots, scenario.homes, scenario.lanes, seed)
         self.groups = Services(self).start()
         self.users = Users(self)
         self._schedule()

@@ -101,6 +101,7 @@ MUTATIONS = {
         Mutation("snapshot_whole", "child-runner", Switches(snapshot_whole=False)),
         Mutation("copy_forward", "child-runner", Switches(copy_forward=False)),
         Mutation("trim_behind", "child-runner", Switches(trim_behind=False)),
+        Mutation("cluster_beside_positions", wrap=tampering.TrustsLeftovers),
         Mutation("lane_quota", wrap=_reads(topics.LANE_SIGNALS, tampering.double_quota)),
         Mutation("signals_before_asks", wrap=SignalsUnacknowledged),
         Mutation("commit_behind_work", wrap=CommitsAhead),

@@ -125,6 +125,7 @@ class SimPort:
         self.process = owner.process
         self.world = owner.process.world
         self.instance = owner.process.instance
+        self.cluster = owner.process.world.cluster
         self.closed = False
         self._lease_seconds = owner.group.session_seconds - margin_seconds
         self._feeds: list[SimFeed] = []

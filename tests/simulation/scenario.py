@@ -10,6 +10,7 @@ from tests.simulation.features import enrich
 from tests.simulation.plays import Door, Play, Source
 
 WRITER_SHARE = 0.4
+LEFTOVERS_SHARE = 0.2
 QUEUE_SHARE, QUEUE_PLAYS = 0.15, 3
 """Seeds in which one Map Run at a time is open on each home, and how many executions want to begin."""
 REQUEST_PARTITIONS = 2
@@ -41,6 +42,7 @@ class Scenario(msgspec.Struct):
     limits: MapRunLimits
     plays: list[Play]
     garbage: list[tuple[float, str]]  # (when, topic)
+    leftovers: bool = False  # records of a process that outlived its broker's disks
 
 
 def draw(seed: int) -> Scenario:
@@ -48,6 +50,7 @@ def draw(seed: int) -> Scenario:
     r = random.Random(f"scenario-{seed}")
     storm = STORMS[seed // STORM_EVERY % len(STORMS)] if seed % STORM_EVERY == 0 else ""
     scenario = _storm(r, storm) if storm else _usual(r)
+    scenario.leftovers = random.Random(f"leftovers-{seed}").random() < LEFTOVERS_SHARE
     later = random.Random(f"features-{seed}")
     if later.random() < QUEUE_SHARE and not storm:
         while len(scenario.plays) < QUEUE_PLAYS:

@@ -10,10 +10,10 @@ from tests.simulation.world import Log, World
 class Whole:
     """What the whole journal of a lane says, deleted records included; folded once."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, cluster: str) -> None:
         self._log = log
         self._next = 0
-        self._memory = LaneMemory()
+        self._memory = LaneMemory(cluster=cluster)
 
     def memory(self) -> LaneMemory:
         """As of now."""
@@ -31,7 +31,7 @@ def watch(world: World) -> None:
             world.violated(f"{log.topic}/{log.partition} is deleted to {before}, past its end")
             return
         journal = world.log(topics.LANE_JOURNAL.name, log.partition)
-        whole = lanes.setdefault(log.partition, Whole(journal)).memory()
+        whole = lanes.setdefault(log.partition, Whole(journal, world.cluster)).memory()
         if log.topic == topics.LANE_JOURNAL.name:
             _journal(world, log, whole)
         else:
@@ -44,7 +44,7 @@ def watch(world: World) -> None:
 
 def _journal(world: World, log: Log, whole: LaneMemory) -> None:
     """What is left says what the whole said, and the inputs that are needed are there."""
-    left = LaneMemory()
+    left = LaneMemory(cluster=world.cluster)
     fold(left, log, log.start)
     if whole.said() != left.said():
         world.violated(f"{log.topic}/{log.partition} from {log.start} on says {left.said()}, not {whole.said()}")

@@ -70,6 +70,7 @@ class World:
         self.random = random.Random(seed)
         self.now = 0.0
         self.events = 0
+        self.cluster = "of the disks of now."  # what positions are kept under
         self.calm = False  # no more faults
         self.logs: dict[tuple[str, int], Log] = {}
         self.observers: list[Callable[[Record], None]] = []

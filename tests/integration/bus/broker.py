@@ -26,26 +26,51 @@ def _free_ports() -> int:
                 return port
 
 
+class Broker:
+    """One broker, which may be killed, lose its data and be started again under its address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = f"127.0.0.1:{_free_ports()}"
+        self._layout = Layout(settings=Settings(kafka=self.address), root=ROOT, state=folder, functions_dir=folder)
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "kafka").mkdir(parents=True)
+        fetched = ROOT / ".maprun" / "kafka" / "libs"
+        if (fetched / ".complete").exists():
+            self._layout.kafka_libs.symlink_to(fetched)
+        else:
+            self._layout.kafka_libs.mkdir()
+
+    @property
+    def data(self) -> Path:
+        """Where its logs are."""
+        return self._layout.kafka_data
+
+    def start(self) -> None:
+        """Starts it, on formatted disks, and waits until it listens."""
+        kafka.prepare(self._layout, "java")
+        with (self._layout.state / "kafka.log").open("ab") as log:
+            command = kafka.command(self._layout, "java")
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._layout.state)
+        _wait(self._layout.kafka_port, self._process)
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    close = kill
+
+
 @contextlib.contextmanager
 def running_kafka(folder: Path) -> Iterator[str]:
     """The address of a broker that runs as long as the block does."""
-    address = f"127.0.0.1:{_free_ports()}"
-    layout = Layout(settings=Settings(kafka=address), root=ROOT, state=folder, functions_dir=folder)
-    (folder / "kafka").mkdir(parents=True)
-    fetched = ROOT / ".maprun" / "kafka" / "libs"
-    if (fetched / ".complete").exists():
-        layout.kafka_libs.symlink_to(fetched)
-    else:
-        layout.kafka_libs.mkdir()
-    kafka.prepare(layout, "java")
-    with (folder / "kafka.log").open("wb") as log:
-        process = subprocess.Popen(kafka.command(layout, "java"), stdout=log, stderr=log, cwd=folder)
-        try:
-            _wait(layout.kafka_port, process)
-            yield address
-        finally:
-            process.kill()
-            process.wait()
+    broker = Broker(folder)
+    try:
+        broker.start()
+        yield broker.address
+    finally:
+        broker.close()
 
 
 def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:

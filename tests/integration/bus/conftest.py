@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from maprun.bus import cluster
+from maprun.bus import making
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from tests.integration.bus.broker import running_kafka
@@ -25,5 +25,5 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 def _made(address: str) -> Settings:
     settings = Settings(kafka=address, instance="tests-0")
-    asyncio.run(cluster.make_topics(settings, Limits()))
+    asyncio.run(making.make_topics(settings, Limits()))
     return settings

@@ -7,11 +7,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from maprun.bus import cluster
+from maprun.bus import making
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import BusError
 from maprun.bus.topics import TopicsDifferError
 from maprun.runtime.limits import Limits
+from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -20,12 +21,12 @@ pytestmark = pytest.mark.integration
 def test_made_again_nothing_changes(settings: Settings) -> None:
     """The second call makes none; so do two at once."""
 
-    async def twice() -> list[list[str]]:
+    async def twice() -> list[making.Made]:
         return list(
-            await asyncio.gather(cluster.make_topics(settings, Limits()), cluster.make_topics(settings, Limits()))
+            await asyncio.gather(making.make_topics(settings, Limits()), making.make_topics(settings, Limits()))
         )
 
-    assert asyncio.run(twice()) == [[], []]
+    assert [made.topics for made in asyncio.run(twice())] == [[], []]
 
 
 def test_the_broker_took_the_settings(settings: Settings) -> None:
@@ -47,34 +48,41 @@ def test_the_broker_took_the_settings(settings: Settings) -> None:
 
 
 def test_a_topic_of_other_settings_is_mended(settings: Settings) -> None:
-    """A record limit or a clock of an older version is brought in line; an operator's retention stays."""
+    """A clock that somebody changed is put right, an operator's retention stays, and its smaller records are told."""
+    topic = ConfigResourceType.TOPIC, "maprun.answers"
 
     async def test() -> dict[str, str]:
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
         await admin.start()
-        topic = ConfigResourceType.TOPIC, "maprun.answers"
 
-        async def settled() -> dict[str, str]:
+        async def settled(**expected: str) -> dict[str, str]:
             """The broker shows altered settings a moment after it took them."""
             shown: dict[str, str] = {}
             for _ in range(100):
                 [answer] = await admin.describe_configs([ConfigResource(*topic)])
-                shown = {entry[0]: entry[1] for entry in answer.resources[0][4]}
-                if shown["max.message.bytes"] == str(Limits().record_bytes_max) and shown["retention.ms"] == "7200000":
+                shown = {entry[0].replace(".", "_"): entry[1] for entry in answer.resources[0][4]}
+                if expected.items() <= shown.items():
                     break
                 await asyncio.sleep(0.1)
             return shown
 
         try:
-            old = {"max.message.bytes": "1000000", "retention.ms": "7200000"}
-            await admin.alter_configs([ConfigResource(*topic, old)])
-            assert await cluster.make_topics(settings, Limits()) == []
-            return await settled()
+            small = {"max.message.bytes": "1000000"}
+            await admin.alter_configs([ConfigResource(*topic, small)])
+            await settled(max_message_bytes="1000000")
+            with pytest.raises(SetupError, match=r"maprun.answers \(1000000\) is below MAPRUN_RECORD_BYTES_MAX"):
+                await making.make_topics(settings, Limits())
+            other = {"message.timestamp.type": "LogAppendTime", "retention.ms": "7200000"}
+            await admin.alter_configs([ConfigResource(*topic, other)])
+            await settled(retention_ms="7200000")
+            assert (await making.make_topics(settings, Limits())).topics == []
+            return await settled(message_timestamp_type="CreateTime", max_message_bytes=str(10 << 20))
         finally:
             await admin.close()
 
     now = asyncio.run(test())
-    assert (now["max.message.bytes"], now["retention.ms"]) == (str(Limits().record_bytes_max), "7200000")
+    assert (now["message_timestamp_type"], now["retention_ms"]) == ("CreateTime", "7200000")
+    assert now["max_message_bytes"] == str(Limits().record_bytes_max)
 
 
 def test_other_counts_are_refused(settings: Settings) -> None:
@@ -88,13 +96,14 @@ def test_other_counts_are_refused(settings: Settings) -> None:
         finally:
             await host.close()
 
-    with pytest.raises(TopicsDifferError, match=rf"items has {settings.lanes} partitions.*MAPRUN_LANES"):
+    said = rf"MAPRUN_LANES is {other.lanes}, but the topics under 'maprun.' .* made with {settings.lanes}"
+    with pytest.raises(TopicsDifferError, match=said):
         asyncio.run(start())
-    with pytest.raises(TopicsDifferError, match="lane-journal"):
-        asyncio.run(cluster.make_topics(other, Limits()))
+    with pytest.raises(TopicsDifferError, match=said):
+        asyncio.run(making.make_topics(other, Limits()))
 
 
 def test_no_broker_is_a_bus_error() -> None:
     """Topics can't be made where nobody listens."""
     with pytest.raises(BusError):
-        asyncio.run(cluster.make_topics(Settings(kafka="127.0.0.1:1"), Limits()))
+        asyncio.run(making.make_topics(Settings(kafka="127.0.0.1:1"), Limits()))

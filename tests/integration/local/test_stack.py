@@ -126,7 +126,9 @@ def test_a_port_in_use_is_named_with_its_holder_and_its_cure(tmp_path: Path) -> 
     ("name", "value", "said"),
     [
         ("MAPRUN_HOMES", "0", "MAPRUN_HOMES='0': must be a whole number from 1 to 4096"),
-        ("MAPRUN_KAFKA", "kafka.example:9092", "the local stack runs on this machine only"),
+        ("MAPRUN_KAFKA", "kafka.example:9092", "the stack starts one broker, on this machine"),
+        ("MAPRUN_KAFKA", "127.0.0.1:9092,127.0.0.1:9094", "leave kafka out of --parts"),
+        ("MAPRUN_KAFKA", "ssl://127.0.0.1:9092", "must be host:port[,host:port]"),
         ("AWS_ENDPOINT_URL_S3", "127.0.0.1:8333", "must look like http://127.0.0.1:8083"),
         ("MAPRUN_CHILD_RUNNERS", "many", "MAPRUN_CHILD_RUNNERS='many'"),
         ("MAPRUN_STATE_DIR", "/proc/nowhere", "can't write to /proc/nowhere"),

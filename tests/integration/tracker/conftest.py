@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from maprun.bus import cluster
+from maprun.bus import making
 from maprun.bus.port import Outgoing, Port
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -59,7 +59,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("tracker")
     with running_kafka(folder / "state") as address:
         settings = Settings(kafka=address, instance="decider", state_dir=folder / "tracker")
-        asyncio.run(cluster.make_topics(settings, Limits()))
+        asyncio.run(making.make_topics(settings, Limits()))
         yield settings
 
 

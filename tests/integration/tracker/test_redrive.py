@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from maprun.bus import cluster
+from maprun.bus import making
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, ItemsRead, LaneProgress, SourceFailed
@@ -140,7 +140,7 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     with running_kafka(folder / "state") as address:
         days = RETENTION_SECONDS / 86_400
         settings = Settings(kafka=address, instance="decider", state_dir=folder / "tracker", retention_days=days)
-        asyncio.run(cluster.make_topics(settings, Limits()))
+        asyncio.run(making.make_topics(settings, Limits()))
         yield settings
 
 

@@ -6,7 +6,7 @@ import pytest
 from maprun.bus import limits as bus_limits
 from maprun.bus import topics
 from maprun.bus.limits import BusLimits
-from maprun.runtime.limits import Limits
+from maprun.runtime.limits import Limits, limits_of
 from maprun.runtime.settings import Settings
 from schemas.topics import TOPICS
 
@@ -46,6 +46,10 @@ def test_counts_follow_homes_and_lanes(name: str, partitions: int) -> None:
         ("items", "compression.type", "producer"),
         ("home", "min.insync.replicas", "1"),
         ("home", "unclean.leader.election.enable", "false"),
+        ("maprun-tracker-state-changelog", "cleanup.policy", "compact"),
+        ("maprun-tracker-state-changelog", "max.compaction.lag.ms", "86400000"),
+        ("maprun-tracker-state-changelog", "max.message.bytes", str(10 << 20)),
+        ("cluster", "delete.retention.ms", "109112114"),
     ],
 )
 def test_settings_follow_the_registry(name: str, key: str, value: str) -> None:
@@ -66,20 +70,6 @@ def test_more_brokers_keep_more_copies() -> None:
     assert home.config["min.insync.replicas"] == "2"
 
 
-def test_another_count_is_refused_with_both_numbers() -> None:
-    """The message names the topic, what is there and what is asked for."""
-    found = {w.name: w.partitions for w in WANTED.values()} | {PREFIX + "items": 8}
-    del found[PREFIX + "answers"]
-    said = topics.differences(list(WANTED.values()), found)
-    assert said == [
-        f"topic {PREFIX}items has 8 partitions, the settings ask for 5",
-        f"topic {PREFIX}answers does not exist",
-    ]
-    with pytest.raises(topics.TopicsDifferError, match="items has 8 partitions"):
-        topics.refuse(said)
-    topics.refuse([])
-
-
 def test_a_lease_that_outlives_a_rebalance_is_refused() -> None:
     """The relation that makes a lease a proof is asserted at the start."""
     bus_limits.check(BusLimits(), Limits())
@@ -87,3 +77,18 @@ def test_a_lease_that_outlives_a_rebalance_is_refused() -> None:
         bus_limits.check(BusLimits(rebalance_seconds_max=10.0), Limits())
     with pytest.raises(AssertionError, match="poll"):
         bus_limits.check(msgspec.structs.replace(BusLimits(), quiet_poll_ms=60_000), Limits())
+
+
+@pytest.mark.parametrize("seconds", [6.0, 8.0, 10.0, 15.0, 30.0, 45.0, 300.0, 3_600.0])
+@pytest.mark.parametrize("record_bytes_max", [4 << 20, 8 << 20, 256 << 20])
+def test_every_session_timeout_and_record_limit_that_may_be_set_fits(seconds: float, record_bytes_max: int) -> None:
+    """All other limits follow from these two, and hold their relations."""
+    limits = limits_of(Settings(session_timeout_seconds=seconds, record_bytes_max=record_bytes_max))
+    bus_limits.check(bus_limits.bus_limits_of(limits), limits)
+    assert (limits.session_timeout_seconds, limits.record_bytes_max) == (seconds, record_bytes_max)
+
+
+def test_the_defaults_are_the_limits_of_the_default_settings() -> None:
+    """Nobody who sets nothing gets something else."""
+    assert limits_of(Settings()) == Limits()
+    assert bus_limits.bus_limits_of(Limits()) == BusLimits()

@@ -19,6 +19,7 @@ class Journal:
     """A journal whose beginning is deleted after some reads: what `claim` sees of a port."""
 
     instance = "me"
+    cluster = ""
 
     def __init__(self, values: list[bytes], deleted: dict[int, int]) -> None:
         self.values = values

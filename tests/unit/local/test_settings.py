@@ -13,9 +13,14 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 def test_settings_survive_the_way_to_a_child_process() -> None:
     """What a parent hands on is what the child reads."""
-    changed = settings.load(
-        {"MAPRUN_HOMES": "12", "MAPRUN_PREFIX": "a.b_c-9", "MAPRUN_KAFKA": "127.0.0.1:29092", "AWS_ENDPOINT_URL_S3": ""}
-    )
+    given = {
+        "MAPRUN_HOMES": "12",
+        "MAPRUN_PREFIX": "a.b_c-9",
+        "MAPRUN_SESSION_TIMEOUT_SECONDS": "31.5",
+        "MAPRUN_KAFKA": "127.0.0.1:29092, kafka-2:9092",
+        "AWS_ENDPOINT_URL_S3": "",
+    }
+    changed = settings.load(given)
     changed = settings.load({**settings.to_environment(changed), "MAPRUN_RETENTION_DAYS": "0.0001"})
     assert settings.load(settings.to_environment(changed)) == changed
 
@@ -30,7 +35,15 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
         ("MAPRUN_RETENTION_DAYS", "nan"),
         ("MAPRUN_RETENTION_DAYS", "soon"),
         ("MAPRUN_ACCOUNT", "12345"),
+        ("MAPRUN_RECORD_BYTES_MAX", "1048576"),
+        ("MAPRUN_SESSION_TIMEOUT_SECONDS", "5.9"),
+        ("MAPRUN_SESSION_TIMEOUT_SECONDS", "inf"),
         ("MAPRUN_PREFIX", ""),
+        ("MAPRUN_KAFKA", ""),
+        ("MAPRUN_KAFKA", "localhost"),
+        ("MAPRUN_KAFKA", "SASL_SSL://kafka:9093"),
+        ("MAPRUN_KAFKA", "kafka+ssl://user:pw@kafka:9093"),
+        ("MAPRUN_KAFKA", "a:9092,b"),
         ("MAPRUN_PREFIX", "our team."),
         ("MAPRUN_PREFIX", "größe."),
         ("MAPRUN_PREFIX", "x" * 201),

@@ -36,6 +36,7 @@ class FakePort:
     """Delivers what the home holds from where a feed begins, a batch at a time; then the owner is cancelled."""
 
     instance = "test"
+    cluster = ""
 
     def __init__(self, home: Home, batch: int = 10) -> None:
         self.home = home
@@ -273,7 +274,7 @@ def test_a_key_says_its_partition_of_the_changelog(tmp_path: Path) -> None:
     """A row goes to the changelog's partition of its home, whatever is going on when it is written."""
     settings = msgspec.structs.replace(Settings(), instance="t", state_dir=tmp_path)
     app = tables.make_app(settings, Limits())
-    table = tables.make_table(app, settings, Limits())
+    table = tables.make_table(app, settings)
     for home in (0, 3, 700):
         key = rows.run_key(home, "00000000-0000-4000-8000-000000000000")
         assert table.partition_for_key(key) == rows.home_of_key(key) == home
@@ -290,3 +291,13 @@ def test_a_recovery_that_reads_nothing_is_given_up() -> None:
     assert recovery.still(99, 4 * late)
     assert not recovery.still(0, 5 * late)
     assert recovery.still(0, RECOVERY_SECONDS_MAX + 1)
+
+
+def test_rows_of_a_home_that_was_made_anew_are_folded_again() -> None:
+    """Their mark carries another cluster: whatever their offsets, they are of records that are no more."""
+    log, table = log_of(4), Table()
+    owned(FakePort(Home(log)), table)
+    port = FakePort(Home(log))
+    port.cluster = "another one"
+    heard, _ = owned(port, _copy(table))
+    assert heard.rebuilt == "the rows are of a home that was made anew"

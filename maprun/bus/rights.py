@@ -1,0 +1,35 @@
+"""What a client may do on the brokers, against what it must: said at the start, by topic and right. Pure."""
+
+from collections.abc import Mapping
+
+from maprun.bus.topics import Standing
+from maprun.runtime.process import SetupError
+from maprun.runtime.settings import Settings
+from schemas.topics import CLUSTER, TOPICS, Topic
+
+
+class NotAllowedError(SetupError):
+    """An operator's ACLs keep this client from its work; the message names every topic or group, and the right."""
+
+
+def require_rights(settings: Settings, service: str, found: Mapping[str, Standing]) -> None:
+    """Raises NotAllowedError when these topics, by their names on Kafka, can't be used as the service has to.
+
+    An empty service is a tool's: it must be able to look at all topics, and to use the topic `cluster`.
+    """
+    lacking: dict[str, list[str]] = {}
+    for topic in TOPICS:
+        stands = found.get(settings.prefix + topic.name)
+        if stands is not None:
+            for right in needed(topic, service) - stands.allowed:
+                lacking.setdefault(right, []).append(settings.prefix + topic.name)
+    if lacking:
+        said = "; ".join(f"{right} on {', '.join(lacking[right])}" for right in sorted(lacking))
+        raise NotAllowedError(f"Kafka at {settings.kafka} does not allow this client: {said}. Give it these rights")
+
+
+def needed(topic: Topic, service: str) -> frozenset[str]:
+    """The rights on a topic without which a service can't work, in Kafka's words."""
+    tool = not service and topic is CLUSTER
+    reads, writes = service in topic.readers or tool, service in topic.writers or tool
+    return frozenset({"Describe", *(["Read"] if reads else []), *(["Write"] if writes else [])})

@@ -1,0 +1,48 @@
+"""Records of the topic `cluster`: which topics are maprun's, since when, and which processes use them.
+
+What the first three say is the *mark*: a topic that it does not name with Kafka's own id of it is somebody else's.
+"""
+
+from schemas.wire import Fact
+
+
+class ClusterBegan(Fact, frozen=True):
+    """All topics under the prefix begin here, with so many homes and lanes for good. Identity: its own offset.
+
+    `after` is the offset of the ClusterBegan that this one follows (-1 = none): of several that follow the same one
+    only the first counts.
+    """
+
+    after: int
+    homes: int
+    lanes: int
+
+
+class TopicsIntended(Fact, frozen=True):
+    """These topics (names of the registry) are about to be made.
+
+    Written first, so that what a killed maker left behind is known as its own.
+    """
+
+    began: int
+    topics: tuple[str, ...]
+
+
+class TopicsNamed(Fact, frozen=True):
+    """These topics are this cluster's: name in the registry → Kafka's id of the topic."""
+
+    began: int
+    topics: dict[str, str]
+
+
+class ProcessStarted(Fact, frozen=True):
+    """A process took its name. Key: "process/service/instance"; the newest of a key owns it, an older one ends."""
+
+    service: str
+    instance: str
+    host: str
+    pid: int
+    started_ms: int
+
+
+ClusterRecord = ClusterBegan | TopicsIntended | TopicsNamed | ProcessStarted

@@ -1,0 +1,36 @@
+"""Rights that are missing are named at the start, all of them, by topic."""
+
+import msgspec
+import pytest
+
+from maprun.bus.rights import NotAllowedError, require_rights
+from maprun.bus.topics import Standing
+from tests.unit.bus.standing import ALL, SETTINGS, standing
+
+
+def allowed(*rights: str) -> dict[str, Standing]:
+    """All topics, with these rights on each."""
+    return {n: msgspec.structs.replace(s, allowed=frozenset(rights)) for n, s in standing().items()}
+
+
+def test_with_all_rights_nothing_is_said() -> None:
+    """So it is for every service, and for a tool."""
+    for service in ("", "scheduler", "item-reader", "child-runner", "maprun-tracker"):
+        require_rights(SETTINGS, service, allowed(*ALL))
+        require_rights(SETTINGS, service, {})
+
+
+@pytest.mark.parametrize(
+    ("service", "rights", "said"),
+    [
+        ("child-runner", ("Describe", "Read"), "Write on p.home, p.lane-journal, p.cluster. Give it"),
+        ("child-runner", ("Describe", "Write"), "Read on p.items, p.lane-signals, p.lane-journal, p.cluster. Give it"),
+        ("", ("Describe", "Write"), "Read on p.cluster. Give it"),
+        ("maprun-tracker", (), "p.answers"),
+    ],
+)
+def test_what_is_missing_is_named(service: str, rights: tuple[str, ...], said: str) -> None:
+    """A service needs Read where it reads and Write where it writes; a tool needs only the mark."""
+    with pytest.raises(NotAllowedError) as raised:
+        require_rights(SETTINGS, service, allowed(*rights))
+    assert said in str(raised.value)
