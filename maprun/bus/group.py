@@ -5,21 +5,13 @@ from collections.abc import Awaitable, Callable, Collection
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import (
-    CommitFailedError,
-    GroupAuthorizationFailedError,
-    IllegalStateError,
-    InvalidSessionTimeoutError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, LostOwnershipError
-from maprun.bus.rights import NotAllowedError
+from maprun.bus.rights import refusal
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
-from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
 
 _NEVER = 0x7FFF_FFFF  # ms; longer than any process lives
@@ -55,6 +47,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self.topic = topic
         self.name = settings.prefix + name
         self._named = settings.prefix + topic
+        self._settings = settings
         self._limits = limits
         self._on_lost = on_lost
         self._on_given = on_given
@@ -137,21 +130,9 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
                 if self._taking is not None and self._taking.done() and not self._taking.cancelled():
                     self._taking.result()
                 await self._commit()
-        except (InvalidSessionTimeoutError, GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
-            raise self._refused(error) from error
         except (KafkaError, OSError) as error:
-            raise BusError(f"group {self.name}: {error!r}") from error
-
-    def _refused(self, error: KafkaError) -> SetupError:
-        """What the brokers' settings or rights keep this client from."""
-        if isinstance(error, InvalidSessionTimeoutError):
-            return SetupError(
-                f"Kafka refuses MAPRUN_SESSION_TIMEOUT_SECONDS={self._limits.session_timeout_seconds:g} for group"
-                f" {self.name}: it lies outside the brokers' group.min.session.timeout.ms and"
-                " group.max.session.timeout.ms"
-            )
-        on = f"group {self.name}" if isinstance(error, GroupAuthorizationFailedError) else f"topic {self._named}"
-        return NotAllowedError(f"Kafka does not allow this client: Read on {on}. Give it this right")
+            refused = refusal(error, self._settings, self.name, self._named)
+            raise refused or BusError(f"group {self.name}: {error!r}") from error
 
     async def drain(self) -> None:
         """No effect starts any more; waits a little for those under way."""

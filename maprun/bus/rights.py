@@ -2,6 +2,12 @@
 
 from collections.abc import Mapping
 
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
+    TopicAuthorizationFailedError,
+)
+
 from maprun.bus.topics import Standing
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
@@ -33,3 +39,19 @@ def needed(topic: Topic, service: str) -> frozenset[str]:
     tool = not service and topic is CLUSTER
     reads, writes = service in topic.readers or tool, service in topic.writers or tool
     return frozenset({"Describe", *(["Read"] if reads else []), *(["Write"] if writes else [])})
+
+
+def refusal(error: BaseException, settings: Settings, group: str, topic: str) -> SetupError | None:
+    """What a broker's settings or rights keep a member of a group over a topic from; None when the error is another."""
+    if isinstance(error, InvalidSessionTimeoutError):
+        return SetupError(
+            f"Kafka at {settings.kafka} refuses MAPRUN_SESSION_TIMEOUT_SECONDS={settings.session_timeout_seconds:g} for"
+            f" group {group}: it must lie between the brokers' group.min.session.timeout.ms and"
+            " group.max.session.timeout.ms"
+        )
+    if isinstance(error, GroupAuthorizationFailedError | TopicAuthorizationFailedError):
+        on = f"group {group}" if isinstance(error, GroupAuthorizationFailedError) else f"topic {topic}"
+        return NotAllowedError(
+            f"Kafka at {settings.kafka} does not allow this client: Read on {on}. Give it this right"
+        )
+    return None

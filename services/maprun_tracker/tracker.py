@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from aiokafka.errors import KafkaError
 
 from maprun.bus.port import Port
+from maprun.bus.rights import refusal
 from maprun.mapruns.home import Home
 from maprun.mapruns.limits import limits_of
 from maprun.mapruns.state import HomeState, Interpreter
@@ -201,6 +202,9 @@ class Tracker(owner.Watch):
             try:
                 tables.check_group(self.app)
             except KafkaError as error:
+                refused = refusal(error, self._settings, self.app.conf.id, tables.home_topic(self.app))
+                if refused is not None:
+                    raise refused from error
                 tables.die("group_failed", error)
             if self._assigned is None or not tables.recovered(self.app):
                 self._give_up()

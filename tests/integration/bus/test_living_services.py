@@ -55,7 +55,7 @@ def started(service: str, settings: Settings, folder: Path, name: str = "") -> t
     until = time.monotonic() + END_SECONDS_MAX
     while time.monotonic() < until and process.poll() is None:
         said = log.read_text()
-        if READY in said or "partition_taken" in said:
+        if READY in said or "home_taken" in said:
             return process, log
         time.sleep(0.1)
     process.kill()

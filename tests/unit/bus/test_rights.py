@@ -1,9 +1,18 @@
 """Rights that are missing are named at the start, all of them, by topic."""
 
+import re
+
 import msgspec
 import pytest
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+)
 
-from maprun.bus.rights import NotAllowedError, require_rights
+from maprun.bus.rights import NotAllowedError, refusal, require_rights
 from maprun.bus.topics import Standing
 from tests.unit.bus.standing import ALL, SETTINGS, standing
 
@@ -34,3 +43,19 @@ def test_what_is_missing_is_named(service: str, rights: tuple[str, ...], said: s
     with pytest.raises(NotAllowedError) as raised:
         require_rights(SETTINGS, service, allowed(*rights))
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InvalidSessionTimeoutError(), "MAPRUN_SESSION_TIMEOUT_SECONDS=8 for group g: .* group.min.session.timeout.ms"),
+        (GroupAuthorizationFailedError("g"), "Read on group g"),
+        (TopicAuthorizationFailedError("t"), "Read on topic t"),
+        (UnknownError(), ""),
+    ],
+)
+def test_what_a_group_is_refused_for_names_the_setting_or_the_right(error: KafkaError, said: str) -> None:
+    """Anything else is no matter of set-up, and may pass."""
+    refused = refusal(error, SETTINGS, "g", "t")
+    assert bool(refused) == bool(said)
+    assert re.search(said, str(refused))
