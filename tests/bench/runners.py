@@ -31,11 +31,11 @@ class RunnerStack(Stack):
         """A port that nobody uses in this stack."""
         return int(self.environ["AWS_ENDPOINT_URL_LAMBDA"].rpartition(":")[2])
 
-    def up(self) -> float:
+    def up(self, parts: str = _PARTS) -> float:
         """Starts it without child-runners; answers the seconds it took."""
         self._share_jars()
         began = time.monotonic()
-        done = self._launcher("up", "--detach", "--parts", _PARTS)
+        done = self.launcher("up", "--detach", "--parts", parts)
         assert done.returncode == 0, f"the stack did not come up:\n{done.stdout}{done.stderr}"
         return time.monotonic() - began
 

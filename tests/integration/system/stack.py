@@ -43,20 +43,21 @@ class Stack:
             **environment,
         }
 
-    def up(self) -> float:
-        """Starts it; answers the seconds it took. Raises AssertionError with the launcher's words."""
+    def up(self, parts: str = "") -> float:
+        """Starts it, or some parts; answers the seconds it took. Raises AssertionError with the launcher's words."""
         self._share_jars()
         began = time.monotonic()
-        done = self._launcher("up", "--detach")
+        done = self.launcher("up", "--detach", "--parts", parts)
         assert done.returncode == 0, f"the stack did not come up:\n{done.stdout}{done.stderr}"
         return time.monotonic() - began
 
     def down(self) -> None:
         """Stops it."""
-        done = self._launcher("down")
+        done = self.launcher("down")
         assert done.returncode == 0, f"the stack did not go down:\n{done.stdout}{done.stderr}"
 
-    def _launcher(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def launcher(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs the launcher as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "maprun.local", *arguments],
             cwd=ROOT,
