@@ -154,7 +154,7 @@ class Children:
         return input_builder(self._machine(definition), plan)
 
     def _machine(self, definition: bytes) -> Machine:
-        machine = self._machines.pop(definition, None) or compile_machine(definition)
+        machine = self._machines.pop(definition, None) or compile_machine(definition, taken=True)
         self._machines[definition] = machine
         if len(self._machines) > MACHINES_KEPT:
             del self._machines[next(iter(self._machines))]

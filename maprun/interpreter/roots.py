@@ -25,7 +25,7 @@ class RootInterpreter:
 
     def _machine(self, request: ExecutionRequested) -> Machine:
         key = (request.machine_type, request.definition)
-        machine = self._machines.pop(key, None) or compile_machine(request.definition, request.machine_type)
+        machine = self._machines.pop(key, None) or compile_machine(request.definition, request.machine_type, taken=True)
         self._machines[key] = machine  # the newest is last
         if len(self._machines) > MACHINES_KEPT:
             del self._machines[next(iter(self._machines))]

@@ -8,6 +8,7 @@ from maprun.language.examine import FINDINGS_MAX, examine
 from maprun.language.expression import Expression, whole_value
 from maprun.language.fields import Source, assignments, catchers, payload, put_at, retriers
 from maprun.language.model import Machine, State
+from maprun.language.validate_jsonata import CODES
 from schemas.history import EventType
 
 _ENTERED = {
@@ -31,14 +32,17 @@ _EXITED = {
 }
 
 
-def compile_machine(definition: bytes, machine_type: str = "STANDARD") -> Machine:
+def compile_machine(definition: bytes, machine_type: str = "STANDARD", *, taken: bool = False) -> Machine:
     """Compiles a definition, the JSON text of a whole machine. Costs milliseconds: callers cache by digest.
 
-    Raises DefinitionError, with everything that is wrong.
+    `taken` says that it was accepted when its machine was made, by this release or one before: what is refused today of
+    its expressions then stands. Raises DefinitionError, with everything that is wrong; BadExpressionError for one that
+    was `taken` and is no JSONata.
     """
     examined = examine(definition, machine_type)
-    if examined.errors:
-        raise DefinitionError(examined.errors[:FINDINGS_MAX])
+    errors = [found for found in examined.errors if not (taken and found.code in CODES)]
+    if errors:
+        raise DefinitionError(errors[:FINDINGS_MAX])
     document = examined.document
     return _machine(document, machine_type, document.get("QueryLanguage", "JSONPath"), {})
 

@@ -1,12 +1,11 @@
 """JSONata states: expressions between `{%` and `%}` compiled once, with AWS's functions, errors and limits.
 
-The engine knows a time limit, a stack limit and a length limit, so that no expression hangs a lane. `$now`, `$millis`,
-`$random` and `$uuid` answer from the state's scope (rule R3): the same visit of a state sees the same time and chance.
-Compiled expressions keep a cell for the scope in use, so one machine must not be stepped by two threads at once.
+What an expression gives, or that it fails, follows from its text and its values alone: its work is counted, and what
+would never end ends by that count. The engine's clock is a last resort far behind (decision 16).
+Compiled expressions keep a cell for the evaluation in progress: one machine must not be stepped by two threads at once.
 """
 
-import hashlib
-import re
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,27 +13,33 @@ import jsonatapy
 
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
-from maprun.language.functions import INT_MAX
-from maprun.language.jsonata_texts import GUARD, guarded
+from maprun.language.jsonata_functions import (
+    MEMORY,
+    SEQUENCE_LENGTH_MAX,
+    TEXT_LENGTH_MAX,
+    TIMEOUT,
+    UNDEFINED,
+    JsonataError,
+    functions,
+)
+from maprun.language.jsonata_guards import FIRST, JOINED, LAST, MARK, SPENT, WRAP, guarded
+from maprun.language.jsonata_parse import Node, TooDeepError, nodes_of, parse
+from maprun.language.jsonata_tokens import MESSAGES, JsonataSyntaxError
+from maprun.language.jsonata_words import words
 from maprun.language.scope import Evaluate, Scope
-from maprun.language.timestamps import format_timestamp, parse_timestamp_ms
+from maprun.language.timestamps import parse_timestamp_ms
 
-EVALUATION_MS_MAX = 1_000
+EVALUATION_MS_MAX = 5_000
+"""A clock's, where counting did not end the work first: it keeps a process alive, and is reached by nothing useful."""
+WORK_MAX = 300_000
+"""Turns in one evaluation: calls of its own functions and turns of inner loops. That is 0.7 s on one core of a small
+machine; AWS ends an evaluation after a second, and was seen to do 200,000 calls in one."""
+RANGE_NUMBERS_A_TURN = 8
+TEXT_A_TURN = 4_096
+"""Characters joined by `&` that cost as much as one turn."""
 SECONDS_MAX = 99_999_999
 STACK_DEPTH_MAX = 200
-SEQUENCE_LENGTH_MAX = 131_072
-"""No payload of 262,144 bytes holds an array of more elements; it also bounds memory on the way."""
-RANGE_ITEMS_MAX = SEQUENCE_LENGTH_MAX
-PAD_LENGTH_MAX = 262_144
-TEXT_LENGTH_MAX = 4 * 1024 * 1024
-"""Of what `&` makes; sixteen times a payload."""
-ROMAN_MAX = 1_000_000
-_ROMAN_PICTURE = re.compile(r"formatInteger.*['\"][iI]", re.DOTALL)
 QUERY_ERROR = "States.QueryEvaluationError"
-_HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-
-_CODE = re.compile(r"^[A-Z]\d{4}: ")
-"""AWS's diagnostics leave out the engine's code."""
 
 
 class BadExpressionError(ValueError):
@@ -48,91 +53,160 @@ def source_of(value: Any) -> str | None:
     return None
 
 
+def mistyped(text: str) -> bool:
+    """True for a string that begins or ends like an expression, blanks aside, and is none: `{% 1`, ` {% 1 %}`.
+
+    Brackets within a text, `x {% 1 %} y`, are text: nothing is evaluated there.
+    """
+    bare = text.strip()
+    return source_of(text) is None and (bare.startswith("{%") or bare.endswith("%}"))
+
+
+class _Evaluation:
+    """What the host functions of one expression share while it is evaluated."""
+
+    __slots__ = ("firsts", "scope", "spent")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.spent = 0
+        self.firsts: list[Any] = []
+
+    def spend(self, turns: int = 1) -> None:
+        self.spent += turns
+        if self.spent > WORK_MAX:
+            raise JsonataError(TIMEOUT)
+
+    def joined(self, text: Any) -> Any:
+        if isinstance(text, str):
+            if len(text) > TEXT_LENGTH_MAX:
+                raise JsonataError(MEMORY)
+            self.spend(len(text) // TEXT_A_TURN)
+        return text
+
+    def last(self, last: Any = None) -> None:
+        first = self.firsts.pop() if self.firsts else None
+        if isinstance(first, int | float) and isinstance(last, int | float) and last - first < SEQUENCE_LENGTH_MAX:
+            self.spend(int(max(last - first, 0)) // RANGE_NUMBERS_A_TURN)
+
+
 class Query:
     """One compiled expression and the field it stands in."""
 
-    __slots__ = ("_engine", "_scope", "_wants_context", "field", "source")
+    __slots__ = ("_called", "_computes", "_engine", "_running", "_wants_context", "field", "source")
 
     def __init__(self, source: str, field: str) -> None:
         """Raises BadExpressionError."""
         self.source = source
         self.field = field
         self._wants_context = "context" in source or "$states" in source.replace("$states.", "")
-        self._scope: Scope | None = None
-        text = guarded(source)
+        self._running: _Evaluation | None = None
         try:
-            self._engine = _compiled(text)
+            tree = parse(source)
+        except (JsonataSyntaxError, TooDeepError) as error:
+            raise BadExpressionError(str(error)) from error
+        self._called = [str(name) for node in nodes_of(tree) if (name := _name_called(node))]
+        found = guarded(source, tree)
+        self._computes = found.computes
+        try:
+            self._engine = _compiled(found.text)
         except ValueError as error:
-            if text == source:
-                raise BadExpressionError(_CODE.sub("", str(error).removeprefix("Parse error: "))) from error
-            try:
-                self._engine = _compiled(source)  # the words about what was written
-            except ValueError as written:
-                raise BadExpressionError(_CODE.sub("", str(written).removeprefix("Parse error: "))) from written
-        if text != source:
-            self._engine.register(GUARD, _bounded_text)
-        for name, function in self._functions().items():
-            if f"${name}" in source:
-                self._engine.register_override(name, function)
-        if _ROMAN_PICTURE.search(source):
-            self._engine.register_override("formatInteger", _format_integer)
+            raise BadExpressionError(_syntax_words(str(error))) from error
+        self._register(found.called, found.guards)
 
-    def _functions(self) -> dict[str, Callable[..., Any]]:
-        return {
-            "now": lambda *picture: _now(self._in_use().now_ms, *picture),
-            "millis": lambda *_: self._in_use().now_ms,
-            "random": self._random,
-            "uuid": self._uuid,
-            "pad": _pad,
-            "eval": _no_eval,
-            "partition": _partition,
-            "range": _range,
-            "hash": _hash,
-            "parse": _parse,
+    def _register(self, called: set[str], guards: set[str]) -> None:
+        engine = self._engine
+        hosts: dict[str, Callable[..., Any]] = {
+            JOINED: lambda text=None: self._now().joined(text),
+            SPENT: lambda: self._now().spend(),
+            FIRST: lambda first=None: self._now().firsts.append(first),
+            LAST: lambda last=None: self._now().last(last),
         }
+        for guard in guards:
+            engine.register(guard, hosts[guard])
+        for name, function in functions(lambda: self._now().scope).items():
+            if f"${name}" in self.source:
+                engine.register_override(name, _bare(function))
+            if name in called:
+                engine.register(name + MARK, _wrapped(function))
 
-    def _in_use(self) -> Scope:
-        assert self._scope is not None
-        return self._scope
-
-    def _random(self, *seed: Any) -> float:
-        drawn = jsontext.encode(seed[0]) if seed else self._in_use().draw()
-        return int.from_bytes(hashlib.blake2b(drawn, digest_size=8).digest(), "big") / 2**64
-
-    def _uuid(self) -> str:
-        digits = self._in_use().draw().hex()
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    def _now(self) -> _Evaluation:
+        assert self._running is not None
+        return self._running
 
     def __call__(self, root: Any, scope: Scope) -> Any:
         """The value. `root` holds `$states`' members input, result and errorOutput. Raises StatesError."""
         states = {**root, "context": scope.context} if self._wants_context else root
         bindings = {**scope.variables, "states": states} if scope.variables else {"states": states}
-        before, self._scope = self._scope, scope
+        draws, before, self._running = scope.draws, self._running, _Evaluation(scope)
+        endless: Any = None
         try:
             text = self._engine.evaluate_json_or_none(None, bindings)
-            unsupported = text == '""' and self._engine.evaluate(None, bindings) is None
+            if text is not None and (text == '""' or (self._computes and "null" in text)):
+                scope.draws, self._running = draws, _Evaluation(scope)
+                endless = self._engine.evaluate(None, bindings)
         except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
-            raise self.failed(f"threw an error during evaluation. {_words(error)}") from error
+            raise self.failed(f"threw an error during evaluation{words(str(error), self._called)}") from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # a bug in the engine ends the state, not the process
                 raise
-            raise self.failed("threw an error during evaluation. The expression engine failed.") from error
+            raise self.failed("threw an error during evaluation: The expression engine failed") from error
         finally:
-            self._scope = before
+            self._running = before
         if text is None:
             raise self.failed("returned nothing (undefined).")
-        if unsupported:
+        if text == '""' and endless is None:
             raise self.failed("returned an unsupported result type.")
         try:
-            return jsontext.decode(text.encode("utf-8", "replace"))
+            value = jsontext.decode(text.encode("utf-8", "replace"))
         except StatesError as error:  # it nests too deep to be a payload
             raise self.failed("returned an unsupported result type.") from error
+        return value if endless is None else _with_endless(value, endless)
 
     def failed(self, what: str) -> StatesError:
         """The error of this expression in AWS's words."""
         cause = f"The JSONata expression '{self.source}' specified for the field '{self.field}' {what}"
         return StatesError(QUERY_ERROR, cause, self.field)
+
+
+def _name_called(node: Node) -> str | None:
+    if node.kind in ("call", "partial") and node.parts[0].kind == "variable":
+        return str(node.parts[0].value)
+    return None
+
+
+def _with_endless(value: Any, endless: Any) -> Any:
+    """The value with the numbers that JSON can't write, null in `value`, as the texts AWS writes for them."""
+    if value is None and isinstance(endless, float):
+        return "NaN" if math.isnan(endless) else "Infinity" if endless > 0 else "-Infinity"
+    if isinstance(value, list):
+        return [_with_endless(inner, other) for inner, other in zip(value, endless, strict=True)]
+    if isinstance(value, dict):
+        return {name: _with_endless(inner, endless[name]) for name, inner in value.items()}
+    return value
+
+
+def _wrapped(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose arguments and result come in objects, where what is undefined is absent."""
+
+    def host(*given: Any) -> dict[str, Any]:
+        arguments = [
+            one.get(WRAP, UNDEFINED) if isinstance(one, dict) and one.keys() <= {WRAP} else one for one in given
+        ]
+        result = call(*arguments)
+        return {} if result is UNDEFINED else {WRAP: result}
+
+    return host
+
+
+def _bare(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function where an expression hands it on as a value: there the engine tells null and nothing not apart."""
+
+    def host(*given: Any) -> Any:
+        result = call(*(UNDEFINED if one is None else one for one in given))
+        return None if result is UNDEFINED else result
+
+    return host
 
 
 def _compiled(source: str) -> Any:
@@ -145,87 +219,12 @@ def _compiled(source: str) -> Any:
     )
 
 
-def _bounded_text(text: Any = None) -> Any:
-    if isinstance(text, str) and len(text) > TEXT_LENGTH_MAX:
-        raise ValueError(f"D3000: A string is longer than {TEXT_LENGTH_MAX} characters")
-    return text
-
-
-def _words(error: BaseException) -> str:
-    """The engine's message in the words of the reference implementation, which end before the offender's name."""
-    text = str(error)
-    for known in ("T1006: Attempted to invoke a non-function",):
-        if text.startswith(known):
-            return known
-    return text
-
-
-def _pad(text: Any = None, width: Any = None, sign: Any = " ") -> Any:
-    if text is None:
-        return None
-    if not isinstance(text, str) or isinstance(width, bool) or not isinstance(width, int | float):
-        raise ValueError("T0410: Argument of function 'pad' does not match function signature")  # noqa: TRY004
-    wide, sign = int(width), sign if isinstance(sign, str) and sign else " "
-    if abs(wide) > PAD_LENGTH_MAX:
-        raise ValueError(f"D3000: The padding is longer than {PAD_LENGTH_MAX} characters")
-    missing = abs(wide) - len(text)
-    if missing <= 0:
-        return text
-    padding = (sign * (missing // len(sign) + 1))[:missing]
-    return text + padding if wide > 0 else padding + text
-
-
-def _format_integer(number: Any = None, picture: Any = None) -> Any:
-    """`$formatInteger` where Roman numerals may be asked for: their length grows with the number itself."""
-    roman = isinstance(picture, str) and picture[:1] in ("i", "I")
-    if roman and isinstance(number, int | float) and abs(number) > ROMAN_MAX:
-        raise ValueError(f"D3130: Roman numerals are written up to {ROMAN_MAX}")
-    given = {"number": number, "picture": picture}
-    return jsonatapy.compile("$formatInteger($number, $picture)").evaluate(None, given)
-
-
-def _now(now_ms: int, picture: Any = None, timezone: Any = None) -> Any:
-    """`$now()`, or in the form of a picture and a timezone such as "+0100"."""
-    if picture is None:
-        return format_timestamp(now_ms)
-    source = "$fromMillis($at, $picture)" if timezone is None else "$fromMillis($at, $picture, $timezone)"
-    given = {"at": now_ms, "picture": picture, "timezone": timezone}
-    return jsonatapy.compile(source).evaluate(None, given)
-
-
-def _no_eval(*_: Any) -> Any:
-    raise ValueError("T1006: Attempted to invoke a non-function")
-
-
-def _partition(array: Any, size: Any) -> Any:
-    if not isinstance(array, list) or isinstance(size, bool) or not isinstance(size, int | float) or size < 1:
-        raise ValueError("$partition needs an array and a positive number")
-    return [array[at : at + int(size)] for at in range(0, len(array), int(size))]
-
-
-def _range(first: Any, last: Any, step: Any) -> Any:
-    if any(isinstance(n, bool) or not isinstance(n, int | float) or abs(n) > INT_MAX for n in (first, last, step)):
-        raise ValueError("$range needs three numbers")
-    if step == 0 or (last - first) / step >= RANGE_ITEMS_MAX:
-        raise ValueError(f"$range would be endless or hold more than {RANGE_ITEMS_MAX} items")
-    count = int((last - first) // step) + 1
-    return [first + at * step for at in range(max(count, 0))]
-
-
-def _hash(data: Any, algorithm: Any) -> Any:
-    name = _HASHES.get(algorithm) if isinstance(algorithm, str) else None
-    if name is None or not isinstance(data, str):
-        raise ValueError(f"$hash needs a string and one of {list(_HASHES)}")
-    return hashlib.new(name, data.encode(), usedforsecurity=False).hexdigest()
-
-
-def _parse(text: Any) -> Any:
-    if not isinstance(text, str):
-        raise ValueError("$parse needs a string")  # noqa: TRY004 - the engine turns ValueError into its own error
-    try:
-        return jsontext.decode(text.encode())
-    except StatesError as error:
-        raise ValueError(error.cause) from error
+def _syntax_words(message: str) -> str:
+    """What the engine refuses and the grammar does not, in the reference's words where it has a code for it."""
+    text = message.removeprefix("Parse error: ")
+    code, _, rest = text.partition(": ")
+    fixed = MESSAGES.get(code, "")
+    return fixed if fixed and "{" not in fixed else rest if code in MESSAGES else text
 
 
 def compile_value(value: Any, field: str) -> Evaluate:

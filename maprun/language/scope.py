@@ -11,7 +11,7 @@ Evaluate = Callable[[Any, "Scope"], Any]
 class Scope:
     """One state's view. The context object is made when something first asks for it."""
 
-    __slots__ = ("_context", "_draws", "_make_context", "_seed", "now_ms", "variables")
+    __slots__ = ("_context", "_make_context", "_seed", "draws", "now_ms", "variables")
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Scope:
         self.variables = variables
         self.now_ms = now_ms
         self._seed = seed
-        self._draws = 0
+        self.draws = 0
 
     @property
     def context(self) -> dict[str, Any]:
@@ -36,5 +36,5 @@ class Scope:
 
     def draw(self) -> bytes:
         """16 bytes of chance: the same for the same draw of the same state visit, for ever (rule R3)."""
-        self._draws += 1
-        return hashlib.blake2b(f"{self._seed()}\n{self._draws}".encode(), digest_size=16).digest()
+        self.draws += 1
+        return hashlib.blake2b(f"{self._seed()}\n{self.draws}".encode(), digest_size=16).digest()

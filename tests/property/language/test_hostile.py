@@ -12,8 +12,9 @@ from tests.property.language.hostile import cases
 
 MEGABYTES_MAX = 800
 """The most that the process may ever have held, all cases in a row."""
-SECONDS_MAX = 6.0
-"""An evaluation ends after 1 second; a built-in at work then is waited for, and the machine may be busy."""
+CPU_SECONDS_MAX = 20.0
+"""Of the process's own CPU time, which a busy machine does not lengthen: an evaluation counts its work (1 s), a clock
+stands behind that (5 s), and a built-in function at work then is waited for."""
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 REFUSED_OR_FAILED = {"refused", "States.QueryEvaluationError", "States.IntrinsicFailure", "States.Runtime"}
 HARMLESS = {
@@ -29,7 +30,7 @@ HARMLESS = {
 def ended() -> dict[str, dict[str, Any]]:
     """How every case ended, in one process with 2 GiB of address space."""
     command = [sys.executable, "-m", "tests.property.language.hostile"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return {line["case"]: line for line in lines}
@@ -39,7 +40,7 @@ def ended() -> dict[str, dict[str, Any]]:
 def test_a_hostile_expression_ends_within_its_limits(name: str, ended: dict[str, dict[str, Any]]) -> None:
     """It ends in time, without a crash; what JSONata can't finish is States.QueryEvaluationError or refused at once."""
     outcome = ended[name]
-    assert outcome["seconds"] < SECONDS_MAX
+    assert outcome["cpu_seconds"] < CPU_SECONDS_MAX
     assert outcome["megabytes"] < MEGABYTES_MAX
     assert outcome["ended"] in REFUSED_OR_FAILED | {"value"}
     if name.startswith("JSONata") and name not in HARMLESS:

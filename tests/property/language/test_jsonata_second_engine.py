@@ -19,8 +19,8 @@ DIFFERENCES: dict[str, tuple[str, str]] = {
     "IN.o ~> |**|{}, 'a'|": (THEIRS, "members are removed wherever the pattern matches; ours stops at the first level"),
     "($x := 1; $f := function(){$x}; $x := 2; $f())": (THEIRS, "a function sees a variable as it is when called"),
     "'a'()": (THEIRS, "calling a string is an error at run time (T1006); ours refuses the definition"),
-    "IN..a": (THEIRS, "two dots are no path (S0201); ours fails when it runs"),
-    "5 := 1": (THEIRS, "only a variable can be assigned (S0212); ours says so when it runs"),
+    "IN.nope ?: 'dflt'": (OURS, "an operator of version 2.1; AWS speaks 2.0.6 and refuses it"),
+    "IN.nope ?? 'dflt'": (OURS, "an operator of version 2.1; AWS speaks 2.0.6 and refuses it"),
 }
 """Expression → (who is right, why)."""
 

@@ -1,6 +1,5 @@
 """JSONata: values, AWS's functions, errors with their field, and limits that hold."""
 
-import time
 from typing import Any
 
 import pytest
@@ -110,11 +109,9 @@ def test_chance_follows_from_the_seed() -> None:
     ],
 )
 def test_a_hostile_expression_ends_within_its_limits(source: str) -> None:
-    """Endless recursion, huge ranges and paddings end as an error within the time limit and a little more."""
-    start = time.monotonic()
+    """Endless recursion, huge ranges and paddings end as an error, by what they count or would hold."""
     with pytest.raises(StatesError):
         value(source)
-    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize("source", ["(" * 3000 + "1" + ")" * 3000, "[" * 3000 + "1" + "]" * 3000])

@@ -1,0 +1,179 @@
+"""Where an expression's text gets calls that count its work, bound its texts and reach AWS's functions.
+
+The engine tells host functions neither that an argument is undefined nor lets them give undefined, counts no work, and
+lets `&` double a text for ever. So the text it compiles is the written one with calls put in: nothing is taken out, and
+what an expression gives stays the same.
+
+- `$hash(a, b)` becomes `$lookup($hash__({"v": a}, {"v": b}), "v")`: a member that is undefined is absent.
+- The body of a function, and what is evaluated for each item within another loop, becomes `($spent__(); …)`; the last
+  number of a range tells how many items there will be. What would never end, ends by that count, everywhere alike.
+- A run of texts joined by `&` is handed through `$joined__`, where it can come to a place twice.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from maprun.language.jsonata_functions import SIGNATURES, parameters
+from maprun.language.jsonata_parse import Node, nodes_of
+
+MARK = "__"
+"""What names of guards end with; a name that an expression itself binds so is left alone."""
+JOINED, SPENT, FIRST, LAST = "joined__", "spent__", "first__", "last__"
+WRAP = "v"
+_OF_CONTEXT = {"pad": 2, "formatInteger": 2}
+"""Functions that take their first argument from the context when fewer are given than so many."""
+_STEPS = ("name", "wildcard", "descendant", "parent", "variable", "sort")
+_LITERALS = ("number", "string", "value", "array", "path")
+
+
+@dataclass(slots=True)
+class Guarded:
+    """The text for the engine, the functions of AWS's it calls, the guards, and whether it computes numbers."""
+
+    text: str
+    called: set[str] = field(default_factory=set)
+    guards: set[str] = field(default_factory=set)
+    computes: bool = False
+
+
+@dataclass(slots=True)
+class _Place:
+    """A node on the way: how many loops it is in (a function's body counts as two), and what it is to its parent."""
+
+    node: Node
+    loops: int
+    role: str = ""
+
+
+def guarded(source: str, tree: Node) -> Guarded:
+    """The expression with its guards."""
+    return _Guards(source, tree).text()
+
+
+class _Guards:
+    def __init__(self, source: str, tree: Node) -> None:
+        self.source = source
+        self.tree = tree
+        self.edits: list[tuple[int, int, int, str]] = []
+        self.out = Guarded(source)
+        nodes = list(nodes_of(tree))
+        self.bound = _bound(nodes)
+        self.repeats = any(node.kind in ("lambda", "bind", "apply", "range") for node in nodes)
+        self.loops = any(node.kind == "lambda" for node in nodes)
+
+    def text(self) -> Guarded:
+        open_places = [_Place(self.tree, 0)]
+        while open_places:
+            place = open_places.pop()
+            self.mark(place)
+            open_places += reversed(list(_inner(place)))
+        out: list[str] = []
+        at = 0
+        for where, _, _, text in sorted(self.edits):
+            out += (self.source[at:where], text)
+            at = where
+        self.out.text = "".join((*out, self.source[at:]))
+        return self.out
+
+    def before(self, at: int, text: str) -> None:
+        """Puts a text before the place; of two, the outer node's comes first."""
+        self.edits.append((at, 1, len(self.edits), text))
+
+    def after(self, at: int, text: str) -> None:
+        """Puts a text after what ends at the place; of two, the inner node's comes first."""
+        self.edits.append((at, 0, -len(self.edits), text))
+
+    def around(self, node: Node, opens: str, closes: str) -> None:
+        self.before(node.start, opens)
+        self.after(node.end, closes)
+
+    def use(self, guard: str) -> str:
+        self.out.guards.add(guard)
+        return "$" + guard
+
+    def mark(self, place: _Place) -> None:
+        node, role = place.node, place.role
+        if node.kind in ("binary", "negate", "call", "partial", "apply", "variable"):
+            self.out.computes = True
+        if node.kind == "binary" and node.value == "&" and role != "joined" and self.repeats:
+            self.around(node, f"{self.use(JOINED)}(", ")")
+        elif node.kind == "lambda":
+            self.around(node.parts[0], f"({self.use(SPENT)}();", ")")
+        elif node.kind == "range" and (place.loops or self.loops):
+            self.span(*node.parts)
+        elif role == "step" and node.kind == "block" and node.parts and place.loops > 1:
+            self.before(node.start + 1, f"{self.use(SPENT)}();")
+        elif role == "predicate" and place.loops > 1 and node.kind not in _LITERALS and not _climbs(node):
+            self.around(node, f"({self.use(SPENT)}();", ")")
+        elif node.kind in ("call", "partial"):
+            self.call(node, role)
+        elif node.kind == "variable" and role in ("argument", "applied") and self.ours(node):
+            names = [f"$a{at}__" for at, _ in enumerate(parameters(str(node.value)))]
+            given = ",".join(f'{{"{WRAP}":{name}}}' for name in names)
+            self.around(node, f"(function({','.join(names)}){{$lookup(", f'{MARK}({given}),"{WRAP}")}})')
+            self.out.called.add(str(node.value))
+
+    def ours(self, node: Node) -> bool:
+        return node.kind == "variable" and node.value in SIGNATURES and not {node.value, "lookup"} & self.bound
+
+    def span(self, first: Node, last: Node) -> None:
+        """The numbers of a range are told before it is made."""
+        for node, guard in ((first, FIRST), (last, LAST)):
+            if node.kind != "number":
+                self.around(node, "($n__:=", f";{self.use(guard)}($n__);$n__)")
+            else:
+                self.around(node, f"({self.use(guard)}(", f");{self.source[node.start : node.end]})")
+
+    def call(self, node: Node, role: str) -> None:
+        function, *arguments = node.parts
+        if node.kind == "partial" or not self.ours(function):
+            return
+        self.out.called.add(str(function.value))
+        opens, closes, handed = "$lookup(", f',"{WRAP}")', ""
+        if role == "applied":  # x ~> $hash('MD5'): the value on the left comes first
+            opens, closes, handed = f"(function($a__){{{opens}", f"{closes}}})", f'{{"{WRAP}":$a__}}'
+        elif len(arguments) < _OF_CONTEXT.get(str(function.value), 0):
+            handed = f'{{"{WRAP}":$}}'
+        self.around(node, opens, closes)
+        self.after(function.end, MARK)
+        if handed:
+            self.before(arguments[0].start if arguments else node.end - 1, handed + ("," if arguments else ""))
+        for argument in arguments:
+            self.around(argument, f'{{"{WRAP}":', "}")
+
+
+def _inner(place: _Place) -> Iterable[_Place]:
+    """The nodes within one, in the order written."""
+    node, loops = place.node, place.loops
+    for at, part in enumerate(node.parts):
+        inner, role = loops, ""
+        if node.kind == "path" and at:
+            inner, role = loops + (part.kind not in _STEPS), "step"
+        elif node.kind == "lambda":
+            inner = loops + 2
+        elif node.kind in ("sort", "transform"):
+            inner = loops + 1
+        elif node.kind in ("call", "partial") and at:
+            role = "argument"
+        elif node.kind == "apply" and at:
+            role = "applied"
+        elif node.kind == "binary" and node.value == "&" and part.kind == "binary" and part.value == "&":
+            role = "joined"
+        yield _Place(part, inner, role)
+    for inner_node in node.predicates:
+        yield _Place(inner_node, loops + 1, "predicate")
+    for inner_node in (node.group or ()) if node.kind == "path" else ():
+        yield _Place(inner_node, loops + 1)
+
+
+def _bound(nodes: list[Node]) -> set[str]:
+    """Names of variables that the expression binds itself."""
+    names = {str(node.value) for node in nodes if node.kind == "bind"}
+    for node in nodes:
+        if node.kind == "lambda":
+            names |= set(node.value)
+    return names
+
+
+def _climbs(node: Node) -> bool:
+    return any(inner.kind == "parent" for inner in nodes_of(node))

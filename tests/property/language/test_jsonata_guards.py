@@ -1,0 +1,91 @@
+"""The guards put into an expression change no outcome, and end the ones that would work or grow for ever."""
+
+import jsonatapy
+import pytest
+
+from maprun.language.errors import StatesError
+from maprun.language.jsonata import Query
+from maprun.language.jsonata_guards import FIRST, JOINED, LAST, SPENT, guarded
+from maprun.language.jsonata_parse import parse
+from maprun.language.scope import Scope
+from tests.property.language.jsonata_corpus import EXPRESSIONS, INPUTS, written
+from tests.property.language.second_engine import ours
+
+TRICKY = [
+    "'a' & function($x)<s-:s>{$x & 'b'}('c')",
+    "$map([1, 2], function($v){$v & 'a' = '1a' ? 'y' & $v : 'n'})",
+    "($n := 1; IN.Account.Order.Product.{'o': %.OrderID & Name, 'n': Name & '/' & SKU})",
+    "($n := 'a/b' & 'c' & $replace('x/y', /\\//, '-' & '+'); $n)",
+    "($n := 1 / 2 & 'x' & 6 / 3; $n /* & c */ & 'd')",
+    "[1..3].($ & 'x')",
+    "($t := 'x' & 'y' in ['xy'] and true; $t)",
+    "($q := 1; IN.Account.Order^(OrderID & 'x').OrderID)",
+    "IN.p ~> |$|{'w': k & 'z'}|",
+    "($f := $substringBefore(?, 'a' & 'b'); $f('xab'))",
+    "($f := 'a' & -1 & 2; $f)",
+    "($n := 3; [1..$n].[$..$n])",
+    "($n := 3; [1..2].([0, 1..$n, 9]))",
+    "[1..2].([1..IN.nope])",
+    "IN.Account.Order.(Product[Price > $sum([1..3])].SKU)",
+    "IN.Account.Order.(Product[SKU in %.Product.SKU].Price)",
+    "IN.Account.Order.(Product[0].SKU & Product[-1].SKU)",
+    "($f := function($n){$n = 0 ? 'end' : $f($n - 1)}; $f(5000))",
+    "($f := function($a, $b){[$a..$b]}; $f(2, 4))",
+    "$map([1..3], function($x){IN.Account.Order[$x].OrderID})",
+    "(IN.Account.Order.(($x := OrderID; $x & '!')))",
+]
+
+
+def _outcome(text: str, given: object) -> str | None:
+    """What the engine makes of it, without limits: JSON, None for undefined, or that it failed."""
+    try:
+        engine = jsonatapy.compile(text)
+        for guard in (SPENT, FIRST, LAST):
+            engine.register(guard, lambda *_: None)
+        engine.register(JOINED, lambda joined=None: joined)
+        shown: str | None = engine.evaluate_json_or_none(None, {"states": {"input": given}})
+    except ValueError:
+        return "failed"
+    return shown
+
+
+@pytest.mark.parametrize("expression", [*EXPRESSIONS, *TRICKY])
+def test_the_guards_change_no_outcome(expression: str) -> None:
+    """With every guard in place, and with none, the outcome on each input is the same."""
+    source = f"($named := function($x){{$x}}; {written(expression)})"
+    try:
+        found = guarded(source, parse(source))
+    except ValueError:
+        return  # refused when the definition is made
+    if found.called:
+        return  # AWS's functions are told in `test_aws_functions`
+    for given in INPUTS.values():
+        assert _outcome(found.text, given) == _outcome(source, given)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("($f := function($s, $n){$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f('x', 23)))", "memory limit"),
+        ("$reduce([1..60], function($a, $b){$a & $a}, 'ab')", "memory limit"),
+        ("[1..900000] ~> $count()", "memory limit"),
+        ("($f := function($n){$f($n + 1)}; $f(0))", "timeout"),
+        ("($f := function($n){1 + $f($n + 1)}; $f(0))", "Stack overflow"),
+        ("[1..100000].([1..100000])", "timeout"),
+        ("[1..5000].($a := $; [1..1000][$ = $a])", "timeout"),
+    ],
+)
+def test_what_would_never_end_ends_in_aws_words(source: str, words: str) -> None:
+    """The limits are those of AWS, told after a colon as AWS does, and none of them is a clock's."""
+    with pytest.raises(StatesError) as caught:
+        Query(source, "Output")({"input": {}}, Scope(dict, {}, lambda: "seed"))
+    assert f"threw an error during evaluation: {'Expression evaluation ' * (words != 'Stack overflow')}{words}" in (
+        caught.value.cause
+    )
+
+
+def test_as_much_as_aws_evaluates_is_evaluated() -> None:
+    """The largest expressions that AWS was seen to evaluate give their values."""
+    assert ours("$sum($map([1..200000], function($v){$v * 2}))", {}) == ("value", 40_000_200_000)
+    doubled = "($f := function($s, $n){$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f('x', 22)))"
+    assert ours(doubled, {}) == ("value", 4_194_304)
