@@ -22,7 +22,7 @@ from maprun.language.jsonata_functions import (
     JsonataError,
     functions,
 )
-from maprun.language.jsonata_guards import FIRST, JOINED, LAST, MARK, SPENT, WRAP, guarded
+from maprun.language.jsonata_guards import FIRST, HELD, JOINED, LAST, MARK, PAIRS, SPENT, WRAP, guarded
 from maprun.language.jsonata_parse import Node, TooDeepError, nodes_of, parse
 from maprun.language.jsonata_tokens import MESSAGES, JsonataSyntaxError
 from maprun.language.jsonata_words import words
@@ -35,6 +35,11 @@ WORK_MAX = 300_000
 """Turns in one evaluation: calls of its own functions and turns of inner loops. That is 0.7 s on one core of a small
 machine; AWS ends an evaluation after a second, and was seen to do 200,000 calls in one."""
 RANGE_NUMBERS_A_TURN = 8
+HELD_BYTES_MAX = 64 * 1024 * 1024
+"""Of JSON, all values together that an evaluation puts into others again and again; AWS holds some 7 MB at a time."""
+VALUE_BYTES_MAX = 2 * TEXT_LENGTH_MAX
+PAIRS_A_TURN = 256
+"""Of elements that `$distinct` compares."""
 TEXT_A_TURN = 4_096
 """Characters joined by `&` that cost as much as one turn."""
 SECONDS_MAX = 99_999_999
@@ -54,22 +59,22 @@ def source_of(value: Any) -> str | None:
 
 
 def mistyped(text: str) -> bool:
-    """True for a string that begins or ends like an expression, blanks aside, and is none: `{% 1`, ` {% 1 %}`.
+    """True for a string that begins or ends like an expression and is none: `{% 1`, `1 %}`, ` {% 1 %}`, `{% 1 %} `.
 
-    Brackets within a text, `x {% 1 %} y`, are text: nothing is evaluated there.
+    Brackets within a text, `x {% 1 %} y`, are text, even with nothing but a blank on both sides (recorded on AWS).
     """
-    bare = text.strip()
-    return source_of(text) is None and (bare.startswith("{%") or bare.endswith("%}"))
+    return source_of(text) is None and (text.startswith("{%") or text.endswith("%}"))
 
 
 class _Evaluation:
     """What the host functions of one expression share while it is evaluated."""
 
-    __slots__ = ("firsts", "scope", "spent")
+    __slots__ = ("firsts", "held_bytes", "scope", "spent")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.spent = 0
+        self.held_bytes = 0
         self.firsts: list[Any] = []
 
     def spend(self, turns: int = 1) -> None:
@@ -82,7 +87,26 @@ class _Evaluation:
             if len(text) > TEXT_LENGTH_MAX:
                 raise JsonataError(MEMORY)
             self.spend(len(text) // TEXT_A_TURN)
+            self.hold(len(text))
         return text
+
+    def pairs(self, count: Any) -> None:
+        if isinstance(count, int | float):
+            self.spend(int(count) ** 2 // PAIRS_A_TURN)
+
+    def hold(self, size: int) -> None:
+        self.held_bytes += size
+        if size > VALUE_BYTES_MAX or self.held_bytes > HELD_BYTES_MAX:
+            raise JsonataError(MEMORY)
+
+    def held(self, value: Any = None) -> None:
+        if isinstance(value, str):
+            self.hold(len(value))
+        elif isinstance(value, list | dict):
+            try:
+                self.hold(len(jsontext.encode(value)))
+            except StatesError as error:  # it nests too deep
+                raise JsonataError(MEMORY) from error
 
     def last(self, last: Any = None) -> None:
         first = self.firsts.pop() if self.firsts else None
@@ -120,6 +144,8 @@ class Query:
             JOINED: lambda text=None: self._now().joined(text),
             SPENT: lambda: self._now().spend(),
             FIRST: lambda first=None: self._now().firsts.append(first),
+            HELD: lambda value=None: self._now().held(value),
+            PAIRS: lambda count=None: self._now().pairs(count),
             LAST: lambda last=None: self._now().last(last),
         }
         for guard in guards:

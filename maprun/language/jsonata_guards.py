@@ -8,6 +8,8 @@ what an expression gives stays the same.
 - The body of a function, and what is evaluated for each item within another loop, becomes `($spent__(); …)`; the last
   number of a range tells how many items there will be. What would never end, ends by that count, everywhere alike.
 - A run of texts joined by `&` is handed through `$joined__`, where it can come to a place twice.
+- A value that is put into another one, or given by a step or a function's body, becomes `($v__ := …; $held__($v__);
+  $v__)` where that can happen again and again: the engine shares parts of a tree, but writes each out in the end.
 """
 
 from collections.abc import Iterable
@@ -18,11 +20,15 @@ from maprun.language.jsonata_parse import Node, nodes_of
 
 MARK = "__"
 """What names of guards end with; a name that an expression itself binds so is left alone."""
-JOINED, SPENT, FIRST, LAST = "joined__", "spent__", "first__", "last__"
+JOINED, SPENT, FIRST, LAST, HELD, PAIRS = "joined__", "spent__", "first__", "last__", "held__", "pairs__"
 WRAP = "v"
 _OF_CONTEXT = {"pad": 2, "formatInteger": 2}
 """Functions that take their first argument from the context when fewer are given than so many."""
 _STEPS = ("name", "wildcard", "descendant", "parent", "variable", "sort")
+_PILING_CALLS = ("append", "zip")
+PILING_BINDS = 2
+PILING_VARIABLES = 200
+"""So many variables in one expression, or values bound in it, can make something large without any loop."""
 _LITERALS = ("number", "string", "value", "array", "path")
 
 
@@ -43,6 +49,8 @@ class _Place:
     node: Node
     loops: int
     role: str = ""
+    kept: bool = False
+    """Its value becomes part of another one, or of the result."""
 
 
 def guarded(source: str, tree: Node) -> Guarded:
@@ -60,9 +68,11 @@ class _Guards:
         self.bound = _bound(nodes)
         self.repeats = any(node.kind in ("lambda", "bind", "apply", "range") for node in nodes)
         self.loops = any(node.kind == "lambda" for node in nodes)
+        binds = sum(node.kind == "bind" for node in nodes)
+        self.piles = binds >= PILING_BINDS or sum(node.kind == "variable" for node in nodes) >= PILING_VARIABLES
 
     def text(self) -> Guarded:
-        open_places = [_Place(self.tree, 0)]
+        open_places = [_Place(self.tree, 0, kept=True)]
         while open_places:
             place = open_places.pop()
             self.mark(place)
@@ -95,6 +105,10 @@ class _Guards:
         node, role = place.node, place.role
         if node.kind in ("binary", "negate", "call", "partial", "apply", "variable"):
             self.out.computes = True
+        if place.kept and (place.loops or self.piles) and self.refers(node):
+            self.around(node, "($v__:=", f";{self.use(HELD)}($v__);$v__)")
+        if (compared := self.compared(node)) is not None:
+            self.around(compared, "($v__:=", f";{self.use(PAIRS)}($count($v__));$v__)")
         if node.kind == "binary" and node.value == "&" and role != "joined" and self.repeats:
             self.around(node, f"{self.use(JOINED)}(", ")")
         elif node.kind == "lambda":
@@ -112,6 +126,26 @@ class _Guards:
             given = ",".join(f'{{"{WRAP}":{name}}}' for name in names)
             self.around(node, f"(function({','.join(names)}){{$lookup(", f'{MARK}({given}),"{WRAP}")}})')
             self.out.called.add(str(node.value))
+
+    def refers(self, node: Node) -> bool:
+        """True if the value comes from elsewhere: a variable, a path that begins with one, a built-in function."""
+        if node.kind == "path":
+            first, *steps = node.parts
+            return first.kind in ("variable", "block") and all(step.kind in _STEPS[:4] for step in steps)
+        if node.kind in ("call", "apply"):  # a function of the expression's own holds its results itself
+            function = node.parts[node.kind == "apply"]
+            function = function.parts[0] if function.kind == "call" else function
+            return function.kind == "variable" and function.value not in self.bound
+        return node.kind == "variable"
+
+    def compared(self, node: Node) -> Node | None:
+        """What `$distinct` is given: it compares each element with all before, and is not interrupted by a clock."""
+        if node.kind not in ("call", "apply") or {"distinct", "count"} & self.bound:
+            return None
+        function = node.parts[node.kind == "apply"]
+        function = function.parts[0] if node.kind == "apply" and function.kind == "call" else function
+        named = function.kind == "variable" and function.value == "distinct"
+        return node.parts[node.kind != "apply"] if named and len(node.parts) > 1 else None
 
     def ours(self, node: Node) -> bool:
         return node.kind == "variable" and node.value in SIGNATURES and not {node.value, "lookup"} & self.bound
@@ -145,8 +179,17 @@ class _Guards:
 def _inner(place: _Place) -> Iterable[_Place]:
     """The nodes within one, in the order written."""
     node, loops = place.node, place.loops
+    last = len(node.parts) - 1
     for at, part in enumerate(node.parts):
         inner, role = loops, ""
+        kept = (
+            node.kind in ("array", "lambda", "bind")
+            or (node.kind == "path" and at > 0)
+            or (node.kind == "object" and at % 2 == 1)
+            or (place.kept and node.kind == "block" and at == last)
+            or (place.kept and node.kind == "condition" and at > 0)
+            or (node.kind == "call" and node.parts[0].value in _PILING_CALLS)
+        )
         if node.kind == "path" and at:
             inner, role = loops + (part.kind not in _STEPS), "step"
         elif node.kind == "lambda":
@@ -159,11 +202,11 @@ def _inner(place: _Place) -> Iterable[_Place]:
             role = "applied"
         elif node.kind == "binary" and node.value == "&" and part.kind == "binary" and part.value == "&":
             role = "joined"
-        yield _Place(part, inner, role)
+        yield _Place(part, inner, role, kept)
     for inner_node in node.predicates:
         yield _Place(inner_node, loops + 1, "predicate")
-    for inner_node in (node.group or ()) if node.kind == "path" else ():
-        yield _Place(inner_node, loops + 1)
+    for at, inner_node in enumerate(node.group or ()) if node.kind == "path" else ():
+        yield _Place(inner_node, loops + 1, kept=at % 2 == 1)
 
 
 def _bound(nodes: list[Node]) -> set[str]:

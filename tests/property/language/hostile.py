@@ -51,6 +51,17 @@ QUERIES: dict[str, str] = {
     + "$a40)",
     "an array doubled": "$reduce([1..60], function($a, $b){$append($a, $a)}, [1])",
     "an array that grows": "$reduce([1..100000], function($a, $b){$append($a, $b)}, [])",
+    "a tree of shared parts": "($a0 := {'x': 1}; "
+    + "".join(f"$a{n + 1} := {{'l': $a{n}, 'r': $a{n}}}; " for n in range(40))
+    + "$a40)",
+    "a tree of shared parts by $reduce": "$reduce([1..40], function($a, $b){{'l': $a, 'r': $a}}, 1)",
+    "a list of shared lists": "($a := [[1..1000]]; $b := [1..1000].[[$a]]; $c := [1..1000].[[$b]]; [1..1000].[[$c]])",
+    "one value many times": "[1..800000].($states)",
+    "one value a million times by $map": "$map([1..290000], function($x){$states})",
+    "a tree told as a text": "$length($string($reduce([1..40], function($a, $b){[[$a], [$a]]}, 1)))",
+    "a text lengthened by $replace": "$reduce([1..40], function($a, $b){$replace($a, 'a', 'aa')}, 'aaaa')",
+    "a text lengthened by $join": "$reduce([1..40], function($a, $b){$join([$a, $a])}, 'ab')",
+    "a sum in every turn": "[1..20000].$sum([1..20000])",
     "an object that nests": "$reduce([1..100000], function($a, $b){{'a': $a}}, {})",
     "a pattern that backtracks": f"$match('{_A40}b', /(a+)+$/)",
     "a pattern of alternatives": f"$contains('{_A40}b', /(a|a)*c/)",

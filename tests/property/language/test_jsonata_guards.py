@@ -5,7 +5,7 @@ import pytest
 
 from maprun.language.errors import StatesError
 from maprun.language.jsonata import Query
-from maprun.language.jsonata_guards import FIRST, JOINED, LAST, SPENT, guarded
+from maprun.language.jsonata_guards import FIRST, HELD, JOINED, LAST, PAIRS, SPENT, guarded
 from maprun.language.jsonata_parse import parse
 from maprun.language.scope import Scope
 from tests.property.language.jsonata_corpus import EXPRESSIONS, INPUTS, written
@@ -33,6 +33,26 @@ TRICKY = [
     "($f := function($a, $b){[$a..$b]}; $f(2, 4))",
     "$map([1..3], function($x){IN.Account.Order[$x].OrderID})",
     "(IN.Account.Order.(($x := OrderID; $x & '!')))",
+    "($a := [1, 2]; $b := [$a, $a]; $c := {'l': $b, 'r': [$b]}; [$c, $a, [$b]])",
+    "($a := IN.nope; $b := [$a, 1]; {'a': $a, 'b': $b, 'c': [$a]})",
+    "($one := [1]; $b := [$one]; [1..2].[$one])",
+    "($one := [1]; $b := $one; [1..2].$one)",
+    "IN.Account.Order.{'id': OrderID, 'all': $states.input.Account.Order.OrderID}",
+    "IN.Account.Order.Product{`Product Name`: $sum(Price)}",
+    "$reduce(IN.Account.Order.Product.Price, function($a, $b){$append($a, $b)}, [])",
+    "$map([1..2], function($x){$states.input.Account.Order[0]})",
+    "$map([[1]], function($x){$x})",
+    "$distinct(IN.Account.Order.Product.SKU)",
+    "IN.Account.Order.Product.SKU ~> $distinct() ~> $count()",
+    "IN.Account.Order.Product.SKU ~> $distinct",
+    "$distinct([1])",
+    "$distinct(IN.nope)",
+    "$map([[1, 1]], $distinct)",
+    "[1..2].($states.input.Account.Order.Product[])",
+    "($f := function($x){$x}; $g := $f; [$g([1]), $f([2])])",
+    "IN ~> |Account.Order|{'n': $states.input.Account.Order.OrderID}|",
+    "($m := $merge([{'a': 1}, {'b': [2]}]); $n := $m; [1..2].($m))",
+    "($z := $zip([1, 2], [3, 4]); $y := $z; [$z, $y])",
 ]
 
 
@@ -40,7 +60,7 @@ def _outcome(text: str, given: object) -> str | None:
     """What the engine makes of it, without limits: JSON, None for undefined, or that it failed."""
     try:
         engine = jsonatapy.compile(text)
-        for guard in (SPENT, FIRST, LAST):
+        for guard in (SPENT, FIRST, LAST, HELD, PAIRS):
             engine.register(guard, lambda *_: None)
         engine.register(JOINED, lambda joined=None: joined)
         shown: str | None = engine.evaluate_json_or_none(None, {"states": {"input": given}})
@@ -72,6 +92,7 @@ def test_the_guards_change_no_outcome(expression: str) -> None:
         ("($f := function($n){$f($n + 1)}; $f(0))", "timeout"),
         ("($f := function($n){1 + $f($n + 1)}; $f(0))", "Stack overflow"),
         ("[1..100000].([1..100000])", "timeout"),
+        ("$distinct([1..200000].{'a': $})", "timeout"),
         ("[1..5000].($a := $; [1..1000][$ = $a])", "timeout"),
     ],
 )

@@ -187,7 +187,7 @@ def test_mistyped_brackets_are_refused(text: str) -> None:
         assert found.endswith(f" at /States/X/Output{place}")
 
 
-@pytest.mark.parametrize("text", ["x {% 1 %} y", "{", "%", "% }", "{a} %", "", "100 %", "{ % 1 % }"])
+@pytest.mark.parametrize("text", ["x {% 1 %} y", " {% 1 %} ", "{", "%", "% }", "{a} %", "", "100 %", "{ % 1 % }"])
 def test_brackets_within_a_text_are_text(text: str) -> None:
     """Nothing is evaluated in the middle of a text."""
     assert told({"Type": "Pass", "Output": text}) == ""
