@@ -25,6 +25,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret_access_key: str = ""
     s3_endpoint: str = ""
     lambda_endpoint: str = ""
+    sdk_endpoint: str = ""  # of every other service that Tasks call
     connections_max: int = 32
     lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
     # boto3's own. It goes on while a loop that begins thousands of calls doesn't look at its sockets: 5 s failed calls

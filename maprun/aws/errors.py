@@ -85,6 +85,12 @@ class ResultWriterUnavailableError(ResultWriterError):
     retriable = True
 
 
+class AnswerTooLargeError(AwsRoomError):
+    """An answer of a service, or the body of one, is larger than a Task's result may be; it was not read to its end."""
+
+    error = "States.DataLimitExceeded"
+
+
 def status_of(error: ClientError) -> int:
     """The HTTP status of an answer that botocore raised."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

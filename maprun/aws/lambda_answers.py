@@ -9,6 +9,8 @@ import msgspec
 HTTP_OK_BELOW = 300
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_SERVER_ERROR_FIRST = 500
+FUNCTION_ERROR = "X-Amz-Function-Error"
+EVENT_DEFAULT = b"{}"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -53,6 +55,14 @@ def invoke_parameters(parameters: bytes) -> InvokeParameters | Failure:
         return Failure("States.Runtime", cause)
 
 
+def event_of(payload: bytes) -> bytes:
+    """The event that a Payload is: a text is the JSON of the event as it stands, no or a null Payload is `{}`."""
+    payload = payload.strip()
+    if payload[:1] == b'"':
+        return msgspec.json.decode(payload, type=str).encode() or EVENT_DEFAULT
+    return EVENT_DEFAULT if payload in (b"", b"null") else payload
+
+
 def client_context(idempotency_key: str) -> str:
     """A ClientContext that carries the key to functions on real AWS, where headers don't reach them."""
     text = json.dumps({"custom": {"maprunIdempotencyKey": idempotency_key}}, separators=(",", ":"))
@@ -63,7 +73,7 @@ def failure_of(answer: Answer) -> Failure | None:
     """Why the call failed: the service refused it, or the function raised. None when all is well."""
     if answer.status >= HTTP_OK_BELOW:
         return _refused(answer)
-    if "X-Amz-Function-Error" in answer.headers:
+    if FUNCTION_ERROR in answer.headers:
         return _raised(answer.body)
     return None
 

@@ -10,11 +10,15 @@ import aiohttp
 from yarl import URL
 
 from maprun.aws.clients import AwsSettings, client_config, make_session
+from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_answers import (
+    FUNCTION_ERROR,
+    HTTP_OK_BELOW,
     Answer,
     Failure,
     InvokeParameters,
     client_context,
+    event_of,
     failure_of,
     invoke_parameters,
     invoke_result,
@@ -27,6 +31,8 @@ IDEMPOTENCY_HEADER = "X-Maprun-Idempotency-Key"
 API = "/2015-03-31/functions/"
 # A synchronous function may run for 15 minutes; nothing answers after that.
 ANSWER_SECONDS_MAX = 15 * 60 + 30
+ANSWER_BYTES_MAX = 6_291_556  # Lambda's own bound of a synchronous answer
+READ_BYTES = 64 << 10
 KEYS_SECONDS_MAX = 60.0  # temporary keys are asked for again so often; botocore renews them well before they expire
 
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -79,7 +85,8 @@ class LambdaInvoker:
         parameters = invoke_parameters(request.parameters)
         if isinstance(parameters, Failure):
             return TaskFailed(request.ref, parameters.error, parameters.cause)
-        answer = await self._invoke(parameters, request.timeout_seconds, idempotency_key)
+        event = event_of(bytes(parameters.payload))
+        answer = await self._invoke(parameters, event, request.timeout_seconds, idempotency_key)
         if isinstance(answer, Failure):
             return TaskFailed(request.ref, answer.error, answer.cause)
         return TaskSucceeded(request.ref, invoke_result(answer))
@@ -87,7 +94,7 @@ class LambdaInvoker:
     async def run_function(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
         """One attempt of a Task whose Resource is a function's ARN: its input is the payload, its answer the output."""
         parameters = InvokeParameters(request.resource)
-        answer = await self._invoke(parameters, request.timeout_seconds, idempotency_key, request.parameters)
+        answer = await self._invoke(parameters, request.parameters, request.timeout_seconds, idempotency_key)
         if isinstance(answer, Failure):
             return TaskFailed(request.ref, answer.error, answer.cause)
         return TaskSucceeded(request.ref, payload_json(answer.body))
@@ -95,11 +102,10 @@ class LambdaInvoker:
     async def _invoke(
         self,
         parameters: InvokeParameters,
+        body: bytes,
         timeout_seconds: int,
         idempotency_key: str,
-        body: bytes = b"",
     ) -> Answer | Failure:
-        body = body or bytes(parameters.payload) or b"{}"
         path = f"{self._root}{API}{quote(parameters.function_name, safe='')}/invocations"
         query = f"Qualifier={quote(parameters.qualifier, safe='')}" if parameters.qualifier else ""
         headers = {"x-amz-invocation-type": parameters.invocation_type}
@@ -133,7 +139,7 @@ class LambdaInvoker:
             skip_auto_headers=_NO_AUTO_HEADERS,
             allow_redirects=False,
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            return Answer(response.status, response.headers, await _read(response))
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._http is None:
@@ -163,6 +169,21 @@ class LambdaInvoker:
                 self._keys = keys
                 self._signer = Signer(keys, self._region, "lambda")
         return self._signer
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The answer's body; of an error its beginning is enough. Raises AnswerTooLargeError, the connection closed."""
+    if (response.content_length or ANSWER_BYTES_MAX + 1) <= ANSWER_BYTES_MAX:
+        return await response.read()
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(READ_BYTES):
+        body += chunk
+        if len(body) > ANSWER_BYTES_MAX:
+            response.close()
+            if response.status >= HTTP_OK_BELOW or FUNCTION_ERROR in response.headers:
+                break
+            raise AnswerTooLargeError(f"The function answered more than {ANSWER_BYTES_MAX} bytes")
+    return bytes(body)
 
 
 def _words(error: Exception) -> str:

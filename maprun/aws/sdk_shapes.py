@@ -1,170 +1,159 @@
-"""Between Step Functions' way to write AWS SDK calls and botocore's: names, parameters, results, errors."""
+"""Parameters and results of AWS SDK calls between Step Functions' spelling and botocore's, by botocore's models.
+
+Only members of structures have another spelling. The keys of maps, what is of a document type, JSON and free text are
+the user's own and are never touched, at any depth.
+"""
 
 import base64
 import datetime as dt
 import hashlib
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from botocore import xform_name
-from botocore.exceptions import ClientError
 
-from maprun.aws.errors import code_of, sdk_cause, status_of
+from maprun.aws.java_names import capitalised, member_name
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+")
-
-# Step Functions writes some services as their Java SDK packages, which botocore names otherwise.
-SERVICE_NAMES = {
-    "cloudwatchlogs": "logs",
-    "cognitoidentityprovider": "cognito-idp",
-    "cognitoidentity": "cognito-identity",
-    "eventbridge": "events",
-    "elasticloadbalancing": "elb",
-    "elasticloadbalancingv2": "elbv2",
-    "applicationautoscaling": "application-autoscaling",
-    "sfn": "stepfunctions",
-    "bedrockruntime": "bedrock-runtime",
-    "rdsdata": "rds-data",
-    "redshiftdata": "redshift-data",
-    "servicequotas": "service-quotas",
-}
+Spelling = Callable[[str, str], str]
+"""(name of the structure, name of the member) → the member's name in Parameters and results."""
+ReadStream = Callable[[Any], bytes]
+"""All bytes of an open body; raises AnswerTooLargeError beyond its bound."""
 
 
-class Optimised(NamedTuple):
-    """An optimised integration's words: they stem from version 1 of the Java SDK."""
-
-    service: str  # botocore's name
-    prefix: str  # of error names
-    signature: str  # the service in causes
-    base_error: str
+class UnclearMemberError(ValueError):
+    """Parameters name one member twice, in two spellings."""
 
 
-OPTIMISED = {
-    "dynamodb": Optimised("dynamodb", "DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
-    "sqs": Optimised("sqs", "SQS", "AmazonSQS", "AmazonSQSException"),
-    "sns": Optimised("sns", "SNS", "AmazonSNS", "AmazonSNSException"),
-    "events": Optimised("events", "EventBridge", "AmazonEventBridge", "AmazonEventBridgeException"),
-}
+class Idempotency(NamedTuple):
+    """Where the tokens of a call come from: the same key gives the same token for the same member, for ever."""
+
+    key: str
+
+    def token(self, path: str) -> str:
+        """A token in the form of a random UUID, as every service takes it."""
+        digest = hashlib.blake2b(f"{self.key}\n{path}".encode(), digest_size=16).hexdigest()
+        variant = "89ab"[int(digest[16], 16) & 3]
+        return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:]}"
 
 
-class Refused(NamedTuple):
-    """Error name and cause of a call that can't be made or was refused."""
-
-    error: str
-    cause: str
+def sdk_spelling(structure: str, member: str) -> str:
+    """In `aws-sdk` integrations: DBInstances is DbInstances, taskArn is TaskArn."""
+    return member_name(structure, member)
 
 
-def java_name(service_id: str) -> str:
-    """A service id as version 2 of the Java SDK writes it: `Secrets Manager` is SecretsManager, `SFN` is Sfn."""
-    words = [word for piece in service_id.split() for word in _WORD.findall(piece)]
-    return "".join(word[:1].upper() + word[1:].lower() for word in words)
+def optimised_spelling(_structure: str, member: str) -> str:
+    """In optimised integrations: the service's own name with a capital, such as DynamoDB's BOOL."""
+    return capitalised(member)
 
 
-def snake(name: str) -> str:
-    """An operation's botocore method: listObjectsV2 is list_objects_v2."""
-    return str(xform_name(name))
+def to_request(value: Any, shape: Any, idempotency: Idempotency, path: str = "") -> Any:
+    """Parameters as botocore's shape names them; a member that is null is absent.
 
-
-def to_request(value: Any, shape: Any) -> Any:
-    """Parameters with PascalCase members as botocore's shape names them; members that are null are left out."""
+    A member may be written as either kind of integration does, or as the service itself does. Idempotency tokens
+    that are not given are derived. Raises UnclearMemberError.
+    """
     if shape is None or value is None:
         return value
-    kind = shape.type_name
-    if kind == "structure" and isinstance(value, dict):
-        members = shape.members
-        named: dict[str, Any] = {}
-        for name, member in value.items():
-            known = _member_name(name, members)
-            if member is not None:
-                named[known] = to_request(member, members.get(known))
-        return named
-    if kind == "list" and isinstance(value, list):
-        return [to_request(member, shape.member) for member in value]
-    if kind == "map" and isinstance(value, dict):
-        return {name: to_request(member, shape.value) for name, member in value.items()}
-    if kind == "string" and isinstance(value, (dict, list)):
-        return _json_text(value)  # a JSON value where text is wanted: MessageBody, Message, Detail
-    if kind == "blob":
-        return value.encode() if isinstance(value, str) else _json_text(value).encode()
-    return value
+    match shape.type_name:
+        case "structure" if isinstance(value, dict) and not shape.is_document_type:
+            return _members(value, shape, idempotency, path)
+        case "list" if isinstance(value, list):
+            return [to_request(item, shape.member, idempotency, f"{path}/{n}") for n, item in enumerate(value)]
+        case "map" if isinstance(value, dict):
+            return {key: to_request(item, shape.value, idempotency, f"{path}/{key}") for key, item in value.items()}
+        case "string":
+            return _text_member(value, shape)
+        case "blob":
+            return value.encode() if isinstance(value, str) else _json_text(value).encode()
+        case _:
+            return value
 
 
-def _member_name(name: str, members: Any) -> str:
-    if name in members:
+def _members(value: dict[str, Any], shape: Any, idempotency: Idempotency, path: str) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for name, member in value.items():
+        known = _spelt(name, shape)
+        if member is None:
+            continue
+        if known in named:
+            raise UnclearMemberError(f"The field '{known}' is given twice")
+        named[known] = to_request(member, shape.members.get(known), idempotency, f"{path}/{known}")
+    for name, member in shape.members.items():
+        if name not in named and member.metadata.get("idempotencyToken"):
+            named[name] = idempotency.token(f"{path}/{name}")
+    return named
+
+
+def _spelt(name: str, shape: Any) -> str:
+    """The member of a structure that a name in Parameters means, or the name itself, which botocore then refuses."""
+    if name in shape.members:
         return name
-    lower = name[:1].lower() + name[1:]
-    return lower if lower in members else name
+    for member in shape.members:
+        if name in (member_name(shape.name, member), capitalised(member)):
+            return str(member)
+    return name
+
+
+def _text_member(value: Any, shape: Any) -> Any:
+    if shape.serialization.get("jsonvalue") and isinstance(value, str):
+        try:
+            return msgspec.json.decode(value)  # botocore writes the JSON of what it is given
+        except msgspec.DecodeError:
+            return value
+    if isinstance(value, (dict, list)):
+        return _json_text(value)  # a JSON value where text is wanted: MessageBody, Message, Detail
+    return value
 
 
 def _json_text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def to_result(value: Any) -> Any:
-    """A botocore answer with PascalCase members, dates as ISO text, streams and bytes as text."""
-    if isinstance(value, dict):
-        return {name[:1].upper() + name[1:]: to_result(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [to_result(member) for member in value]
+def to_result(value: Any, shape: Any, spelling: Spelling, read: ReadStream) -> Any:
+    """A botocore answer in Step Functions' spelling; dates as ISO text, bodies and other bytes as text."""
     if isinstance(value, dt.datetime):
-        moment = value.astimezone(dt.UTC)
-        return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+        return iso_text(value)
     if hasattr(value, "read"):
-        return to_result(value.read())
+        return _bytes_text(read(value))
     if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
+        return _bytes_text(value)
+    kind = shape.type_name if shape is not None else ""
+    if kind == "structure" and isinstance(value, Mapping) and not shape.is_document_type:
+        return _result_members(value, shape, spelling, read)
+    if kind == "list" and isinstance(value, list):
+        return [to_result(item, shape.member, spelling, read) for item in value]
+    if kind == "map" and isinstance(value, Mapping):
+        return {key: to_result(item, shape.value, spelling, read) for key, item in value.items()}
+    if kind == "string" and not isinstance(value, str) and shape.serialization.get("jsonvalue"):
+        return _json_text(value)  # botocore has parsed what Java's SDK leaves a text
     return value
+
+
+def _result_members(value: Mapping[str, Any], shape: Any, spelling: Spelling, read: ReadStream) -> dict[str, Any]:
+    return {
+        spelling(shape.name, name): to_result(member, shape.members.get(name), spelling, read)
+        for name, member in value.items()
+    }
+
+
+def iso_text(moment: dt.datetime) -> str:
+    """A moment as Java prints an Instant: no fraction, or three or six digits of it."""
+    utc = moment.astimezone(dt.UTC)
+    fraction = "microseconds" if utc.microsecond % 1000 else "milliseconds"
+    precision = fraction if utc.microsecond else "seconds"
+    return utc.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _bytes_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
 
 
 def missing_members(parameters: dict[str, Any], shape: Any) -> Iterator[str]:
     """Required members that are null: AWS's service refuses them, botocore would leave them out."""
     for name in shape.required_members if shape is not None else ():
-        given = name if name in parameters else name[:1].upper() + name[1:]
-        if given in parameters and parameters[given] is None:
+        given = [key for key in parameters if _spelt(key, shape) == name]
+        if given and all(parameters[key] is None for key in given):
             yield name
-
-
-def request_id_for(ref: str) -> str:
-    """A request id for a refusal that no service ever saw, derived from the effect's own name."""
-    digest = hashlib.sha256(ref.encode()).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-
-
-def null_members(names: list[str], optimised: Optimised, ref: str) -> Refused:
-    """What a service says to members that must not be null."""
-    count = len(names)
-    each = "; ".join(
-        f"Value null at '{name[:1].lower() + name[1:]}' failed to satisfy constraint: Member must not be null"
-        for name in names
-    )
-    message = f"{count} validation error{'' if count == 1 else 's'} detected: {each}"
-    details = f"Service: {optimised.signature}; Status Code: 400; Error Code: ValidationException"
-    cause = f"{message} ({details}; Request ID: {request_id_for(ref)}; Proxy: null)"
-    return Refused(f"{optimised.prefix}.{optimised.base_error}", cause)
-
-
-def refused_by_sdk(java: str, modelled: frozenset[str], error: ClientError) -> Refused:
-    """The error of an `aws-sdk` integration: `S3.NoSuchBucketException`, or `<Svc>.<Svc>Exception` if not modelled."""
-    code = code_of(error)
-    name = f"{java}Exception"
-    if code in modelled:
-        name = code if code.endswith("Exception") else f"{code.removesuffix('Error')}Exception"
-    return Refused(f"{java}.{name}", sdk_cause(java, error))
-
-
-def refused_by_optimised(optimised: Optimised, modelled: frozenset[str], error: ClientError) -> Refused:
-    """The error of an optimised integration, in the words of version 1 of the Java SDK."""
-    code = code_of(error)
-    name = optimised.base_error
-    if code in modelled:
-        name = code if code.endswith("Exception") else f"{code}Exception"
-    meta = error.response.get("ResponseMetadata", {})
-    message = error.response.get("Error", {}).get("Message", "") or code
-    details = f"Service: {optimised.signature}; Status Code: {status_of(error)}; Error Code: {code}"
-    cause = f"{message} ({details}; Request ID: {meta.get('RequestId', 'null')}; Proxy: null)"
-    return Refused(f"{optimised.prefix}.{name}", cause)

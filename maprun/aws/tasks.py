@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from maprun.aws.clients import AwsSettings
+from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.language.resources import (
@@ -23,6 +24,10 @@ OUTPUT_BYTES_MAX = 4 << 20
 CAUSE_CHARS_MAX = 32_768
 """AWS's length of a cause."""
 TOO_LARGE = "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit."
+ROLE_NOT_ASSUMED = (
+    "The role %s of the field 'Credentials' can't be assumed: this version of maprun makes every call with the "
+    "identity of its own process. Give that identity the rights, and leave Credentials out."
+)
 
 
 class TaskRunner:
@@ -39,17 +44,21 @@ class TaskRunner:
         monotonic: Callable[[], float],
     ) -> None:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
-        self._sdk = SdkCaller(settings)
+        self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
 
     async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
         """One attempt; the callee gets `idempotency_key`, the same for every repeat of this attempt."""
         try:
             outcome = await self._attempt(request, idempotency_key)
+        except AnswerTooLargeError as error:
+            outcome = TaskFailed(request.ref, error.error, TOO_LARGE % request.state)
         except Exception as bug:  # noqa: BLE001 - the attempt's dead letter: it fails, and says why
             outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
         return bounded(outcome, request.state)
 
     async def _attempt(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+        if request.role_arn:
+            return TaskFailed(request.ref, "States.Permissions", ROLE_NOT_ASSUMED % request.role_arn)
         resource = parse_resource(request.resource)
         if resource == LAMBDA_INVOKE:
             return await self._lambda.run_invoke(request, idempotency_key)
@@ -57,7 +66,7 @@ class TaskRunner:
             return await self._lambda.run_function(request, idempotency_key)
         call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
-            return await self._sdk.run(call, request)
+            return await self._sdk.run(call, request, idempotency_key)
         return TaskFailed(request.ref, "States.Runtime", _unsupported(request.resource, resource))
 
     async def close(self) -> None:

@@ -123,6 +123,48 @@ def test_a_function_arn_gives_the_payload_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("parameters", "event"),
+    [
+        ({"Payload": "0"}, 0),
+        ({"Payload": '{"a":"1"}'}, {"a": "1"}),
+        ({"Payload": '"text"'}, "text"),
+        ({"Payload": ""}, {}),
+        ({"Payload": None}, {}),
+        ({}, {}),
+        ({"Payload": {"a": "0"}}, {"a": "0"}),
+        ({"Payload": [1]}, [1]),
+        ({"Payload": 0}, 0),
+        ({"Payload": False}, False),
+    ],
+)
+def test_a_payload_that_is_a_text_is_the_events_json(parameters: dict[str, Any], event: Any) -> None:
+    """A text is sent as it stands, anything else as its JSON, nothing at all as an empty object."""
+    assert succeeded(outcome(echo, invoke(FunctionName="f", **parameters)))["Payload"]["event"] == event
+
+
+def test_a_function_by_its_arn_gets_the_input_as_json() -> None:
+    """There the input itself is the event: a text is a text."""
+    assert succeeded(outcome(echo, TaskRequested("r", FUNCTION, b'"0"')))["event"] == "0"
+
+
+def test_an_answer_beyond_lambdas_bound_is_not_read_to_its_end() -> None:
+    """A body without end fails the attempt; an error of any size keeps its status."""
+
+    async def endless(asked: web.Request) -> web.StreamResponse:
+        """Writes until the caller hangs up."""
+        refuses = b"refuse" in await asked.read()
+        response = web.StreamResponse(status=500 if refuses else 200)
+        await response.prepare(asked)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                await response.write(b"x" * (1 << 20))
+        return response
+
+    assert failed(outcome(endless, invoke(FunctionName="f"))).error == "States.DataLimitExceeded"
+    assert failed(outcome(endless, invoke(FunctionName="f", Payload=["refuse"]))).error == "Lambda.ServiceException"
+
+
+@pytest.mark.parametrize(
     "resource",
     [
         "arn:aws:states:us-east-1:123456789012:lambda:invoke",
@@ -190,7 +232,7 @@ def test_an_answer_too_large_for_a_record_fails_the_attempt() -> None:
         return web.Response(text='"' + "x" * 5_000_000 + '"', headers=raised)
 
     assert failed(outcome(floods, invoke(FunctionName="f"))).error == "States.DataLimitExceeded"
-    found = failed(outcome(floods, invoke(FunctionName="f", Payload="raise")))
+    found = failed(outcome(floods, invoke(FunctionName="f", Payload={"raise": 1})))
     assert (found.error, len(found.cause)) == ("Lambda.Unknown", 32_768)
 
 

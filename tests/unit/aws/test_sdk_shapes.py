@@ -1,39 +1,124 @@
-"""Names, parameters and errors of AWS SDK calls in Step Functions' spelling."""
+"""Names, parameters and results of AWS SDK calls in Step Functions' spelling."""
 
 import datetime as dt
 import io
+from functools import lru_cache
+from typing import Any
 
+import botocore.session
 import pytest
-from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
-from maprun.aws.sdk_shapes import OPTIMISED, java_name, refused_by_optimised, refused_by_sdk, to_result
+from maprun.aws.java_names import botocore_name, exception_name, member_name, package_name, service_name
+from maprun.aws.sdk_errors import OPTIMISED
+from maprun.aws.sdk_shapes import (
+    Idempotency,
+    UnclearMemberError,
+    iso_text,
+    optimised_spelling,
+    sdk_spelling,
+    to_request,
+    to_result,
+)
 from maprun.aws.sdk_tasks import Call, call_of
 from maprun.language.resources import Integration, parse_resource
 
+KEY = Idempotency("key")
+
+
+@lru_cache
+def model_of(service: str) -> Any:
+    """A service's model."""
+    return botocore.session.get_session().get_service_model(service)
+
+
+def operation(service: str, name: str) -> Any:
+    """An operation's model."""
+    return model_of(service).operation_model(name)
+
+
+def request(service: str, name: str, parameters: Any) -> Any:
+    """What botocore is given."""
+    return to_request(parameters, operation(service, name).input_shape, KEY)
+
+
+def result(service: str, name: str, answer: Any, spelling: Any = sdk_spelling) -> Any:
+    """What the execution gets."""
+    return to_result(answer, operation(service, name).output_shape, spelling, lambda body: bytes(body.read()))
+
 
 @pytest.mark.parametrize(
-    ("service_id", "name"),
+    ("service_id", "name", "package"),
     [
-        ("S3", "S3"),
-        ("SFN", "Sfn"),
-        ("SQS", "Sqs"),
-        ("DynamoDB", "DynamoDb"),
-        ("Secrets Manager", "SecretsManager"),
-        ("CloudWatch Logs", "CloudWatchLogs"),
-        ("EventBridge", "EventBridge"),
-        ("Lambda", "Lambda"),
+        ("S3", "S3", "s3"),
+        ("SFN", "Sfn", "sfn"),
+        ("SQS", "Sqs", "sqs"),
+        ("DynamoDB", "DynamoDb", "dynamodb"),
+        ("Secrets Manager", "SecretsManager", "secretsmanager"),
+        ("CloudWatch Logs", "CloudWatchLogs", "cloudwatchlogs"),
+        ("EventBridge", "EventBridge", "eventbridge"),
+        ("Lambda", "Lambda", "lambda"),
+        ("SESv2", "SesV2", "sesv2"),
+        ("Elastic Load Balancing v2", "ElasticLoadBalancingV2", "elasticloadbalancingv2"),
+        ("Database Migration Service", "DatabaseMigration", "databasemigration"),
     ],
 )
-def test_services_are_named_as_javas_sdk_names_them(service_id: str, name: str) -> None:
-    """Error names and causes carry the service as version 2 of the Java SDK writes it."""
-    assert java_name(service_id) == name
+def test_services_are_named_as_javas_sdk_names_them(service_id: str, name: str, package: str) -> None:
+    """Error names, causes and Resources carry the service as version 2 of the Java SDK writes it."""
+    assert (service_name(service_id), package_name(service_id)) == (name, package)
+
+
+def test_a_resource_leads_to_the_service_of_botocore() -> None:
+    """Every service that botocore has is found under the name that Resources give it, and under its own."""
+    session = botocore.session.get_session()
+    available = frozenset(session.get_available_services())
+    loader = session.get_component("data_loader")
+    for service in ("s3", "logs", "stepfunctions", "events", "bedrock-runtime", "elbv2", "dms", "iot-data", "ssm"):
+        service_id = loader.load_service_model(service, "service-2")["metadata"]["serviceId"]
+        assert botocore_name(package_name(service_id), available) == service
+        assert botocore_name(service, available) == service
+    assert botocore_name("nosuchservice", available) == "nosuchservice"
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ("NoSuchBucket", "NoSuchBucketException"),
+        ("ResourceNotFoundException", "ResourceNotFoundException"),
+        ("DBInstanceNotFoundFault", "DbInstanceNotFoundException"),
+        ("ObjectNotInActiveTierError", "ObjectNotInActiveTierErrorException"),
+        ("QueueDoesNotExist", "QueueDoesNotExistException"),
+    ],
+)
+def test_errors_are_named_as_javas_sdk_names_them(shape: str, name: str) -> None:
+    """An error ends in Exception, once; a Fault gives its ending up; acronyms are words."""
+    assert exception_name(shape) == name
+
+
+@pytest.mark.parametrize(
+    ("member", "name"),
+    [
+        ("Bucket", "Bucket"),
+        ("taskArn", "TaskArn"),
+        ("ETag", "ETag"),
+        ("DBInstances", "DbInstances"),
+        ("SSEKMSKeyId", "SsekmsKeyId"),
+        ("SSECustomerKeyMD5", "SseCustomerKeyMD5"),
+        ("BOOL", "Bool"),
+        ("S", "S"),
+    ],
+)
+def test_members_are_named_as_javas_sdk_names_them(member: str, name: str) -> None:
+    """A member has a capital first, and of a run of capitals only the first and the next word's stay."""
+    assert member_name("Any", member) == name
 
 
 @pytest.mark.parametrize(
     ("resource", "call"),
     [
         ("arn:aws:states:::aws-sdk:s3:listObjectsV2", Call("s3", "listObjectsV2", None)),
-        ("arn:aws:states:::aws-sdk:sfn:startExecution", Call("stepfunctions", "startExecution", None)),
+        ("arn:aws:states:::aws-sdk:sfn:startExecution", Call("sfn", "startExecution", None)),
         ("arn:aws:states:::dynamodb:putItem", Call("dynamodb", "putItem", OPTIMISED["dynamodb"])),
         ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", None),
         ("arn:aws-us-gov:states:::sqs:sendMessage", Call("sqs", "sendMessage", OPTIMISED["sqs"])),
@@ -48,37 +133,153 @@ def test_resources_name_calls(resource: str, call: Call | None) -> None:
     assert call_of(named) == call
 
 
-def refusal(code: str, status: int) -> ClientError:
-    """An answer of a service that refuses."""
-    meta = {"RequestId": "q", "HostId": "h", "HTTPStatusCode": status}
-    return ClientError({"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": meta}, "op")
+ITEM = {
+    "id": {"S": "1"},
+    "data": {"M": {"eTag": {"BOOL": True}, "list": {"L": [{"SS": ["a"]}, {"NULL": True}]}}},
+    "Data": {"N": "2"},
+}
 
 
-def test_refusals_are_worded_as_recorded() -> None:
-    """A modelled error keeps its name, any other takes the service's, each in its SDK's wording."""
-    known = frozenset({"NoSuchBucket"})
-    assert refused_by_sdk("S3", known, refusal("NoSuchBucket", 404)) == (
-        "S3.NoSuchBucketException",
-        "No. (Service: S3, Status Code: 404, Request ID: q, Extended Request ID: h)",
-    )
-    other = refused_by_sdk("SecretsManager", known, refusal("ValidationException", 400))
-    assert other.error == "SecretsManager.SecretsManagerException"
-    assert refused_by_optimised(OPTIMISED["dynamodb"], known, refusal("ValidationException", 400)) == (
-        "DynamoDB.AmazonDynamoDBException",
-        (
-            "No. (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; "
-            "Request ID: q; Proxy: null)"
-        ),
-    )
+def test_keys_of_maps_stay_in_answers() -> None:
+    """The attributes of a DynamoDB item keep their names at every depth; the members around them are the SDK's."""
+    answer = {"Item": ITEM, "ConsumedCapacity": {"TableName": "t", "CapacityUnits": 1.0}}
+    assert result("dynamodb", "GetItem", answer) == {
+        "Item": {
+            "id": {"S": "1"},
+            "data": {"M": {"eTag": {"Bool": True}, "list": {"L": [{"Ss": ["a"]}, {"Nul": True}]}}},
+            "Data": {"N": "2"},
+        },
+        "ConsumedCapacity": {"TableName": "t", "CapacityUnits": 1.0},
+    }
+    assert result("dynamodb", "GetItem", answer, optimised_spelling) == answer
+
+
+@pytest.mark.parametrize("spelt", [ITEM, result("dynamodb", "GetItem", {"Item": ITEM})["Item"]])
+def test_keys_of_maps_stay_in_requests(spelt: Any) -> None:
+    """An item may be written as either kind of integration shows it, and reaches DynamoDB as it is."""
+    assert request("dynamodb", "PutItem", {"TableName": "t", "Item": spelt}) == {"TableName": "t", "Item": ITEM}
+
+
+def test_documents_json_and_free_text_are_never_touched() -> None:
+    """What is of a document type, and the JSON in a text, are the user's own."""
+    schema = {"type": "object", "properties": {"firstName": {"type": "string"}, "DBName": {}}}
+    tool = {"toolSpec": {"name": "t", "inputSchema": {"json": schema}}}
+    given = {"ModelId": "m", "ToolConfig": {"Tools": [{"ToolSpec": {"Name": "t", "InputSchema": {"Json": schema}}}]}}
+    assert request("bedrock-runtime", "Converse", given) == {"modelId": "m", "toolConfig": {"tools": [tool]}}
+    use = {"toolUse": {"toolUseId": "1", "name": "t", "input": schema}}
+    answer = {"output": {"message": {"role": "assistant", "content": [use]}}, "usage": {"inputTokens": 1}}
+    content = result("bedrock-runtime", "Converse", answer)["Output"]["Message"]["Content"]
+    assert content == [{"ToolUse": {"ToolUseId": "1", "Name": "t", "Input": schema}}]
+    message = {"QueueUrl": "q", "MessageBody": {"aKey": 1}}
+    assert request("sqs", "SendMessage", message) == {"QueueUrl": "q", "MessageBody": '{"aKey":1}'}
 
 
 def test_answers_become_json() -> None:
-    """Members are PascalCase, dates ISO text, bodies text, other bytes base64."""
+    """Dates are ISO text, bodies text, other bytes base64; metadata of objects keeps its keys."""
     moment = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
-    answer = {"eTag": '"x"', "LastModified": moment, "Body": io.BytesIO(b"text"), "list": [{"raw": b"\xff"}]}
-    assert to_result(answer) == {
+    answer = {"ETag": '"x"', "LastModified": moment, "Body": io.BytesIO(b"text"), "Metadata": {"myKey": "v"}}
+    assert result("s3", "GetObject", answer) == {
         "ETag": '"x"',
         "LastModified": "2026-01-02T03:04:05Z",
         "Body": "text",
-        "List": [{"Raw": "/w=="}],
+        "Metadata": {"myKey": "v"},
     }
+    assert result("kms", "Encrypt", {"CiphertextBlob": b"\xff", "KeyId": "k"}) == {
+        "CiphertextBlob": "/w==",
+        "KeyId": "k",
+    }
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "text"),
+    [(0, "05Z"), (120_000, "05.120Z"), (123_456, "05.123456Z")],
+)
+def test_moments_are_written_as_java_does(microsecond: int, text: str) -> None:
+    """A moment in any zone is UTC, with no fraction or with three or six digits of it."""
+    zone = dt.timezone(dt.timedelta(hours=1))
+    moment = dt.datetime(2026, 1, 2, 4, 4, 5, microsecond, tzinfo=zone)
+    assert iso_text(moment) == f"2026-01-02T03:04:{text}"
+
+
+def test_a_member_given_in_two_spellings_is_refused() -> None:
+    """One member under two names has no meaning."""
+    with pytest.raises(UnclearMemberError, match="DBInstanceIdentifier"):
+        request("rds", "StartDBInstance", {"DbInstanceIdentifier": "a", "DBInstanceIdentifier": "b"})
+
+
+def test_tokens_follow_from_the_key() -> None:
+    """A token not given is the same for each repeat of an attempt, another for another; a user's own stays."""
+    parameters = {"Name": "n", "SecretString": "s"}
+    shape = operation("secretsmanager", "CreateSecret").input_shape
+    first, again = (to_request(parameters, shape, Idempotency("a")) for _ in range(2))
+    assert first == again
+    assert len(first["ClientRequestToken"]) == 36
+    assert to_request(parameters, shape, Idempotency("b"))["ClientRequestToken"] != first["ClientRequestToken"]
+    own = {**parameters, "ClientRequestToken": "mine-mine-mine-mine-mine-mine-mine"}
+    assert to_request(own, shape, Idempotency("a")) == own
+
+
+SERVICES = ("dynamodb", "s3", "rds", "ecs", "bedrock-agent", "stepfunctions")
+
+
+@st.composite
+def structures(draw: st.DrawFn) -> tuple[Any, Any]:
+    """A structure of some service, and a value of it: every member with its own name somewhere below."""
+    service = draw(st.sampled_from(SERVICES))
+    model = model_of(service)
+    name = draw(st.sampled_from(sorted(model.operation_names)))
+    shape = model.operation_model(name).input_shape
+    return shape, value_of(shape, draw, 4) if shape is not None else {}
+
+
+def value_of(shape: Any, draw: st.DrawFn, depth: int) -> Any:
+    """A value of a shape; below `depth` structures are empty."""
+    match shape.type_name:
+        case "structure" if shape.is_document_type:
+            return {"aKey": {"BKey": [1]}}
+        case "structure":
+            chosen = sorted(shape.members) if depth > 2 else []
+            if depth == 2:
+                chosen = (
+                    sorted(draw(st.sets(st.sampled_from(sorted(shape.members)), max_size=3))) if shape.members else []
+                )
+            return {name: value_of(shape.members[name], draw, depth - 1) for name in chosen}
+        case "list":
+            return [value_of(shape.member, draw, depth - 1)]
+        case "map":
+            return {key: value_of(shape.value, draw, depth - 1) for key in ("aKey", "BKEY")}
+        case "integer" | "long":
+            return 7
+        case "double" | "float":
+            return 0.5
+        case "boolean":
+            return True
+        case "string" if shape.serialization.get("jsonvalue"):
+            return {"aKey": 1}
+        case "blob":
+            return b"bytes"
+        case _:
+            return "text"
+
+
+@given(structures())
+def test_no_member_is_lost_or_renamed_on_its_way_there_and_back(made: tuple[Any, Any]) -> None:
+    """What a result shows can be given as Parameters, in both kinds of integrations, and is the same call again."""
+    shape, value = made
+    for spelling in (sdk_spelling, optimised_spelling):
+        shown = to_result(value, shape, spelling, lambda body: bytes(body.read()))
+        back = to_request(shown, shape, KEY) if shape is not None else {}
+        assert without_tokens(back, shape) == without_tokens(value, shape)
+
+
+def without_tokens(value: Any, shape: Any) -> Any:
+    """A value without the tokens that are made up for it."""
+    kind = shape.type_name if shape is not None else ""
+    if kind == "structure" and not shape.is_document_type:
+        kept = {name: member for name, member in shape.members.items() if not member.metadata.get("idempotencyToken")}
+        return {name: without_tokens(value[name], kept[name]) for name in value if name in kept}
+    if kind == "list":
+        return [without_tokens(item, shape.member) for item in value]
+    if kind == "map":
+        return {key: without_tokens(item, shape.value) for key, item in value.items()}
+    return value
