@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from maprun.local import checks, kafka, parts, statefile
+from maprun.local import checks, environment, kafka, parts, statefile
 from maprun.local.layout import (
     CHILD_RUNNERS_MAX,
     FUNCTION_WORKERS_MAX,
@@ -33,6 +33,7 @@ def layout_from(environ: Mapping[str, str]) -> Layout:
         loaded = settings.load(environ)
         child_runners = _count(environ, "MAPRUN_CHILD_RUNNERS", 1, CHILD_RUNNERS_MAX)
         function_workers = _count(environ, "MAPRUN_FUNCTION_WORKERS", 2, FUNCTION_WORKERS_MAX)
+        aws_keys = environment.aws_keys_from(environ)
     except settings.SettingsError as error:
         raise StackError(str(error)) from error
     root = Path(__file__).resolve().parents[2]
@@ -45,6 +46,8 @@ def layout_from(environ: Mapping[str, str]) -> Layout:
         functions_dir=functions if functions.is_absolute() else root / functions,
         child_runners=child_runners,
         function_workers=function_workers,
+        aws_keys=aws_keys,
+        function_env=environment.names_from(environ, "MAPRUN_FUNCTION_ENV"),
     )
     check_addresses(layout)
     return layout
@@ -177,7 +180,7 @@ def _prepare(layout: Layout, chosen: frozenset[str], say: Say) -> list[parts.Par
     java = checks.java() if "kafka" in chosen else ""
     if java:
         kafka.prepare(layout, java)
-    return parts.make(layout, chosen, java)
+    return parts.make(layout, chosen, java, os.environ)
 
 
 def _state_is_writable(layout: Layout) -> bool:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from maprun.local.environment import AwsKeys
 from maprun.runtime import settings as runtime_settings
 from maprun.runtime.settings import Settings
 
@@ -32,6 +33,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     functions_dir: Path  # the user's Python handlers
     child_runners: int = 1
     function_workers: int = 2
+    aws_keys: AwsKeys = "local"  # MAPRUN_AWS_KEYS: whose keys the services have
+    function_env: tuple[str, ...] = ()  # MAPRUN_FUNCTION_ENV: variables that handlers see beside the harmless ones
     java_options: tuple[str, ...] = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
     @property

@@ -1,6 +1,5 @@
 """The parts of the local stack as data: how each is started, when it is ready, what it waits for."""
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from maprun.local import kafka, seaweedfs, statefile
+from maprun.local.environment import of_functions, of_services
 from maprun.local.layout import SERVICES, Layout, StackError
 from maprun.runtime.settings import to_environment
 
@@ -47,15 +47,16 @@ def names(layout: Layout, wanted: tuple[str, ...]) -> frozenset[str]:
     return frozenset((set(wanted) - {"child-runner"}) | (runners if "child-runner" in wanted else set()))
 
 
-def make(layout: Layout, chosen: frozenset[str], java: str) -> list[Part]:
-    """The chosen parts, in no order: each says what it comes after."""
+def make(layout: Layout, chosen: frozenset[str], java: str, environ: Mapping[str, str]) -> list[Part]:
+    """The chosen parts, in no order: each says what it comes after. `environ` is that of whoever starts the stack."""
     parts = []
+    ours = _environment(layout, of_services(environ, layout.aws_keys))
     if "kafka" in chosen:
         parts.append(
             Part(
                 name="kafka",
                 argv=kafka.command(layout, java),
-                environment=_environment(layout),
+                environment=ours,
                 ready_port=layout.kafka_port,
                 stop_seconds_max=12.0,
             )
@@ -66,7 +67,7 @@ def make(layout: Layout, chosen: frozenset[str], java: str) -> list[Part]:
                 name="seaweedfs",
                 argv=seaweedfs.command(layout),
                 # Given AWS keys it would make them its only ones; without, it takes any, as a local stand-in should.
-                environment={k: v for k, v in _environment(layout).items() if not k.startswith(("AWS_", "S3_"))},
+                environment={k: v for k, v in ours.items() if not k.startswith(("AWS_", "S3_"))},
                 ready_url=f"{layout.settings.s3}/",
                 ready_seconds_max=40.0,
                 stop_seconds_max=12.0,
@@ -77,7 +78,7 @@ def make(layout: Layout, chosen: frozenset[str], java: str) -> list[Part]:
             Part(
                 name="functions",
                 argv=_python("maprun.local.functions"),
-                environment=_environment(layout),
+                environment=_environment(layout, of_functions(environ, layout.function_env)),
                 ready_url=f"{layout.settings.functions}/readyz",
                 ready_seconds_max=30.0,
                 stop_seconds_max=8.0,
@@ -88,11 +89,11 @@ def make(layout: Layout, chosen: frozenset[str], java: str) -> list[Part]:
             Part(
                 name=TOPICS,
                 argv=_python("maprun.bus.create_topics"),
-                environment=_environment(layout),
+                environment=ours,
                 after=("kafka",),
             )
         )
-    parts += [_service(layout, name) for name in sorted(chosen) if name not in ALL or name in SERVICES]
+    parts += [_service(layout, name, ours) for name in sorted(chosen) if name not in ALL or name in SERVICES]
     present = {part.name for part in parts}
     return [msgspec.structs.replace(part, after=tuple(n for n in part.after if n in present)) for part in parts]
 
@@ -107,15 +108,19 @@ def check_importable(layout: Layout, chosen: frozenset[str]) -> None:
             raise StackError(f"{name} can't be started: {layout.root / source} is missing", "is the checkout whole?")
 
 
-def _service(layout: Layout, name: str) -> Part:
+def _service(layout: Layout, name: str, ours: Mapping[str, str]) -> Part:
     """One of the four services, or one of several child-runners."""
     module = "child_runner" if name.startswith("child-runner-") else name.replace("-", "_")
     port = layout.health_port(name)
     return Part(
         name=name,
         argv=_python(f"services.{module}"),
-        environment=_environment(layout)
-        | {"MAPRUN_HTTP_PORT": str(port), "MAPRUN_HTTP_HOST": "127.0.0.1", "MAPRUN_INSTANCE": name},
+        environment={
+            **ours,
+            "MAPRUN_HTTP_PORT": str(port),
+            "MAPRUN_HTTP_HOST": "127.0.0.1",
+            "MAPRUN_INSTANCE": name,
+        },
         after=(TOPICS, "kafka", "seaweedfs"),
         ready_url=f"http://127.0.0.1:{port}/readyz",
     )
@@ -126,16 +131,13 @@ def _python(module: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module)
 
 
-def _environment(layout: Layout) -> dict[str, str]:
-    """What every child process inherits: the settings, credentials that the local S3 accepts, the stack's mark."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+def _environment(layout: Layout, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What a child process gets beside what it inherits: the settings, and the stack's mark."""
     return {
-        "AWS_ACCESS_KEY_ID": "maprun",
-        "AWS_SECRET_ACCESS_KEY": "maprun-local",
         "AWS_REGION": layout.settings.region,
         "AWS_DEFAULT_REGION": layout.settings.region,
         "AWS_EC2_METADATA_DISABLED": "true",
-        **kept,
+        **inherited,
         **to_environment(layout.settings),
         "MAPRUN_STATE_DIR": str(layout.state),
         "MAPRUN_FUNCTIONS_DIR": str(layout.functions_dir),

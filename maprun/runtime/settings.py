@@ -38,7 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
     running_bytes_max: int = 1 << 30  # MAPRUN_RUNNING_BYTES_MAX: of running children in one child-runner
-    task_connections_max: int = 20_000  # MAPRUN_TASK_CONNECTIONS: function calls at once of one child-runner
+    task_connections_max: int = (
+        20_000  # MAPRUN_TASK_CONNECTIONS: function calls at once of one child-runner or scheduler
+    )
     http_host: str = "127.0.0.1"  # MAPRUN_HTTP_HOST: where /metrics, /healthz and /readyz listen
     http_port: int = 0  # MAPRUN_HTTP_PORT; 0 = any free one
     instance: str = ""  # MAPRUN_INSTANCE: stable name of this process, for Kafka's static membership

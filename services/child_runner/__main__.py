@@ -24,8 +24,12 @@ from services.child_runner.topology import OWNED, SERVICE
 def compose(settings: Settings, _limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     files.allow_many()  # a Task under way holds a connection
-    connections = settings.task_connections_max
-    aws = AwsSettings(region=settings.region, lambda_endpoint=settings.functions, lambda_connections_max=connections)
+    aws = AwsSettings(
+        region=settings.region,
+        s3_endpoint=settings.s3,
+        lambda_endpoint=settings.functions,
+        lambda_connections_max=settings.task_connections_max,
+    )
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     children = Children(
         Names(settings.region, settings.account),

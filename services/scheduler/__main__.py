@@ -13,7 +13,7 @@ from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter import effect_key
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.limits import limits_of
-from maprun.runtime import clock
+from maprun.runtime import clock, files
 from maprun.runtime.chance import chance
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -28,7 +28,13 @@ from services.scheduler.topology import GATED, OWNED, SERVICE
 
 def compose(settings: Settings, _limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
-    aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3, lambda_endpoint=settings.functions)
+    files.allow_many()  # a Task under way holds a connection
+    aws = AwsSettings(
+        region=settings.region,
+        s3_endpoint=settings.s3,
+        lambda_endpoint=settings.functions,
+        lambda_connections_max=settings.task_connections_max,
+    )
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     deps = Deps(
         interpreter=RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),

@@ -7,7 +7,9 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes and times of one owner of a home."""
 
     records_per_turn_max: int = 512  # folded before their outputs are sent: bounds what waits for one acknowledgement
-    tasks_at_once_max: int = 500  # Tasks of root executions of one home
+    # Tasks of root executions of one home: some 10 KB of coroutine and connection each, 100 MB; what they were asked
+    # stands in home's state anyway. More wait their turn, and what waits keeps home from nothing.
+    tasks_at_once_max: int = 10_000
     task_result_bytes_max: int = 4 << 20  # above AWS's limit, which the interpreter knows; a record must hold it
     lease_retry_seconds: float = 0.2  # a task whose lease is not proven waits so long before it looks again
     timer_sleep_seconds_max: float = 60.0  # a wait for a far timer looks at the clock again: clocks are corrected

@@ -112,6 +112,33 @@ def test_a_cancelled_task_leaves_its_slot_to_the_next(make_rig: Make) -> None:
     rig.until(lambda: sorted(_statuses(rig)) == ["ABORTED", "RUNNING", "RUNNING", "SUCCEEDED"])
 
 
+def test_hundreds_of_long_tasks_keep_no_other_waiting(make_rig: Make) -> None:
+    """A Task starts at once beside 600 that have not ended; 500 of them once were all that a home could have."""
+    rig = make_rig()
+    rig.task_seconds = 10_000.0
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    for n in range(600):
+        rig.put(topics.HOME, 0, request(f"long-{n}", [["task"]]))
+    rig.until(lambda: len(rig.tasks) == 600)
+    rig.task_seconds = 0.1
+    rig.put(topics.HOME, 0, request("short", [["task"]]))
+    rig.until(lambda: "SUCCEEDED" in _statuses(rig), seconds=5)
+
+
+def test_a_home_goes_on_while_tasks_wait_their_turn(make_rig: Make) -> None:
+    """At the bound of Tasks executions without one run, and a Task that is stopped while it waits never starts."""
+    rig = make_rig(SchedulerLimits(tasks_at_once_max=1))
+    rig.task_seconds = 10_000.0
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    waits = request("waits", [["task"]])
+    for asked in (request("long", [["task"]]), waits, request("none", [["wait", 1]])):
+        rig.put(topics.HOME, 0, asked)
+    rig.until(lambda: "SUCCEEDED" in _statuses(rig))
+    rig.put(topics.HOME, 0, StopRequested("stop", waits.arn))
+    rig.until(lambda: "ABORTED" in _statuses(rig))
+    assert len(rig.tasks) == 1
+
+
 def test_a_record_that_cannot_be_read_is_passed_over(make_rig: Make) -> None:
     """Garbage on home stops nobody."""
     rig = make_rig()
