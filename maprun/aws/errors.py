@@ -129,7 +129,7 @@ def sdk_cause(service: str, error: ClientError) -> str:
     extended = f", Extended Request ID: {meta['HostId']}" if meta.get("HostId") else ""
     if service == "S3" and not extended:
         extended = ", Extended Request ID: null"
-    request_id = meta.get("RequestId", "null")
+    request_id = meta.get("RequestId") or "null"
     return f"{message} (Service: {service}, Status Code: {status_of(error)}, Request ID: {request_id}{extended})"
 
 

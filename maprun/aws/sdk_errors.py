@@ -74,7 +74,7 @@ def refused_by_optimised(optimised: Optimised, service_model: Any, error: Client
     meta = error.response.get("ResponseMetadata", {})
     message = error.response.get("Error", {}).get("Message", "") or code
     details = f"Service: {optimised.signature}; Status Code: {status_of(error)}; Error Code: {code}"
-    cause = f"{message} ({details}; Request ID: {meta.get('RequestId', 'null')}; Proxy: null)"
+    cause = f"{message} ({details}; Request ID: {meta.get('RequestId') or 'null'}; Proxy: null)"
     return Refused(f"{optimised.prefix}.{name}", cause)
 
 

@@ -56,6 +56,33 @@ def test_a_missing_bucket_is_the_recorded_error(s3: S3) -> None:
     assert ", Extended Request ID: " in found.cause
 
 
+def test_what_is_not_there_is_named_where_the_answer_has_no_body(s3: S3, bucket: str) -> None:
+    """A HEAD request for a missing key or bucket fails as Java's SDK has it, so that "is it there" can be caught."""
+    key = outcome(s3, "arn:aws:states:::aws-sdk:s3:headObject", {"Bucket": bucket, "Key": "nowhere"})
+    other = outcome(s3, "arn:aws-us-gov:states:::aws-sdk:s3:headBucket", {"Bucket": "nowhere-at-all"})
+    assert isinstance(key, TaskFailed)
+    assert isinstance(other, TaskFailed)
+    assert (key.error, other.error) == ("S3.NoSuchKeyException", "S3.NoSuchBucketException")
+    assert key.cause.startswith("The specified key does not exist. (Service: S3, Status Code: 404, Request ID: ")
+
+
+def test_a_large_object_fails_its_task_and_is_not_read(s3: S3, bucket: str) -> None:
+    """An object beyond what a result may be is States.DataLimitExceeded."""
+    s3.client.put_object(Bucket=bucket, Key="large", Body=b"x" * (9 << 20))
+    found = outcome(s3, "arn:aws:states:::aws-sdk:s3:getObject", {"Bucket": bucket, "Key": "large"})
+    assert isinstance(found, TaskFailed)
+    assert found.error == "States.DataLimitExceeded"
+
+
+def test_metadata_keeps_its_keys(s3: S3, bucket: str) -> None:
+    """The user's own metadata of an object is a map, and its keys are not members."""
+    given = {"Bucket": bucket, "Key": "meta", "Body": "b", "Metadata": {"mykey": "v"}}
+    assert isinstance(outcome(s3, "arn:aws:states:::aws-sdk:s3:putObject", given), TaskSucceeded)
+    got = outcome(s3, "arn:aws:states:::aws-sdk:s3:getObject", {"Bucket": bucket, "Key": "meta"})
+    assert isinstance(got, TaskSucceeded)
+    assert json.loads(got.output)["Metadata"] == {"mykey": "v"}
+
+
 def test_a_null_member_is_refused_as_recorded(s3: S3) -> None:
     """Recorded on AWS: DynamoDB's words for an Item that is null; no service is asked."""
     found = outcome(s3, "arn:aws:states:::dynamodb:putItem", {"TableName": "t", "Item": None})

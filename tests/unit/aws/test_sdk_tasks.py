@@ -75,6 +75,7 @@ def test_another_refusal_of_a_head_request_is_the_services() -> None:
 
     found = failed(outcomes(forbidden, task(f"{SDK}s3:headObject", {"Bucket": "b", "Key": "k"}))[0])
     assert found.error == "S3.S3Exception"
+    assert found.cause == "Forbidden (Service: S3, Status Code: 403, Request ID: null, Extended Request ID: null)"
 
 
 @pytest.mark.parametrize(
