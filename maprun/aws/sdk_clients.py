@@ -25,10 +25,13 @@ class SdkClients:
     definition must not lead a call, and the keys that sign it, to a host of its choice.
     """
 
-    def __init__(self, settings: AwsSettings, limits: AnswerLimits, connections_max: int) -> None:
+    def __init__(
+        self, settings: AwsSettings, limits: AnswerLimits, connections_max: int, clients_max: int = CLIENTS_MAX
+    ) -> None:
         self._settings = settings
         self._limits = limits
         self._connections_max = connections_max
+        self._clients_max = clients_max
         self._session = make_session(settings)
         self._services = frozenset(self._session.get_available_services())
         self._clients: OrderedDict[tuple[str, float], Any] = OrderedDict()
@@ -45,7 +48,7 @@ class SdkClients:
             if client is None:
                 client = self._clients[key] = self._made(*key)
             self._clients.move_to_end(key)
-            if len(self._clients) > CLIENTS_MAX:
+            if len(self._clients) > self._clients_max:
                 self._clients.popitem(last=False)
             return client
 
