@@ -33,8 +33,8 @@ class Fold:
         """The cause of the next output: (home, offset, n)."""
         return Cause(self.state.home, self.state.offset, len(self.outputs))
 
-    def send(self, topic: topics.Topic, partition: int, message: Fact | bytes, key: bytes | None = None) -> None:
-        """One message to publish."""
+    def send(self, topic: topics.Topic, partition: int, message: Fact | bytes | None, key: bytes | None = None) -> None:
+        """One message to publish; None deletes what stands under the key."""
         self.outputs.append(Send(topic.name, partition, message, key))
 
     def tell(self, arn: str, happening: Happening) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from maprun.mapruns.context import Fold
 from schemas import topics
-from schemas.home import MachineRequested, TagsRequested, configured
+from schemas.home import MachineRequested, MachineSpec, TagsRequested, configured
 from schemas.requests import MachineWritten, RequestAnswered
 
 TAGS_MAX = 50
@@ -95,8 +95,9 @@ def _updated(fold: Fold, record: MachineRequested) -> RequestAnswered:
 def _deleted(fold: Fold, record: MachineRequested) -> RequestAnswered:
     had = fold.state.machines.pop(record.arn, None)
     if had is not None:  # AWS is silent when there is nothing to delete
-        gone = msgspec.structs.replace(had, cause=fold.cause, updated_ms=fold.state.now_ms, deleted=True)
-        fold.send(topics.MACHINES, fold.state.home, gone, _key(fold, gone))
+        now = fold.state.now_ms
+        gone = msgspec.structs.replace(had, cause=fold.cause, spec=MachineSpec(), updated_ms=now, deleted=True)
+        _send(fold, gone, had)
     return fold.answer(record.request_id)
 
 
@@ -120,12 +121,21 @@ _ACTIONS = {"create": _created, "update": _updated, "delete": _deleted}
 
 
 def _write(fold: Fold, machine: MachineWritten) -> None:
+    had = fold.state.machines.get(machine.arn)
     fold.state.machines[machine.arn] = machine
-    fold.send(topics.MACHINES, fold.state.home, machine, _key(fold, machine))
+    _send(fold, machine, had)
 
 
-def _key(fold: Fold, machine: MachineWritten) -> bytes:
-    return f"{machine.arn}|{fold.state.offset}".encode()
+def _send(fold: Fold, machine: MachineWritten, had: MachineWritten | None) -> None:
+    """Publishes a revision, and behind it deletes the one before: one of them is always there to be read."""
+    fold.send(topics.MACHINES, fold.state.home, machine, _key(machine))
+    if had is not None:
+        fold.send(topics.MACHINES, fold.state.home, None, _key(had))
+
+
+def _key(machine: MachineWritten) -> bytes:
+    """One for each revision, so that what stands under a key never changes, whoever wrote it again."""
+    return f"{machine.arn}|{machine.cause.offset}".encode()
 
 
 def _body(**members: object) -> bytes:

@@ -13,11 +13,11 @@ from schemas.wire import Fact
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Publish a message (scheduler)."""
+    """Publish a message (scheduler); without one the key's record is deleted by compaction."""
 
     topic: str
     partition: int
-    message: Fact | bytes
+    message: Fact | bytes | None
     key: bytes | None = None
 
 

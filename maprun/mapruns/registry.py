@@ -18,26 +18,32 @@ class MachineRegistry:
     """State machines by ARN: of each the record with the highest cause, in whatever order they come."""
 
     def __init__(self) -> None:
-        self._newest: dict[str, MachineWritten] = {}  # deleted ones too: an older record must not bring them back
+        self._machines: dict[str, MachineWritten] = {}
+        self._deleted: dict[str, Cause] = {}  # an older record must not bring them back
 
     def apply(self, record: MachineWritten) -> bool:
         """Takes a record over; False when a newer one, or the same, is known."""
-        had = self._newest.get(record.arn)
-        if had is not None and _order(record.cause) <= _order(had.cause):
+        arn, had = record.arn, self._machines.get(record.arn)
+        known = self._deleted.get(arn) if had is None else had.cause
+        if known is not None and _order(record.cause) <= _order(known):
             return False
-        self._newest[record.arn] = record
+        if record.deleted:
+            self._machines.pop(arn, None)
+            self._deleted[arn] = record.cause
+        else:
+            self._machines[arn] = record
+            self._deleted.pop(arn, None)
         return True
 
     def get(self, arn: str) -> MachineWritten | None:
         """The machine, None when there is none (or no longer)."""
-        machine = self._newest.get(arn)
-        return None if machine is None or machine.deleted else machine
+        return self._machines.get(arn)
 
     def __iter__(self) -> Iterator[MachineWritten]:
-        return (machine for machine in self._newest.values() if not machine.deleted)
+        return iter(self._machines.values())
 
     def __len__(self) -> int:
-        return sum(not machine.deleted for machine in self._newest.values())
+        return len(self._machines)
 
 
 def _order(cause: Cause) -> tuple[int, int, int]:

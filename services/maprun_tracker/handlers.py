@@ -11,19 +11,18 @@ from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.state import Partition
 
 
-def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes | None) -> None:
-    """Folds one record in. One that can't be read is passed over, as every reader of home does."""
+def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes | None) -> bool:
+    """Folds one record in. One that can't be read is passed over, as every reader of home does: False."""
     try:
         record: HomeRecord = decode_record(value or b"")
     except (msgspec.DecodeError, RecursionError):
-        part.unreadable += 1
         part.home.skip(offset)
-        return
+        return False
     if isinstance(record, MachineRequested | TagsRequested):
         # Machines come from their own topic; folding them here too would put every definition into each snapshot.
         part.home.state.now_ms = max(part.home.state.now_ms, timestamp_ms)
         part.home.skip(offset)
-        return
+        return True
     for output in part.home.apply(offset, timestamp_ms, record):
         match output:
             case outputs.EntriesAccepted():
@@ -41,6 +40,7 @@ def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes
         if run is not None and run.generation == record.generation:
             part.running.lane_told(record, part.home.state.now_ms)
     _over(part, offset)
+    return True
 
 
 def _entries_accepted(part: Partition, offset: int, accepted: outputs.EntriesAccepted) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from maprun.runtime import logs
 from services.maprun_tracker.state import Partition
 
 RECORDS = Counter("maprun_tracker_records_folded", "Records of home folded.")
+UNREADABLE = Counter("maprun_tracker_unreadable_records", "Records passed over because they can't be read.", ("topic",))
 BYTES = Counter("maprun_tracker_folded_bytes", "Bytes of home folded.")
 ROWS = Counter("maprun_tracker_rows_written", "Rows written to the table.")
 ROW_BYTES = Counter("maprun_tracker_row_bytes", "Bytes of rows written to the table.")
@@ -37,6 +39,12 @@ def watch(owned: Callable[[], Mapping[int, Partition]], open_runs_max: int) -> N
     OPEN_RUNS.set_function(lambda: sum(_open(part) for part in owned().values()))
     BACKLOG.set_function(lambda: sum(len(part.home.state.waiting) for part in owned().values()))
     OPEN_RUNS_LIMIT.set(open_runs_max)
+
+
+def unreadable(topic: str, partition: int, offset: int) -> None:
+    """A record that can't be read was passed over."""
+    logs.logger("tracker").error("record_unreadable", topic=topic, partition=partition, offset=offset)
+    UNREADABLE.labels(topic).inc()
 
 
 def _open(part: Partition) -> int:

@@ -66,6 +66,9 @@ class Watch:
     def folded(self, part: Partition, size: int) -> None:
         """A record of so many bytes was folded."""
 
+    def unreadable(self, home: int, offset: int) -> None:
+        """A record that can't be read was passed over, as every reader of home does."""
+
     def flushed(self, rows: int, size: int, deleted: int) -> None:
         """So many rows of so many bytes were written, so many deleted."""
 
@@ -140,7 +143,9 @@ async def _passed_over(port: Port, part: Partition, first: int, deps: Deps) -> N
 
 def _fold(port: Port, held: Held, record: Record, deps: Deps) -> None:
     part = held.part
-    record_arrived(part, record.offset, record.timestamp_ms, record.value)
+    readable = record_arrived(part, record.offset, record.timestamp_ms, record.value)
+    if not readable:
+        deps.watch.unreadable(part.number, record.offset)
     size = len(record.value or b"")
     held.flusher.folded(size)
     if not held.pending:

@@ -44,7 +44,6 @@ class Partition:
         self.digests: dict[str, bytes] = {}  # running execution or run → digest of its definition
         self.histories: dict[str, RootHistory] = {}
         self.buried: set[bytes] = set()  # keys of rows that are gone, but not deleted yet
-        self.unreadable = 0
         self.mark_offset = -1
 
     @property

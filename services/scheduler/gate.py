@@ -33,6 +33,6 @@ async def own_requests(port: Port, partition: int, deps: Deps) -> None:
 async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Message]:
     requests = [read_request(Origin(deps.topic_prefix + r.topic, r.partition, r.offset), r.value) for r in records]
     homes = {home_of(request.start.machine_arn, deps.homes) for request in requests if request.start is not None}
-    await deps.machines.refresh(port, homes)
+    await deps.machines.refresh(port, homes, deps.metrics.unreadable)
     bytes_max = deps.map_run_limits.result_bytes_max
     return [answer_request(request, deps.machines.registry, deps.names, deps.homes, bytes_max) for request in requests]

@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import Origin
 from schemas.requests import RequestRejected
-from schemas.wire import encode
+from schemas.wire import Fact, encode
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -20,7 +20,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     topic: str
     partition: int
-    value: bytes
+    value: bytes | None
     key: bytes | None = None
 
 
@@ -39,10 +39,11 @@ class Phases(msgspec.Struct):
 def message_of(send: Send) -> Message:
     """The record that an output asks for; rejections are JSON on their topic."""
     body = send.message
+    value: bytes | None
     if isinstance(body, RequestRejected):
         value = encode_rejection(body)
     else:
-        value = body if isinstance(body, bytes) else encode(body)
+        value = encode(body) if isinstance(body, Fact) else body
     return Message(send.topic, send.partition, value, send.key)
 
 

@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter
 
+from maprun.runtime import logs
 from services.scheduler.deps import Metrics
 
 RECORDS = Counter("maprun_scheduler_records_folded", "Records of home folded, their outputs acknowledged.")
@@ -30,8 +31,9 @@ class SchedulerMetrics(Metrics):
         """So many records were published on a topic."""
         SENT.labels(topic).inc(count)
 
-    def unreadable(self, topic: str, partition: int, offset: int) -> None:  # noqa: ARG002 - the count is what alarms
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:
         """A record that can't be read was passed over."""
+        logs.logger("scheduler").error("record_unreadable", topic=topic, partition=partition, offset=offset)
         UNREADABLE.labels(topic).inc()
 
     def tasks_started(self, count: int) -> None:

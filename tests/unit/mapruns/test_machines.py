@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from maprun.mapruns.outputs import Send
+from schemas import topics
 from schemas.home import (
     ENCRYPTION_OWNED,
     LOGGING_OFF,
@@ -41,6 +43,27 @@ def test_created_updated_deleted() -> None:
     assert gone.deleted
     answer, [again] = ask(folding, "4", "create")
     assert (answer.error, again.deleted, again.updated) == ("", False, False)
+
+
+def test_one_record_of_a_machine_is_kept() -> None:
+    """Each revision deletes the one before it behind itself: compaction leaves the newest, and small deletions."""
+    folding = Folding()
+    topic: dict[bytes, MachineWritten] = {}
+    for request_id, action in enumerate(("create", "update", "update", "delete", "create", "update")):
+        spec = MachineSpec(b'{"v":%d}' % request_id, "role-1" if action == "create" else "")
+        outputs = folding.put(MachineRequested(str(request_id), action, ARN, "m", spec))  # type: ignore[arg-type]
+        for output in outputs:
+            if isinstance(output, Send) and output.topic == topics.MACHINES.name:
+                assert output.key is not None
+                if output.message is None:
+                    assert len(topic) > 1, "the newer one stands there before the older one goes"
+                    del topic[output.key]
+                else:
+                    assert isinstance(output.message, MachineWritten)
+                    topic[output.key] = output.message
+        *gone, newest = sorted(topic.values(), key=lambda machine: machine.cause.offset)
+        assert [machine.deleted for machine in gone] in ([], [True])
+        assert newest.spec == (MachineSpec() if action == "delete" else folding.state.machines[ARN].spec)
 
 
 @pytest.mark.parametrize(

@@ -134,4 +134,4 @@ def test_a_rejection_is_json_on_its_topic() -> None:
     """What users read is JSON, not the house's own encoding."""
     rejected = RequestRejected(Origin("execution-requests", 0, 1), "E", "m", b"{}")
     [message] = phases_of([Send(topics.REJECTED_REQUESTS.name, 0, rejected, b"k")]).first
-    assert message.value.startswith(b'{"origin":{"topic":"execution-requests"')
+    assert (message.value or b"").startswith(b'{"origin":{"topic":"execution-requests"')

@@ -157,13 +157,12 @@ def test_unflushed_changes_are_seen_at_once() -> None:
     """What was folded is shown before it is flushed, and the same after."""
     log, table = log_of(3), Table()
     flusher, _ = start(table)
-    for offset, value in enumerate(log):
-        record_arrived(flusher.part, offset, 1_000 + offset, value)
+    read = [record_arrived(flusher.part, offset, 1_000 + offset, value) for offset, value in enumerate(log)]
     before = shown(flusher.part)
     assert not table.rows
     flusher.flush(table.write, 0.0)
     assert shown(flusher.part) == before
-    assert flusher.part.unreadable == 1
+    assert read.count(False) == 1
 
 
 def test_counts_are_those_of_the_statuses() -> None:

@@ -127,6 +127,7 @@ class Heard(Watch):
         self.rebuilt = ""
         self.holes: list[tuple[int, int]] = []
         self.folded_records = 0
+        self.passed_over_offsets: list[int] = []
         self.ended = False
         self.behind: list[int] = []
 
@@ -143,6 +144,11 @@ class Heard(Watch):
     def folded(self, part: Partition, size: int) -> None:  # noqa: ARG002 - only counted
         """A record."""
         self.folded_records += 1
+
+    def unreadable(self, home: int, offset: int) -> None:
+        """A record that is none."""
+        assert home == HOME
+        self.passed_over_offsets.append(offset)
 
     def given_up(self, held: Held) -> None:
         """The end."""
@@ -254,6 +260,7 @@ def test_a_home_may_be_asked_once_what_stood_on_it_is_folded() -> None:
     log, table = log_of(4), Table()
     heard, _ = owned(FakePort(Home(log)), table)
     assert heard.behind == [len(log)]
+    assert heard.passed_over_offsets == [log.index(b"\xff broken")]
     assert heard.held is not None
     assert heard.held.to_go == 0
 
