@@ -199,8 +199,12 @@ class Fetcher:
             logs.logger("bus").warning("fetching_stopped", node=node, error=error)
 
     def trouble(self) -> str:
-        """Empty, or why nothing can be fetched at present."""
-        return self._trouble
+        """Empty, or why nothing, or not all that is wanted, can be fetched at present."""
+        if self._trouble:
+            return self._trouble
+        wanted = {(feed.topic, feed.partition) for feed in self.feeds if not feed.closed}
+        leaderless = sorted(self._name(*each) for each in wanted if self._leader(*each) is None)
+        return f"Kafka has no leader for {', '.join(leaderless)}" if leaderless else ""
 
     def _answered(self, poll: "_Poll", answer: Any) -> None:
         self._trouble = ""

@@ -60,7 +60,7 @@ class KafkaHost:
         self.limits = limits
         self.own = check(own or bus_limits_of(limits), limits)
         self.instance = settings.instance
-        quieten()
+        self._said = quieten()
         never_make_topics()
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
@@ -91,9 +91,9 @@ class KafkaHost:
                 await self._client.bootstrap()
                 break
             except KafkaError as error:
-                self._trouble = f": {error!r}"
+                self._trouble = f": {self._said.trouble or repr(error)}"
                 if self._loop.time() > until:
-                    raise BusError(f"Kafka at {self.settings.kafka}: {error!r}") from error
+                    raise BusError(f"Kafka at {self.settings.kafka}{self._trouble}") from error
             await asyncio.sleep(self.own.owner_retry_seconds)
         known = await check_topics(self._client, self.fetcher, self.settings, self.service)
         self.cluster = known.cluster

@@ -17,9 +17,12 @@ class OnceInAWhile(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[str, float] = {}
+        self.trouble = ""  # what was last said at level error: aiokafka's exceptions don't carry it
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is to be said."""
+        if record.levelno >= logging.ERROR:
+            self.trouble = record.getMessage()
         now = clock.monotonic_seconds()
         if now - self._last.get(record.msg, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
@@ -37,11 +40,15 @@ def never_make_topics() -> None:
     aiokafka.client.MetadataRequest = asks
 
 
-def quieten() -> None:
-    """Puts the filter on every logger of aiokafka that exists: filters are not inherited."""
-    once = OnceInAWhile()
-    for name, logger in logging.root.manager.loggerDict.items():
-        if name.split(".")[0] == "aiokafka" and isinstance(logger, logging.Logger):
-            if any(isinstance(each, OnceInAWhile) for each in logger.filters):
-                return
-            logger.addFilter(once)
+def quieten() -> OnceInAWhile:
+    """Puts one filter on every logger of aiokafka that exists: filters are not inherited."""
+    loggers = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if name.split(".")[0] == "aiokafka" and isinstance(logger, logging.Logger)
+    ]
+    known = (each for logger in loggers for each in logger.filters if isinstance(each, OnceInAWhile))
+    once = next(known, None) or OnceInAWhile()
+    for logger in loggers:
+        logger.addFilter(once)  # twice is once
+    return once

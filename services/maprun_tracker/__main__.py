@@ -28,7 +28,11 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     own = TrackerLimits()
     host = KafkaHost(settings, limits, service=SERVICE)
     tracker = Tracker(
-        settings, limits, own, RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max))
+        settings,
+        limits,
+        own,
+        RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),
+        host,
     )
     names = Names(settings.region, settings.account)
     service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits)
@@ -46,7 +50,7 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
         tables.quieten_collector()
         async with asyncio.TaskGroup() as group:
             group.create_task(host.run(stop))
-            group.create_task(tracker.run(stop, host))
+            group.create_task(tracker.run(stop))
     finally:
         await runner.cleanup()
         await host.close()

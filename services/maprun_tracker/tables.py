@@ -168,6 +168,17 @@ def missing(app: faust.App) -> str:
     return ""
 
 
+def leaderless(app: faust.App) -> str:
+    """Which partitions of the changelog have no leader, in words; "" = all have one, as far as is known."""
+    consumer, topic = _consumer(app), changelog(app)
+    if consumer is None:
+        return ""
+    cluster = consumer._client.cluster  # noqa: SLF001 - who leads is told nowhere else
+    partitions = sorted(cluster.partitions_for_topic(topic) or ())
+    lacking = [p for p in partitions if cluster.leader_for_partition(TopicPartition(topic, p)) in {None, -1}]
+    return f"Kafka has no leader for {', '.join(f'{topic}/{p}' for p in lacking)}" if lacking else ""
+
+
 def check_group(app: faust.App) -> None:
     """Raises the KafkaError that ended the group's routine: it waits there for somebody to look."""
     consumer = _consumer(app)

@@ -14,6 +14,7 @@ from maprun.mapruns.state import HomeState, Interpreter
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
+from schemas import topics
 from schemas.arns import Names
 from services.maprun_tracker import metrics, owner, tables
 from services.maprun_tracker.limits import TrackerLimits
@@ -104,14 +105,15 @@ class Recovery:
 class Tracker(owner.Watch):
     """The Faust application with its table, and the homes of this process. The API's `Parts` and `Owners`."""
 
-    def __init__(self, settings: Settings, limits: Limits, own: TrackerLimits, interpreter: Interpreter) -> None:
-        self._own = own
+    def __init__(
+        self, settings: Settings, limits: Limits, own: TrackerLimits, interpreter: Interpreter, host: Host
+    ) -> None:
+        self._host = host
         self._settings = settings
         self._interpreter = interpreter
         self._names = Names(settings.region, settings.account)
         self._log = logs.logger("tracker")
         self.fold_limits = limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
-        self.host: Host | None = None
         self.app = tables.make_app(settings, limits)
         self.table = Table(self.app, tables.make_table(self.app, settings))
         tables.subscribe(self.app, settings)
@@ -144,8 +146,8 @@ class Tracker(owner.Watch):
         """Why it isn't known which homes are this process's."""
         if self._assigned is not None and tables.recovered(self.app):
             return ""
-        lacking = self.host.ready() if self.host is not None else "not connected to Kafka"
-        return f"The tracker can't go on: {lacking}." if lacking else tables.missing(self.app)
+        lacking = self._host.ready() or tables.leaderless(self.app)
+        return f"The tracker can't go on: {lacking}" if lacking else tables.missing(self.app)
 
     def owned(self) -> Mapping[int, Partition]:
         """The homes that this process has taken up."""
@@ -161,9 +163,8 @@ class Tracker(owner.Watch):
 
     # ------------------------------------------------------------------ life
 
-    async def run(self, stop: asyncio.Event, host: Host) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set; then everything is flushed and marked. Raises what ends Faust."""
-        self.host = host
         started = asyncio.create_task(self.app.start())
         work = [asyncio.create_task(each) for each in (self._crashed(started), self._follow_group(), self._commit())]
         stopped = asyncio.create_task(stop.wait())
@@ -176,7 +177,7 @@ class Tracker(owner.Watch):
             held = list(self._held.values())
             self._give_up()
             for each in held:
-                owner.write(host.port(), each, self._deps, mark_now=True)
+                owner.write(self._host.port(), each, self._deps, mark_now=True)
         finally:
             self._give_up()
             for task in (*work, stopped):
@@ -208,7 +209,9 @@ class Tracker(owner.Watch):
                 tables.die("group_failed", error)
             if self._assigned is None or not tables.recovered(self.app):
                 self._give_up()
-                if recovery.still(tables.rows_to_recover(self.app), now):
+                if tables.leaderless(self.app):
+                    recovery = Recovery(now)  # it goes on once a broker is back: starting again brings nothing
+                elif recovery.still(tables.rows_to_recover(self.app), now):
                     tables.die(f"recovery stands still: {self._unsettled()}")
             else:
                 recovery = Recovery(now)
@@ -216,11 +219,10 @@ class Tracker(owner.Watch):
                     self._take_up(self._assigned)
 
     def _take_up(self, homes: frozenset[int]) -> None:
-        assert self.host is not None
         self._give_up()
         self.table.keep(homes)
         for home in sorted(homes):
-            self._owners[home] = self.host.beside(f"home/{home}", self._owner_of(home))
+            self._owners[home] = self._host.beside(f"home/{home}", self._owner_of(home))
 
     def _owner_of(self, home: int) -> Callable[[Port], Any]:
         return lambda port: owner.own_home(port, home, self._deps)
@@ -270,6 +272,10 @@ class Tracker(owner.Watch):
         """A record was folded."""
         metrics.RECORDS.inc()
         metrics.BYTES.inc(size)
+
+    def unreadable(self, home: int, offset: int) -> None:
+        """A record was passed over."""
+        metrics.unreadable(topics.HOME.name, home, offset)
 
     def flushed(self, rows: int, size: int, deleted: int) -> None:
         """Rows were written."""

@@ -172,7 +172,7 @@ def test_ended_executions_are_forgotten(brief: Settings) -> None:
         process.start()
         process.ready()
         refused("ExecutionDoesNotExist", client.get_execution_history, executionArn=fed.parent)
-        taken = [line for line in process.log.read_text().splitlines() if "partition_taken" in line]
+        taken = [line for line in process.log.read_text().splitlines() if "home_taken" in line]
         assert [json.loads(line)["rebuilt"] for line in taken[-brief.homes :]] == [""] * brief.homes
         again = client.start_execution(stateMachineArn=fed.machine, name=name, input=input_)["executionArn"]
         assert again == fed.parent
