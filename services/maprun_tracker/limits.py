@@ -25,5 +25,7 @@ class TrackerLimits(msgspec.Struct, frozen=True):
     frame_reads_at_once_max: int = 8
     applied_wait_seconds_max: float = 5.0  # before "does not exist" is believed
     answer_wait_seconds_max: float = 15.0  # for the decider's word on a command
+    hold_seconds_max: float = 5.0  # for a recovery, or another owner, before "not now" is said
+    held_requests_max: int = 1_000  # so at once; above it "not now" is said at once
     page_default: int = 100  # AWS: rows in one page when maxResults is 0 or absent
     history_bytes_max: int = 8 << 20  # of events in one answer; AWS cuts pages by size as well

@@ -1,9 +1,16 @@
 """What the API refuses: AWS's error names and messages, and the HTTP status of each (rule R10)."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from maprun.mapruns.requests import Refusal
 
+UNAVAILABLE: Final = 503
+RETRY_AFTER: Final[Mapping[str, str]] = {"x-amz-retry-after": "1500", "Retry-After": "2"}
+"""What a 503 tells a client to wait: milliseconds for the SDKs of Python, JavaScript and Go, seconds for those of Java.
+Without it they ask three times within a second and give up."""
 _STATUS_OF = {
-    "ServiceUnavailable": 503,
+    "ServiceUnavailable": UNAVAILABLE,
     "InternalFailure": 500,
     "InternalServerError": 500,
     "RequestEntityTooLargeException": 413,
@@ -12,12 +19,16 @@ _STATUS_OF = {
 
 
 class Unavailable(Refusal):
-    """Not now: nothing was decided, or it isn't known here. The SDKs try again."""
+    """Not now: nothing was decided, or it isn't known here. The SDKs try again.
+
+    `may_come` says that the same question may soon have an answer, so that the request is held for a while.
+    """
 
     retriable = True
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, may_come: bool = True) -> None:
         super().__init__("ServiceUnavailable", message)
+        self.may_come = may_come
 
 
 class ElsewhereError(Exception):

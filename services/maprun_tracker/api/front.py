@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from maprun.mapruns.requests import Refusal
-from services.maprun_tracker.api.errors import status_of
+from services.maprun_tracker.api.errors import RETRY_AFTER, UNAVAILABLE, status_of
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 BODY_BYTES_MAX = 2 << 20
@@ -157,4 +157,6 @@ def refused(request_id: str, refusal: Refusal, status: int = 0) -> web.Response:
 def response(request_id: str, status: int, body: bytes) -> web.Response:
     """A response with the headers that all of AWS's have."""
     headers = {"x-amzn-RequestId": request_id, "Content-Type": CONTENT_TYPE}
+    if status == UNAVAILABLE:
+        headers |= RETRY_AFTER
     return web.Response(status=status, body=body, headers=headers)

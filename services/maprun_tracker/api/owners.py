@@ -1,14 +1,22 @@
 """Several processes of the tracker: who owns which home, and a request handed on, once at most."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import aiohttp
+import msgspec
 
 from services.maprun_tracker.api.errors import Unavailable
 
-FORWARDED = "X-Maprun-Forwarded"
+PEER_PATH = "/maprun/peer"
+"""Under it a process answers for its own homes alone and hands nothing on. What it says there may be read by anybody:
+it is less than the API says, and no header of a user's request can ask for it in place of the whole."""
+HOMES = "X-Maprun-Homes"
+"""The homes that such an answer speaks for, separated by commas."""
 HANDED_ON_SECONDS_MAX = 25.0
+CONNECT_SECONDS_MAX = 2.0
+LOOK_SECONDS = 0.1
 _HEADERS_KEPT = ("X-Amz-Target", "Content-Type", "amz-sdk-invocation-id")
 
 
@@ -24,18 +32,48 @@ class Owners(Protocol):
         ...
 
 
-async def hand_on(
-    http: aiohttp.ClientSession, url: str, path: str, headers: Mapping[str, str], body: bytes
-) -> tuple[int, bytes]:
-    """Asks another process. Raises Unavailable when it can't be asked."""
-    kept = {name: headers[name] for name in _HEADERS_KEPT if name in headers}
+class PeerAnswer(msgspec.Struct, frozen=True):
+    """What another process answered, and for which homes it spoke."""
+
+    status: int
+    body: bytes
+    homes: frozenset[int]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request as it is handed on: its path and query, headers, and body ("" = GET)."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def hand_on(http: aiohttp.ClientSession, url: str, asked: Asked, owns: Callable[[], bool]) -> PeerAnswer:
+    """Asks the process at `url`, as long as `owns` says that it is the one to ask.
+
+    Raises Unavailable when it can't be asked. One that was killed or stopped stands in the assignment for some seconds.
+    """
+    request = asyncio.ensure_future(_ask(http, url, asked))
     try:
-        timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX)
-        method = "POST" if path == "/" else "GET"
+        while not request.done():
+            await asyncio.wait({request}, timeout=LOOK_SECONDS)
+            if not request.done() and not owns():
+                raise Unavailable("What was asked for goes to another process just now; try again.")
+        return request.result()
+    finally:
+        request.cancel()
+
+
+async def _ask(http: aiohttp.ClientSession, url: str, asked: Asked) -> PeerAnswer:
+    kept = {name: asked.headers[name] for name in _HEADERS_KEPT if name in asked.headers}
+    timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
+    address = url.rstrip("/") + PEER_PATH + asked.path
+    try:
         request = http.request(
-            method, url.rstrip("/") + path, data=body or None, headers={**kept, FORWARDED: "1"}, timeout=timeout
+            "POST" if asked.body else "GET", address, data=asked.body or None, headers=kept, timeout=timeout
         )
         async with request as response:
-            return response.status, await response.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
+            homes = frozenset(map(int, filter(None, response.headers.get(HOMES, "").split(","))))
+            return PeerAnswer(response.status, await response.read(), homes)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unavailable(f"The process that knows the answer can't be asked: {type(error).__name__}") from error

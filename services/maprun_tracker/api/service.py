@@ -1,7 +1,6 @@
 """What the operations work with: partitions, machines, commands; and how long they wait before they believe a no."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from schemas.home import (
 )
 from schemas.requests import MachineWritten, RequestAnswered
 from schemas.wire import Decoder, encode
+from services.maprun_tracker import metrics
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
 from services.maprun_tracker.api.frames import Frames
 from services.maprun_tracker.limits import TrackerLimits
@@ -39,7 +39,11 @@ class Parts(Protocol):
     """The partitions this process owns."""
 
     def ready(self) -> str:
-        """What is missing before anything may be answered; "" = nothing."""
+        """What is missing before all homes of this process may be asked; "" = nothing."""
+        ...
+
+    def missing(self, home: int) -> str:
+        """What is missing before one home may be asked; "" when it may, or when it is another process's."""
         ...
 
     def owned(self) -> Mapping[int, Partition]:
@@ -99,7 +103,7 @@ class Service:
                 if record.topic == topics.ANSWERS.name:
                     self._answered(answers, record)
                 else:
-                    self._machine_written(record)
+                    self.machine_written(record)
 
     def _answered(self, decoder: Decoder[RequestAnswered], record: Record) -> None:
         waiting = self._waiting.get((record.key or b"").decode(errors="replace"))
@@ -107,20 +111,24 @@ class Service:
             return  # somebody else's
         try:
             waiting.set_result(decoder.decode(record.value or b""))
-        except msgspec.DecodeError as error:
-            waiting.set_exception(Unavailable(f"The answer can't be read: {error}"))
+        except (msgspec.DecodeError, RecursionError) as error:
+            metrics.unreadable(record.topic, record.partition, record.offset)
+            waiting.set_exception(Unavailable(f"The answer can't be read: {error}", may_come=False))
 
-    def _machine_written(self, record: Record) -> None:
-        if record.value is not None:
-            with contextlib.suppress(msgspec.DecodeError):  # what can't be read leaves the machine as it was
+    def machine_written(self, record: Record) -> None:
+        """Takes over a record of `machines`."""
+        if record.value is not None:  # else an older revision was deleted, behind a newer one
+            try:
                 self.machines.apply(decode_machine(record.value))
+            except (msgspec.DecodeError, RecursionError):  # the machine stays as it was
+                metrics.unreadable(record.topic, record.partition, record.offset)
         self._machines_next[record.partition] = record.offset + 1
 
     # ------------------------------------------------------------------ reads
 
     def part(self, home: int) -> Partition:
         """A home partition. Raises Unavailable while recovering, ElsewhereError when another process owns it."""
-        missing = self.parts.ready()
+        missing = self.parts.missing(home)
         if missing:
             raise Unavailable(missing)
         part = self.parts.owned().get(home)
@@ -203,10 +211,11 @@ class Service:
             async with asyncio.timeout(self.limits.answer_wait_seconds_max):
                 answer = await asyncio.shield(waiting)
         except BusError as error:
-            raise Unavailable(f"Kafka did not take the request: {error}") from error
+            raise Unavailable(f"Kafka did not take the request: {error}", may_come=False) from error
         except TimeoutError:
             raise Unavailable(
-                "The request was recorded, but not answered in time; asking again with the same name is safe."
+                "The request was recorded, but not answered in time; asking again with the same name is safe.",
+                may_come=False,
             ) from None
         finally:
             self._waiters[key] -= 1

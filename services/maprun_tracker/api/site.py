@@ -13,9 +13,10 @@ from maprun.mapruns.requests import Refusal, derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api import executions, front, histories, inputs, runs, shapes
-from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
+from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, Answer, decode
-from services.maprun_tracker.api.owners import FORWARDED, Owners, hand_on
+from services.maprun_tracker.api.owners import HOMES, PEER_PATH, Asked, Owners, PeerAnswer, hand_on
+from services.maprun_tracker.api.patience import Judged, Patience
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
@@ -36,6 +37,8 @@ class Site:
         self._body_bytes_max = front.body_bytes_max(service.input_bytes_max)
         self._calls = itertools.count()
         self._http: aiohttp.ClientSession | None = None
+        limits = service.limits
+        self.patience = Patience(limits.hold_seconds_max, limits.held_requests_max, service.port.monotonic)
         self._log = logs.logger("api")
 
     def application(self, ready: health.Check, healthy: health.Check) -> web.Application:
@@ -44,6 +47,7 @@ class Site:
             client_max_size=self._body_bytes_max, middlewares=[front.middleware(*self._names, self._fresh)]
         )
         application.add_routes([web.post("/", self._post), web.get(HISTORY_PATH, self._history)])
+        application.add_routes([web.post(PEER_PATH, self._post), web.get(PEER_PATH + HISTORY_PATH, self._history)])
         application.add_routes(health.routes(ready, healthy))
         application.on_startup.append(self._start)
         application.on_cleanup.append(self._close)
@@ -61,7 +65,8 @@ class Site:
     async def _post(self, request: web.Request) -> web.Response:
         call = self._call(request)
         body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
-        return await self._answered(call, "/", request.headers, body, request.headers.get("X-Amz-Target", ""))
+        asked = Asked("", request.headers, body)
+        return await self._answered(request, call, asked, body, request.headers.get("X-Amz-Target", ""))
 
     async def _history(self, request: web.Request) -> web.Response:
         """`GET /maprun/history?arn=…`: the history of any execution, also of an EXPRESS child."""
@@ -69,50 +74,52 @@ class Site:
         members: dict[str, object] = {"executionArn": request.query.get("arn")}
         if "nextToken" in request.query:
             members["nextToken"] = request.query["nextToken"]
-        return await self._answered(
-            call, request.rel_url.raw_path_qs, request.headers, msgspec.json.encode(members), HISTORY_PATH
-        )
+        asked = Asked(request.rel_url.raw_path_qs, request.headers, b"")
+        return await self._answered(request, call, asked, msgspec.json.encode(members), HISTORY_PATH)
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
-        return Call(fresh, request.headers.get("amz-sdk-invocation-id") or fresh, FORWARDED in request.headers)
+        return Call(fresh, request.headers.get("amz-sdk-invocation-id") or fresh, request.path.startswith(PEER_PATH))
 
     def _fresh(self) -> str:
         return derived_id(self._born, next(self._calls))
 
-    async def _answered(
-        self, call: Call, path: str, headers: Mapping[str, str], body: bytes, target: str
-    ) -> web.Response:
+    async def _answered(self, request: web.Request, call: Call, asked: Asked, body: bytes, target: str) -> web.Response:
         name = target.removeprefix(TARGET_PREFIX) if _known(target) else "unknown"
-        with metrics.SECONDS.labels(name).time():
-            code, response = await self._judged(call, path, headers, body, target)
-        metrics.REQUESTS.labels(name, code).inc()
-        return response
 
-    async def _judged(
-        self, call: Call, path: str, headers: Mapping[str, str], body: bytes, target: str
-    ) -> tuple[str, web.Response]:
-        """The answer, or the refusal: its code ("" = none) and the response."""
+        def gone() -> bool:
+            """True once the client has hung up; a peer asks again by itself, when it knows whom."""
+            return call.forwarded or request.transport is None or request.transport.is_closing()
+
+        with metrics.SECONDS.labels(name).time():
+            judged = await self.patience.answer(lambda: self._judged(call, asked, body, target), gone)
+        metrics.REQUESTS.labels(name, judged.code).inc()
+        return judged.response
+
+    async def _judged(self, call: Call, asked: Asked, body: bytes, target: str) -> Judged:
+        """The answer, or the refusal."""
         try:
-            answer = await self._operation(call, headers, body, target)
+            answer = await self._operation(call, asked, body, target)
         except ElsewhereError as elsewhere:
-            return "elsewhere", await self._elsewhere(call, elsewhere, path, headers, body)
+            return await self._elsewhere(call, elsewhere, asked)
         except Refusal as refusal:
-            return refusal.code, front.refused(call.request_id, refusal)
+            return _refused(call, refusal)
         except Exception:  # noqa: BLE001 - a request's dead letter is its 500; the bug is in the log, not in the answer
             self._log.exception("request_failed", target=target, request_id=call.request_id)
-            failure = Refusal("InternalFailure", "The request failed; the log has the reason.")
-            return failure.code, front.refused(call.request_id, failure)
-        return "", front.response(call.request_id, 200, msgspec.json.encode(answer))
+            return _refused(call, Refusal("InternalFailure", "The request failed; the log has the reason."))
+        response = front.response(call.request_id, 200, msgspec.json.encode(answer))
+        if call.forwarded:
+            response.headers[HOMES] = ",".join(map(str, self.service.parts.owned()))
+        return Judged("", response)
 
-    async def _operation(self, call: Call, headers: Mapping[str, str], body: bytes, target: str) -> Answer:
+    async def _operation(self, call: Call, asked: Asked, body: bytes, target: str) -> Answer:
         if not json_depth_ok(body, BODY_DEPTH_MAX):
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
         if target == HISTORY_PATH:
             return await histories.get_any(self.service, decode(inputs.HistoryAsked, body))
         name = target.removeprefix(TARGET_PREFIX)
         if name == LIST_EXECUTIONS:
-            return await self._list_executions(decode(inputs.ListExecutions, body), call, headers)
+            return await self._list_executions(decode(inputs.ListExecutions, body), call, asked.headers)
         operation = OPERATIONS.get(name)
         if operation is None or not target.startswith(TARGET_PREFIX):
             known = f"{name} is not supported yet." if name in NOT_YET else f"Unknown operation: '{target}'"
@@ -121,19 +128,16 @@ class Site:
 
     # ------------------------------------------------------------------ other processes
 
-    async def _elsewhere(
-        self, call: Call, elsewhere: ElsewhereError, path: str, headers: Mapping[str, str], body: bytes
-    ) -> web.Response:
+    async def _elsewhere(self, call: Call, elsewhere: ElsewhereError, asked: Asked) -> Judged:
         url = self.owners.url_of(elsewhere.home)
         if call.forwarded or url is None or self._http is None:
-            return front.refused(
-                call.request_id, Unavailable(f"Home {elsewhere.home} has no owner just now; try again.")
-            )
+            return _refused(call, Unavailable(f"Home {elsewhere.home} has no owner just now; try again."))
         try:
-            status, answer = await hand_on(self._http, url, path, headers, body if path == "/" else b"")
+            answer = await hand_on(self._http, url, asked, lambda: self.owners.url_of(elsewhere.home) == url)
         except Unavailable as unavailable:
-            return front.refused(call.request_id, unavailable)
-        return front.response(call.request_id, status, answer)
+            return _refused(call, unavailable)
+        response = front.response(call.request_id, answer.status, answer.body)
+        return Judged("elsewhere", response, may_come=answer.status == UNAVAILABLE)
 
     async def _list_executions(
         self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str]
@@ -150,29 +154,37 @@ class Site:
         query = ("ListExecutions", arn, status, ask.redrive_filter)
         below = read_token(ask.next_token, query, tuple[int, str])
         size = ask.max_results or service.limits.page_default
-        await executions.all_folded(service)
+        try:
+            await executions.all_folded(service)
+        except ElsewhereError as lost:
+            raise Unavailable(f"Home {lost.home} goes to another process just now; try again.") from lost
         own = executions.newest_of_machine(service, ask, below, size + 1)
         lists = [shapes.ExecutionList(executions=own)]
         if not call.forwarded:
-            lists += await self._from_others(msgspec.structs.replace(ask, max_results=size), headers)
+            homes = set(service.parts.owned())
+            lists += await self._from_others(msgspec.structs.replace(ask, max_results=size), headers, homes)
         merged = sorted(itertools.chain(*(each.executions for each in lists)), key=_age, reverse=True)
         cut = merged[:size]
         more = len(merged) > size or any(each.next_token for each in lists)
         token = make_token(query, _age(cut[-1])) if more else None
         return shapes.ExecutionList(executions=cut, next_token=token)
 
-    async def _from_others(self, ask: inputs.ListExecutions, headers: Mapping[str, str]) -> list[shapes.ExecutionList]:
-        others = self.owners.others()
-        known = {home for homes in others.values() for home in homes} | set(self.service.parts.owned())
-        if len(known) < self.service.homes:
-            raise Unavailable("Some homes have no owner just now; try again.")
-        if not others or self._http is None:
-            return []
+    async def _from_others(
+        self, ask: inputs.ListExecutions, headers: Mapping[str, str], homes: set[int]
+    ) -> list[shapes.ExecutionList]:
+        """The lists of all other processes, which speak for all homes but these. Raises Unavailable when one lacks."""
         body = msgspec.json.encode(_given(ask))
-        answers = await asyncio.gather(*(hand_on(self._http, url, "/", headers, body) for url in others))
-        if any(status != 200 for status, _ in answers):  # noqa: PLR2004 - OK
+        asked = Asked("", headers, body)
+        answers = await asyncio.gather(*(self._from_other(url, asked) for url in self.owners.others()))
+        if any(answer.status != 200 for answer in answers):  # noqa: PLR2004 - OK
             raise Unavailable("Another process of the tracker can't answer just now; try again.")
-        return [msgspec.json.decode(answer, type=shapes.ExecutionList) for _, answer in answers]
+        if homes.union(*(answer.homes for answer in answers)) != set(range(self.service.homes)):
+            raise Unavailable("Some homes have no owner just now; try again.")
+        return [msgspec.json.decode(answer.body, type=shapes.ExecutionList) for answer in answers]
+
+    async def _from_other(self, url: str, asked: Asked) -> PeerAnswer:
+        assert self._http is not None
+        return await hand_on(self._http, url, asked, lambda: url in self.owners.others())
 
 
 def _age(item: shapes.ExecutionItem) -> tuple[int, str]:
@@ -195,3 +207,8 @@ def _known(target: str) -> bool:
     """True for what may become a metric's label: never a user's text."""
     name = target.removeprefix(TARGET_PREFIX)
     return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, HISTORY_PATH}
+
+
+def _refused(call: Call, refusal: Refusal) -> Judged:
+    may_come = isinstance(refusal, Unavailable) and refusal.may_come
+    return Judged(refusal.code, front.refused(call.request_id, refusal), may_come)

@@ -86,6 +86,11 @@ class World:
         """Always."""
         return ""
 
+    def missing(self, home: int) -> str:
+        """Nothing."""
+        assert home == HOME
+        return ""
+
     def owned(self) -> Mapping[int, Partition]:
         """The one partition."""
         return {HOME: self.flusher.part}

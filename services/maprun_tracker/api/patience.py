@@ -1,0 +1,42 @@
+"""How long a request is held before it is told "not now": most that lacks comes soon, and SDKs give up in a second."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+LOOK_SECONDS = 0.1
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A response, its error code ("" = none), and whether waiting may bring a better one."""
+
+    code: str
+    response: web.Response
+    may_come: bool = False
+
+
+class Patience:
+    """Asks again for an answer that may come, within bounds of time and of requests held at once."""
+
+    def __init__(self, seconds_max: float, held_max: int, monotonic: Callable[[], float]) -> None:
+        self._seconds_max = seconds_max
+        self._held_max = held_max
+        self._monotonic = monotonic
+        self.held = 0
+
+    async def answer(self, attempt: Callable[[], Awaitable[Judged]], gone: Callable[[], bool]) -> Judged:
+        """The first answer that is final, or the last one in time; `gone` says that nobody waits for it any more."""
+        until = self._monotonic() + self._seconds_max
+        judged = await attempt()
+        if self.held >= self._held_max:
+            return judged
+        self.held += 1
+        try:
+            while judged.may_come and not gone() and self._monotonic() < until:
+                await asyncio.sleep(LOOK_SECONDS)
+                judged = await attempt()
+        finally:
+            self.held -= 1
+        return judged
