@@ -6,8 +6,10 @@ import sys
 
 import msgspec
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from maprun.bus.kafka import KafkaHost
+from maprun.bus.metrics import BusMetrics
 from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter.roots import RootInterpreter
 from maprun.runtime import clock, process
@@ -27,13 +29,9 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     settings = msgspec.structs.replace(settings, instance=settings.instance or f"{SERVICE}-{socket.gethostname()}")
     own = TrackerLimits()
     host = KafkaHost(settings, limits, service=SERVICE)
-    tracker = Tracker(
-        settings,
-        limits,
-        own,
-        RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),
-        host,
-    )
+    REGISTRY.register(BusMetrics(host))
+    interpreter = RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max))
+    tracker = Tracker(settings, limits, own, interpreter, host)
     names = Names(settings.region, settings.account)
     service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits)
     service.input_bytes_max = settings.payload_bytes_max
