@@ -14,7 +14,7 @@ from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
-TURN_SECONDS = 0.003
+TURN_SECONDS = 0.001
 
 
 class Table(Protocol):
