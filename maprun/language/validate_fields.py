@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from maprun.language.diagnostics import Diagnostic, schema_error, warning
+from maprun.language.integrations import exists, not_yet
 from maprun.language.jsonata import source_of
 from maprun.language.resources import ActivityResource, Integration, Pattern, parse_resource
 from maprun.language.timestamps import parse_timestamp
@@ -206,19 +207,23 @@ def _paths(state: dict[str, Any], kind: str, pointer: str) -> Iterator[Diagnosti
             yield from looks_computed(state.get(field), f"{pointer}/{field}")
 
 
-def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Diagnostic]:
-    resource = state.get("Resource")
-    if not isinstance(resource, str):
-        return
-    place = f"{pointer}/Resource"
+def _resource(resource: str, place: str, machine_type: str) -> Iterator[Diagnostic]:
     named = parse_resource(resource)
-    if named is None:
+    if named is None or not exists(named):
         yield schema_error(not_recognized(resource), place)
-    elif machine_type == "EXPRESS":
-        if isinstance(named, ActivityResource):
-            yield schema_error("Express state machine does not support Activity ARN", place)
-        elif isinstance(named, Integration) and named.pattern in _NOT_EXPRESS:
-            yield schema_error(f"Express state machine does not support {_NOT_EXPRESS[named.pattern]}", place)
+        return
+    if machine_type == "EXPRESS" and isinstance(named, ActivityResource):
+        yield schema_error("Express state machine does not support Activity ARN", place)
+    elif machine_type == "EXPRESS" and isinstance(named, Integration) and named.pattern in _NOT_EXPRESS:
+        yield schema_error(f"Express state machine does not support {_NOT_EXPRESS[named.pattern]}", place)
+    elif later := not_yet(named):
+        text = f"{later} is not supported yet: the execution fails with States.Runtime when it comes to this state"
+        yield warning("NOT_SUPPORTED_YET", text, place)
+
+
+def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Diagnostic]:
+    if isinstance(state.get("Resource"), str):
+        yield from _resource(state["Resource"], f"{pointer}/Resource", machine_type)
     credentials = state.get("Credentials")
     if isinstance(credentials, dict) and not {"RoleArn", "RoleArn.$"} & credentials.keys():
         yield schema_error("The field 'RoleArn' is required but was missing", f"{pointer}/Credentials")

@@ -1,0 +1,123 @@
+"""Which resources of Tasks exist, and which of them are warned of because they can't run yet."""
+
+import json
+from typing import Any
+
+import pytest
+
+from maprun.aws.sdk_shapes import OPTIMISED as CALLED
+from maprun.language import examine
+from maprun.language.integrations import OPTIMISED, RUNNABLE
+from ops import sdk_actions as maker
+
+
+def told(resource: str, machine_type: str = "STANDARD") -> list[str]:
+    """Errors and warnings about a Task of this resource."""
+    document: Any = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": resource, "End": True}}}
+    examined = examine(json.dumps(document).encode(), machine_type)
+    assert {found.location for found in examined.errors + examined.warnings} <= {"/States/T/Resource"}
+    return [found.message for found in examined.errors + examined.warnings]
+
+
+def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
+    """The file says what the models hold; after a new botocore it is written again."""
+    assert maker.FILE.read_text(encoding="utf-8") == maker.text()
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:lambda:eu-central-1:123456789012:function:f:live",
+        "arn:aws-cn:lambda:cn-north-1:123456789012:function:f",
+        "arn:aws:states:::lambda:invoke",
+        "arn:aws:states:us-east-1:123456789012:lambda:invoke",
+        "arn:aws-us-gov:states:::lambda:invoke",
+        "arn:aws:states:::dynamodb:updateItem",
+        "arn:aws:states:::aws-sdk:s3:listObjectsV2",
+        "arn:aws:states:::aws-sdk:sfn:startExecution",
+        "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents",
+        "arn:aws:states:::aws-sdk:elasticloadbalancingv2:describeTargetGroups",
+        "arn:aws:states:::aws-sdk:organizations:listRoots",
+        "arn:aws:states:::aws-sdk:autoscaling:detachInstances",
+        "arn:aws:states:::aws-sdk:cognitoidentityprovider:adminCreateUser",
+        "arn:aws:states:::aws-sdk:costexplorer:getCostAndUsage",
+        "arn:aws:states:::aws-sdk:databasemigration:startReplicationTask",
+        "arn:aws:states:::aws-sdk:config:describeConfigRules",
+        "arn:aws:states:::aws-sdk:bedrockruntime:invokeModel",
+    ],
+)
+def test_what_exists_and_runs_is_taken_silently(resource: str) -> None:
+    """Functions, optimised integrations and SDK actions, in any Region, account and partition."""
+    assert told(resource) == []
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "arn:aws:states:::lambda:invokeAsync",
+        "arn:aws:states:::lambda:invoke.sync",
+        "arn:aws:states:::nosuch:invoke",
+        "arn:aws:states:::s3:getObject",
+        "arn:aws:states:::dynamodb:query",
+        "arn:aws:states:::dynamodb:getItem.waitForTaskToken",
+        "arn:aws:states:::glue:startJobRun.sync:2",
+        "arn:aws:states:::aws-sdk:s3:noSuchAction",
+        "arn:aws:states:::aws-sdk:s3:ListObjectsV2",
+        "arn:aws:states:::aws-sdk:s3:list_objects_v2",
+        "arn:aws:states:::aws-sdk:nosuch:act",
+        "arn:aws:states:::aws-sdk:logs:putLogEvents",
+        "arn:aws:states:::aws-sdk:glue:startJobRun.sync",
+        "arn:aws:states:::aws-sdk:s3",
+        "arn:aws:s3:::bucket",
+        "${Function}",
+        "",
+    ],
+)
+def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
+    """An unknown service, an action in other letters, a pattern that the integration lacks."""
+    assert told(resource) == [
+        (
+            f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
+            "resource is not available in this region."
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "what"),
+    [
+        ("arn:aws:states:us-east-1:123456789012:activity:a", "An activity"),
+        ("arn:aws:states:::states:startExecution", "The integration states:startExecution"),
+        ("arn:aws:states:::http:invoke", "The integration http:invoke"),
+        ("arn:aws:states:::states:startExecution.sync:2", "The integration pattern .sync:2 of states:startExecution"),
+        ("arn:aws:states:::ecs:runTask.sync", "The integration pattern .sync of ecs:runTask"),
+        (
+            "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "The integration pattern .waitForTaskToken of lambda:invoke",
+        ),
+        (
+            "arn:aws:states:::aws-sdk:sns:publish.waitForTaskToken",
+            "The integration pattern .waitForTaskToken of aws-sdk:sns:publish",
+        ),
+    ],
+)
+def test_what_can_not_run_yet_is_warned_of(resource: str, what: str) -> None:
+    """The machine can be made, as on AWS; the warning says what its execution will meet."""
+    assert told(resource) == [
+        f"{what} is not supported yet: the execution fails with States.Runtime when it comes to this state"
+    ]
+
+
+@pytest.mark.parametrize(
+    "resource", ["arn:aws:states:::ecs:runTask.sync", "arn:aws:states:::sqs:sendMessage.waitForTaskToken"]
+)
+def test_an_error_needs_no_warning_beside_it(resource: str) -> None:
+    """What an EXPRESS machine may not have is told once."""
+    (message,) = told(resource, "EXPRESS")
+    assert message.startswith("Express state machine does not support")
+
+
+def test_what_is_said_to_run_is_what_is_called() -> None:
+    """The list of optimised services that run is the one of the calls that are made."""
+    assert frozenset(CALLED) | {"lambda"} == RUNNABLE
+    assert frozenset(OPTIMISED) >= RUNNABLE
