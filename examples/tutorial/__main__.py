@@ -15,8 +15,9 @@ from maprun.cli import output
 from maprun.cli.client import Api
 from maprun.cli.errors import EXIT_NOT_SUCCEEDED, CliError
 from maprun.cli.follow import follow, print_outcome
-from maprun.cli.machines import deploy_definition
+from maprun.cli.machines import deploy_machine
 from maprun.cli.options import Context
+from maprun.cli.templates import MachineSource
 from maprun.runtime import clock, settings
 
 NAME = "tutorial"
@@ -60,7 +61,7 @@ def main(rows: int) -> None:
         console.print(f"uploaded s3://{source.BUCKET}/{source.KEY}: {rows:,} rows, {len(file):,} bytes")
         api = Api(loaded.api)
         definition = (Path(__file__).parent / "state-machine.json").read_text(encoding="utf-8")
-        action, machine = deploy_definition(Context(api=api, settings=loaded), NAME, definition, "STANDARD", None)
+        action, machine = deploy_machine(Context(api=api, settings=loaded), MachineSource(NAME, definition, "STANDARD"))
         console.print(f"{action} {machine}")
         arn = api.call("StartExecution", stateMachineArn=machine)["executionArn"]
         console.print(f"started {arn}")

@@ -1,5 +1,7 @@
 """What can go wrong for a user of the command line, and the exit code that tells a script which it was."""
 
+from pathlib import Path
+
 import click
 
 EXIT_OK = 0
@@ -46,3 +48,14 @@ class Refused(CliError):  # noqa: N818 - named for what is the case
         super().__init__(f"{operation} was refused: {code}: {message}", exit_code=EXIT_REFUSED)
         self.code = code
         self.text = message
+
+
+class FileRefused(CliError):  # noqa: N818 - named for what is the case
+    """A file that can't be deployed: what it is or lacks, and what to do."""
+
+    def __init__(self, path: Path, what: str, cure: str = "") -> None:
+        super().__init__(f"{path} {what}", cure, EXIT_USAGE)
+
+
+class NotDecoded(FileRefused):
+    """A file whose text is no JSON or YAML."""

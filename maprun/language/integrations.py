@@ -11,54 +11,61 @@ from maprun.language.resources import ActivityResource, FunctionResource, Integr
 
 _JOB = frozenset({Pattern.REQUEST_RESPONSE, Pattern.RUN_A_JOB})
 _CALLBACK = frozenset({Pattern.REQUEST_RESPONSE, Pattern.CALLBACK})
+_JOB_OR_CALLBACK = _JOB | _CALLBACK
 _PLAIN = frozenset({Pattern.REQUEST_RESPONSE})
 _ANY = frozenset(Pattern)
 
-OPTIMISED: dict[str, dict[str, frozenset[Pattern]]] = {
-    "apigateway": {"invoke": _CALLBACK},
-    "athena": {"startQueryExecution": _JOB, "stopQueryExecution": _PLAIN}
-    | dict.fromkeys(("getQueryExecution", "getQueryResults"), _PLAIN),
-    "batch": {"submitJob": _JOB},
-    "bedrock": {"invokeModel": _CALLBACK, "createModelCustomizationJob": _JOB},
-    "codebuild": dict.fromkeys(("startBuild", "startBuildBatch", "retryBuildBatch"), _JOB)
-    | dict.fromkeys(
-        ("stopBuild", "stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "deleteBuildBatch"), _PLAIN
-    ),
-    "databrew": {"startJobRun": _JOB},
-    "dynamodb": dict.fromkeys(("getItem", "putItem", "updateItem", "deleteItem"), _PLAIN),
-    "ecs": {"runTask": _JOB | _CALLBACK},
-    "eks": {"call": _CALLBACK, "runJob": _JOB | _CALLBACK}
-    | dict.fromkeys(
-        (f"{what}{of}" for what in ("create", "delete") for of in ("Cluster", "Nodegroup", "FargateProfile")), _JOB
-    ),
-    "elasticmapreduce": dict.fromkeys(("createCluster", "terminateCluster", "addStep"), _JOB)
-    | dict.fromkeys(
-        ("setClusterTerminationProtection", "cancelStep", "modifyInstanceFleetByName", "modifyInstanceGroupByName"),
-        _PLAIN,
-    ),
-    "emr-containers": {"createVirtualCluster": _PLAIN, "deleteVirtualCluster": _JOB, "startJobRun": _JOB},
-    "emr-serverless": dict.fromkeys(
-        (
+OPTIMISED: dict[str, dict[frozenset[Pattern], tuple[str, ...]]] = {
+    "apigateway": {_CALLBACK: ("invoke",)},
+    "athena": {_JOB: ("startQueryExecution",), _PLAIN: ("stopQueryExecution", "getQueryExecution", "getQueryResults")},
+    "batch": {_JOB: ("submitJob",)},
+    "bedrock": {_CALLBACK: ("invokeModel",), _JOB: ("createModelCustomizationJob",)},
+    "codebuild": {
+        _JOB: ("startBuild", "startBuildBatch", "retryBuildBatch"),
+        _PLAIN: ("stopBuild", "stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "deleteBuildBatch"),
+    },
+    "databrew": {_JOB: ("startJobRun",)},
+    "dynamodb": {_PLAIN: ("getItem", "putItem", "updateItem", "deleteItem")},
+    "ecs": {_JOB_OR_CALLBACK: ("runTask",)},
+    "eks": {
+        _CALLBACK: ("call",),
+        _JOB_OR_CALLBACK: ("runJob",),
+        _JOB: (
+            *("createCluster", "createNodegroup", "createFargateProfile"),
+            *("deleteCluster", "deleteNodegroup", "deleteFargateProfile"),
+        ),
+    },
+    "elasticmapreduce": {
+        _JOB: ("createCluster", "terminateCluster", "addStep"),
+        _PLAIN: (
+            *("setClusterTerminationProtection", "cancelStep"),
+            *("modifyInstanceFleetByName", "modifyInstanceGroupByName"),
+        ),
+    },
+    "emr-containers": {_PLAIN: ("createVirtualCluster",), _JOB: ("deleteVirtualCluster", "startJobRun")},
+    "emr-serverless": {
+        _JOB: (
             *("createApplication", "startApplication", "stopApplication", "deleteApplication"),
             *("startJobRun", "cancelJobRun"),
         ),
-        _JOB,
-    ),
-    "events": {"putEvents": _CALLBACK},
-    "glue": {"startJobRun": _JOB},
-    "http": {"invoke": _PLAIN},
-    "lambda": {"invoke": _CALLBACK},
-    "mediaconvert": {"createJob": _JOB},
-    "sagemaker": dict.fromkeys(
-        (f"create{job}Job" for job in ("HyperParameterTuning", "Labeling", "Processing", "Training", "Transform")),
-        _JOB,
-    )
-    | dict.fromkeys(("createEndpoint", "createEndpointConfig", "createModel", "updateEndpoint"), _PLAIN),
-    "sns": {"publish": _CALLBACK},
-    "sqs": {"sendMessage": _CALLBACK},
-    "states": {"startExecution": _ANY},
+    },
+    "events": {_CALLBACK: ("putEvents",)},
+    "glue": {_JOB: ("startJobRun",)},
+    "http": {_PLAIN: ("invoke",)},
+    "lambda": {_CALLBACK: ("invoke",)},
+    "mediaconvert": {_JOB: ("createJob",)},
+    "sagemaker": {
+        _JOB: (
+            *("createHyperParameterTuningJob", "createLabelingJob", "createProcessingJob"),
+            *("createTrainingJob", "createTransformJob"),
+        ),
+        _PLAIN: ("createEndpoint", "createEndpointConfig", "createModel", "updateEndpoint"),
+    },
+    "sns": {_CALLBACK: ("publish",)},
+    "sqs": {_CALLBACK: ("sendMessage",)},
+    "states": {_ANY: ("startExecution",)},
 }
-"""service → action → the patterns it has."""
+"""service → the patterns that some of its actions have → those actions."""
 RUNNABLE = frozenset({"dynamodb", "events", "lambda", "sns", "sqs"})
 """Optimised services that this version calls, by request and response."""
 
@@ -77,7 +84,8 @@ def exists(named: Resource) -> bool:
         return True
     if named.is_sdk:
         return named.pattern in _CALLBACK and named.action in sdk_actions().get(named.service, ())
-    return named.pattern in OPTIMISED.get(named.service, {}).get(named.action, ())
+    known = OPTIMISED.get(named.service, {}).items()
+    return any(named.pattern in patterns and named.action in actions for patterns, actions in known)
 
 
 def not_yet(named: Resource) -> str:

@@ -1,0 +1,61 @@
+"""`maprun deploy` of templates, against an API that answers from a table."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.fake_api import Answer, FakeApi, Json
+from tests.unit.cli.test_commands import MACHINE, refused, run
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """A fake API that runs for one test."""
+    with FakeApi() as fake:
+        yield fake
+
+
+def test_deploy_takes_a_template_with_all_it_says(api: FakeApi) -> None:
+    """Logging, tracing, tags and role of each machine of a CDK application; what is missing is given by --set."""
+    api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
+    api.answers["CreateStateMachine"] = lambda asked: {"stateMachineArn": f"arn:{asked['name']}"}
+    application = str(Path(__file__).parent / "data" / "cdk.out")
+    result = run(api, "deploy", application, "--set", "Echo11F3FB29=echo", "--set", "Data666C94C7=rows", "--json")
+    assert [answer["action"] for answer in json.loads(result.stdout)] == ["created", "created"]
+    imported, loop = (asked for operation, asked in api.asked if operation == "CreateStateMachine")
+    assert (imported["name"], loop["name"]) == ("import-rows", "Loop060FBE9D")
+    assert imported["tracingConfiguration"] == {"enabled": True}
+    assert imported["loggingConfiguration"]["level"] == "ERROR"
+    assert imported["tags"] == [{"key": "team", "value": "data"}]
+    assert "loggingConfiguration" not in loop
+    assert run(api, "deploy", application).exit_code == 2
+    assert run(api, "deploy", application, "--set", "nothing").exit_code == 2
+
+
+def test_deploy_of_a_template_changes_what_differs(api: FakeApi) -> None:
+    """A second time nothing is done; tags and configurations that differ are written."""
+    template = str(Path(__file__).parent / "data" / "sam-translated.json")
+    has: Json = {"type": "STANDARD", "tracingConfiguration": {"enabled": True}}
+    tags = [{"key": "team", "value": "data"}, {"key": "stateMachine:createdBy", "value": "SAM"}]
+    api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
+
+    def create(asked: Json) -> Answer:
+        has.update(asked)
+        return {"stateMachineArn": MACHINE}
+
+    api.answers["CreateStateMachine"] = create
+    api.answers["ListTagsForResource"] = lambda _: {"tags": tags}
+    api.answers["TagResource"] = lambda _: {}
+    api.answers["UpdateStateMachine"] = lambda _: {"updateDate": 1}
+    assert json.loads(run(api, "deploy", template, "--json").stdout)["action"] == "created"
+    api.answers["DescribeStateMachine"] = lambda _: has
+    assert json.loads(run(api, "deploy", template, "--json").stdout)["action"] == "unchanged"
+    tags.pop()
+    assert json.loads(run(api, "deploy", template, "--json").stdout)["action"] == "updated"
+    assert api.asked[-1][1]["tags"] == [{"key": "stateMachine:createdBy", "value": "SAM"}]
+    has["loggingConfiguration"] = {"level": "OFF"}
+    run(api, "deploy", template, "--json")
+    assert api.asked[-1][0] == "UpdateStateMachine"
+    assert api.asked[-1][1]["loggingConfiguration"]["level"] == "ALL"

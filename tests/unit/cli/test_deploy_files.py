@@ -1,0 +1,319 @@
+"""What `maprun deploy` makes of files: definitions, templates of every tool, and files that are something else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maprun.cli.definitions import read_machines
+from maprun.cli.errors import EXIT_USAGE, FileRefused
+from maprun.cli.templates import MachineSource
+from maprun.language import examine
+from schemas.arns import Names
+
+DATA = Path(__file__).parent / "data"
+NAMES = Names("eu-central-1", "111122223333")
+FUNCTION = "arn:aws:lambda:eu-central-1:111122223333:function:"
+ROLE = "arn:aws:iam::111122223333:role/"
+LOGS = "arn:aws:logs:eu-central-1:111122223333:log-group:"
+
+
+def read(path: Path, *logical_ids: str, **given: str) -> list[MachineSource]:
+    """The machines of a file, each of which must validate."""
+    machines = read_machines(path, given, NAMES, logical_ids)
+    for machine in machines:
+        assert [found.line for found in examine(machine.definition.encode()).errors] == []
+    return machines
+
+
+def written(folder: Path, name: str, text: str | dict[str, Any]) -> Path:
+    """A file with this content."""
+    path = folder / name
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return path
+
+
+def refused(path: Path, *logical_ids: str, **given: str) -> str:
+    """What a file is refused with."""
+    with pytest.raises(FileRefused) as error:
+        read_machines(path, given, NAMES, logical_ids)
+    assert error.value.exit_code == EXIT_USAGE
+    return error.value.format_message()
+
+
+def calls(machine: MachineSource, state: str) -> Any:
+    """The function that a state of the machine calls."""
+    found = json.loads(machine.definition)["States"][state]
+    return found["Parameters"]["FunctionName"]
+
+
+def test_a_cdk_application() -> None:
+    """Fn::Join, GetAtt, a definition in an asset, logging, tracing and tags; both machines of the stack."""
+    imported, loop = read(DATA / "cdk.out", Echo11F3FB29="echo", Data666C94C7="rows")
+    assert (imported.name, imported.role) == ("import-rows", f"{ROLE}ImportRoleDBDBFD64")
+    assert imported.logging == {
+        "level": "ERROR",
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": f"{LOGS}Log95422804:*"}}],
+    }
+    assert (imported.tracing, imported.tags) == ({"enabled": True}, {"team": "data"})
+    rows = json.loads(imported.definition)["States"]["EachRow"]
+    assert rows["ItemReader"]["Parameters"]["Bucket"] == "rows"
+    work = rows["ItemProcessor"]["States"]["Work"]
+    assert (work["Resource"], work["Parameters"]["FunctionName"]) == (
+        "arn:aws:states:::lambda:invoke",
+        f"{FUNCTION}echo",
+    )
+    assert (loop.name, loop.machine_type, calls(loop, "Call")) == ("Loop060FBE9D", "STANDARD", "echo")
+
+
+def test_all_that_is_missing_is_asked_for_at_once() -> None:
+    """Names of functions and buckets that the deployment would have made up, with the --set to give."""
+    assert refused(DATA / "cdk.out").splitlines()[1:] == [
+        "  --set Echo11F3FB29=…   the name of the AWS::Lambda::Function",
+        "  --set Data666C94C7=…   the name of the AWS::S3::Bucket",
+    ]
+
+
+def test_one_machine_of_a_template() -> None:
+    """Only what that machine needs is asked for."""
+    (loop,) = read(DATA / "cdk.out" / "Rows.template.json", "Loop060FBE9D", Echo11F3FB29="echo")
+    assert loop.name == "Loop060FBE9D"
+    assert "has no state machine 'Nope'" in refused(DATA / "cdk.out" / "Rows.template.json", "Nope")
+
+
+def test_a_value_may_be_an_arn_or_an_attribute() -> None:
+    """A resource is given by its name, by its ARN, or attribute by attribute."""
+    other = "arn:aws:lambda:us-east-1:999999999999:function:other"
+    template = DATA / "cdk.out" / "Rows.template.json"
+    for given in ({"Echo11F3FB29": other}, {"Echo11F3FB29.Arn": other}):
+        machine, *_ = read_machines(template, {**given, "Data666C94C7": "b"}, NAMES, ("Import98530AF4",))
+        assert other in machine.definition
+
+
+def test_a_sam_template() -> None:
+    """Short YAML tags, parameters, mappings, conditions, a definition in a file of its own, SAM's own names."""
+    nightly, inline = read(DATA / "sam" / "template.yaml", Bucket="rows")
+    assert (nightly.name, nightly.machine_type) == ("nightly-dev", "STANDARD")
+    assert (nightly.role, nightly.tracing) == (f"{ROLE}NightlyRole", {"enabled": True})
+    assert nightly.logging is not None
+    assert nightly.logging["includeExecutionData"] is False
+    assert nightly.notes == ("Nightly: its Events are not taken over; start it yourself",)
+    each = json.loads(nightly.definition)["States"]["Each"]
+    assert each["ItemBatcher"] == {"MaxItemsPerBatch": 10}
+    assert each["ItemReader"]["Parameters"] == {"Bucket": "rows"}
+    assert each["ItemProcessor"]["States"]["Call"]["Resource"] == f"{FUNCTION}echo-dev"
+    payload = json.loads(inline.definition)["States"]["Tell"]["Parameters"]["Payload"]
+    assert payload == {"day": "2026-11-28", "on": "yes"}  # YAML 1.2: no date, no boolean, and NoValue left out
+
+
+def test_parameters_decide() -> None:
+    """With --set Stage=live another mapping holds, and the machine of the condition would be deployed too."""
+    given = {"Bucket": "rows", "Stage": "live"}
+    (nightly,) = read_machines(DATA / "sam" / "template.yaml", given, NAMES, ("Nightly",))
+    assert '"MaxItemsPerBatch": 1000' in nightly.definition
+
+
+def test_what_sam_translates_to() -> None:
+    """DefinitionString as Fn::Join of lines with DefinitionSubstitutions."""
+    (machine,) = read(DATA / "sam-translated.json")
+    assert (machine.name, calls(machine, "Call")) == ("nightly", f"{FUNCTION}echo-dev")
+    assert machine.tags == {"stateMachine:createdBy": "SAM", "team": "data"}
+
+
+def test_a_package_of_the_serverless_framework() -> None:
+    """Fn::Sub with names made of hashes; the folder is enough."""
+    (machine,) = read(DATA / ".serverless")
+    assert (machine.name, calls(machine, "Call")) == ("nightly", f"{FUNCTION}rows-dev-echo")
+
+
+MACHINE = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "${Fn}", "End": True}}}
+
+
+@pytest.mark.parametrize("name", ["m.asl.json", "m.json", "m.asl"])
+def test_a_definition_with_placeholders(tmp_path: Path, name: str) -> None:
+    """Each `${Name}` is filled in by --set; what is not given is named."""
+    path = written(tmp_path, name, MACHINE)
+    (machine,) = read(path, Fn=f"{FUNCTION}f")
+    assert (machine.name, machine.definition) == ("m", json.dumps(MACHINE).replace("${Fn}", f"{FUNCTION}f"))
+    assert "--set Fn=…" in refused(path)
+
+
+def test_a_placeholder_may_stand_for_any_json(tmp_path: Path) -> None:
+    """A text that becomes JSON only once it is filled in, as DefinitionSubstitutions allow."""
+    text = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"list": ${List}, "n": "${N}"}, "End": true}}}'
+    path = written(tmp_path, "m.json", text)
+    (machine,) = read(path, List="[1, 2]", N="${N}")
+    assert json.loads(machine.definition)["States"]["A"]["Result"] == {"list": [1, 2], "n": "${N}"}
+    assert refused(path).splitlines()[1:] == [
+        "  --set List=…   a placeholder of the definition; '${List}' keeps it as it is",
+        "  --set N=…   a placeholder of the definition; '${N}' keeps it as it is",
+    ]
+
+
+def test_a_definition_in_yaml(tmp_path: Path) -> None:
+    """Comments, block texts and plain values as YAML 1.2 has them."""
+    text = (
+        "# rows\nStartAt: A\nStates:\n  A:\n    Type: Pass\n    Result:\n      day: 2026-11-28\n      off: no\n"
+        "      n: 1\n      f: 1.5\n      t: true\n      z: null\n      m: 12:30\n    End: true\n"
+    )
+    (machine,) = read(written(tmp_path, "m.asl.yaml", text))
+    result = json.loads(machine.definition)["States"]["A"]["Result"]
+    assert result == {"day": "2026-11-28", "off": "no", "n": 1, "f": 1.5, "t": True, "z": None, "m": "12:30"}
+
+
+FN = {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "f"}}
+
+
+def of_template(folder: Path, resource: Any, *, given: dict[str, str] | None = None, **members: Any) -> str:
+    """The Comment of a machine, worked out in a template with these members."""
+    properties = {"Definition": {"Comment": resource, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}}
+    machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+    template = {"Resources": {"M": machine, "F": FN, **members.pop("Resources", {})}, **members}
+    (found,) = read_machines(written(folder, "t.json", template), given or {}, NAMES, ("M",))
+    return str(json.loads(found.definition)["Comment"])
+
+
+@pytest.mark.parametrize(
+    ("value", "members", "text"),
+    [
+        ({"Fn::Sub": "${AWS::Region}/${AWS::AccountId}/${AWS::Partition}"}, {}, "eu-central-1/111122223333/aws"),
+        ({"Fn::Sub": ["${a}-${F}-${F.Arn}", {"a": {"Ref": "AWS::StackName"}}]}, {}, f"t-f-{FUNCTION}f"),
+        ({"Fn::Join": ["-", ["a", {"Ref": "F"}, {"Fn::Select": ["1", ["x", "y"]]}]]}, {}, "a-f-y"),
+        ({"Fn::Select": [1, {"Fn::Split": [",", "a,b"]}]}, {}, "b"),
+        ({"Fn::GetAtt": "F.Arn"}, {}, f"{FUNCTION}f"),
+        ({"Ref": "P"}, {"Parameters": {"P": {"Type": "Number", "Default": 5}}}, "5"),
+        (
+            {"Fn::Join": [",", {"Ref": "P"}]},
+            {"Parameters": {"P": {"Type": "CommaDelimitedList", "Default": "a,b"}}},
+            "a,b",
+        ),
+        ({"Fn::FindInMap": ["X", {"Ref": "AWS::Region"}, "v"]}, {"Mappings": {"X": {"eu-central-1": {"v": "z"}}}}, "z"),
+        ({"Fn::If": ["C", "yes", "no"]}, {"Conditions": {"C": {"Fn::Equals": [{"Ref": "F"}, "f"]}}}, "yes"),
+        (
+            {"Fn::If": ["C", "yes", "no"]},
+            {
+                "Conditions": {
+                    "C": {"Fn::And": [{"Condition": "D"}, {"Fn::Not": [{"Condition": "D"}]}]},
+                    "D": {"Fn::Equals": [1, 1]},
+                }
+            },
+            "no",
+        ),
+        ({"Fn::Base64": "a"}, {}, "YQ=="),
+        ({"Fn::ToJsonString": {"a": {"Ref": "F"}}}, {}, '{"a":"f"}'),
+        ({"Ref": "M"}, {}, "arn:aws:states:eu-central-1:111122223333:stateMachine:M"),
+        (
+            {"Ref": "T"},
+            {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}}},
+            "arn:aws:sns:eu-central-1:111122223333:t",
+        ),
+        (
+            {"Fn::GetAtt": ["B", "Arn"]},
+            {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "b"}}}},
+            "arn:aws:s3:::b",
+        ),
+    ],
+)
+def test_functions_of_cloudformation(tmp_path: Path, value: Any, members: dict[str, Any], text: str) -> None:
+    """Each gives what CloudFormation would, for the account and Region that the command line is set to."""
+    assert of_template(tmp_path, value, **members) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "what"),
+    [
+        ({"Fn::ImportValue": "shared-arn"}, "shared-arn", "what another stack exports by this name"),
+        ({"Fn::GetAtt": ["Q", "Nope"]}, "Q.Nope", "Nope of the AWS::SQS::Queue"),
+        ({"Ref": "C"}, "C", "the Ref of the Custom::Thing"),
+        ({"Ref": "Gone"}, "Gone", "a name that the template refers to and does not have"),
+        ({"Ref": "P"}, "P", "the parameter, of type String"),
+        ({"Ref": "S"}, "S", "the parameter, of type AWS::SSM::Parameter::Value<String>"),
+    ],
+)
+def test_what_only_a_deployment_knows_is_asked_for(tmp_path: Path, value: Any, name: str, what: str) -> None:
+    """An import, an attribute, a custom resource, a parameter without default, one that SSM holds."""
+    members: dict[str, Any] = {
+        "Parameters": {"P": {"Type": "String"}, "S": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/x"}},
+        "Resources": {"Q": {"Type": "AWS::SQS::Queue"}, "C": {"Type": "Custom::Thing"}},
+    }
+    with pytest.raises(FileRefused) as error:
+        of_template(tmp_path, value, **members)
+    assert f"--set {name}=…   {what}" in error.value.format_message()
+    assert of_template(tmp_path, value, given={name: "given"}, **members) == "given"
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ({"Fn::Transform": {"Name": "AWS::Include"}}, "Fn::Transform is not known here"),
+        ({"Fn::Select": [7, ["a"]]}, "Fn::Select is written wrongly"),
+        ({"Fn::Join": ["-", "text"]}, "Fn::Join needs a list"),
+        ({"Fn::FindInMap": ["X", "a", "b"]}, "Fn::FindInMap finds nothing at X.a.b"),
+        ({"Fn::If": ["Nope", 1, 2]}, "the template has no condition 'Nope'"),
+        ("{{resolve:ssm:/x}}", "is looked up by AWS alone"),
+    ],
+)
+def test_what_can_not_be_worked_out_is_told(tmp_path: Path, value: Any, what: str) -> None:
+    """With the machine in which it stands."""
+    with pytest.raises(FileRefused, match="can't be worked out in M") as error:
+        of_template(tmp_path, value)
+    assert what in error.value.format_message()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what", "cure"),
+    [
+        (
+            "t.yaml",
+            "Resources: {B: {Type: 'AWS::S3::Bucket'}}",
+            "has no state machines",
+            "AWS::StepFunctions::StateMachine",
+        ),
+        (
+            "main.tf",
+            'resource "aws_sfn_state_machine" "m" {\n  name = "${var.n}"\n}',
+            "is a file of Terraform",
+            "endpoints",
+        ),
+        (
+            "plan.json",
+            '{"terraform_version": "1", "resource_changes": []}',
+            "is a file of Terraform",
+            "definition's own file",
+        ),
+        ("serverless.yml", "service: s\nprovider: {name: aws}\n", "Serverless Framework", "serverless package"),
+        ("manifest.json", '{"version": "1", "artifacts": {}}', "the manifest of a CDK application", "*.template.json"),
+        ("package.json", '{"name": "x"}', "is no definition and no template", "StartAt and States"),
+        ("list.json", "[1]", "is no definition and no template", "StartAt and States"),
+        ("empty.yaml", "", "is no definition and no template", "StartAt and States"),
+        ("bad.json", '{\n"StartAt": }', "is not valid JSON", "line 2"),
+        ("bad.yaml", "a: [1\nb: 2", "is not valid YAML", "line 2"),
+        (
+            "twice.yaml",
+            "StartAt: A\nStates: {A: {Type: Succeed}, A: {Type: Fail}}",
+            "the key 'A' occurs twice",
+            "line 2",
+        ),
+    ],
+)
+def test_a_file_that_is_something_else_is_told_what_it_is(
+    tmp_path: Path, name: str, text: str, what: str, cure: str
+) -> None:
+    """What the file is, and what to do."""
+    message = refused(written(tmp_path, name, text))
+    assert what in message
+    assert cure in message
+
+
+def test_a_definition_in_s3_or_in_a_folder_without_template(tmp_path: Path) -> None:
+    """What is not beside the template, and a folder that no tool wrote."""
+    machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"DefinitionS3Location": {"Key": "k"}}}
+    path = written(tmp_path, "t.json", {"Resources": {"M": machine}})
+    assert "has the definition of M in S3" in refused(path)
+    assert "is a folder without a template" in refused(tmp_path)
+
+
+def test_a_set_that_nothing_asks_for_is_a_mistake() -> None:
+    """So that a mistyped name is not silently nothing."""
+    assert "has nothing that is called Ecko" in refused(DATA / "sam-translated.json", Ecko="x")
