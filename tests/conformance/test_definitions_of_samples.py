@@ -1,0 +1,49 @@
+"""Definitions as AWS and its users publish them validate, deployed as they are with their placeholders filled in."""
+
+from pathlib import Path
+
+import pytest
+
+from maprun.cli.definitions import read_machines
+from maprun.language import compile_machine, examine
+from schemas.arns import Names
+
+FOLDER = Path(__file__).parent / "definitions"
+VALUES = {
+    "Account": "123456789012",
+    "Crawlers": '["a", "b"]',
+    "Function": "arn:aws:lambda:us-east-1:123456789012:function:echo",
+    "Group": "sg-1",
+    "Machine": "arn:aws:states:us-east-1:123456789012:stateMachine:other",
+    "Params": "",
+    "Region": "us-east-1",
+    "Topic": "arn:aws:sns:us-east-1:123456789012:topic",
+}
+NOT_YET = {
+    "glacier-restore": ["lambda:invoke.waitForTaskToken"],
+    "decompose": ["states:startExecution.sync:2"],
+    "dashboards": ["states:startExecution.sync:2"],
+    "stream-aggregator": ["http:invoke", "states:startExecution.sync:2"],
+    "csv-iterator": ["states:startExecution"],
+}
+"""The integrations that a definition is warned of."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted(path for path in FOLDER.iterdir() if path.name != "README.md"), ids=lambda p: p.stem
+)
+def test_a_published_definition_validates(path: Path) -> None:
+    """Without an error, and with no other warning than of what can't run yet."""
+    text = path.read_text(encoding="utf-8")
+    given = {name: value for name, value in VALUES.items() if f"${{{name}}}" in text}
+    (machine,) = read_machines(path, given, Names())
+    definition = machine.definition.encode()
+    examined = examine(definition)
+    assert [found.line for found in examined.errors] == []
+    compile_machine(definition)
+    warned = [found.message for found in examined.warnings]
+    assert len(warned) == len(NOT_YET.get(path.stem, []))
+    for words, resource in zip(warned, NOT_YET.get(path.stem, []), strict=True):
+        service, _, pattern = resource.partition(".")
+        assert service in words
+        assert pattern in words
