@@ -5,19 +5,14 @@ them. A test holds that the file says what the pinned botocore knows.
 """
 
 import gzip
-import re
 from pathlib import Path
 
 import msgspec
 from botocore.loaders import Loader
 
+from maprun.aws.java_names import package_name
+
 FILE = Path(__file__).parents[1] / "maprun" / "language" / "static" / "sdk_actions.txt"
-
-
-def package_name(service_id: str) -> str:
-    """A service as Resources write it, which is the package of version 2 of the Java SDK: `SFN` is sfn."""
-    name = re.sub(r"[^a-z0-9]", "", service_id.lower())
-    return name.removeprefix("amazon").removeprefix("aws").removesuffix("service")
 
 
 class _Metadata(msgspec.Struct, rename="camel"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maprun.aws.sdk_shapes import OPTIMISED as CALLED
+from maprun.aws.sdk_errors import OPTIMISED as CALLED
 from maprun.language import examine
 from maprun.language.integrations import OPTIMISED, RUNNABLE
 from ops import sdk_actions as maker
