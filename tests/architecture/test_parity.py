@@ -1,14 +1,11 @@
 """docs/parity.md names the tests that hold its rows: each is there, and no row of the Distributed Map goes without."""
 
 import ast
-import json
 import re
 from functools import cache
 from pathlib import Path
 
-import pytest
-
-from tests.conformance.folder import FOLDER
+from tests.conformance.folder import recorded_cases
 
 TESTS = Path(__file__).resolve().parents[1]
 TEXT = (TESTS.parent / "docs" / "parity.md").read_text()
@@ -56,11 +53,8 @@ def test_every_row_has_its_test_or_says_why_not() -> None:
     assert [row for row in found if row[1] != "done" and not row[3]] == []
 
 
-@pytest.mark.skipif(not (FOLDER / "cases").is_dir(), reason=f"no recorded executions in {FOLDER}")
 def test_every_recorded_execution_that_is_named_exists() -> None:
     """The cases that stand for a row are among the records."""
-    cases = {
-        case["case"].split("::")[-1] for f in (FOLDER / "cases").glob("*.json") for case in json.loads(f.read_text())
-    }
+    cases = {case["case"].split("::")[-1] for case in recorded_cases()}
     assert [name for name in RECORDED if name not in cases] == []
     assert len(RECORDED) > 15

@@ -1,41 +1,22 @@
 """Executions recorded against AWS, run again in the interpreter alone with virtual time."""
 
-import importlib.util
 import json
 import re
 from collections import deque
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from maprun.interpreter import ExecutionHead
 from maprun.language import compile_machine
-from tests.conformance.folder import FOLDER
+from tests.conformance.differences import differences
+from tests.conformance.folder import recorded_cases
 from tests.conformance.host import START_MS, Host, Store, shown
 
 EXIT_POINTS_AT_RUN_STARTED_SINCE = "2024-11"
 """Until then MapStateExited of a distributed Map pointed at MapRunSucceeded; we do as AWS does now."""
 
-if not (FOLDER / "cases").is_dir():
-    pytest.skip(
-        f"no recorded executions in {FOLDER}; set MAPRUN_CONFORMANCE_DIR to a folder that has them",
-        allow_module_level=True,
-    )
-
-
-def _compare() -> ModuleType:
-    """The comparison that came with the records."""
-    spec = importlib.util.spec_from_file_location("recorded_compare", FOLDER / "compare.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-COMPARE = _compare()
-CASES = [case for file in sorted((FOLDER / "cases").glob("*.json")) for case in json.loads(file.read_text())]
+CASES = recorded_cases()
 AWS_STALLS = {"test_max_concurrency_path_negative"}
 """AWS's own execution never left its first event here; ours goes on to fail with States.Runtime."""
 ENDS = ("TaskFailed", "TaskSucceeded", "LambdaFunctionFailed", "LambdaFunctionSucceeded")
@@ -76,7 +57,7 @@ def as_now(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def with_stand_ins(case: dict[str, Any], made: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Our events with two stand-ins of the records that `compare.py` doesn't know.
+    """Our events with two stand-ins of the records that the comparison doesn't know.
 
     They are a date that AWS writes as a number, and the ARN of a Map Run without angle brackets.
     """
@@ -94,5 +75,5 @@ def test_history_is_as_aws_recorded_it(case: dict[str, Any]) -> None:
     """The history of each recorded execution is AWS's, event by event; stopping and restoring changes nothing."""
     made = replay(case)
     compared = made[:1] if case["case"].split("::")[-1] in AWS_STALLS else with_stand_ins(case, made)
-    assert list(COMPARE.differences(as_now(case), compared)) == []
+    assert list(differences(as_now(case), compared)) == []
     assert replay(case, restore=True) == made

@@ -1,15 +1,10 @@
 """Definitions to be bent: together they use every state type and every field of the language."""
 
 import json
-import os
-import pathlib
 from typing import Any
 
-FOLDER = pathlib.Path(
-    os.environ.get(
-        "MAPRUN_CONFORMANCE_DIR", pathlib.Path(__file__).resolve().parents[2] / ".." / "shared" / "conformance"
-    )
-)
+from tests.conformance.folder import recorded_cases
+
 INVOKE = "arn:aws:states:::lambda:invoke"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
@@ -185,13 +180,8 @@ _JSONATA: list[dict[str, Any]] = [
 
 
 def definitions() -> list[dict[str, Any]]:
-    """The definitions written here, and those of the recorded executions where they are at hand."""
-    recorded = [
-        case["definition"]
-        for file in sorted((FOLDER / "cases").glob("*.json"))
-        for case in json.loads(file.read_text())
-        if isinstance(case["definition"], dict)
-    ]
+    """The definitions written here, and those of the recorded executions."""
+    recorded = [case["definition"] for case in recorded_cases() if isinstance(case["definition"], dict)]
     return [*_JSONPATH, *_JSONATA, *recorded]
 
 
