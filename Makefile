@@ -1,10 +1,12 @@
-# Eight words and a demonstration. Everything runs from .venv, which `install` makes from requirements.lock.
-.PHONY: install test check fmt sim up down bench demo
+# Nine words and a demonstration. Everything runs from .venv, which `install` makes from requirements.lock.
+.PHONY: install test check fmt sim paths up down bench demo
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
 SEEDS ?= 2000
 ROWS ?= 100000
+PAIRS ?= 100000
+SEED ?= 1
 
 help:
 	@echo 'install  make .venv; says what this machine lacks'
@@ -14,6 +16,7 @@ help:
 	@echo 'check    formatting, linting, types, import contracts, docstrings of tests'
 	@echo 'fmt      format, and mend what can be mended'
 	@echo 'sim      the seeded simulator: SEEDS=$(SEEDS)'
+	@echo 'paths    compare generated JSONPaths with JsonPath 2.0.0, which AWS uses: PAIRS=$(PAIRS) SEED=$(SEED)'
 	@echo 'bench    throughput and latency on a stack of its own'
 
 install:
@@ -36,6 +39,9 @@ fmt: install
 
 sim: install
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+paths: install
+	$(BIN)/python -m tests.property.jsonpath --pairs $(PAIRS) --seed $(SEED)
 
 up: install
 	@$(BIN)/maprun up

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from maprun.language.errors import PathNotFoundError, runtime_error
+from maprun.language.errors import PathError, runtime_error
 from maprun.language.expression import Expression
 from maprun.language.model import Test
 from maprun.language.scope import Scope
@@ -87,12 +87,14 @@ def compile_rule(rule: Mapping[str, Any]) -> Test:
 
 
 def _reader(expression: Expression) -> Callable[[Any, Scope], Any]:
-    evaluate, text = expression.evaluate, expression.text
+    evaluate, text, of_input = expression.evaluate, expression.text, expression.kind == "input"
 
     def read(root: Any, scope: Scope) -> Any:
+        if root is None and of_input:  # measured: the path of the whole input, `$`, fails too
+            raise runtime_error("Unable to apply Path transformation to null or empty input.")
         try:
             return evaluate(root, scope)
-        except PathNotFoundError as missing:
+        except PathError as missing:
             cause = f"Invalid path '{text}': The choice state's condition path references an invalid value."
             raise runtime_error(cause) from missing
 

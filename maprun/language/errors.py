@@ -32,8 +32,16 @@ class StatesError(Exception):
         self.shown_raw = shown_raw
 
 
-class PathNotFoundError(Exception):
-    """A path leads nowhere; the text is Jayway's. Fields turn it into a StatesError in their own words."""
+class PathSyntaxError(ValueError):
+    """The text is no path, or no expression."""
+
+
+class PathError(Exception):
+    """A path can't be followed in this value; the text is the path engine's. Fields make a StatesError of it."""
+
+
+class PathNotFoundError(PathError):
+    """A path leads nowhere. Wild cards and conditions of filters pass over this one, and over no other PathError."""
 
 
 def runtime_error(cause: str) -> StatesError:

@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from maprun.language import jsontext
-from maprun.language.errors import PathNotFoundError, StatesError, runtime_error
+from maprun.language.errors import PathError, PathSyntaxError, StatesError, runtime_error
 from maprun.language.functions import FUNCTIONS, FunctionError, format_text
-from maprun.language.path import Path, PathSyntaxError
+from maprun.language.path import Path
+from maprun.language.pathsteps import Names
 from maprun.language.scope import Evaluate, Scope
 
 NESTING_MAX = 10
@@ -23,7 +24,7 @@ class Expression:
     value can differ from item to item of a Map (it reads `$$.Map` or draws chance).
     """
 
-    __slots__ = ("evaluate", "kind", "path", "reads", "reads_item", "text", "variables")
+    __slots__ = ("_root", "evaluate", "kind", "path", "reads", "reads_item", "text", "variables")
 
     def __init__(self, text: str) -> None:
         """Raises PathSyntaxError."""
@@ -31,22 +32,22 @@ class Expression:
         self.path: Path | None = None
         self.variables: tuple[str, ...] = ()
         self.reads_item = False
-        self.reads: frozenset[str] = frozenset()
         self.evaluate: Evaluate
+        self._root: Evaluate = _input
         if text.startswith("$$"):
             self.kind = "context"
             self.path = path = Path(text[1:])
-            first = str(path.steps[0]) if path.steps else ""
-            self.reads_item = first in ("", "['Map']", "..", "[*]")
-            self.reads = frozenset() if first == "['Map']" else frozenset({"context"})
-            read = path.read
+            self._root, read = _context, path.read
+            self.reads_item, only_item = _reads_map(path)
+            self.reads = frozenset() if only_item else frozenset({"context"})
             self.evaluate = lambda _root, scope: read(scope.context)
         elif name := _VARIABLE.match(text):
             self.kind = "variable"
-            self.path = Path("$" + text[name.end() :])
+            self.path = path = Path("$" + text[name.end() :])
             self.variables = (name.group(1),)
             self.reads = frozenset({"variable"})
-            self.evaluate = _variable(name.group(1), self.path)
+            self._root = _variable(name.group(1))
+            self.evaluate = _below(self._root, path)
         elif text.startswith("$"):
             self.kind = "input"
             self.reads = frozenset({"input"})
@@ -69,21 +70,42 @@ class Expression:
     def found(self, root: Any, scope: Scope) -> bool:
         """True if there is something: for IsPresent."""
         try:
-            value = self.evaluate(root, scope)
-        except PathNotFoundError:
+            if self.path is not None:
+                return self.path.leads_somewhere(self._root(root, scope))
+            self.evaluate(root, scope)
+        except PathError:
             return False
-        return self.path is None or self.path.definite or bool(value)
+        return True
 
 
-def _variable(name: str, path: Path) -> Evaluate:
-    read = path.read
+def _input(root: Any, _scope: Scope) -> Any:
+    return root
 
-    def evaluate(_root: Any, scope: Scope) -> Any:
+
+def _context(_root: Any, scope: Scope) -> Any:
+    return scope.context
+
+
+def _reads_map(path: Path) -> tuple[bool, bool]:
+    """Whether a path of the context object can lead into `Map`, and whether it reads nothing else."""
+    first = path.steps[0] if path.steps else None
+    if not isinstance(first, Names):
+        return True, False
+    return "Map" in first.names, first.names == ("Map",) and not path.filtered  # a filter may read from the root again
+
+
+def _variable(name: str) -> Evaluate:
+    def variable(_root: Any, scope: Scope) -> Any:
         if name not in scope.variables:
-            raise PathNotFoundError(f"The variable '${name}' is not assigned")
-        return read(scope.variables[name])
+            raise PathError(f"The variable '${name}' is not assigned")
+        return scope.variables[name]
 
-    return evaluate
+    return variable
+
+
+def _below(whole: Evaluate, path: Path) -> Evaluate:
+    read = path.read
+    return lambda root, scope: read(whole(root, scope))
 
 
 class _Parser:
@@ -178,7 +200,7 @@ class _Parser:
         def read(root: Any, scope: Scope) -> Any:
             try:
                 return evaluate(root, scope)
-            except PathNotFoundError as missing:
+            except PathError as missing:
                 raise FunctionError(
                     f"The JsonPath argument for the field '{shown}' could not be found in the input "
                     f"'{jsontext.encode(root).decode()}'"
@@ -238,7 +260,7 @@ def whole_value(expression: Expression | None) -> Evaluate:
     def read(root: Any, scope: Scope) -> Any:
         try:
             return evaluate(root, scope)
-        except PathNotFoundError as missing:
+        except PathError as missing:
             raise runtime_error(f"Invalid path '{text}' : {missing}") from missing
 
     return read
@@ -251,7 +273,7 @@ def field_value(expression: Expression, field: str) -> Evaluate:
     def read(root: Any, scope: Scope) -> Any:
         try:
             return evaluate(root, scope)
-        except PathNotFoundError as missing:
+        except PathError as missing:
             raise not_found(text, field, root) from missing
 
     return read

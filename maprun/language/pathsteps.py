@@ -1,38 +1,52 @@
-"""The steps a path is made of."""
+"""The steps a path is made of, and how a path is written in messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 Predicate = Callable[[Any, Any], bool]
-"""(candidate `@`, root `$`) → kept."""
+"""(candidate `@`, root `$`) → kept. Raises PathError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Members by name: `.a`, `['a']`, `['a','b']`."""
+    """Members by name: `.a`, `['a']`; several names make one object of those that are there, `['a','b']`."""
 
     names: tuple[str, ...]
-
-    @property
-    def definite(self) -> bool:
-        """One name leads to one place."""
-        return len(self.names) == 1
+    definite: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        return "[" + ",".join(f"'{name}'" for name in self.names) + "]"
+        return "[" + ", ".join(f"'{name}'" for name in self.names) + "]"
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Elements by number; a negative number counts from the end."""
+    """The element at a number; where there is none it is null."""
+
+    place: int
+    definite: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"[{self.place}]"
+
+
+@dataclass(frozen=True, slots=True)
+class FromEnd:
+    """The element at the array's length plus a number: `[(@.length-1)]` is the last one."""
+
+    offset: int
+    definite: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"[@.size(){self.offset}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """The elements at several numbers."""
 
     places: tuple[int, ...]
-
-    @property
-    def definite(self) -> bool:
-        """One number leads to one place."""
-        return len(self.places) == 1
+    definite: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return "[" + ",".join(map(str, self.places)) + "]"
@@ -62,7 +76,7 @@ class Wild:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Elements that a condition keeps."""
+    """The elements that a condition keeps, or the object itself if it keeps that."""
 
     keeps: Predicate
     definite: ClassVar[bool] = False
@@ -82,14 +96,18 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """A function of the values found: `.length()`."""
+class Stay:
+    """A `$` behind the first step: it leads to where one is already, and messages count from there."""
 
-    name: str
     definite: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        return f".{self.name}()"
+        return "$"
 
 
-Step = Names | Index | Slice | Wild | Filter | Scan | Function
+Step = Names | Index | FromEnd | Indexes | Slice | Wild | Filter | Scan | Stay
+
+
+def is_definite(steps: Sequence[Step]) -> bool:
+    """True if the steps lead to one place at most."""
+    return all(step.definite for step in steps)

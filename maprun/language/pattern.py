@@ -17,7 +17,7 @@ def whole_match(source: str, *, ignore_case: bool) -> Callable[[str], bool]:
     """
     if not _MANY_WAYS.search(source):
         try:
-            compiled = re.compile(source, re.IGNORECASE if ignore_case else 0)
+            compiled = re.compile(source, re.ASCII | (re.IGNORECASE if ignore_case else 0))
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(str(error)) from error
         return lambda text: compiled.fullmatch(text) is not None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Evaluate = Callable[[Any, "Scope"], Any]
-"""(root value `$`, scope) → value. Raises PathNotFoundError or StatesError."""
+"""(root value `$`, scope) → value. Raises PathError or StatesError."""
 
 
 class Scope:

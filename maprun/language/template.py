@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from maprun.language.errors import PathNotFoundError
+from maprun.language.errors import PathError, PathSyntaxError
 from maprun.language.expression import Expression, not_found
 from maprun.language.scope import Evaluate, Scope
 
@@ -86,7 +86,7 @@ def _dynamic(node: Dynamic) -> Evaluate:
     def read(root: Any, scope: Scope) -> Any:
         try:
             return evaluate(root, scope)
-        except PathNotFoundError as missing:
+        except PathError as missing:
             raise not_found(text, field, root) from missing
 
     return read

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeGuard
 
 from maprun.language.diagnostics import Diagnostic, schema_error, warning
+from maprun.language.errors import PathSyntaxError
 from maprun.language.expression import Expression
 from maprun.language.jsonata import source_of
-from maprun.language.path import Path, PathSyntaxError
+from maprun.language.path import Path
 from maprun.language.validate_jsonata import INPUT, check_jsonata
 
 EMPTY = "Value cannot be empty"

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from maprun.language import jsontext
 from maprun.language.choice import COMPARISONS, TYPE_TESTS, compile_rule
-from maprun.language.errors import PathNotFoundError, StatesError
+from maprun.language.errors import PathError, PathSyntaxError, StatesError
 from maprun.language.expression import Expression
-from maprun.language.path import PathSyntaxError
 from maprun.language.scope import Scope
 from maprun.language.template import compile_node, parse_template
 from tests.property.interpreter.documents import TEMPLATES, VALUES, calls, paths
@@ -27,7 +26,7 @@ def test_an_expression_gives_json_or_a_states_error(text: str, value: Any) -> No
     """Any expression over any JSON gives a value that is JSON again, or a StatesError, or is refused as no path."""
     try:
         found = Expression(text).evaluate(value, scope(value))
-    except (PathSyntaxError, PathNotFoundError, StatesError):
+    except (PathSyntaxError, PathError, StatesError):
         return
     jsontext.decode(jsontext.encode(found))
 
@@ -37,7 +36,7 @@ def test_any_text_is_an_expression_or_no_path(text: str, value: Any) -> None:
     """No text makes the parser fail otherwise than by saying that it is no path."""
     try:
         Expression(text).evaluate(value, scope(value))
-    except (PathSyntaxError, PathNotFoundError, StatesError):
+    except (PathSyntaxError, PathError, StatesError):
         return
 
 

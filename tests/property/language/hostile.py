@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from maprun.language.choice import compile_rule
-from maprun.language.errors import PathNotFoundError, StatesError
+from maprun.language.errors import PathError, PathSyntaxError, StatesError
 from maprun.language.expression import Expression
 from maprun.language.jsonata import BadExpressionError, Query
-from maprun.language.path import PathSyntaxError
 from maprun.language.scope import Scope
 from maprun.language.template import compile_node, parse_template
 
@@ -164,7 +163,7 @@ def _tried(work: Callable[[], Any]) -> str:
         return f"crashed: {error!r}"
     except StatesError as error:
         return error.error
-    except PathNotFoundError:
+    except PathError:
         return "nowhere"
     return "value"
 
