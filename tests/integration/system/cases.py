@@ -261,7 +261,7 @@ BAD_RUNS = (
             A={"Type": "Choice", "Choices": [{"Variable": "$.a", "IsPresent": True, "Next": "B"}]},
             B={"Type": "Succeed"},
         ),
-        "States.NoChoiceMatched",
+        "States.Runtime",
     ),
     BadRun(
         "a wait for text",

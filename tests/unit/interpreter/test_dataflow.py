@@ -114,11 +114,45 @@ def test_payloads_can_be_left_out_of_a_history() -> None:
     assert shown[3]["executionSucceededEventDetails"] == {}
 
 
-def test_no_choice_is_an_error_of_its_own() -> None:
-    """No rule matches and there is no Default: States.NoChoiceMatched."""
-    rule = {"Variable": "$.a", "IsPresent": False, "Next": "S"}
-    error, _ = failure_of({"C": {"Type": "Choice", "Choices": [rule]}, "S": {"Type": "Succeed"}}, RAW)
-    assert error == "States.NoChoiceMatched"
+NO_MATCH = {"Type": "Choice", "Choices": [{"Variable": "$.no", "IsPresent": True, "Next": "S"}]}
+NOBODY = {"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": False, "Next": "S"}]}
+
+
+@pytest.mark.parametrize("choice", [NO_MATCH, NOBODY])
+def test_no_choice_is_a_runtime_error(choice: dict[str, Any]) -> None:
+    """No rule matches and there is no Default: States.Runtime in AWS's words (measured)."""
+    error, cause = failure_of({"C": choice, "S": {"Type": "Succeed"}}, RAW)
+    assert error == "States.Runtime"
+    assert cause == (
+        "An error occurred while executing the state 'C' (entered at the event id #2). "
+        "Failed to transition out of the state. The state does not point to a next state."
+    )
+
+
+@pytest.mark.parametrize("kind", ["Parallel", "Map"])
+def test_nobody_around_it_stops_a_choice_without_match(kind: str) -> None:
+    """States.ALL of the Parallel or Map around it neither retries nor catches it."""
+    inner = {"StartAt": "C", "States": {"C": NO_MATCH, "S": {"Type": "Succeed"}}}
+    work = {"Branches": [inner]} if kind == "Parallel" else {"ItemProcessor": inner, "ItemsPath": "$.items"}
+    state = {
+        "Type": kind,
+        **work,
+        "Retry": [{"ErrorEquals": ["States.ALL"]}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "H"}],
+        "End": True,
+    }
+    error, cause = failure_of({"P": state, "H": {"Type": "Pass", "End": True}}, {"items": [1]})
+    assert error == "States.Runtime"
+    assert (cause or "").endswith("The state does not point to a next state.")
+
+
+def test_a_rule_cannot_be_tried_on_no_input() -> None:
+    """A path of a null input fails, `$` too (measured), whatever would be tested."""
+    rule = {"Variable": "$", "IsNull": True, "Next": "S"}
+    nothing = {"Type": "Pass", "Result": None, "Next": "C"}
+    error, cause = failure_of({"N": nothing, "C": {"Type": "Choice", "Choices": [rule]}, "S": {"Type": "Succeed"}})
+    assert error == "States.Runtime"
+    assert (cause or "").endswith("Unable to apply Path transformation to null or empty input.")
 
 
 def test_a_fail_says_what_it_is_given() -> None:
