@@ -3,17 +3,20 @@
 import base64
 import binascii
 import hashlib
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
+from maprun.language.javatext import map_text
 from maprun.language.scope import Scope
 
 TEXT_LENGTH_MAX = 10_000
 RANGE_ITEMS_MAX = 1_000
 INT_MAX = 2**31 - 1
+_HALF = 0.5
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _PLACEHOLDER = re.compile(r"\\(.)|(\{\})|([{}])", re.DOTALL)
 
@@ -49,11 +52,10 @@ def _text(value: Any) -> str:
 
 
 def _int(value: Any) -> int:
+    """The nearest 32-bit integer, a half towards the greater one, as Java's Math.round: 2.5 is 3, -1.5 is -1."""
     number = _kind(value, (int, float), "A number")
-    try:
-        whole = int(number + 0.5) if number >= 0 else -int(-number + 0.5)
-    except (OverflowError, ValueError) as error:
-        raise FunctionError(f"{number} is no integer") from error
+    below = math.floor(number)
+    whole: int = below + (number - below >= _HALF)
     if not -INT_MAX - 1 <= whole <= INT_MAX:
         raise FunctionError(f"{whole} is outside of the range of a 32-bit integer")
     return whole
@@ -143,8 +145,11 @@ def _merge(args: Args, _scope: Scope) -> Any:
 
 
 def _to_json(args: Args, _scope: Scope) -> Any:
+    text = _text(args[0])
+    if not text.strip():
+        return None
     try:
-        return jsontext.decode(_text(args[0]).encode())
+        return jsontext.decode(text.encode())
     except (StatesError, UnicodeEncodeError) as error:
         raise FunctionError("The string is not valid JSON") from error
 
@@ -164,9 +169,8 @@ def _add(args: Args, _scope: Scope) -> Any:
 
 def _split(args: Args, _scope: Scope) -> Any:
     text, signs = _text(args[0]), _text(args[1])
-    if not signs:
-        return [text]
-    return [part for part in re.split("|".join(map(re.escape, signs)), text) if part]
+    parts = re.split("|".join(map(re.escape, signs)), text) if signs else [text]
+    return [part for part in parts if part]
 
 
 def _uuid(_args: Args, scope: Scope) -> Any:
@@ -175,12 +179,11 @@ def _uuid(_args: Args, scope: Scope) -> Any:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else jsontext.encode(value).decode()
-
-
 def format_text(template: str, values: Args) -> str:
-    """`States.Format`: each `{}` is the next value; a brace or quote behind a backslash is itself."""
+    """`States.Format`: each `{}` is the next value, objects and arrays as Java prints them (recorded: `{a=1, b=[]}`).
+
+    A brace or quote behind a backslash is itself.
+    """
     rest = list(values)
     out: list[str] = []
     end = 0
@@ -193,7 +196,7 @@ def format_text(template: str, values: Args) -> str:
         elif placeholder:
             if not rest:
                 raise FunctionError("There are more placeholders than arguments")
-            out.append(_shown(rest.pop(0)))
+            out.append(map_text(rest.pop(0)))
         else:
             raise FunctionError(f"'{brace}' must be escaped or be part of a placeholder")
     if rest:

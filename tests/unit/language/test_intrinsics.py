@@ -4,12 +4,18 @@ from typing import Any
 
 import pytest
 
-from maprun.language.errors import StatesError
+from maprun.language.errors import PathSyntaxError, StatesError
 from maprun.language.expression import Expression
-from maprun.language.path import PathSyntaxError
 from maprun.language.scope import Scope
 
-ROOT = {"a": [1, 2, 2, "x"], "name": "World", "o": {"p": 1}, "q": {"p": 2, "r": 3}, "long": "x" * 10_001}
+ROOT = {
+    "deep": {"a": [1, 2.5, "x", None, True, {}], "b": {"c": [], "d": 1e10}},
+    "a": [1, 2, 2, "x"],
+    "name": "World",
+    "o": {"p": 1},
+    "q": {"p": 2, "r": 3},
+    "long": "x" * 10_001,
+}
 
 
 def value(text: str, seed: str = "s") -> Any:
@@ -40,7 +46,26 @@ def value(text: str, seed: str = "s") -> Any:
         ("States.MathAdd(111, -1)", 110),
         ("States.MathAdd($v, 0.6)", 8),
         ("States.StringSplit('1,2+3', ',+')", ["1", "2", "3"]),
-        ("States.Format('Hello {}, {}!', $.name, $.o)", 'Hello World, {"p":1}!'),
+        ("States.Format('Hello {}, {}!', $.name, $.o)", "Hello World, {p=1}!"),
+        ("States.Format('{}', $.deep)", "{a=[1, 2.5, x, null, true, {}], b={c=[], d=1.0E10}}"),
+        ("States.Format('{} {} {}', 1e-5, null, false)", "1.0E-5 null false"),
+        ("States.StringToJson('')", None),
+        ("States.StringToJson('  ')", None),
+        ("States.StringToJson(' 1 ')", 1),
+        ("States.MathAdd(-1.5, 0)", -1),
+        ("States.MathAdd(2.5, 0)", 3),
+        ("States.MathAdd(-2.5, -0.5)", -2),
+        ("States.MathAdd(0.49999999999999994, 0)", 0),
+        ("States.MathAdd(-2147483648.5, 0)", -(2**31)),
+        ("States.ArrayRange(-1.5, 1.5, 1)", [-1, 0, 1, 2]),
+        ("States.ArrayGetItem($.a, 2.5)", "x"),
+        ("States.StringSplit('', ',')", []),
+        ("States.StringSplit('a.b', '')", ["a.b"]),
+        ("States.StringSplit('', '')", []),
+        ("States.Hash('é', 'MD5')", "66ddcd97cfdeabb2f6fb8a999b4bc76f"),
+        ("States.Array($.a[9], $.a.[0], $.name )", [None, 1, "World"]),
+        ("States.Format('{}', $$.State.Name )", "S"),
+        ("States.Array($v )", [7]),
         ("States.Format('\\{\\} {}', 1)", "{} 1"),
         ("States.Format('it\\'s {}', $$.State.Name)", "it's S"),
         ("States.Array(States.Format('{}', States.MathAdd(1, 1)))", ["2"]),
@@ -67,6 +92,7 @@ def test_a_call_gives(call: str, result: Any) -> None:
         "States.StringToJson('{')",
         "States.MathRandom(2, 2)",
         "States.MathAdd(2147483647, 1)",
+        "States.MathAdd(2147483647.5, 0)",
         "States.Format('{} {}', 1)",
         "States.Format('{}', 1, 2)",
         "States.Format('{', 1)",
