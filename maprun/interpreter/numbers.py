@@ -4,7 +4,7 @@ from typing import Any
 
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
-from maprun.language.fields import whole_from_text
+from maprun.language.fields import real_number_of, whole_number_of
 from maprun.language.jsonata import source_of, unexpected
 from maprun.language.model import Amount, Computed
 from maprun.language.scope import Scope
@@ -21,11 +21,8 @@ def whole_number(given: Amount, root: Any, scope: Scope, field: str) -> int | No
     if not isinstance(given, Computed):
         return min(int(given), WHOLE_MAX)
     value = given.evaluate(root, scope)
-    whole: int | None = None
-    if isinstance(value, str):
-        whole = whole_from_text(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
-        whole = int(value)
+    computed = isinstance(value, float) and value.is_integer() and source_of(given.text) is not None
+    whole = whole_number_of(int(value) if computed else value)  # JSONata's numbers are all floating
     if whole is None:
         raise _refused(field, value, "integer", given)
     return max(-WHOLE_MAX, min(whole, WHOLE_MAX))
@@ -36,12 +33,10 @@ def real_number(given: Amount, root: Any, scope: Scope, field: str) -> float | N
     if given is None or isinstance(given, int | float):
         return None if given is None else float(given)
     value = given.evaluate(root, scope)
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except (ValueError, OverflowError) as error:
-            raise _refused(field, value, "float", given) from error
-    raise _refused(field, value, "float", given)
+    real = real_number_of(value)
+    if real is None:
+        raise _refused(field, value, "float", given)
+    return real
 
 
 def seconds(given: Amount, root: Any, scope: Scope, field: str) -> int | None:

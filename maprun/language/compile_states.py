@@ -8,7 +8,7 @@ from maprun.language.choice import compile_rule
 from maprun.language.compile_map import map_work
 from maprun.language.errors import runtime_error
 from maprun.language.expression import Expression, field_value
-from maprun.language.fields import Source, amount, assignments, payload, whole_from_text
+from maprun.language.fields import Source, amount, assignments, payload, whole_number_of
 from maprun.language.model import (
     ChoiceWork,
     FailWork,
@@ -101,15 +101,14 @@ def _seconds_at(path: Any) -> Callable[[Any, Scope, int], int]:
     def due_ms(root: Any, scope: Scope, now_ms: int) -> int:
         value = read(root, scope)
         shown = value if isinstance(value, str) else jsontext.encode(value).decode()
-        if isinstance(value, str):
-            value = whole_from_text(value)
-        if isinstance(value, bool) or not isinstance(value, int):
+        span = whole_number_of(value)
+        if span is None:
             raise runtime_error(f"The SecondsPath parameter cannot be parsed as a long value: {text} == {shown}")
-        if value < 0:
+        if span < 0:
             raise runtime_error(f"The SecondsPath parameter references a negative value: {text} == {shown}")
-        if value > SECONDS_MAX:
+        if span > SECONDS_MAX:
             raise runtime_error(f"The SecondsPath parameter references a value above {SECONDS_MAX}: {text} == {shown}")
-        return now_ms + value * 1000
+        return now_ms + span * 1000
 
     return due_ms
 

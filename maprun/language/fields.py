@@ -3,6 +3,7 @@
 Validation has found nothing wrong with them: an expression that doesn't parse here is a bug.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,9 @@ from maprun.language.template import compile_node, parse_template
 
 BACKOFF_RATE_MAX = 1e9
 """A larger rate would reach the longest delay at once just the same."""
-WHOLE_DIGITS_MAX = 16
+LONG_LEAST, LONG_MOST = -(2**63), 2**63 - 1
+_WHOLE = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+_REAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 CompileMachine = Callable[[dict[str, Any], str, str, dict[str, State]], Machine]
 
 
@@ -115,7 +118,7 @@ def put_at(text: str | None) -> Put:
             if isinstance(value, dict):
                 return {**value, name: _replaced(value.get(name), at + 1, result)}
         elif isinstance(step, Index) and isinstance(value, list):
-            place = step.places[0]
+            place = step.place
             if 0 <= place < len(value):
                 return [*value[:place], _replaced(value[place], at + 1, result), *value[place + 1 :]]
         shown = jsontext.encode(value).decode()
@@ -126,10 +129,28 @@ def put_at(text: str | None) -> Put:
     return put
 
 
-def whole_from_text(text: str) -> int | None:
-    """The integer in a numeric string of a sensible length; None when it is none."""
-    digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdecimal() and len(digits) < WHOLE_DIGITS_MAX else None
+def whole_number_of(value: Any) -> int | None:
+    """The 64-bit integer that a path led to, as a number or as digits in a text; None when it is none.
+
+    AWS reads the value's text (recorded: 1.5 "cannot be parsed as a long value"), so a fraction is none, even 2.0.
+    """
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if LONG_LEAST <= value <= LONG_MOST else None
+
+
+def real_number_of(value: Any) -> float | None:
+    """The number that a path led to, as a number or written in a text; None when it is none."""
+    if isinstance(value, str):
+        return float(value) if _REAL.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def amount(source: Source, holder: dict[str, Any], field: str) -> Amount:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from maprun.language.errors import PathError, PathSyntaxError
+from maprun.language.errors import PathError
 from maprun.language.expression import Expression, not_found
 from maprun.language.scope import Evaluate, Scope
 

@@ -260,3 +260,29 @@ def test_numbers_that_make_no_sense(fields: dict[str, Any], words: str) -> None:
     assert error == "States.Runtime"
     assert cause is not None
     assert words in cause
+
+
+FIELDS = ("MaxConcurrencyPath", "ToleratedFailureCountPath", "ToleratedFailurePercentagePath")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(
+    "value", [2**63, -(2**63) - 1, "9223372036854775808", 1.5, 2.0, "1.5", "", " 1", "1_0", "NaN", None, True, [1], {}]
+)
+def test_what_is_no_whole_number_is_refused_alike(field: str, value: Any) -> None:
+    """One conversion for every number that a path gives: a 64-bit integer, as a number or as a text."""
+    if field.endswith("PercentagePath") and value in (2**63, -(2**63) - 1, "9223372036854775808", 1.5, 2.0, "1.5"):
+        return  # those are numbers, if not whole ones
+    state = {"Type": "Map", "ItemProcessor": PROCESSOR, "ItemsPath": "$.items", "End": True, field: "$.n"}
+    error, cause = failure_of({"M": state}, {"items": [1], "n": value})
+    shown = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    kind = "float" if field.endswith("PercentagePath") else "integer"
+    assert error == "States.Runtime"
+    assert (cause or "").endswith(f'The {field} field refers to value "{shown}" which is not a valid {kind}: $.n')
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, "9223372036854775807", "+7", "007", 7])
+def test_the_largest_whole_numbers_are_taken(value: Any) -> None:
+    """2^63 - 1 is a number of items, as text too."""
+    _, effect = requested({"items": [1], "n": value}, ItemsPath="$.items", MaxConcurrencyPath="$.n")
+    assert effect.plan.max_concurrency in (7, 10**15)
