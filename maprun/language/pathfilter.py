@@ -10,7 +10,7 @@ from typing import Any
 from maprun.language.errors import PathNotFoundError
 from maprun.language.pathsteps import Predicate, Step
 from maprun.language.pathtests import TESTS, Pattern
-from maprun.language.pathwalk import reader
+from maprun.language.pathwalk import Read, reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,12 @@ def exists(path: SubPath, *, wanted: bool) -> Predicate:
 
 def compare(operator: str, left: Operand, right: Operand) -> Predicate:
     """A comparison; false where a path leads nowhere."""
-    test, given, expected = TESTS[operator], _reader(left), _reader(right)
+    test = TESTS[operator]
     if isinstance(left, SubPath) and left.from_root and left == right and operator != "=~":
-        return _with_itself(test, given)
+        return _with_itself(test, _reader(left))
+    if isinstance(left, SubPath) and not left.from_root and not isinstance(right, SubPath):
+        return _with_constant(test, reader(left.steps, bare=True), right)
+    given, expected = _reader(left), _reader(right)
 
     def keeps(candidate: Any, root: Any) -> bool:
         try:
@@ -55,6 +58,19 @@ def compare(operator: str, left: Operand, right: Operand) -> Predicate:
         except PathNotFoundError:
             return False
         return test(second, first)
+
+    return keeps
+
+
+def _with_constant(test: Callable[[Any, Any], bool], read: Read, expected: Pattern | str) -> Predicate:
+    """The usual comparison, with the fewest calls."""
+
+    def keeps(candidate: Any, _root: Any) -> bool:
+        try:
+            given = read(candidate)
+        except PathNotFoundError:
+            return False
+        return test(expected, given)
 
     return keeps
 
@@ -86,5 +102,19 @@ def any_of(alternatives: Sequence[Sequence[Predicate]]) -> Predicate:
     """Alternatives (`||`) of terms that all have to hold (`&&`)."""
     if len(alternatives) == 1 and len(alternatives[0]) == 1:
         return alternatives[0][0]
-    backwards = [tuple(reversed(terms)) for terms in reversed(alternatives)]
-    return lambda candidate, root: any(all(term(candidate, root) for term in terms) for terms in backwards)
+    backwards = [_all_of(terms) for terms in reversed(alternatives)]
+    if len(backwards) == 1:
+        return backwards[0]
+    return lambda candidate, root: any(all_of(candidate, root) for all_of in backwards)
+
+
+def _all_of(terms: Sequence[Predicate]) -> Predicate:
+    backwards = tuple(reversed(terms))
+
+    def keeps(candidate: Any, root: Any) -> bool:
+        for term in backwards:  # noqa: SIM110 - `all` over a generator costs as much as the comparisons
+            if not term(candidate, root):
+                return False
+        return True
+
+    return keeps

@@ -37,6 +37,7 @@ _BLANKS = (
 _TELLING = re.compile(r"[?'\d:\-@]")
 _BETWEEN_TERMS = re.compile(r"(?<=&&)|(?<=\|\|)|(?=&&)|(?=\|\|)")
 _BLANKS_AND_BRACKETS = re.compile(r"[ ()]")
+_WHOLE = re.compile(r"-?\d{1,100}")
 _INT_MAX = 2**31 - 1
 
 
@@ -167,13 +168,9 @@ class _Parser:
 
     def number(self, digits: str) -> int:
         """A 32-bit integer."""
-        try:
-            value = int(digits)
-        except ValueError as error:
-            raise self.refused() from error
-        if not -_INT_MAX - 1 <= value <= _INT_MAX:
+        if _WHOLE.fullmatch(digits) is None or not -_INT_MAX - 1 <= int(digits) <= _INT_MAX:
             raise self.refused()
-        return value
+        return int(digits)
 
     def condition(self, part: str, start: int) -> Predicate:
         """The condition of the filter that begins with the bracket at `start`; parentheses do not group its terms."""

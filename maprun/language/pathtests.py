@@ -7,6 +7,7 @@ a number as a number and with a boolean as a boolean; a text on the left is not.
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from maprun.language.errors import PathError
@@ -35,12 +36,22 @@ def _is_nullish(value: Any) -> bool:
     return value is None or value == "null"
 
 
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, str):
-        if _DECIMAL.fullmatch(value) is None:
-            raise PathError(f"The text '{value[:100]}' can't be compared with a number")
-        return Decimal(value)
-    return Decimal(value) if isinstance(value, int) else Decimal(repr(value))
+@lru_cache(maxsize=256)
+def _decimal_of(text: str) -> Decimal:
+    if _DECIMAL.fullmatch(text) is None:
+        raise PathError(f"The text '{text[:100]}' can't be compared with a number")
+    return Decimal(text)
+
+
+def _decimal(value: float) -> Decimal | int:
+    return value if isinstance(value, int) else Decimal(repr(value))
+
+
+def _text_order(a: str, b: str) -> int:
+    """Java's, by UTF-16 units."""
+    if a == b or (a.isascii() and b.isascii()):
+        return _sign(a, b)
+    return _sign(a.encode("utf-16-be", "surrogatepass"), b.encode("utf-16-be", "surrogatepass"))
 
 
 def _sign(a: Any, b: Any) -> int:
@@ -57,11 +68,10 @@ def order(expected: Any, given: Any) -> int | None:
         return int(second) - int(first)
     if isinstance(expected, str):
         if isinstance(given, str):
-            text = expected.replace("\\'", "'")
-            return _sign(text.encode("utf-16-be", "surrogatepass"), given.encode("utf-16-be", "surrogatepass"))
+            return _text_order(expected.replace("\\'", "'"), given)
         if isinstance(given, bool):
             return _sign(expected.lower() == "true", given)
-        return _sign(_decimal(expected), _decimal(given)) if _is_number(given) else None
+        return _sign(_decimal_of(expected), _decimal(given)) if _is_number(given) else None
     if isinstance(expected, bool) or isinstance(given, bool):
         return _sign(expected, given) if isinstance(expected, bool) and isinstance(given, bool) else None
     if _is_number(expected) and _is_number(given):
@@ -80,6 +90,8 @@ def _ordered(holds: Callable[[int], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _equal(expected: Any, given: Any) -> bool:
+    if expected.__class__ is str and given.__class__ is str:
+        return bool(expected == given) or order(expected, given) == 0
     return order(expected, given) == 0
 
 

@@ -114,6 +114,36 @@ def test_payloads_can_be_left_out_of_a_history() -> None:
     assert shown[3]["executionSucceededEventDetails"] == {}
 
 
+def test_a_path_means_the_same_wherever_it_stands() -> None:
+    """A dot before a bracket and a blank at the end are nothing in any field, and an element past the end is null."""
+    value = {"a": {"b c": {"s": 0, "items": [1, 2]}}, "empty": []}
+    rule = {"Variable": "$.['a'].['b c'].s ", "NumericEqualsPath": "$v.['s'] ", "Next": "W"}
+    branch = {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": True}}}
+    states = {
+        "S": {"Type": "Pass", "Assign": {"v.$": "$.a.['b c'] "}, "Next": "C"},
+        "C": {"Type": "Choice", "Choices": [rule], "Default": "No"},
+        "No": {"Type": "Fail"},
+        "W": {"Type": "Wait", "SecondsPath": "$.a.['b c'].s ", "Next": "M"},
+        "M": {
+            "Type": "Map",
+            "InputPath": "$.['a'] ",
+            "ItemsPath": "$.['b c'].items ",
+            "ItemSelector": {"v.$": "$$.Map.['Item'].Value ", "t.$": "States.Format('{}', $.['b c'].s )"},
+            "ItemProcessor": branch,
+            "ResultSelector": {"r.$": "$[*].v ", "state.$": "$$.State.Name "},
+            "ResultPath": "$.['m'] ",
+            "Next": "P",
+        },
+        "P": {
+            "Type": "Pass",
+            "Parameters": {"m.$": "$.m", "none.$": "$.empty[0]"},
+            "OutputPath": "$.['m','none'] ",
+            "End": True,
+        },
+    }
+    assert output_of(states, value) == {"m": {"r": [1, 2], "state": "M"}, "none": None}
+
+
 NO_MATCH = {"Type": "Choice", "Choices": [{"Variable": "$.no", "IsPresent": True, "Next": "S"}]}
 NOBODY = {"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": False, "Next": "S"}]}
 
