@@ -28,7 +28,7 @@ from maprun.language.pathtests import TESTS, Pattern
 from maprun.language.pattern import whole_match
 
 BRANCHING_STEPS_MAX = 100
-"""Steps that can lead to several places; each takes a part of the stack."""
+"""Steps that do not lead one level deeper each, as names and numbers do; every step on the way takes some stack."""
 _BLANKS = (
     "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10"
     "\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x20"
@@ -63,7 +63,7 @@ class _Parser:
         if text.endswith("..") or (len(text) > 1 and text[1] not in ".["):
             raise self.refused()
         steps = tuple(self.parts())
-        if sum(not step.definite for step in steps) > BRANCHING_STEPS_MAX:
+        if sum(not step.definite or isinstance(step, Stay) for step in steps) > BRANCHING_STEPS_MAX:
             raise self.refused()
         return steps
 

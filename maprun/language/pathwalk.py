@@ -133,8 +133,14 @@ def _member(key: str, otherwise: Read) -> Read:
 
 def _compiled(steps: Sequence[Step], *, all_names: bool) -> Visit:
     visits: list[Visit] = [_found]
+    definite = [True]  # whether the steps from one on are
+    for step in reversed(steps):
+        definite.append(step.definite and definite[-1])
+    definite.reverse()
     for at in range(len(steps) - 1, -1, -1):
-        visits.append(_visit(steps, at, visits, all_names=all_names))
+        # A missing member ends the way in silence where this step, the one before or one behind is not definite.
+        silent = not definite[max(0, at - 1)]
+        visits.append(_visit(steps, at, visits, silent=silent, all_names=all_names))
     return visits[-1]
 
 
@@ -142,15 +148,18 @@ def _found(walk: Walk, value: Any, _where: Where, _bare: bool) -> None:
     walk.found.append(value)
 
 
-def _visit(steps: Sequence[Step], at: int, visits: Sequence[Visit], *, all_names: bool) -> Visit:
+def _visit(steps: Sequence[Step], at: int, visits: Sequence[Visit], *, silent: bool, all_names: bool) -> Visit:
     """The visit of one step; `visits` are those of the steps behind it, the next one last."""
-    step, then = steps[at], visits[-1]
-    rest = "".join(map(str, steps[at:]))
+    step, then, leaf = steps[at], visits[-1], at + 1 == len(steps)
+
+    def rest() -> str:
+        return "".join(map(str, steps[at:]))
+
     match step:
         case Names((name,)):
-            return _named(steps, at, name, then)
+            return _named(name, then, leaf=leaf, silent=silent)
         case Names():
-            return _several(step, then if at + 1 == len(steps) else None, all_names=all_names)
+            return _several(step, then if leaf else None, all_names=all_names)
         case Index() | FromEnd() | Indexes() | Slice():
             return _elements(step, rest, then)
         case Wild():
@@ -177,11 +186,7 @@ def _shown_value(value: Any, *, bare: bool) -> str:
     return value if bare and isinstance(value, str) else json_text(value)
 
 
-def _named(steps: Sequence[Step], at: int, name: str, then: Visit) -> Visit:
-    leaf = at + 1 == len(steps)
-    # A missing member ends the way in silence where this step, the one before or one behind is not definite.
-    silent = not is_definite(steps[max(0, at - 1) :])
-
+def _named(name: str, then: Visit, *, leaf: bool, silent: bool) -> Visit:
     def visit(walk: Walk, value: Any, where: Where, _bare: bool) -> None:
         if not isinstance(value, dict):
             raise PathNotFoundError(f"Property ['{name}'] not found in path {_shown(where)}")
@@ -233,13 +238,13 @@ def _slice(first: int | None, last: int | None, length: int) -> range:
     return range(first, min(length, last)) if length else range(0)
 
 
-def _elements(step: Index | FromEnd | Indexes | Slice, rest: str, then: Visit) -> Visit:
+def _elements(step: Index | FromEnd | Indexes | Slice, rest: Callable[[], str], then: Visit) -> Visit:
     def visit(walk: Walk, value: Any, where: Where, bare: bool) -> None:
         if value is None and bare:
             raise PathNotFoundError(f"The path {_shown(where)} is null")
         if not isinstance(value, list):
             context = _shown_value(value, bare=bare)
-            raise PathError(f"Filter: {rest} can only be applied to arrays. Current context is: {context}")
+            raise PathError(f"Filter: {rest()} can only be applied to arrays. Current context is: {context}")
         places = _places(step, len(value))
         walk.passes(len(places))
         for place in places:
@@ -268,7 +273,7 @@ def _all(then: Visit) -> Visit:
     return visit
 
 
-def _kept(keeps: Callable[[Any, Any], bool], rest: str, then: Visit) -> Visit:
+def _kept(keeps: Callable[[Any, Any], bool], rest: Callable[[], str], then: Visit) -> Visit:
     def visit(walk: Walk, value: Any, where: Where, bare: bool) -> None:
         if isinstance(value, dict):
             walk.passes(1)
@@ -281,7 +286,7 @@ def _kept(keeps: Callable[[Any, Any], bool], rest: str, then: Visit) -> Visit:
                     then(walk, element, (where, place), False)
         else:
             context = _shown_value(value, bare=bare)
-            raise PathError(f"Filter: {rest} can not be applied to primitives. Current context is: {context}")
+            raise PathError(f"Filter: {rest()} can not be applied to primitives. Current context is: {context}")
 
     return visit
 

@@ -102,7 +102,7 @@ PATHS: dict[str, tuple[str, Any]] = {
     "recursive descent three times, deep": ("$..a..a..b", _deep(60)),
     "recursive descent of all, deep": ("$..*", _deep(400)),
     "a filter below a descent": ("$..[?(@.b == 19999)]", _WIDE),
-    "a filter that reads the root": ("$.a[?(@.b > $.a[0].b && @.c.b[0] in [1, 2, 3])]", _WIDE),
+    "a filter that reads the root": ("$.a[?(@.b > $.a[0].b && @.c.b[0] == 3)]", _WIDE),
     "a filter with a pattern that backtracks": ("$.a[?(@ =~ /(a+)+$/)]", {"a": [_A40 + "b"]}),
     "a filter with a pattern of alternatives": ("$.a[?(@ =~ /(a|a)*c/)]", {"a": [_A40 + "b"]}),
     "a filter nested deep": ("$.a[?(" + "(" * 2000 + "@" + ")" * 2000 + ")]", {"a": [1]}),

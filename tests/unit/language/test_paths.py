@@ -153,6 +153,16 @@ def test_a_deep_value_is_walked_without_recursion() -> None:
     assert Path("$..end").read(value) == [1]
 
 
+def test_a_path_may_be_as_long_as_a_value_is_deep() -> None:
+    """Four hundred and ninety-nine steps fail in words, and a path of any length is compiled in time linear in it."""
+    value: Any = {}
+    for _ in range(498):
+        value = {"a": value}
+    with pytest.raises(PathError, match="No results for path: "):
+        Path("$" + ".a" * 499).read(value)
+    assert len(Path("$" + ".a" * 20_000).steps) == 20_000
+
+
 @pytest.mark.parametrize(
     ("path", "reference"),
     [("$.a.b[0]", True), ("$['a']", True), ("$.a[*]", False), ("$..a", False), ("$['a','b']", False)],
