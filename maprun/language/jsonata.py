@@ -44,6 +44,7 @@ TEXT_A_TURN = 4_096
 """Characters joined by `&` that cost as much as one turn."""
 SECONDS_MAX = 99_999_999
 STACK_DEPTH_MAX = 200
+_ORDER = ("<", ">", "<=", ">=")
 QUERY_ERROR = "States.QueryEvaluationError"
 
 
@@ -117,7 +118,7 @@ class _Evaluation:
 class Query:
     """One compiled expression and the field it stands in."""
 
-    __slots__ = ("_called", "_computes", "_engine", "_running", "_wants_context", "field", "source")
+    __slots__ = ("_called", "_computes", "_engine", "_operators", "_running", "_wants_context", "field", "source")
 
     def __init__(self, source: str, field: str) -> None:
         """Raises BadExpressionError."""
@@ -130,6 +131,7 @@ class Query:
         except (JsonataSyntaxError, TooDeepError) as error:
             raise BadExpressionError(str(error)) from error
         self._called = [str(name) for node in nodes_of(tree) if (name := _name_called(node))]
+        self._operators = [str(node.value) for node in nodes_of(tree) if node.kind == "binary" and node.value in _ORDER]
         found = guarded(source, tree)
         self._computes = found.computes
         try:
@@ -172,7 +174,9 @@ class Query:
                 scope.draws, self._running = draws, _Evaluation(scope)
                 endless = self._engine.evaluate(None, bindings)
         except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
-            raise self.failed(f"threw an error during evaluation{words(str(error), self._called)}") from error
+            raise self.failed(
+                f"threw an error during evaluation{words(str(error), self._called, self._operators)}"
+            ) from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # a bug in the engine ends the state, not the process
                 raise

@@ -183,7 +183,8 @@ def _inner(place: _Place) -> Iterable[_Place]:
     for at, part in enumerate(node.parts):
         inner, role = loops, ""
         kept = (
-            node.kind in ("array", "lambda", "bind")
+            node.kind in ("array", "lambda")
+            or (node.kind == "bind" and part.kind in ("call", "apply"))
             or (node.kind == "path" and at > 0)
             or (node.kind == "object" and at % 2 == 1)
             or (place.kept and node.kind == "block" and at == last)

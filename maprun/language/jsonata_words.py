@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from maprun.language.jsonata_functions import MEMORY, TIMEOUT
+from maprun.language.jsonata_tokens import shown
 
 STACK = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive."
 _HOST = re.compile(r"^host function raised \w+: ")
@@ -71,15 +72,32 @@ _FIXED = {
     "D3139": "The $single() function expected exactly 1 matching result.  Instead it matched 0.",
 }
 _OPERAND = re.compile(r'^The (left|right) side of the "?(\S+?)"? operator must evaluate to a number')
-_EITHER = re.compile(r'either side of operator "(.+?)"')
-_ARGUMENT = re.compile(r"^Argument (\d+)")
+_ARGUMENT = re.compile(r"^Argument (\d+)(?! of function)")
+_COUNT = re.compile(r"^Argument count mismatch: expected (\d+), got (\d+)")
 _ELEMENTS = {"Number": "numbers", "String": "strings", "Object": "objects", "Array": "arrays", "Boolean": "booleans"}
+_FILLED: dict[str, tuple[re.Pattern[str], str]] = {
+    "D1002": (re.compile(r"^Cannot negate"), "Cannot negate a non-numeric value"),
+    "D3030": (re.compile(r"^Cannot convert '(.*)' to number$", re.DOTALL), "Unable to cast value to a number: {}"),
+    "D3100": (
+        re.compile(r"^Radix .* got (.+)$"),
+        "The radix of the formatBase function must be between 2 and 36.  It was given {}",
+    ),
+    "D3130": (
+        re.compile(r"^(\S+)$"),
+        "Formatting or parsing an integer as a sequence starting with {} is not supported by this implementation",
+    ),
+    "D3132": (re.compile(r"^(\S+)$"), "Unknown component specifier {} in date/time picture string"),
+}
+"""By code, how the engine says it and how the reference does; `{}` is what the engine names, as JSON."""
+_BARE = ("D3100",)
+"""Where that is a number."""
 
 
-def words(message: str, called: Iterable[str]) -> str:
-    """How a cause goes on after "threw an error during evaluation"; `called` are the functions the expression names.
+def words(message: str, called: Iterable[str], operators: Iterable[str] = ()) -> str:
+    """How a cause goes on after "threw an error during evaluation".
 
-    The engine leaves out the function's name in T0410 and its kin: it is told where only one function is called.
+    The engine leaves out which function or comparison failed: it is told where the expression has only one such, of
+    `called` and of `operators`.
     """
     found = _CODED.match(_HOST.sub("", message))
     if found is None:
@@ -87,21 +105,32 @@ def words(message: str, called: Iterable[str]) -> str:
     code, text = found.groups()
     if code in _LIMITS:
         return f": {_LIMITS[code]}"
-    return f". {code}: {_FIXED[code] if code in _FIXED else _filled(code, text, sorted(set(called)))}"
+    return f". {code}: {_FIXED[code] if code in _FIXED else _filled(code, text, set(called), set(operators))}"
 
 
-def _filled(code: str, text: str, called: list[str]) -> str:
+def _filled(code: str, text: str, called: set[str], operators: set[str]) -> str:
+    if code in _FILLED:
+        pattern, said = _FILLED[code]
+        named = pattern.match(text)
+        return said.format(*(one if code in _BARE else shown(one) for one in named.groups())) if named else text
     if code in ("T2001", "T2002") and (operand := _OPERAND.match(text)):
         return f'The {operand.group(1)} side of the "{operand.group(2)}" operator must evaluate to a number'
-    if code == "T2010" and (either := _EITHER.search(text)):
-        return f'The expressions either side of operator "{either.group(1)}" must evaluate to numeric or string values'
-    argument = _ARGUMENT.match(text)
-    if "function signature" in text or argument is None or len(called) != 1:
-        return text
-    name, index = called[0], argument.group(1)
-    if code == "T0410":
-        return f'Argument {index} of function "{name}" does not match function signature'
-    if code == "T0412":
-        kind = _ELEMENTS.get(text.rsplit(" ", 1)[-1])
-        return f'Argument {index} of function "{name}" must be an array of "{kind}"' if kind else text
+    if code == "T2010" and len(operators) == 1:
+        return f'The expressions either side of operator "{min(operators)}" must evaluate to numeric or string values'
+    if code in ("T0410", "T0412") and len(called) == 1:
+        return _argument(code, text, min(called))
     return text
+
+
+def _argument(code: str, text: str, name: str) -> str:
+    """A function's argument that is missing, too much or of a wrong type."""
+    if count := _COUNT.match(text):
+        expected, given = map(int, count.groups())
+        return f'Argument {min(expected or 1, given) + 1} of function "{name}" does not match function signature'
+    argument = _ARGUMENT.match(text)
+    if argument is None or "function signature" in text:
+        return text
+    if code == "T0410":
+        return f'Argument {argument.group(1)} of function "{name}" does not match function signature'
+    kind = _ELEMENTS.get(text.rsplit(" ", 1)[-1])
+    return f'Argument {argument.group(1)} of function "{name}" must be an array of "{kind}"' if kind else text

@@ -187,4 +187,4 @@ def test_the_texts_of_a_fail_must_be_strings(field: str) -> None:
 def test_an_output_that_nests_too_deep_is_an_evaluation_error() -> None:
     """What can't be a payload is refused by the expression, so that Catch may see it."""
     nested = "$reduce([1..600], function($a, $b){{'a': $a}}, {})"
-    assert ours(nested, {}) == ("unsupported", None)
+    assert ours(nested, {}) == ("error", "")

@@ -66,6 +66,40 @@ def test_a_failure_names_expression_and_field(source: str, words: str) -> None:
     assert caught.value.cause.startswith(f"The JSONata expression '{source}' specified for the field 'Output' {words}")
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("$sum(['a'])", 'T0412: Argument 1 of function "sum" must be an array of "numbers"'),
+        ("$each('x', function($v){$v})", 'T0410: Argument 1 of function "each" does not match function signature'),
+        ("$sum(1, 2)", 'T0410: Argument 2 of function "sum" does not match function signature'),
+        ("$exists()", 'T0410: Argument 1 of function "exists" does not match function signature'),
+        ("$split('a', 'b', -1)", "D3020: Third argument of split function must evaluate to a positive number"),
+        ("$sqrt(-1)", "D3060: The sqrt function cannot be applied to a negative number: -1"),
+        ("1 + {}", 'T2002: The right side of the "+" operator must evaluate to a number'),
+        ("[1] < 2", 'T2010: The expressions either side of operator "<" must evaluate to numeric or string values'),
+        ("$number('a\"b')", 'D3030: Unable to cast value to a number: "a\\"b"'),
+        (
+            "$formatBase(1, 99)",
+            "D3100: The radix of the formatBase function must be between 2 and 36.  It was given 99",
+        ),
+        (
+            "$reduce([1,2], function($a){$a})",
+            "D3050: The second argument of reduce function must be a function with at",
+        ),
+        ("$formatNumber(1, 'x')", "D3086: The sub-picture must not contain a passive character that is preceded by an"),
+        ("$eval('1')", "T1006: Attempted to invoke a non-function"),
+        ("$now('[Q]')", 'D3132: Unknown component specifier "Q" in date/time picture string'),
+        ("$pad(1, 2, 3, 4)", 'T0410: Argument 1 of function "pad" does not match function signature'),
+    ],
+)
+def test_an_error_at_run_time_has_the_words_of_the_reference(source: str, words: str) -> None:
+    """The code and message of jsonata-js 2.0.6 follow AWS's sentence; no word of Python's or of the engine's own."""
+    with pytest.raises(StatesError) as caught:
+        value(source, {})
+    assert f"' threw an error during evaluation. {words}" in caught.value.cause
+    assert "host function" not in caught.value.cause
+
+
 def test_templates_are_filled_where_strings_are_expressions() -> None:
     """`{% … %}` with nothing outside the braces is an expression, anything else itself; failures say which member."""
     template = {"a": "{% 1 + 1 %}", "b": [" {% 1 %}", "{% $v %}"], "c": {"d": "$states.input"}}
