@@ -8,7 +8,8 @@ import boto3.session
 import msgspec
 from botocore.config import Config
 
-from maprun.aws.retry import Retry
+from maprun.aws.answers import refuse_pages
+from maprun.aws.retry import FailedAttempt, Retry
 
 REGION_DEFAULT = "us-east-1"
 
@@ -41,6 +42,11 @@ class S3(msgspec.Struct, frozen=True):
     client: Any
     retry: Retry
     own: Any = msgspec.field(default_factory=threading.local)  # marks a thread's calls that hooks of this room change
+
+    @property
+    def endpoint(self) -> str:
+        """Where it is, for people."""
+        return str(self.client.meta.endpoint_url)
 
 
 def make_session(settings: AwsSettings) -> boto3.session.Session:
@@ -75,11 +81,17 @@ def client_config(settings: AwsSettings) -> Config:
     )
 
 
-def make_s3(settings: AwsSettings, sleep: Callable[[float], object], chance: Callable[[], float]) -> S3:
-    """An S3 client; `sleep` takes seconds, `chance` gives a number in [0, 1)."""
+def make_s3(
+    settings: AwsSettings,
+    sleep: Callable[[float], object],
+    chance: Callable[[], float],
+    warn: Callable[[FailedAttempt], None] = lambda _failed: None,
+) -> S3:
+    """An S3 client; `sleep` takes seconds, `chance` gives a number in [0, 1), `warn` hears of calls made again."""
     client = make_session(settings).client(
         "s3",
         endpoint_url=settings.s3_endpoint or None,
         config=client_config(settings),
     )
-    return S3(client, Retry(sleep=sleep, chance=chance))
+    client.meta.events.register_first("before-parse.s3", refuse_pages)
+    return S3(client, Retry(sleep=sleep, chance=chance, warn=warn))

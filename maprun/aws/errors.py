@@ -12,6 +12,9 @@ from botocore.exceptions import (
 
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_SERVER_ERROR_FIRST = 500
+HTTP_NOT_IMPLEMENTED = 501
+
+NOT_IMPLEMENTED_HINT = "this server doesn't know a part of S3 that is asked of it (docs/s3-servers.md)"
 
 # Codes that S3 (and what speaks its protocol) gives with a 4xx status for a call that works when it is made again.
 TRANSIENT_CODES = frozenset(
@@ -102,9 +105,11 @@ def code_of(error: ClientError) -> str:
 
 
 def is_transient(error: Exception) -> bool:
-    """True for what may pass when the call is made again: connections, broken answers, throttling, 5xx."""
+    """True for what may pass when the call is made again: connections, broken answers, throttling, 5xx but 501."""
     if isinstance(error, ClientError):
         status = status_of(error)
+        if status == HTTP_NOT_IMPLEMENTED:
+            return False
         return (
             status >= HTTP_SERVER_ERROR_FIRST or status == HTTP_TOO_MANY_REQUESTS or code_of(error) in TRANSIENT_CODES
         )
@@ -130,7 +135,8 @@ def sdk_cause(service: str, error: ClientError) -> str:
     if service == "S3" and not extended:
         extended = ", Extended Request ID: null"
     request_id = meta.get("RequestId") or "null"
-    return f"{message} (Service: {service}, Status Code: {status_of(error)}, Request ID: {request_id}{extended})"
+    hint = f"; {NOT_IMPLEMENTED_HINT}" if service == "S3" and status_of(error) == HTTP_NOT_IMPLEMENTED else ""
+    return f"{message} (Service: {service}, Status Code: {status_of(error)}, Request ID: {request_id}{extended}){hint}"
 
 
 def boto_cause(error: BotoCoreError | OSError) -> str:

@@ -7,9 +7,10 @@ from functools import partial
 from prometheus_client import Counter
 
 from maprun.aws.clients import AwsSettings, make_s3
+from maprun.aws.retry import RetryWarnings
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
-from maprun.runtime import chance
+from maprun.runtime import chance, clock, logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
@@ -24,6 +25,9 @@ class Counted(Metrics):
     def __init__(self) -> None:
         self._items = Counter("maprun_items_read", "Items published on lanes.")
         self._bytes = Counter("maprun_items_read_bytes", "Bytes of items published on lanes.")
+        self._unexpected = Counter(
+            "maprun_reader_unexpected_errors", "Errors that nobody foresaw; the log has their traces."
+        )
         self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"])
 
     def items_read(self, count: int, size: int) -> None:
@@ -36,10 +40,16 @@ class Counted(Metrics):
         del partition, offset
         self._unreadable.labels(topic).inc()
 
+    def unexpected(self, what: str, error: Exception) -> None:
+        """Something raised what it should not: counted, and in the log with its trace."""
+        self._unexpected.inc()
+        logs.logger("item-reader").error("unexpected_error", what=what, exc_info=error)
+
 
 def compose(settings: Settings, _limits: Limits) -> Composed:
     """Owners of asks over one S3."""
-    s3 = make_s3(AwsSettings(region=settings.region, s3_endpoint=settings.s3), time.sleep, chance.chance)
+    aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3)
+    s3 = make_s3(aws, time.sleep, chance.chance, RetryWarnings(clock.monotonic_seconds))
     sources = Sources(s3, Names(settings.region, settings.account))
     deps = Deps(open_source=sources.open, builder=sources.builder, metrics=Counted())
     return Composed([Owned(OWNED, SERVICE, partial(own_asks, deps=deps))])

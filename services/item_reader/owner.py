@@ -40,12 +40,16 @@ class Metrics:
     def unreadable(self, topic: str, partition: int, offset: int) -> None:
         """A record that can't be read was passed over."""
 
+    def unexpected(self, what: str, error: Exception) -> None:
+        """Something raised what it should not; it failed what it was about, and is to be mended."""
+
 
 class Deps(msgspec.Struct, frozen=True):
     """What an owner needs beside its port.
 
-    `open_source(ask)` gives (source, text of Map.Item.Source) at the ask's own source checkpoint; it blocks, and like
-    the source's `read` raises SourceTroubleError. `builder(ask)` gives the ItemSelector of a run with batches.
+    `open_source(ask)` gives (source, text of Map.Item.Source) at the ask's own source checkpoint; it blocks. What it,
+    or the source's `read`, raises fails the run that reads: SourceTroubleError in its words, all else as unexpected.
+    `builder(ask)` gives the ItemSelector of a run with batches.
     """
 
     open_source: Callable[[ItemsRequested | ItemsConfirmed, bytes], tuple[Source, str]]
@@ -159,15 +163,36 @@ class _Serving:
         await self.port.send([Outgoing(topics.HOME.name, self.home, encode(fact)) for fact in facts])
 
     async def _calling(self, work: Callable[[], Any]) -> Any:
-        """Blocking work on a source in a thread; trouble that may pass is tried again, with growing pauses."""
+        """Blocking work on a source in a thread; trouble that may pass is tried again, with growing pauses.
+
+        Whatever it raises is this run's trouble, and no other's.
+        """
+
+        def told() -> Any:
+            try:
+                return work()
+            except SourceTroubleError:
+                raise
+            except Exception as bug:
+                self.deps.metrics.unexpected("reading a source", bug)
+                cause = f"The source can't be read: {type(bug).__name__}: {bug}"
+                raise SourceTroubleError("States.ItemReaderFailed", cause, retriable=False) from bug
+
         for pause in self.deps.limits.retry_pauses_seconds:
             try:
-                return await self.port.call(work)
+                return await self.port.call(told)
             except SourceTroubleError as trouble:
                 if not trouble.retriable:
                     raise
             await self.port.sleep(pause)
-        return await self.port.call(work)
+        return await self.port.call(told)
+
+    def _close(self, source: Source) -> None:
+        """Lets go of a source of which nothing more is wanted: whatever it raises is said, and changes nothing."""
+        try:
+            source.close()
+        except Exception as bug:  # noqa: BLE001 - raised, it would end the reading of all runs of this home
+            self.deps.metrics.unexpected("closing a source", bug)
 
     def _opening(self, ask: ItemsRequested | ItemsConfirmed, skip: int) -> tuple[ItemStream, int]:
         """The run's stream, `skip` positions behind the ask's checkpoint; how many were really there. Blocks."""
@@ -179,7 +204,7 @@ class _Serving:
 
     def _drop_stream(self) -> None:
         if self.stream is not None:
-            self.stream.source.close()
+            self._close(self.stream.source)
             self.stream = None
 
     async def _read(self, ask: ItemsRequested, part: list[handlers.Window]) -> list[tuple[Positions, int]]:
@@ -192,7 +217,7 @@ class _Serving:
                 self.position = first + skipped
             try:
                 return handlers.read_part(self.stream, part, self.deps.limits)
-            except SourceTroubleError:
+            except Exception:
                 self._drop_stream()
                 raise
 
@@ -202,7 +227,7 @@ class _Serving:
     async def _requested(self, ask: ItemsRequested) -> None:
         if not ask.windows:
             source, _ = await self._calling(lambda: self.deps.open_source(ask, b""))
-            source.close()
+            self._close(source)
             await self._say(handlers.source_opened(ask, source.pin))
             return
         windows = handlers.still_to_serve(ask, self.served)
@@ -291,7 +316,7 @@ class _Serving:
             try:
                 return handlers.read_part(stream, handlers.windows_of(ask.windows), self.deps.limits), stream.text
             finally:
-                stream.source.close()
+                self._close(stream.source)
 
         read, text = await self._calling(listing_again)
         again = handlers.items_read(ask, ask.first, read, digest=True)

@@ -86,11 +86,8 @@ class Sources:
 
 
 def _telling(work: Callable[[], T]) -> T:
-    """What a source does, its trouble in the owner's words. A bug fails the run that met it, not its home's reader."""
+    """What a source does, its trouble in the owner's words."""
     try:
         return work()
     except SourceError as trouble:
         raise SourceTroubleError(trouble.error, trouble.cause, retriable=trouble.retriable) from trouble
-    except Exception as bug:
-        cause = f"The source can't be read: {type(bug).__name__}: {bug}"
-        raise SourceTroubleError("States.ItemReaderFailed", cause, retriable=False) from bug

@@ -6,6 +6,7 @@ from functools import partial
 
 from maprun.aws.clients import AwsSettings, make_s3
 from maprun.aws.results import ResultWriter
+from maprun.aws.retry import RetryWarnings
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
@@ -41,7 +42,7 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         map_run_limits=limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days),
         effect_key=effect_key,
         run_task=tasks.run_task,
-        results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance))),
+        results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance, RetryWarnings(clock.monotonic_seconds)))),
         names=Names(settings.region, settings.account),
         homes=settings.homes,
         lanes=settings.lanes,

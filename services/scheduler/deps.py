@@ -45,6 +45,9 @@ class Metrics:
     def export_failed(self) -> None:
         """The results of a run can't be written."""
 
+    def unexpected(self, what: str, error: Exception) -> None:
+        """Something raised what it should not; it failed what it was about, and is to be mended."""
+
 
 class ResultStore(Protocol):
     """Result files in S3 (maprun.aws.results implements it). Blocking; every method raises ResultTroubleError."""
@@ -57,8 +60,15 @@ class ResultStore(Protocol):
         """Uploads part `number` (1 …); its ETag."""
         ...
 
-    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> None:
-        """Makes the object from its (number, ETag) parts once: success also if the same bytes are there already."""
+    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> bool:
+        """Makes the object from its (number, ETag) parts once.
+
+        True: it is there with these bytes. False: one of this size is there, and only its bytes tell: `compare` them.
+        """
+        ...
+
+    def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:
+        """Reads what is there from byte `first` on: raises unless it is `body`."""
         ...
 
     def put_manifest(self, bucket: str, key: str, body: bytes) -> None:

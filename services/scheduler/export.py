@@ -8,7 +8,6 @@ missing.
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
@@ -33,78 +32,28 @@ from schemas.pages import Pages
 from schemas.plan import ResultWriterPlan
 from schemas.wire import Fact, encode
 from services.scheduler.deps import Deps, ResultTroubleError, UploadGoneError, part_etag
+from services.scheduler.store_calls import StoreCalls
 
 TOPIC = topics.HOME.name
 FRAMES_PER_YIELD = 4
 """Frames shaped before the fold gets its turn: a few milliseconds."""
 
-T = TypeVar("T")
 Take = Callable[[ChildrenEnded], list[FilePart]]
+
+
+class _UnprovenError(Exception):
+    """A file of several parts is there in the right size, and its ETag tells nothing."""
+
+    def __init__(self, file: tuple[str, int]) -> None:
+        super().__init__(file)
+        self.file = file
 
 
 class _OverError(Exception):
     """The run is over for the fold: somebody else wrote its results."""
 
 
-class Exports:
-    """The exports of one home; the fold's owner tells it what was folded."""
-
-    def __init__(self, port: Port, fold: Home, deps: Deps) -> None:
-        self._port = port
-        self._fold = fold
-        self._deps = deps
-        self._jobs: dict[tuple[str, int], _Job] = {}  # by run and generation
-
-    def due(self, run: str) -> None:
-        """A run with a writer exists, or its facts on home changed."""
-        state = self._fold.state.runs.get(run)
-        if state is None or not state.writes_results:
-            return
-        first = max(state.started_offset, state.generation_offset) + 1
-        job = self._jobs.get((run, state.generation))
-        if job is None:
-            self.over(run)  # an earlier generation that is still at it
-            job = _Job(self._port, self._fold, self._deps, (run, state.generation), first)
-            self._jobs[run, state.generation] = job
-        job.nudge()
-        self._admit()
-        if not job.started:
-            job.leave_on_home(first)
-
-    def offer(self, run: str, offset: int, frame: ChildrenEnded) -> None:
-        """A frame with accepted entries was folded."""
-        job = self._jobs.get((run, frame.generation))
-        if job is not None:
-            job.offer(offset, frame)
-
-    def over(self, run: str) -> None:
-        """The run, or a generation of it, is over."""
-        for key in [key for key in self._jobs if key[0] == run]:
-            job = self._jobs[key]
-            job.nudge()
-            if not job.started:
-                del self._jobs[key]
-
-    def _admit(self) -> None:
-        """Starts what may start. A run that is only waiting to be written never waits for one that goes on."""
-        limits = self._deps.limits
-        room = {True: limits.exports_writing_max, False: limits.exports_early_max}
-        for job in self._jobs.values():
-            if job.started:
-                room[job.writing] -= 1
-        for key, job in self._jobs.items():
-            if not job.started and room[job.writing] > 0:
-                room[job.writing] -= 1
-                job.started = True
-                self._port.spawn(self._work(key, job))
-
-    async def _work(self, key: tuple[str, int], job: "_Job") -> None:
-        await job.work()
-        self._jobs.pop(key, None)
-        self._admit()
-
-
-class _Job:
+class ExportJob:
     """The export of one generation of a run."""
 
     def __init__(self, port: Port, fold: Home, deps: Deps, key: tuple[str, int], first: int) -> None:
@@ -118,9 +67,12 @@ class _Job:
         self._handed_bytes = 0
         # a job that begins with its run misses nothing; every other one has to read home again
         self._missed_from: int | None = first if first <= fold.state.offset else None
+        self._first = first
+        self._store = StoreCalls(port, deps)
         self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._sizes: dict[tuple[str, int], int] = {}
         self._files: list[tuple[str, WrittenFile]] = []
+        self._unproven: set[tuple[str, int]] = set()  # files that are there, and must be compared with what is made
         self.started = False
 
     @property
@@ -166,11 +118,31 @@ class _Job:
         """Exports the run, or says why it can't be."""
         try:
             try:
-                await self._export()
+                while not await self._exported():
+                    await self._begin_again()
             except ResultTroubleError as trouble:
                 await self._fail(trouble)
         except _OverError:
             return
+
+    async def _exported(self) -> bool:
+        """Exports the run; False when it met a file that only its bytes can tell to be the right one."""
+        try:
+            await self._export()
+        except _UnprovenError as unproven:
+            self._unproven.add(unproven.file)
+            return False
+        return True
+
+    async def _begin_again(self) -> None:
+        """Everything is made once more, from home, to be compared with what is there."""
+        self._missed_from = self._first
+        while self._handed:
+            for frame in await self._frames.get(None):
+                if frame is not None:
+                    self._handed -= 1
+                    self._handed_bytes -= sum(map(len, frame.pages))
+        self._etags, self._sizes, self._files = {}, {}, []
 
     async def _export(self) -> None:
         run = self._state()
@@ -205,9 +177,20 @@ class _Job:
             if frame is not None:
                 self._handed -= 1
                 self._handed_bytes -= sum(map(len, frame.pages))
-                await self._upload(_taken(self._take(export), frame))
+                await self._upload(self._taken(self._take(export), frame))
                 if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
                     await self._port.sleep(0)
+
+    def _taken(self, take: Take, frame: ChildrenEnded) -> list[FilePart]:
+        """The parts that a frame fills. One that can't be shaped fails this run's results, not the scheduler."""
+        try:
+            return take(frame)
+        except _OverError:
+            raise
+        except Exception as bug:
+            self._deps.metrics.unexpected(f"shaping outcomes of {self._run}", bug)
+            cause = f"The outcomes from position {frame.ranges[0]} on cannot be written: {type(bug).__name__}: {bug}"
+            raise ResultTroubleError(cause) from bug
 
     def _take(self, export: RunExport) -> Take:
         return lambda frame: export.take(frame, self._state().asked)
@@ -240,7 +223,7 @@ class _Job:
         for record in records:
             frame = _frame_of(record.value, self._run)
             if frame is not None:
-                await self._upload(_taken(take, frame))
+                await self._upload(self._taken(take, frame))
         return records[-1].offset + 1
 
     async def _upload(self, parts: list[FilePart]) -> None:
@@ -253,23 +236,34 @@ class _Job:
         assert writer is not None
         lines = writer.output_type == "JSONL"
         key = file_key(self._folder(writer), part.status, part.file, lines=lines)
-        file = await self._file(run, writer.bucket, key, part)
         name = (part.status, part.file)
-        etag = await self._part_etag(file, writer.bucket, key, part)
-        self._etags.setdefault(name, []).append((part.part + 1, etag))
-        self._sizes[name] = self._sizes.get(name, 0) + len(part.body)
+        first = self._sizes.get(name, 0)
+        size = self._sizes[name] = first + len(part.body)
+        if name in self._unproven:
+            await self._store.compare(writer.bucket, key, first, part.body)
+        else:
+            file = await self._file(run, writer.bucket, key, part)
+            etag = await self._part_etag(file, writer.bucket, key, part)
+            self._etags.setdefault(name, []).append((part.part + 1, etag))
+            if part.last:
+                await self._complete(file, writer.bucket, key, part, size)
         if part.last:
-            etags, size = self._etags[name], self._sizes[name]
-            store, upload = self._deps.results, file.upload_id
-            await self._calling(lambda: store.complete(writer.bucket, key, upload, etags, size))
             self._files.append((part.status, WrittenFile(key, size)))
+
+    async def _complete(self, file: ResultFile, bucket: str, key: str, part: FilePart, size: int) -> None:
+        name = (part.status, part.file)
+        if await self._store.complete(bucket, key, file.upload_id, self._etags[name], size):
+            return
+        if part.part:  # the parts before are no longer here
+            raise _UnprovenError(name)
+        await self._store.compare(bucket, key, 0, part.body)
 
     async def _file(self, run: Run, bucket: str, key: str, part: FilePart) -> ResultFile:
         """The upload of this file: the one that was first on home, whoever began it."""
         file = _find(run, part)
         if file is not None:
             return file
-        upload = await self._calling(lambda: self._deps.results.create_upload(bucket, key))
+        upload = await self._store.create_upload(bucket, key)
         await self._say(ResultFileOpened(self._run, self._generation, part.status, part.file, upload))
         while (file := self._opened(part)) is None:
             if self._found() is None:
@@ -277,7 +271,7 @@ class _Job:
                 raise _OverError
             await self._facts.get(None)
         if file.upload_id != upload:
-            await self._calling(lambda: self._deps.results.abort(bucket, key, upload))
+            await self._drop(bucket, key, upload)
         return file
 
     def _opened(self, part: FilePart) -> ResultFile | None:
@@ -287,7 +281,7 @@ class _Job:
     async def _drop(self, bucket: str, key: str, upload: str) -> None:
         """Drops an upload that nobody will complete. Where S3 refuses that too, the bucket's lifecycle rules do it."""
         with suppress(ResultTroubleError):
-            await self._port.call(lambda: self._deps.results.abort(bucket, key, upload))
+            await self._store.abort(bucket, key, upload)
 
     async def _part_etag(self, file: ResultFile, bucket: str, key: str, part: FilePart) -> str:
         """Uploads a part unless home says that it is there.
@@ -297,11 +291,11 @@ class _Job:
         known = file.parts.get(part.part)
         if known is not None and known[1] == len(part.body):
             return known[0]
-        store, body = self._deps.results, part.body
+        body = part.body
         try:
-            etag = await self._calling(lambda: store.upload_part(bucket, key, file.upload_id, part.part + 1, body))
+            etag = await self._store.upload_part(bucket, key, file.upload_id, part.part + 1, body)
         except UploadGoneError:
-            return part_etag(body)  # somebody completed it: completing it again compares the bytes
+            return part_etag(body)  # somebody completed it: completing it again looks at what is there
         self._state()  # a run that is over needs no more facts
         await self._say(
             ResultPartWritten(self._run, self._generation, part.status, part.file, part.part, etag, len(body))
@@ -311,10 +305,10 @@ class _Job:
     async def _write_manifest(self, run: Run) -> None:
         writer = run.plan.writer
         assert writer is not None
-        key, store = manifest_key(self._folder(writer)), self._deps.results
+        key = manifest_key(self._folder(writer))
         earlier = [("SUCCEEDED", WrittenFile(*file)) for file in run.succeeded_files]
         body = manifest(writer.bucket, run.arn, [*earlier, *self._files])
-        await self._calling(lambda: store.put_manifest(writer.bucket, key, body))
+        await self._store.put_manifest(writer.bucket, key, body)
         succeeded = tuple(n for status, file in self._files if status == "SUCCEEDED" for n in (file.key, file.size))
         await self._say(ResultsWritten(self._run, self._generation, writer.bucket, key, succeeded))
 
@@ -352,31 +346,9 @@ class _Job:
     async def _say(self, fact: Fact) -> None:
         await self._port.send([Outgoing(TOPIC, self._fold.state.home, encode(fact))])
 
-    async def _calling(self, work: Callable[[], T]) -> T:
-        """A blocking call; trouble that may pass is tried again, with growing pauses."""
-        for pause in self._deps.limits.export_pauses_seconds:
-            try:
-                return await self._port.call(work)
-            except ResultTroubleError as trouble:
-                if not trouble.retriable:
-                    raise
-            await self._port.sleep(pause)
-        return await self._port.call(work)
-
 
 def _find(run: Run, part: FilePart) -> ResultFile | None:
     return next((f for f in run.files if f.status == part.status and f.file == part.file), None)
-
-
-def _taken(take: Take, frame: ChildrenEnded) -> list[FilePart]:
-    """The parts that a frame fills. One that can't be shaped fails this run's results, not everybody's scheduler."""
-    try:
-        return take(frame)
-    except _OverError:
-        raise
-    except Exception as bug:
-        cause = f"The outcomes from position {frame.ranges[0]} on cannot be written: {type(bug).__name__}: {bug}"
-        raise ResultTroubleError(cause) from bug
 
 
 def _frame_of(value: bytes | None, run: str) -> ChildrenEnded | None:

@@ -17,6 +17,7 @@ SNAPSHOT_BYTES = Counter("maprun_scheduler_snapshot_bytes", "Compressed bytes of
 REQUESTS = Counter("maprun_scheduler_requests", "Records of execution-requests, by what became of them.", ("answer",))
 EXPORTED = Counter("maprun_scheduler_children_exported", "Children in result files of runs whose export is complete.")
 EXPORTED_BYTES = Counter("maprun_scheduler_exported_bytes", "Bytes of these result files.")
+UNEXPECTED = Counter("maprun_scheduler_unexpected_errors", "Errors that nobody foresaw; the log has their traces.")
 EXPORTS_FAILED = Counter("maprun_scheduler_exports_failed", "Runs whose results can't be written.")
 
 
@@ -62,3 +63,8 @@ class SchedulerMetrics(Metrics):
     def export_failed(self) -> None:
         """The results of a run can't be written."""
         EXPORTS_FAILED.inc()
+
+    def unexpected(self, what: str, error: Exception) -> None:
+        """Something raised what it should not: counted, and in the log with its trace."""
+        UNEXPECTED.inc()
+        logs.logger("scheduler").error("unexpected_error", what=what, exc_info=error)

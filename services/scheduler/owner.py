@@ -18,7 +18,7 @@ from schemas import topics
 from schemas.home import TimerDue
 from schemas.wire import encode
 from services.scheduler.deps import Deps
-from services.scheduler.export import Exports
+from services.scheduler.exports import Exports
 from services.scheduler.handlers import Message, phases_of
 from services.scheduler.snapshots import Snapshots
 from services.scheduler.state import Timers

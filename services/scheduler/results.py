@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from maprun.aws import errors
-from maprun.aws.results import ResultWriter, WrittenPart, composite_etag
+from maprun.aws.results import ResultWriter, WrittenPart
 from services.scheduler.deps import ResultTroubleError, UploadGoneError
 
 
@@ -24,17 +24,16 @@ class S3Results:
         with _translated():
             return self._writer.upload_part(bucket, key, upload_id, number, body)
 
-    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> None:
-        """Makes the object from its (number, ETag) parts once: success also if the same bytes are there already."""
-        try:
-            expected = composite_etag([etag for _, etag in parts])
-        except ValueError as error:
-            raise ResultTroubleError(
-                f"S3 gave a part of s3://{bucket}/{key} an ETag that is no MD5: {error}"
-            ) from error
+    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[tuple[int, str]], size: int) -> bool:
+        """Makes the object from its (number, ETag) parts once; False: the bytes that are there are to be compared."""
         with _translated():
             written = [WrittenPart(number, etag) for number, etag in parts]
-            self._writer.complete(bucket, key, upload_id, written, expected, size)
+            return self._writer.complete(bucket, key, upload_id, written, size)
+
+    def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:
+        """Reads what is there from byte `first` on: it must be `body`."""
+        with _translated():
+            self._writer.compare(bucket, key, first, body)
 
     def put_manifest(self, bucket: str, key: str, body: bytes) -> None:
         """Writes the manifest once, by the same rule."""

@@ -105,6 +105,8 @@ class _Ending:
         ends: list[tuple[str, str | None]] = []
         if f"results-{self.play.name}" in self.house.store.missing:
             ends.append(("FAILED", "States.ResultWriterFailed"))
+        if self.house.shelf.raising.get(self.play.name, ("close",))[0] != "close" and self.play.source != "state":
+            ends.append(("FAILED", "States.ItemReaderFailed"))
         if over:
             ends.append(("FAILED", "States.ExceedToleratedFailureThreshold"))
         return ends or [("SUCCEEDED", None)]

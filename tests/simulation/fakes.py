@@ -33,6 +33,7 @@ class Shelf:
         self.world = world
         self.items = {play.name: play.items for play in plays}
         self.versions = {play.name: 1 for play in plays}
+        self.raising = {play.name: play.source_raises for play in plays if play.source_raises}
 
     def change(self, play: Play) -> None:
         """Somebody writes to the source while it may be read."""
@@ -50,7 +51,9 @@ class Shelf:
         """Opens a source at its own checkpoint, pinned if the ask says to what."""
         plan = ask.plan
         self.trouble()
-        if plan.reader is None:
+        if plan.reader is not None:
+            self.raises((plan.reader.key or plan.reader.prefix).split(".")[0].rstrip("/"), "open")
+        else:
             items = [bytes(raw) for raw in msgspec.json.decode(plan.items, type=list[msgspec.Raw])]
             return FakeSource(self, "", items, checkpoint, b""), "STATE_DATA"
         name = (plan.reader.key or plan.reader.prefix).split(".")[0].rstrip("/")
@@ -60,6 +63,12 @@ class Shelf:
         source = FakeSource(self, name, self.items[name], checkpoint, pin)
         source.check()
         return source, f"s3://bucket/{plan.reader.key}"
+
+    def raises(self, name: str, call: str) -> None:
+        """Raises what no source should, where the play has it so."""
+        at, error = self.raising.get(name, ("", KeyError))
+        if at == call:
+            raise error("nobody foresaw this")
 
     def trouble(self) -> None:
         """Every call takes its time, and a few fail for a moment."""
@@ -90,6 +99,7 @@ class FakeSource:
     def read(self, count: int, bytes_max: int) -> Chunk:  # noqa: ARG002 - these items are small
         """The next items, a few at a time."""
         self.shelf.trouble()
+        self.shelf.raises(self.name, "read")
         self.check()
         count = min(count, self.shelf.world.random.randint(1, 30))
         if self._listing:
@@ -104,6 +114,7 @@ class FakeSource:
 
     def close(self) -> None:
         """Nothing to let go of."""
+        self.shelf.raises(self.name, "close")
 
 
 def _key(item: bytes) -> str:

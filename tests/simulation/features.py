@@ -3,11 +3,23 @@
 import random
 
 from tests.simulation.plays import Nest, Play, Redrive, Update
+from tests.simulation.store import CALLS
 
 NEST_SHARE, RETRY_SHARE, UPDATE_SHARE, REDRIVE_SHARE = 0.2, 0.12, 0.25, 0.5
 """Of the executions. What isn't drawn leaves a seed as it was before there was such a feature."""
+BREAKS_SHARE = 0.1
+UNFORESEEN = (KeyError, ValueError, TypeError, ZeroDivisionError)
 OUTER_ITEMS_MAX = 12
 """Children that hold a Map Run each."""
+
+
+def break_outside(play: Play, r: random.Random) -> None:
+    """Draws a store or a source that raises what nobody foresaw: that run alone may fail of it."""
+    if play.writer and not play.store_missing and r.random() < BREAKS_SHARE:
+        play.store_raises = (r.choice(CALLS if play.kinds else ("manifest", "abort")), r.choice(UNFORESEEN))
+        play.store_missing = play.store_raises[0] != "abort"
+    if r.random() < BREAKS_SHARE / 2:
+        play.source_raises = (r.choice(["open", "read", "close"]), r.choice(UNFORESEEN))
 
 
 def enrich(play: Play, r: random.Random, fault_seconds: float) -> None:

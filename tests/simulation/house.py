@@ -46,7 +46,12 @@ class House:
         self.roots_work = Workshop(self.world, self._root_started)
         self.lanes_work.slow_share = scenario.slow_share
         self.root_keys: dict[str, tuple[str, str]] = {}
-        self.store = FakeStore(self.world, {f"results-{p.name}" for p in scenario.plays if p.store_missing})
+        self.store = FakeStore(
+            self.world,
+            {f"results-{p.name}" for p in scenario.plays if p.store_missing},
+            {f"results-{p.name}": p.store_raises for p in scenario.plays if p.store_raises},
+            own_etags=scenario.own_etags,
+        )
         self.tracker = Tracker(self)
         if scenario.leftovers:
             leftovers.strew(self.world, with_.roots, scenario.homes, scenario.lanes, seed)

@@ -78,6 +78,8 @@ class Play(msgspec.Struct, kw_only=True):
     redrives: tuple[Redrive, ...] = ()
     untimely_at: float | None = None  # a redrive is asked for whatever the execution does then
     updates: tuple[Update, ...] = ()
+    store_raises: tuple[str, type[Exception]] | None = None  # in a call; with store_missing unless it is `abort`
+    source_raises: tuple[str, type[Exception]] | None = None  # open, read or close
 
     @property
     def arn(self) -> str:

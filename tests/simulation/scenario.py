@@ -6,11 +6,12 @@ import msgspec
 
 from maprun.mapruns.limits import MapRunLimits
 from tests.simulation.definitions import definition
-from tests.simulation.features import enrich
+from tests.simulation.features import break_outside, enrich
 from tests.simulation.plays import Door, Play, Source
 
 WRITER_SHARE = 0.4
 LEFTOVERS_SHARE = 0.2
+OWN_ETAGS_SHARE = 0.3
 QUEUE_SHARE, QUEUE_PLAYS = 0.15, 3
 """Seeds in which one Map Run at a time is open on each home, and how many executions want to begin."""
 REQUEST_PARTITIONS = 2
@@ -43,6 +44,7 @@ class Scenario(msgspec.Struct):
     plays: list[Play]
     garbage: list[tuple[float, str]]  # (when, topic)
     leftovers: bool = False  # records of a process that outlived its broker's disks
+    own_etags: bool = False  # the result store's ETags say nothing about bytes
 
 
 def draw(seed: int) -> Scenario:
@@ -56,8 +58,12 @@ def draw(seed: int) -> Scenario:
         while len(scenario.plays) < QUEUE_PLAYS:
             scenario.plays.append(_play(later, len(scenario.plays), scenario.fault_seconds))
         scenario.limits = msgspec.structs.replace(scenario.limits, open_runs_max=1)
+    breaking = random.Random(f"breaking-{seed}")
+    scenario.own_etags = breaking.random() < OWN_ETAGS_SHARE
     for play in scenario.plays:
         enrich(play, later, scenario.fault_seconds)
+        if not storm:
+            break_outside(play, breaking)
         items = b'{"items":[' + b",".join(play.items) + b"]}"
         play.input = items if play.source == "state" else b"{}"
         play.definition = msgspec.json.encode(definition(play))

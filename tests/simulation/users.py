@@ -140,6 +140,7 @@ class Users:
         good |= {i for i in play.bad if house.world.random.random() < redrive.repaired}
         if house.world.random.random() < redrive.repaired:
             house.store.missing.discard(f"results-{play.name}")
+            house.shelf.raising.pop(play.name, None)
         self._redrive(play, request_id)
         if redrive.twice_after is not None:
             self._soon(redrive.twice_after, self._redrive, play, request_id)

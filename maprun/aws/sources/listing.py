@@ -6,17 +6,19 @@ botocore sees them, and leaves it the rest: signing, connections, errors.
 
 import datetime as dt
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from maprun.aws.answers import BadAnswerError, member, quoted_etag
 from maprun.aws.clients import S3
 from maprun.aws.errors import SourceError, SourceUnavailableError, boto_cause, is_transient, sdk_cause
 from maprun.aws.sources.contract import Budget, Checkpoint, Chunk, dump
 
+LIST = "ListObjectsV2"
 PAGE_KEYS = 1000  # S3's own limit
 LISTED = "MaprunListed"  # the member of an answer that holds what the hook took out
 _HOOK = "before-parse.s3.ListObjectsV2"
@@ -60,11 +62,21 @@ def take_keys(own: Any, response_dict: dict[str, Any], customized_response_dict:
     page = [{child.tag[skip:]: child.text or "" for child in entry} for entry in root.iter(contents)]
     if encoded:
         for entry in page:
-            entry["Key"] = unquote_plus(entry["Key"])
+            entry["Key"] = unquote_plus(entry.get("Key", ""))
     customized_response_dict[LISTED] = page
     customized_response_dict["IsTruncated"] = root.findtext(f"{space}IsTruncated") == "true"
     customized_response_dict["NextContinuationToken"] = root.findtext(f"{space}NextContinuationToken") or ""
     response_dict["body"] = _NOTHING_LISTED
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells of it; `etag` has its quotes and is empty where the server lists none."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    modified_seconds: float | int
+    storage_class: str
 
 
 class Listing:
@@ -75,6 +87,8 @@ class Listing:
         self._arguments = arguments
         self._after_key = after_key
         self._token = ""
+        self.where = f"s3://{arguments['Bucket']}"
+        self.server = f"S3 at {s3.endpoint}"
         self.more = True
         s3.client.meta.events.register(_HOOK, functools.partial(take_keys, s3.own), unique_id=LISTED)
 
@@ -88,24 +102,44 @@ class Listing:
                 arguments["StartAfter"] = self._after_key
             answer = self._list(arguments)
             page: list[dict[str, str]] = answer[LISTED]
-            self._token = answer.get("NextContinuationToken", "")
+            token, self._token = self._token, answer.get("NextContinuationToken", "")
             self.more = bool(answer.get("IsTruncated") and self._token)
+            if self.more and token == self._token:
+                raise SourceError(f"{self.server} doesn't go on with its listing of {self.where}: the same page again")
             if page:
                 return page
         return []
 
+    def listed(self, entry: dict[str, str]) -> "Listed":
+        """An entry of a page. Raises SourceError where a member is missing or not what S3 has there."""
+        try:
+            key = str(member(entry, "Key", LIST, self.where, self._s3.endpoint))
+            size = int(entry.get("Size") or "0")
+            modified = dt.datetime.fromisoformat(member(entry, "LastModified", LIST, self.where, self._s3.endpoint))
+        except BadAnswerError as bad:
+            raise SourceError(bad.cause) from bad
+        except ValueError as error:
+            raise SourceError(f"{self.server} lists what can't be read: {entry} in {self.where}: {error}") from error
+        storage = entry.get("StorageClass") or "STANDARD"
+        return Listed(key, size, quoted_etag(entry.get("ETag", "")), epoch_seconds(modified), storage)
+
     def _list(self, arguments: dict[str, Any]) -> Any:
         self._s3.own.listing = True
         try:
-            return self._s3.retry.call(lambda: self._s3.client.list_objects_v2(**arguments))
+            answer = self._s3.retry.call(LIST, self.where, lambda: self._s3.client.list_objects_v2(**arguments))
+        except BadAnswerError as bad:
+            raise SourceError(f"{bad.cause} ({self.where}, {self._s3.endpoint})") from bad
         except ClientError as error:
             kind = SourceUnavailableError if is_transient(error) else SourceError
-            raise kind(f"{sdk_cause('S3', error)} (s3://{arguments['Bucket']})") from error
+            raise kind(f"{sdk_cause('S3', error)} ({self.where})") from error
         except (BotoCoreError, OSError) as error:
             kind = SourceUnavailableError if is_transient(error) else SourceError
-            raise kind(f"{boto_cause(error)} (s3://{arguments['Bucket']})") from error
+            raise kind(f"{boto_cause(error)} ({self.where})") from error
         finally:
             self._s3.own.listing = False
+        if LISTED not in answer:
+            raise SourceError(f"{self.server} answered {LIST} of {self.where} with something that is no listing")
+        return answer
 
 
 class ListingSource:
@@ -141,7 +175,7 @@ class ListingSource:
             items.append(item)
         self._budget.given += len(items)
         if self._next:
-            self._after_key = self._page[self._next - 1]["Key"]
+            self._after_key = self._page[self._next - 1].get("Key", "")
         ended = self._budget.spent or (self._next == len(self._page) and not self._listing.more)
         place = Checkpoint(items=self._budget.given, after_key=self._after_key)
         return Chunk(items, None, dump(place), ended, size)
@@ -153,12 +187,7 @@ class ListingSource:
         self._listing.more = False
 
     def _item(self, listed: dict[str, str]) -> bytes:
+        found = self._listing.listed(listed)
         return self._encode(
-            ListedObject(
-                Etag=listed.get("ETag", ""),
-                Key=listed["Key"],
-                LastModified=epoch_seconds(dt.datetime.fromisoformat(listed["LastModified"])),
-                Size=int(listed.get("Size", "0")),
-                StorageClass=listed.get("StorageClass") or "STANDARD",
-            ),
+            ListedObject(found.etag, found.key, found.modified_seconds, found.size_bytes, found.storage_class)
         )

@@ -17,7 +17,8 @@ class Member(msgspec.Struct, frozen=True):
     name: ObjectName
     place: str
     pin: Pin | None = None
-    size_bytes: int | None = None  # what a manifest says; an object of another size isn't the one that it means
+    size_bytes: int | None = None  # what a manifest or listing says; an object of another size isn't the one it means
+    not_after: int = 0  # epoch seconds: one that was written later isn't the one either; 0 = any time
 
 
 class Members(Protocol):
@@ -53,11 +54,13 @@ class ListedMembers:
                 self._page, self._next = self._listing.page(), 0
                 if not self._page:
                     return None
-            listed = self._page[self._next]
+            listed = self._listing.listed(self._page[self._next])
             self._next += 1
-            key, size = listed["Key"], int(listed.get("Size", "0"))
-            if size:
-                return Member(self._name(key), key, Pin(listed.get("ETag", ""), size))
+            name, size = self._name(listed.key), listed.size_bytes
+            if size and listed.etag:
+                return Member(name, listed.key, Pin(listed.etag, size))
+            if size:  # a server that lists no ETags: what is opened must be as large and as old as what was listed
+                return Member(name, listed.key, None, size, int(listed.modified_seconds))
 
     def _name(self, key: str) -> ObjectName:
         return ObjectName(self._bucket, key, "", self._owner)

@@ -2,11 +2,13 @@
 
 import contextlib
 import email.utils
+import re
 from typing import Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
+from maprun.aws.answers import BadAnswerError, bare_etag, member, quoted_etag
 from maprun.aws.clients import S3
 from maprun.aws.errors import (
     SourceError,
@@ -17,12 +19,16 @@ from maprun.aws.errors import (
     sdk_cause,
     status_of,
 )
+from maprun.aws.retry import FailedAttempt
 from maprun.aws.sources.contract import Pin
 
 PIECE_BYTES = 128 * 1024  # what arrived before a reset is kept in pieces of this size
 
+GET = "GetObject"
 HTTP_PRECONDITION_FAILED = 412
 HTTP_RANGE_NOT_SATISFIABLE = 416
+NO_VERSION = "null"  # what S3 calls the version of an object that was written without versioning
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class ObjectName(msgspec.Struct, frozen=True):
@@ -67,7 +73,7 @@ class ObjectReads:
             try:
                 answer = self._get(f"{at}-{end - 1}", self.pin)
                 self._check(answer, at)
-                with contextlib.closing(answer["Body"]) as body:
+                with contextlib.closing(self._member(answer, "Body")) as body:
                     while at < end:
                         piece = body.read(min(PIECE_BYTES, end - at))
                         if not piece:
@@ -79,7 +85,7 @@ class ObjectReads:
                 failures = 1 if at > before else failures + 1
                 if not is_transient(error) or failures >= self._s3.retry.attempts_max:
                     raise self._explained(error, self.pin) from error
-                self._s3.retry.pause(failures)
+                self._s3.retry.pause(FailedAttempt(GET, self.name.text, failures, error))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def forget_opened(self) -> None:
@@ -87,27 +93,57 @@ class ObjectReads:
         self.opened_bytes = b""
 
     def _check(self, answer: Any, first: int) -> None:
-        if answer["ETag"] != self.pin.etag:  # a server that doesn't know If-Match
+        # A server may not know If-Match.
+        if bare_etag(self._member(answer, "ETag")) != bare_etag(self.pin.etag):
             raise SourceError(self._changed(self.pin))
+        self._check_version(answer, self.name.version_id or self.pin.version_id)
         if first > 0 and "ContentRange" not in answer:
             raise SourceError(f"S3 ignored the Range header for {self.name.text}, it can't be read from its middle")
+
+    def _check_version(self, answer: Any, asked: str) -> None:
+        """A server that knows no versions sends the newest one, whichever is asked for."""
+        if asked and asked != NO_VERSION and answer.get("VersionId", "") != asked:
+            raise SourceError(
+                f"S3 at {self._s3.endpoint} ignored VersionId {asked} of {self.name.text}: what it sent is "
+                f"{answer.get('VersionId') or 'of no version that it names'}, which is not read in its place"
+            )
+
+    def _member(self, answer: Any, name: str) -> Any:
+        """What the answer must have. Raises SourceError."""
+        try:
+            return member(answer, name, GET, self.name.text, self._s3.endpoint)
+        except BadAnswerError as bad:
+            pinned = "; its version can't be pinned" if name == "ETag" else ""
+            raise SourceError(f"{bad.cause}{pinned}") from bad
 
     def _open(self, opening: str, not_after: int) -> Pin:
         """Fetches the first bytes and, with them, learns which version of the object is read."""
         try:
-            answer = self._s3.retry.call(lambda: self._first_answer(opening))
+            answer = self._s3.retry.call(GET, self.name.text, lambda: self._first_answer(opening))
         except (ClientError, BotoCoreError, OSError) as error:
             raise self._explained(error, None) from error
-        version = answer.get("VersionId", "")
-        size, first = _size_and_first(answer)
+        etag, version = self._member(answer, "ETag"), answer.get("VersionId", "")
+        self._check_version(answer, self.name.version_id)
+        size, first = self._size_and_first(answer)
         if "Body" in answer:
             # A reset here costs another request in `read`, and nothing else.
             with contextlib.closing(answer["Body"]) as body, contextlib.suppress(BotoCoreError, OSError):
                 self.opened_bytes = body.read(_length(opening))
                 self.opened_at = first
-        if not_after and int(answer["LastModified"].timestamp()) > not_after:
+        if not_after and int(self._member(answer, "LastModified").timestamp()) > not_after:
             raise SourceError(f"The object {self.name.text} was written after the Map Run began to read")
-        return Pin(answer["ETag"], size, "" if version == "null" else version, None, _clock_of(answer))
+        return Pin(quoted_etag(etag), size, "" if version == NO_VERSION else version, None, _clock_of(answer))
+
+    def _size_and_first(self, answer: Any) -> tuple[int, int]:
+        """Bytes of the whole object, and the offset of the answer's first one."""
+        content_range = answer.get("ContentRange")
+        if not content_range:
+            return int(self._member(answer, "ContentLength")), 0
+        found = _CONTENT_RANGE.fullmatch(content_range)
+        if found is None:
+            at = f"S3 at {self._s3.endpoint} sent the Content-Range {content_range!r} for {self.name.text}"
+            raise SourceError(f"{at}, which tells neither place nor size")
+        return int(found[2]), int(found[1])
 
     def _first_answer(self, opening: str) -> Any:
         try:
@@ -120,7 +156,7 @@ class ObjectReads:
     def _get(self, byte_range: str, pin: Pin | None) -> Any:
         arguments = self._arguments()
         if pin is not None:
-            arguments["IfMatch"] = pin.etag
+            arguments["IfMatch"] = quoted_etag(pin.etag)
             if pin.version_id:
                 arguments["VersionId"] = pin.version_id
         return self._s3.client.get_object(Range=f"bytes={byte_range}", **arguments)
@@ -153,15 +189,6 @@ def _length(opening: str) -> int:
     """How many bytes `0-99` or `-99` asks for."""
     first, _, last = opening.partition("-")
     return int(last) - int(first) + 1 if first else int(last)
-
-
-def _size_and_first(answer: Any) -> tuple[int, int]:
-    """Bytes of the whole object, and the offset of the answer's first one."""
-    content_range = answer.get("ContentRange")  # "bytes 0-9/100"
-    if not content_range:
-        return int(answer["ContentLength"]), 0
-    span, _, size = content_range.rpartition("/")
-    return int(size), int(span.split()[-1].partition("-")[0])
 
 
 def _clock_of(answer: Any) -> int:

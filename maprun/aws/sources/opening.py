@@ -96,11 +96,13 @@ def _opener(s3: S3, form: Format, not_after: int) -> Open:
     def open_member(member: Member, checkpoint: bytes, pin: bytes) -> Source:
         version = load_pin(pin) if pin else member.pin
         place = load_checkpoint(checkpoint)
-        source = open_object(s3, member.name, form, place, version, Budget(0, place.items), not_after)
+        source = open_object(
+            s3, member.name, form, place, version, Budget(0, place.items), member.not_after or not_after
+        )
         found = load_pin(source.pin)
         if member.size_bytes is not None and found is not None and found.size_bytes != member.size_bytes:
-            sizes = f"has {found.size_bytes} bytes, and {member.size_bytes} by its manifest"
-            raise SourceError(f"The object {member.name.text} {sizes}: it changed since the manifest was written")
+            sizes = f"has {found.size_bytes} bytes, not {member.size_bytes} as its manifest or listing says"
+            raise SourceError(f"The object {member.name.text} {sizes}: it changed since then")
         return source
 
     return open_member

@@ -229,7 +229,7 @@ BAD: list[tuple[ItemReaderPlan, str]] = [
     (get_plan("sources", "bad/xml", input_type="MANIFEST"), "has the fileFormat 'XML', none of CSV, Parquet, ORC"),
     (get_plan("sources", "bad/noschema", input_type="MANIFEST"), "has no fileSchema"),
     (get_plan("sources", "bad/gone", input_type="MANIFEST"), "The specified key does not exist"),
-    (get_plan("sources", "bad/size", input_type="MANIFEST"), "has 8 bytes, and 9 by its manifest"),
+    (get_plan("sources", "bad/size", input_type="MANIFEST"), "has 8 bytes, not 9 as its manifest"),
     (
         get_plan("sources", "bad/addresses", input_type="JSONL", manifest_type="ATHENA_DATA"),
         "Line 2 of the Athena manifest s3://sources/bad/addresses is no address s3://bucket/key: hello",
