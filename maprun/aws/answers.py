@@ -7,7 +7,7 @@ from maprun.aws.errors import AwsRoomError
 
 SHOWN_BYTES = 60
 # Operations whose answers are XML documents; objects themselves may be anything.
-_XML_OPERATIONS = frozenset({"ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload"})
+_XML_OPERATIONS = ("ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload")
 _HTTP_OK_FIRST, _HTTP_OK_LAST = 200, 299
 
 
@@ -44,10 +44,8 @@ def refuse_pages(operation_model: Any, response_dict: dict[str, Any], **_: Any) 
 
     botocore takes such an answer with status 200 for one that broke off, which would be asked for again and again.
     """
-    if (
-        operation_model.name not in _XML_OPERATIONS
-        or not _HTTP_OK_FIRST <= response_dict["status_code"] <= _HTTP_OK_LAST
-    ):
+    status = response_dict["status_code"]
+    if operation_model.name not in _XML_OPERATIONS or not _HTTP_OK_FIRST <= status <= _HTTP_OK_LAST:
         return
     body: bytes = response_dict["body"].lstrip(b"\xef\xbb\xbf \t\r\n")
     kind = str(response_dict.get("headers", {}).get("content-type", ""))

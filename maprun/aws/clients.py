@@ -93,5 +93,6 @@ def make_s3(
         endpoint_url=settings.s3_endpoint or None,
         config=client_config(settings),
     )
-    client.meta.events.register_first("before-parse.s3", refuse_pages)
+    # The more an event's name leaves open, the earlier botocore calls: this is before its own hook for `s3.*`.
+    client.meta.events.register_first("before-parse.*.*", refuse_pages)
     return S3(client, Retry(sleep=sleep, chance=chance, warn=warn))

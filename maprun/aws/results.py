@@ -138,6 +138,11 @@ class ResultWriter:
         if not self._once("PutObject", bucket, key, write, body_etag(body), len(body)):
             self.compare(bucket, key, 0, body)
 
+    def size_of(self, bucket: str, key: str) -> int | None:
+        """Bytes of the object that is at the key, None where nothing is seen."""
+        found = self._call("HeadObject", bucket, key, lambda: self._found(bucket, key))
+        return None if found is None else found.size_bytes
+
     def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:
         """Reads what is at the key from byte `first` on, as many bytes as `body` has: it must be these."""
         operation = "GetObject"

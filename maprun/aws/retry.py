@@ -61,9 +61,9 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 class RetryWarnings:
     """Says failed attempts in the log, the first at once; of very many, some are only counted in the next line."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], say: Callable[..., object] | None = None) -> None:
         self._monotonic = monotonic
-        self._log = logs.logger("aws")
+        self._say = say or logs.logger("aws").warning
         self._lock = threading.Lock()
         self._begun = float("-inf")
         self._lines = 0
@@ -81,7 +81,7 @@ class RetryWarnings:
             self._lines += 1
             unsaid, self._unsaid = self._unsaid, 0
         error = failed.error
-        self._log.warning(
+        self._say(
             "s3_call_failed_is_made_again",
             operation=failed.operation,
             address=failed.address,

@@ -67,6 +67,10 @@ class ResultStore(Protocol):
         """
         ...
 
+    def size_of(self, bucket: str, key: str) -> int | None:
+        """Bytes of the object that is there, None where nothing is."""
+        ...
+
     def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:
         """Reads what is there from byte `first` on: raises unless it is `body`."""
         ...

@@ -44,10 +44,6 @@ Take = Callable[[ChildrenEnded], list[FilePart]]
 class _UnprovenError(Exception):
     """A file of several parts is there in the right size, and its ETag tells nothing."""
 
-    def __init__(self, file: tuple[str, int]) -> None:
-        super().__init__(file)
-        self.file = file
-
 
 class _OverError(Exception):
     """The run is over for the fold: somebody else wrote its results."""
@@ -72,7 +68,8 @@ class ExportJob:
         self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._sizes: dict[tuple[str, int], int] = {}
         self._files: list[tuple[str, WrittenFile]] = []
-        self._unproven: set[tuple[str, int]] = set()  # files that are there, and must be compared with what is made
+        self._looking = False  # files may be there already that only their bytes prove
+        self._there: dict[tuple[str, int], int] = {}  # such files and their sizes
         self.started = False
 
     @property
@@ -129,20 +126,17 @@ class ExportJob:
         """Exports the run; False when it met a file that only its bytes can tell to be the right one."""
         try:
             await self._export()
-        except _UnprovenError as unproven:
-            self._unproven.add(unproven.file)
+        except _UnprovenError:
             return False
         return True
 
     async def _begin_again(self) -> None:
-        """Everything is made once more, from home, to be compared with what is there."""
-        self._missed_from = self._first
-        while self._handed:
-            for frame in await self._frames.get(None):
-                if frame is not None:
-                    self._handed -= 1
-                    self._handed_bytes -= sum(map(len, frame.pages))
-        self._etags, self._sizes, self._files = {}, {}, []
+        """Everything is made once more, from home; files that are there are compared with it."""
+        self._looking = True
+        self._missed_from = self._first  # nothing more is handed over, and what was is forgotten
+        await self._frames.get(0.0)
+        self._handed = self._handed_bytes = 0
+        self._etags, self._sizes, self._files, self._there = {}, {}, [], {}
 
     async def _export(self) -> None:
         run = self._state()
@@ -239,8 +233,10 @@ class ExportJob:
         name = (part.status, part.file)
         first = self._sizes.get(name, 0)
         size = self._sizes[name] = first + len(part.body)
-        if name in self._unproven:
-            await self._store.compare(writer.bucket, key, first, part.body)
+        if self._looking and not part.part and (there := await self._store.size_of(writer.bucket, key)) is not None:
+            self._there[name] = there
+        if name in self._there:
+            await self._compare(writer.bucket, key, part, first, self._there[name])
         else:
             file = await self._file(run, writer.bucket, key, part)
             etag = await self._part_etag(file, writer.bucket, key, part)
@@ -250,12 +246,19 @@ class ExportJob:
         if part.last:
             self._files.append((part.status, WrittenFile(key, size)))
 
+    async def _compare(self, bucket: str, key: str, part: FilePart, first: int, there: int) -> None:
+        """What is there, with so many bytes, must be what is made now."""
+        end = first + len(part.body)
+        if there < end or (part.last and there > end):
+            cause = f"The object s3://{bucket}/{key} exists with other content: {there} bytes, not {end}"
+            raise ResultTroubleError(cause if part.last else f"{cause} or more")
+        await self._store.compare(bucket, key, first, part.body)
+
     async def _complete(self, file: ResultFile, bucket: str, key: str, part: FilePart, size: int) -> None:
-        name = (part.status, part.file)
-        if await self._store.complete(bucket, key, file.upload_id, self._etags[name], size):
+        if await self._store.complete(bucket, key, file.upload_id, self._etags[part.status, part.file], size):
             return
         if part.part:  # the parts before are no longer here
-            raise _UnprovenError(name)
+            raise _UnprovenError
         await self._store.compare(bucket, key, 0, part.body)
 
     async def _file(self, run: Run, bucket: str, key: str, part: FilePart) -> ResultFile:

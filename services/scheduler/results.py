@@ -30,6 +30,11 @@ class S3Results:
             written = [WrittenPart(number, etag) for number, etag in parts]
             return self._writer.complete(bucket, key, upload_id, written, size)
 
+    def size_of(self, bucket: str, key: str) -> int | None:
+        """Bytes of the object that is there, None where nothing is."""
+        with _translated():
+            return self._writer.size_of(bucket, key)
+
     def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:
         """Reads what is there from byte `first` on: it must be `body`."""
         with _translated():

@@ -36,6 +36,10 @@ class StoreCalls:
         """Makes the object from its (number, ETag) parts once; False: only its bytes tell whether it is right."""
         return await self._patiently(bucket, key, lambda: self._store.complete(bucket, key, upload_id, parts, size))
 
+    async def size_of(self, bucket: str, key: str) -> int | None:
+        """Bytes of the object that is there, None where nothing is."""
+        return await self._patiently(bucket, key, lambda: self._store.size_of(bucket, key))
+
     async def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:
         """What is there from byte `first` on must be `body`."""
         await self._patiently(bucket, key, lambda: self._store.compare(bucket, key, first, body))

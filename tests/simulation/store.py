@@ -109,6 +109,12 @@ class FakeStore:
         self._after(lost)
         return proven
 
+    def size_of(self, bucket: str, key: str) -> int | None:  # noqa: ARG002
+        """Bytes of an object."""
+        lost = self._before(key, "size")
+        self._after(lost)
+        return len(self.objects[key]) if key in self.objects else None
+
     def compare(self, bucket: str, key: str, first: int, body: bytes) -> None:  # noqa: ARG002
         """Whoever exports makes the same bytes."""
         lost = self._before(key, "compare")
