@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from maprun.bus.calls import Calls
 from maprun.bus.cluster import check_topics
 from maprun.bus.fetcher import Fetcher
 from maprun.bus.group import Group
@@ -64,7 +64,7 @@ class KafkaHost:
         never_make_topics()
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
-        self._threads = ThreadPoolExecutor(self.own.threads_max, thread_name_prefix="call")
+        self.calls = Calls(self.own.calls_at_once_max, self.own.threads_max, self.own.call_patience_seconds)
         self._client = AIOKafkaClient(
             bootstrap_servers=settings.kafka,
             client_id=settings.prefix + self.instance,
@@ -152,7 +152,7 @@ class KafkaHost:
         except BusError as error:
             logs.logger("bus").warning("producer_closed_early", error=str(error))
         await self._client.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.calls.close()
 
     def beside(self, name: str, work: Callable[[Port], Coroutine[Any, Any, None]]) -> Owner:
         """Runs a coroutine that was given no partition by a group of this host, under the rules of an owner.

@@ -122,7 +122,7 @@ class KafkaPort:
 
     async def call(self, work: Callable[[], T]) -> T:
         """Runs blocking work in a thread; its exceptions come back."""
-        return await self._loop.run_in_executor(self._host._threads, work)  # noqa: SLF001 - one room, one module
+        return await self._host.calls.run(work)
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
         """Publishes in order (per partition) and waits until all are acknowledged: their offsets."""

@@ -24,7 +24,9 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     rebalance_seconds_max: float = 30.0  # a member that lives but doesn't rejoin by then is put out of its group
     owner_retry_seconds: float = 0.2  # before an owner that lost Kafka starts again; doubles
     owner_retry_seconds_max: float = 5.0
-    threads_max: int = 32  # for `Port.call`
+    calls_at_once_max: int = 32  # of `Port.call`, but for those that take longer than this:
+    call_patience_seconds: float = 1.0
+    threads_max: int = 1024  # for all of them: what hangs costs a thread and 100 KB
 
 
 def bus_limits_of(limits: Limits) -> BusLimits:

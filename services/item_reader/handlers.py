@@ -27,6 +27,8 @@ class ReaderLimits(msgspec.Struct, frozen=True):
     home_bytes_max: int = 4 << 20  # of outcomes read from home at once, about, for a redrive
     home_records_max: int = 512
     idle_seconds: float = 30.0
+    # Open sources of the whole process, beside those being read: three ranges of 4 MB each, 768 MB in all at the worst.
+    streams_open_max: int = 64
     retry_pauses_seconds: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 

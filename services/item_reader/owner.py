@@ -15,6 +15,7 @@ from schemas.lanes import ItemFrame
 from schemas.wire import Decoder, Fact, encode
 from services.item_reader import handlers, staged
 from services.item_reader.handlers import Listed, ReaderLimits
+from services.item_reader.open_streams import OpenStreams
 from services.item_reader.stage_reader import HomeGoneError, StageReader
 from services.item_reader.stream import Build, ItemStream, Positions, Source, decode_checkpoint
 
@@ -56,6 +57,7 @@ class Deps(msgspec.Struct, frozen=True):
     builder: Callable[[ItemsRequested | ItemsConfirmed], Build]
     limits: ReaderLimits = ReaderLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
+    streams: OpenStreams = msgspec.field(default_factory=lambda: OpenStreams(ReaderLimits().streams_open_max))
 
 
 async def own_asks(port: Port, home: int, deps: Deps) -> None:
@@ -106,6 +108,14 @@ class _Part(msgspec.Struct, frozen=True):
     direct: bool
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """Where a stream that was closed goes on: at this position, from its own checkpoint, with the item that is next."""
+
+    position: int
+    checkpoint: bytes
+    item_index: int
+
+
 class _Serving:
     """One run's asks, in order: of a redrive the first positions from home, the others from one stream."""
 
@@ -118,6 +128,8 @@ class _Serving:
         self.waiting = 0
         self.generation = 0
         self.stream: ItemStream | None = None
+        self.busy = False  # a thread reads the stream
+        self.left: _Place | None = None  # where the stream was when it gave way
         self.stages: StageReader | None = None
         self.position = 0  # the stream's, or that of the stages
         self.served = 0  # positions below this were published and said, by this process
@@ -194,15 +206,23 @@ class _Serving:
         except Exception as bug:  # noqa: BLE001 - raised, it would end the reading of all runs of this home
             self.deps.metrics.unexpected("closing a source", bug)
 
-    def _opening(self, ask: ItemsRequested | ItemsConfirmed, skip: int) -> tuple[ItemStream, int]:
-        """The run's stream, `skip` positions behind the ask's checkpoint; how many were really there. Blocks."""
-        at = decode_checkpoint(ask.checkpoint)
+    def _opening(self, ask: ItemsRequested | ItemsConfirmed, place: _Place) -> ItemStream:
+        """The run's stream at a place. Blocks."""
+        at = decode_checkpoint(place.checkpoint)
         build = self.deps.builder(ask) if ask.plan.batcher is not None else None
         source, text = self.deps.open_source(ask, at.source)
-        stream = ItemStream(source, text, at, ask.item_index, ask.plan.batcher, build)
-        return stream, stream.skip_positions(skip)
+        return ItemStream(source, text, at, place.item_index, ask.plan.batcher, build)
+
+    def give_way(self) -> None:
+        """Others need the room: the stream is opened again where it is when it is wanted."""
+        stream = self.stream
+        self._drop_stream()
+        if stream is not None:
+            self.left = _Place(self.position, stream.checkpoint(), stream.item_index)
 
     def _drop_stream(self) -> None:
+        self.left = None
+        self.deps.streams.closed(self)
         if self.stream is not None:
             self._close(self.stream.source)
             self.stream = None
@@ -212,16 +232,23 @@ class _Serving:
 
         def reading() -> list[tuple[Positions, int]]:
             if self.stream is None:
-                first = handlers.source_first(ask)
-                self.stream, skipped = self._opening(ask, self.position - first)
-                self.position = first + skipped
+                place = _Place(handlers.source_first(ask), ask.checkpoint, ask.item_index)
+                if self.left is not None and self.left.position == self.position:
+                    place = self.left
+                self.stream = self._opening(ask, place)
+                self.position = place.position + self.stream.skip_positions(self.position - place.position)
             try:
                 return handlers.read_part(self.stream, part, self.deps.limits)
             except Exception:
                 self._drop_stream()
                 raise
 
-        read: list[tuple[Positions, int]] = await self._calling(reading)
+        self.busy = True
+        try:
+            read: list[tuple[Positions, int]] = await self._calling(reading)
+        finally:
+            self.busy = False
+        self.deps.streams.used(self)
         return read
 
     async def _requested(self, ask: ItemsRequested) -> None:
@@ -312,7 +339,7 @@ class _Serving:
             return
 
         def listing_again() -> tuple[list[tuple[Positions, int]], str]:
-            stream, _ = self._opening(ask, 0)
+            stream = self._opening(ask, _Place(ask.first, ask.checkpoint, ask.item_index))
             try:
                 return handlers.read_part(stream, handlers.windows_of(ask.windows), self.deps.limits), stream.text
             finally:

@@ -174,9 +174,10 @@ class ItemStream:
             self._at += len(part)
             self.item_index += len(part)
             self._fill()
-        return Positions(payloads, keys, [], first, len(payloads), self._checkpoint(), self.ended, _briefly(sources))
+        return Positions(payloads, keys, [], first, len(payloads), self.checkpoint(), self.ended, _briefly(sources))
 
-    def _checkpoint(self) -> bytes:
+    def checkpoint(self) -> bytes:
+        """Where to go on, directly after the last position."""
         if self._at >= len(self._items):
             return msgspec.msgpack.encode(Checkpoint(self._next, 0))
         return msgspec.msgpack.encode(Checkpoint(self._base, self._at))
@@ -190,7 +191,7 @@ class ItemStream:
             payloads.append(payload)
             counts.append(items)
             size += len(payload)
-        return Positions(payloads, [], counts, first, sum(counts), self._checkpoint(), self.ended)
+        return Positions(payloads, [], counts, first, sum(counts), self.checkpoint(), self.ended)
 
     def _batch(self) -> tuple[bytes, int]:
         """One batch, closed by a rule that depends on nothing but the items from its first one on."""

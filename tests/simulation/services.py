@@ -14,6 +14,7 @@ from services.child_runner.limits import LaneLimits
 from services.child_runner.state import Room
 from services.item_reader import owner as ask_owner
 from services.item_reader.handlers import ReaderLimits
+from services.item_reader.open_streams import OpenStreams
 from services.scheduler import deps as scheduler_deps
 from services.scheduler.gate import own_requests
 from services.scheduler.limits import SchedulerLimits
@@ -45,6 +46,7 @@ LANE_LIMITS = LaneLimits(
 )
 LANE_LIMITS_LARGE = LaneLimits(snapshot_bytes_min=5_000, trim_seconds=2.0)
 ROOM_BYTES_MAX = 6 * CHILD_BYTES
+STREAMS_MAX = 0  # so every stream gives way as soon as another one is read
 READER_LIMITS = ReaderLimits(part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
 SCHEDULER_LIMITS = SchedulerLimits(
     records_per_turn_max=8,
@@ -103,6 +105,7 @@ class Services:
         self.house = house
         self.views: dict[str, MachinesView] = {}  # one a process
         self.rooms: dict[str, Room] = {}  # likewise
+        self.streams: dict[str, OpenStreams] = {}  # likewise
 
     def start(self) -> list[Group]:
         """All groups, with their processes."""
@@ -142,6 +145,7 @@ class Services:
             open_source=self.house.shelf.open,
             builder=lambda ask: children.builder(ask.definition, ask.plan),
             limits=READER_LIMITS if self.house.scenario.small else ReaderLimits(idle_seconds=5.0),
+            streams=self.streams.setdefault(port.process.name, OpenStreams(STREAMS_MAX)),
         )
         return [ask_owner.own_asks(self.house.mutation.port(port), home, deps)]
 
