@@ -52,7 +52,9 @@ class _OverError(Exception):
 class ExportJob:
     """The export of one generation of a run."""
 
-    def __init__(self, port: Port, fold: Home, deps: Deps, key: tuple[str, int], first: int) -> None:
+    def __init__(
+        self, port: Port, fold: Home, deps: Deps, key: tuple[str, int], first: int, on_waiting: Callable[[], None]
+    ) -> None:
         self._port = port
         self._fold = fold
         self._deps = deps
@@ -64,13 +66,18 @@ class ExportJob:
         # a job that begins with its run misses nothing; every other one has to read home again
         self._missed_from: int | None = first if first <= fold.state.offset else None
         self._first = first
-        self._store = StoreCalls(port, deps)
+        self._store = StoreCalls(port, deps, on_waiting)
         self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._sizes: dict[tuple[str, int], int] = {}
         self._files: list[tuple[str, WrittenFile]] = []
         self._looking = False  # files may be there already that only their bytes prove
         self._there: dict[tuple[str, int], int] = {}  # such files and their sizes
         self.started = False
+
+    @property
+    def waiting(self) -> bool:
+        """True while a store that is away or slow keeps it waiting."""
+        return self._store.waiting
 
     @property
     def writing(self) -> bool:

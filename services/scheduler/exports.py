@@ -25,7 +25,7 @@ class Exports:
         job = self._jobs.get((run, state.generation))
         if job is None:
             self.over(run)  # an earlier generation that is still at it
-            job = ExportJob(self._port, self._fold, self._deps, (run, state.generation), first)
+            job = ExportJob(self._port, self._fold, self._deps, (run, state.generation), first, self._admit)
             self._jobs[run, state.generation] = job
         job.nudge()
         self._admit()
@@ -47,11 +47,17 @@ class Exports:
                 del self._jobs[key]
 
     def _admit(self) -> None:
-        """Starts what may start. A run that is only waiting to be written never waits for one that goes on."""
+        """Starts what may start.
+
+        A run that is only waiting to be written never waits for one that goes on, nor for one whose store keeps it.
+        """
         limits = self._deps.limits
         room = {True: limits.exports_writing_max, False: limits.exports_early_max}
+        kept = limits.exports_waiting_max
         for job in self._jobs.values():
-            if job.started:
+            if job.started and job.waiting and kept:
+                kept -= 1
+            elif job.started:
                 room[job.writing] -= 1
         for key, job in self._jobs.items():
             if not job.started and room[job.writing] > 0:

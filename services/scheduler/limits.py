@@ -25,6 +25,8 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     exports_early_max: int = 8  # runs exported while they go on: three part buffers each
     exports_writing_max: int = 8  # runs all of whose children are answered
+    exports_waiting_max: int = 16  # beside those: exports of a store that is away or slow, which hold up no others
+    export_slow_seconds: float = 5.0  # a call to the store that takes longer makes its export such a one
     export_inbox_bytes_max: int = 16 << 20  # frames of one run waiting for its export; what is over is read again
     export_read_records: int = 32  # read again from home at once
     export_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # between tries while S3 is away

@@ -16,9 +16,12 @@ class StoreCalls:
     said with its trace, and leaves the scheduler to the other runs.
     """
 
-    def __init__(self, port: Port, deps: Deps) -> None:
+    def __init__(self, port: Port, deps: Deps, on_waiting: Callable[[], None]) -> None:
         self._port = port
         self._store = deps.results
+        self._slow_seconds = deps.limits.export_slow_seconds
+        self._on_waiting = on_waiting
+        self.waiting = False  # a call takes unusually long, or is made again and again
         self._pauses = deps.limits.export_pauses_seconds
         self._unexpected = deps.metrics.unexpected
 
@@ -53,14 +56,24 @@ class StoreCalls:
         await self._once(bucket, key, lambda: self._store.abort(bucket, key, upload_id))
 
     async def _patiently(self, bucket: str, key: str, work: Callable[[], T]) -> T:
-        for pause in self._pauses:
-            try:
-                return await self._once(bucket, key, work)
-            except ResultTroubleError as trouble:
-                if not trouble.retriable:
-                    raise
-            await self._port.sleep(pause)
-        return await self._once(bucket, key, work)
+        watch = self._port.spawn(self._watch())
+        try:
+            for pause in self._pauses:
+                try:
+                    return await self._once(bucket, key, work)
+                except ResultTroubleError as trouble:
+                    if not trouble.retriable:
+                        raise
+                await self._port.sleep(pause)
+            return await self._once(bucket, key, work)
+        finally:
+            watch.cancel()
+            self.waiting = False
+
+    async def _watch(self) -> None:
+        await self._port.sleep(self._slow_seconds)
+        self.waiting = True
+        self._on_waiting()
 
     async def _once(self, bucket: str, key: str, work: Callable[[], T]) -> T:
         def told() -> T:

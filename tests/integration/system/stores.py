@@ -4,13 +4,14 @@ Each run has a bucket that a proxy before SeaweedFS makes odd in one way. It mus
 results, or alone fail in words that name its bucket; a run on a plain bucket beside it must succeed.
 """
 
+import argparse
 import json
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -201,16 +202,16 @@ class Trial:
 
 
 @contextmanager
-def trial(folder: Path) -> Iterator[Trial]:
-    """A stack with SeaweedFS and the proxy outside of it."""
+def trial(folder: Path, server: str = "") -> Iterator[Trial]:
+    """A stack, the proxy, and behind it SeaweedFS or another server that runs already."""
     data = folder / "weed" / "data"
     data.mkdir(parents=True)
-    with running_weed(data) as weed:
-        proxy = QuirkyProxy(weed)
+    with running_weed(data) if not server else nullcontext(server) as target:
+        proxy = QuirkyProxy(target)
         stack = Stack(folder / "stack", AWS_ENDPOINT_URL_S3=proxy.endpoint)
         stack.up(PARTS)
         try:
-            yield Trial(stack, proxy, weed)
+            yield Trial(stack, proxy, target)
         finally:
             stack.down()
             proxy.close()
@@ -228,8 +229,12 @@ def shown(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def main() -> int:
     """The whole matrix; 0 when all is right."""
-    with tempfile.TemporaryDirectory() as folder, trial(Path(folder)) as made:
-        outcomes = made.judge(few() if "--few" in sys.argv else list(matrix()))
+    wanted = argparse.ArgumentParser(description=main.__doc__)
+    wanted.add_argument("--few", action="store_true", help="one of each kind, as every push has it")
+    wanted.add_argument("--server", default="", help="endpoint of another S3, in SeaweedFS's place")
+    given = wanted.parse_args()
+    with tempfile.TemporaryDirectory() as folder, trial(Path(folder), given.server) as made:
+        outcomes = made.judge(few() if given.few else list(matrix()))
     sys.stdout.write("\n".join(shown(outcomes)) + "\n")
     wrong = [outcome for outcome in outcomes if not outcome.right]
     sys.stdout.write(f"{len(outcomes)} runs, {len(wrong)} wrong\n")

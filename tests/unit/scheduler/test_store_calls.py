@@ -102,3 +102,24 @@ def test_a_file_of_another_with_the_same_size_is_refused(make_rig: Make) -> None
         "States.ResultWriterFailed",
         "exists with other content of the same size",
     )
+
+
+def test_a_store_that_hangs_holds_up_no_other_run(make_rig: Make) -> None:
+    """With one export at a time, a run whose store takes minutes lets the next one pass, and is written in the end."""
+    rig = make_rig(SchedulerLimits(exports_writing_max=1, exports_early_max=1))
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    hangs = [started(rig, name) for name in ("one", "two")]
+    beside = started(rig, "beside")
+
+    def fail(_call: str) -> None:
+        if any(run in rig.s3.calls[-1][1] for run in hangs):
+            rig.world.call_seconds += 300
+
+    rig.s3.fail = fail
+    for run in (*hangs, beside):
+        rig.put(topics.HOME, 0, frame(run, 0, [0]))
+        read_all(rig, run, 1)
+    rig.until(lambda: set(runs(rig)) == set(hangs), 60)
+    assert len(records(rig, beside)["SUCCEEDED"]) == 1
+    rig.until(lambda: runs(rig) == {}, 2000)
+    assert [len(records(rig, run)["SUCCEEDED"]) for run in hangs] == [1, 1]
