@@ -1,6 +1,7 @@
 """`maprun deploy`: a definition becomes a state machine, new or updated."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from maprun.cli.definitions import read_machines
 from maprun.cli.errors import CliError, Refused
 from maprun.cli.options import Context, json_option
 from maprun.cli.templates import MachineSource
+from maprun.language import examine
 
 ROLE_DEFAULT = "maprun"
 _ARN_IN_MESSAGE = re.compile(r"'(arn:[^']+)'")
@@ -77,12 +79,19 @@ def deploy(
             raise click.BadParameter(f"{file} gives no name for a state machine; use --name")
         done, arn = deploy_machine(context, machine)
         answers.append({"action": done, "stateMachineArn": arn})
-        for note in machine.notes:
+        for note in (*machine.notes, *_warnings(machine)):
             click.echo(note, err=True)
         if not as_json:
             output.print_block({done: arn, "start it": f"maprun start {machine.name} --follow"})
     if as_json:
         output.print_json(answers[0] if len(answers) == 1 else answers)
+
+
+def _warnings(machine: MachineSource) -> Iterator[str]:
+    """What the definition probably means otherwise, and what of it can't run yet."""
+    kind = (machine.machine_type or "STANDARD").upper()
+    for found in examine(machine.definition.encode(), kind).warnings:
+        yield f"{machine.name}: warning: {found.line}"
 
 
 def deploy_machine(context: Context, machine: MachineSource) -> tuple[str, str]:

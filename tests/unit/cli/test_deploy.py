@@ -59,3 +59,16 @@ def test_deploy_of_a_template_changes_what_differs(api: FakeApi) -> None:
     run(api, "deploy", template, "--json")
     assert api.asked[-1][0] == "UpdateStateMachine"
     assert api.asked[-1][1]["loggingConfiguration"]["level"] == "ALL"
+
+
+def test_deploy_warns_of_what_can_not_run_yet(api: FakeApi, tmp_path: Path) -> None:
+    """On stderr, beside the answer; the machine is made all the same, as on AWS."""
+    api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
+    api.answers["CreateStateMachine"] = lambda _: {"stateMachineArn": MACHINE}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": True}
+    file = tmp_path / "job.json"
+    file.write_text(json.dumps({"StartAt": "T", "States": {"T": task}}), encoding="utf-8")
+    result = run(api, "deploy", str(file), "--json")
+    assert json.loads(result.stdout)["action"] == "created"
+    assert "job: warning: NOT_SUPPORTED_YET: The integration pattern .sync of ecs:runTask" in result.stderr
+    assert result.stderr.endswith("at /States/T/Resource\n")
