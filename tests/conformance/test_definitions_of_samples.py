@@ -20,6 +20,7 @@ VALUES = {
     "Topic": "arn:aws:sns:us-east-1:123456789012:topic",
 }
 NOT_YET = {
+    "account-vending": ["Credentials"],
     "glacier-restore": ["lambda:invoke.waitForTaskToken"],
     "decompose": ["states:startExecution.sync:2"],
     "dashboards": ["states:startExecution.sync:2"],
