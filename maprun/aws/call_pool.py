@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+IDLE_MAX = 8  # threads of one destination that wait for its next call,
+IDLE_SECONDS = 5.0  # for so long
 
 
 class Job:
@@ -38,20 +40,39 @@ class Job:
             self.result.set_result(value)
 
 
+class _Line:
+    """The calls of one destination, and the threads that make them."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self.waiting: deque[Job] = deque()
+        self.busy = 0
+        self.idle = 0
+        self.called = 0  # of the idle ones, those that were woken and have not looked yet
+        self.news = threading.Condition(lock)
+
+    def next(self) -> Job | None:
+        """The first call that somebody still waits for."""
+        while self.waiting:
+            job = self.waiting.popleft()
+            if not job.gone.is_set():
+                return job
+        return None
+
+
 class CallPool:
     """Runs calls, so many at once for each destination and so many in all. Use it within one event loop.
 
-    Threads are made when they are needed and end with the queue they serve. A destination without a thread gets one
-    even at the bound of all: what hangs elsewhere never keeps it from its first call. So there are `threads_max` and
-    one more for each destination at most.
+    Threads are made when they are needed; a few of each destination stay for some seconds. A destination that makes no
+    call may make one even at the bound of all: what hangs elsewhere never keeps it from its first. So `threads_max`
+    calls run, and one more for each destination at most.
     """
 
     def __init__(self, threads_each_max: int = 64, threads_max: int = 512) -> None:
         self._each_max = threads_each_max
         self._max = threads_max
         self._lock = threading.Lock()
-        self._waiting: defaultdict[str, deque[Job]] = defaultdict(deque)
-        self._running: defaultdict[str, int] = defaultdict(int)
+        self._lines: dict[str, _Line] = {}
+        self._busy = 0
         self._closed = False
 
     async def run(self, destination: str, work: Callable[[threading.Event], T]) -> T:
@@ -61,8 +82,11 @@ class CallPool:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("the pool is closed")
-                self._waiting[destination].append(job)
-                self._widen(destination)
+                line = self._lines.get(destination)
+                if line is None:
+                    line = self._lines[destination] = _Line(self._lock)
+                line.waiting.append(job)
+                self._serve_soon(line)
             return await job.result  # type: ignore[no-any-return]
         finally:
             job.gone.set()
@@ -71,38 +95,51 @@ class CallPool:
         """Takes no more calls and drops those that wait; the threads of the others end with them."""
         with self._lock:
             self._closed = True
-            self._waiting.clear()
+            for line in self._lines.values():
+                line.waiting.clear()
+                line.news.notify_all()
 
-    def _widen(self, destination: str) -> None:
-        """Gives a destination one more thread if it may have one. Under the lock."""
-        running = self._running[destination]
-        in_all = sum(self._running.values())
-        if running < self._each_max and (in_all < self._max or not running):
-            threading.Thread(target=self._serve, args=(destination,), name=f"call {destination}", daemon=True).start()
-            self._running[destination] += 1
+    def _may(self, line: _Line) -> bool:
+        return line.busy < self._each_max and (self._busy < self._max or not line.busy)
 
-    def _serve(self, destination: str) -> None:
-        """One thread: calls of its destination until none waits."""
+    def _serve_soon(self, line: _Line) -> None:
+        """Finds a thread for a call that waits, if there may be one; else a busy one comes to it. Under the lock."""
+        if line.idle > line.called:
+            line.called += 1
+            line.news.notify()
+        elif self._may(line):
+            threading.Thread(target=self._serve, args=(line,), name="blocking call", daemon=True).start()
+            self._begin(line)
+
+    def _begin(self, line: _Line) -> None:
+        line.busy += 1
+        self._busy += 1
+
+    def _serve(self, line: _Line) -> None:
+        """One thread: calls of its destination, until none has come for some time."""
         while True:
             with self._lock:
-                job = self._next(destination)
-                if job is None:
-                    self._end(destination)
-                    return
+                job = self._take(line)
+            if job is None:
+                return
             job.run()
 
-    def _next(self, destination: str) -> Job | None:
-        queue = self._waiting[destination]
-        while queue:
-            job = queue.popleft()
-            if not job.gone.is_set():
-                return job
-        return None
-
-    def _end(self, destination: str) -> None:
-        """A thread ends: its place goes to whoever waits at the bound of all. Under the lock."""
-        self._running[destination] -= 1
-        if not self._running[destination]:
-            del self._running[destination], self._waiting[destination]
-        for other in [name for name, queue in self._waiting.items() if queue]:
-            self._widen(other)
+    def _take(self, line: _Line) -> Job | None:
+        """The next call for a busy thread, None if it is to end. Under the lock, which it lets go of while it waits."""
+        while (job := line.next()) is None:
+            line.busy -= 1
+            self._busy -= 1
+            for other in self._lines.values():
+                if other.waiting:
+                    self._serve_soon(other)  # at the bound of all it had to wait for this place
+            if line.idle >= IDLE_MAX or self._closed:
+                return None
+            line.idle += 1
+            woken = line.news.wait(IDLE_SECONDS)
+            line.idle -= 1
+            # A thread may be woken as its time runs out: then too many count as called, and a new one is made instead.
+            line.called = min(line.called - woken, line.idle)
+            if not line.waiting or not self._may(line):
+                return None
+            self._begin(line)
+        return job

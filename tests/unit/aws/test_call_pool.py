@@ -66,6 +66,20 @@ def test_places_at_the_bound_of_all_go_on_to_who_waits() -> None:
     asyncio.run(main())
 
 
+def test_a_thread_that_rests_takes_one_call_and_not_the_next_one_too() -> None:
+    """Two calls that need each other both begin, whether threads of their destination rest or not."""
+
+    async def main() -> None:
+        """Rounds of one call and two at once, with threads left from the round before."""
+        pool = CallPool(threads_each_max=3, threads_max=3)
+        together = threading.Barrier(2)
+        for _ in range(200):
+            await pool.run("one", lambda _: None)
+            await asyncio.gather(*(pool.run("one", lambda _: together.wait(60)) for _ in range(2)))
+
+    asyncio.run(main())
+
+
 def test_a_call_that_nobody_waits_for_never_begins_or_hears_of_it() -> None:
     """Cancelled in the queue a call is not made; cancelled while it runs it is told."""
 
