@@ -43,7 +43,8 @@ PAIRS_A_TURN = 256
 TEXT_A_TURN = 4_096
 """Characters joined by `&` that cost as much as one turn."""
 SECONDS_MAX = 99_999_999
-STACK_DEPTH_MAX = 200
+STACK_DEPTH_MAX = 300
+"""Of the engine's levels, guards among them; on a stack of 1 MiB it goes as deep. AWS stops at 100 of its own."""
 _ORDER = ("<", ">", "<=", ">=")
 QUERY_ERROR = "States.QueryEvaluationError"
 

@@ -110,3 +110,8 @@ def test_as_much_as_aws_evaluates_is_evaluated() -> None:
     assert ours("$sum($map([1..200000], function($v){$v * 2}))", {}) == ("value", 40_000_200_000)
     doubled = "($f := function($s, $n){$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f('x', 22)))"
     assert ours(doubled, {}) == ("value", 4_194_304)
+    for body in ("1 + $f($x - 1)", "[$f($x - 1)][0] + 1", "($y := $f($x - 1); $y + 1)"):
+        deep = f"($f := function($x){{$x <= 0 ? 0 : {body}}}; $f(31))"
+        assert ours(deep, {}) == ("value", 31)
+    for nested in ("1" + "+1" * 99, "(" * 99 + "1" + ")" * 99, "[" * 99 + "1" + "]" * 99, "1" + "~>$string" * 99):
+        assert ours(nested, {})[0] == "value"
