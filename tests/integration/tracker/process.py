@@ -19,7 +19,7 @@ from botocore.config import Config
 from maprun.runtime.settings import Settings, to_environment
 
 ROOT = Path(__file__).resolve().parents[3]
-READY_SECONDS_MAX = 40.0
+READY_SECONDS_MAX = 120.0
 
 
 def free_port() -> int:

@@ -148,7 +148,7 @@ def test_several_processes_answer_as_one(tracker: TrackerProcess, decider: Decid
     assert client.describe_map_run(mapRunArn=fed.arn)["itemCounts"] == fed.wait()["itemCounts"]
     other.kill()
     fleet.all.remove(other)
-    assert wait_for(lambda: _statuses(tracker, arns) == {"SUCCEEDED"}, 30)
+    assert wait_for(lambda: _statuses(tracker, arns) == {"SUCCEEDED"})
 
 
 def test_one_that_joins_in_mid_run_shares_the_work(tracker: TrackerProcess, decider: Decider, fleet: Fleet) -> None:
@@ -165,8 +165,7 @@ def test_one_that_joins_in_mid_run_shares_the_work(tracker: TrackerProcess, deci
         wait_for(
             lambda each=each: (
                 each.post("AWSStepFunctions.DescribeMapRun", json.dumps({"mapRunArn": fed.arn}).encode())[0] == 200
-            ),
-            20,
+            )
         )
     print("seconds from the second's readiness to both answering:", round(time.monotonic() - began, 2))
     feeder.join()
