@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import msgspec
+from botocore.config import Config
 
 from tests.integration.aws.quirky_proxy import Quirk, QuirkyProxy
 from tests.integration.aws.weed import running_weed
@@ -113,14 +114,9 @@ class Trial:
     def __init__(self, stack: Stack, proxy: QuirkyProxy, weed: str) -> None:
         self.stack = stack
         self.proxy = proxy
-        self.sfn = stack.client("stepfunctions")
-        self.s3: Any = boto3.client(
-            "s3",
-            endpoint_url=weed,
-            region_name=REGION,
-            aws_access_key_id="a",
-            aws_secret_access_key="b",  # noqa: S106 - any will do
-        )
+        # While a killed scheduler starts again, what it should have answered is asked for again.
+        self.sfn = _client("stepfunctions", stack.api)
+        self.s3 = _client("s3", weed)
         self._number = 0
         self._bucket(PLAIN, large=False)
         self._bucket(f"{PLAIN}-large", large=True)
@@ -199,6 +195,17 @@ class Trial:
         if found != Counter(range(rows)):
             return "wrong", f"{len(found)} of {rows} indexes, {sum(found.values())} entries"
         return "right", ""
+
+
+def _client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",  # noqa: S106 - any will do
+        config=Config(retries={"mode": "standard", "total_max_attempts": 12}),
+    )
 
 
 @contextmanager
