@@ -12,7 +12,10 @@ from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten, RequestAnswered
 
 FOLD_VERSION = 3
-"""Raised when a rule of the fold changes; a snapshot of another version is not read."""
+"""Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
+FOLD_VERSIONS_READ = (2, 3)
+"""Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
+added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
 
 class RootEnded(Protocol):

@@ -6,7 +6,15 @@ import msgspec
 import zstandard
 
 from maprun.mapruns.home import Home
-from maprun.mapruns.state import FOLD_VERSION, Closed, HomeState, Interpreter, decode_state, encode_state
+from maprun.mapruns.state import (
+    FOLD_VERSION,
+    FOLD_VERSIONS_READ,
+    Closed,
+    HomeState,
+    Interpreter,
+    decode_state,
+    encode_state,
+)
 from services.maprun_tracker import rows
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.rows import MARK, ROOT, RUN, SUMMED, Codec, Mark
@@ -217,7 +225,7 @@ def _read_mark(
         mark = codec.mark(row)
     except msgspec.DecodeError as error:
         return None, None, f"the mark can't be read: {error}"
-    if mark.version != _version():
+    if mark.version not in _versions_read():
         return None, None, f"the rows are of version {mark.version}, this process writes {_version()}"
     chunks = [stored.get(rows.snapshot_key(number, mark.parity, i)) for i in range(mark.chunks)]
     snapshot = mark.snapshot or b"".join(chunk or b"" for chunk in chunks)
@@ -263,5 +271,10 @@ def _encode_state(state: HomeState, interpreter: Interpreter) -> bytes:
         state.closed = closed
 
 
-def _version() -> int:
-    return ROWS_VERSION * 1_000 + FOLD_VERSION
+def _version(fold_version: int = FOLD_VERSION) -> int:
+    return ROWS_VERSION * 1_000 + fold_version
+
+
+def _versions_read() -> list[int]:
+    """Marks that are gone on from: of rows as this process writes them, with a fold's state that it reads."""
+    return [_version(fold_version) for fold_version in FOLD_VERSIONS_READ]

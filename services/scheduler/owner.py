@@ -14,6 +14,7 @@ from maprun.mapruns.outputs import (
     SetTimer,
     StartTask,
 )
+from maprun.runtime.process import SetupError
 from schemas import topics
 from schemas.home import TimerDue
 from schemas.wire import encode
@@ -21,7 +22,7 @@ from services.scheduler.deps import Deps
 from services.scheduler.exports import Exports
 from services.scheduler.handlers import Message, phases_of
 from services.scheduler.snapshots import Snapshots
-from services.scheduler.state import Timers
+from services.scheduler.state import Timers, lost_before
 from services.scheduler.tasks import Tasks
 
 TOPIC = topics.HOME.name
@@ -37,6 +38,9 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     committed = await port.committed(TOPIC, home)
     snapshots = Snapshots(port, home, deps)
     state = await snapshots.load()
+    lost = lost_before(home, state.offset, await port.start_offset(TOPIC, home))
+    if lost:
+        raise SetupError(lost)
     fold = Home(state, deps.interpreter, deps.names, deps.homes, deps.lanes, deps.map_run_limits)
     await _Ownership(port, fold, deps, snapshots, committed).work(end)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from maprun.bus.port import Outgoing, Port
-from maprun.mapruns.state import FOLD_VERSION, HomeState, decode_state, encode_state
+from maprun.mapruns.state import FOLD_VERSION, FOLD_VERSIONS_READ, HomeState, decode_state, encode_state
 from schemas import topics
 from schemas.snapshots import SnapshotChunk
 from schemas.wire import Decoder, encode
@@ -22,14 +22,17 @@ class Snapshots:
         self._port = port
         self._home = home
         self._deps = deps
-        self._kept: dict[int, int] = {}  # offset of each snapshot that was seen → its pieces
+        self._kept: dict[tuple[int, int], int] = {}  # (offset, fold version) of each snapshot seen → its pieces
         self._unread = 0  # records of the topic below this were not looked at
         self._busy = False
         self.pace = SnapshotPace(deps.limits, port.monotonic())
 
     async def load(self) -> HomeState:
-        """The state of the newest complete snapshot of this fold version, or an empty one. Reads from the end."""
-        search = SnapshotSearch(self._home, FOLD_VERSION, self._port.cluster)
+        """The state of the newest complete snapshot that can be read, or an empty one. Reads from the end.
+
+        It may be one of the last version's: then home is folded on from there by this one's rules.
+        """
+        search = SnapshotSearch(self._home, FOLD_VERSIONS_READ, self._port.cluster)
         self._unread = await self._port.end_offset(TOPIC, self._home)
         while self._unread > 0:
             for piece in await self._read_back(self._deps.limits.snapshot_read_records):
@@ -38,7 +41,7 @@ class Snapshots:
                 state = self._decoded(found)
                 if state is not None:
                     return state
-                search.drop(found.offset)
+                search.drop(found)
         return HomeState(home=self._home)
 
     async def _read_back(self, count: int) -> list[SnapshotChunk]:
@@ -53,7 +56,8 @@ class Snapshots:
             try:
                 piece = _decoder.decode(record.value)
                 pieces.append(piece)
-                self._kept[piece.offset] = max(self._kept.get(piece.offset, 0), piece.chunks)
+                snapshot = (piece.offset, piece.version)
+                self._kept[snapshot] = max(self._kept.get(snapshot, 0), piece.chunks)
             except msgspec.DecodeError:
                 self._deps.metrics.unreadable(TOPIC, self._home, record.offset)
         return pieces
@@ -84,13 +88,13 @@ class Snapshots:
         self._deps.metrics.snapshot_written(self._home, size)
         while self._unread > 0:  # what lies before the snapshot this owner began with is superseded
             await self._read_back(SWEEP_RECORDS)
-        self._kept[offset] = len(pieces)
+        self._kept[offset, FOLD_VERSION] = len(pieces)
         await self._sweep()
         self._busy = False
 
     async def _sweep(self) -> None:
         """Tombstones for all but the two newest snapshots: compaction by key alone would keep every one for ever."""
-        for offset in sorted(self._kept)[:-2]:
-            gone = range(self._kept.pop(offset))
-            keys = [snapshot_key(self._home, offset, FOLD_VERSION, chunk) for chunk in gone]
+        for offset, version in sorted(self._kept)[:-2]:
+            gone = range(self._kept.pop((offset, version)))
+            keys = [snapshot_key(self._home, offset, version, chunk) for chunk in gone]
             await self._port.send([Outgoing(TOPIC, self._home, None, key) for key in keys])

@@ -2,6 +2,7 @@
 
 import hashlib
 import heapq
+from collections.abc import Container
 
 import msgspec
 import zstandard
@@ -69,9 +70,10 @@ def cut_snapshot(
 
 
 class FoundSnapshot(msgspec.Struct, frozen=True):
-    """A complete snapshot: the state as of the record at `offset`."""
+    """A complete snapshot: the state as of the record at `offset`, as a fold of `version` left it."""
 
     offset: int
+    version: int
     chunks: int
     state: bytes
 
@@ -79,34 +81,49 @@ class FoundSnapshot(msgspec.Struct, frozen=True):
 class SnapshotSearch:
     """Finds the newest complete snapshot among pieces that come in any order, newest first when it is to be quick."""
 
-    def __init__(self, home: int, version: int, cluster: str = "") -> None:
+    def __init__(self, home: int, versions: Container[int], cluster: str = "") -> None:
+        """`versions` are those of the fold whose snapshots count."""
         self._home = home
-        self._version = version
+        self._versions = versions
         self._cluster = cluster
-        self._pieces: dict[tuple[int, bytes], dict[int, SnapshotChunk]] = {}
+        self._pieces: dict[tuple[int, int, bytes], dict[int, SnapshotChunk]] = {}
 
     def add(self, piece: SnapshotChunk) -> None:
-        """One piece more; those of other fold versions, and of other logs, don't count."""
-        ours = (self._home, self._version, self._cluster)
-        if (piece.home, piece.version, piece.cluster) == ours:
-            self._pieces.setdefault((piece.offset, piece.digest), {})[piece.chunk] = piece
+        """One piece more; those of fold versions that aren't read, and of other logs, don't count."""
+        if (piece.home, piece.cluster) == (self._home, self._cluster) and piece.version in self._versions:
+            self._pieces.setdefault((piece.offset, piece.version, piece.digest), {})[piece.chunk] = piece
 
     def newest(self) -> FoundSnapshot | None:
         """The newest snapshot that is whole; what was damaged is passed over."""
-        for (offset, digest), pieces in sorted(self._pieces.items(), reverse=True):
+        for (offset, version, digest), pieces in sorted(self._pieces.items(), reverse=True):
             count = next(iter(pieces.values())).chunks
             if len(pieces) < count:
                 continue
             packed = b"".join(pieces[i].body for i in range(count))
             if hashlib.blake2b(packed, digest_size=16).digest() == digest:
                 state = zstandard.ZstdDecompressor().decompress(packed, max_output_size=SNAPSHOT_BYTES_MAX)
-                return FoundSnapshot(offset, count, state)
+                return FoundSnapshot(offset, version, count, state)
         return None
 
-    def drop(self, offset: int) -> None:
+    def drop(self, found: FoundSnapshot) -> None:
         """A snapshot that turned out to be unreadable is not found again."""
-        for key in [key for key in self._pieces if key[0] == offset]:
+        for key in [key for key in self._pieces if key[:2] == (found.offset, found.version)]:
             del self._pieces[key]
+
+
+def lost_before(home: int, folded: int, start: int) -> str:
+    """What would be forgotten if a home were folded from what there is; "" = nothing, all of it is known.
+
+    `folded` is the offset of the snapshot (-1 = there is none), `start` the first offset that home still holds.
+    """
+    if folded + 1 >= start:
+        return ""
+    known = f"the newest snapshot is of {folded}" if folded >= 0 else "there is no snapshot that this version reads"
+    return (
+        f"home {home} begins at offset {start}, and {known}: the executions, Map Runs and state machines before it"
+        " would be lost. Start the version of maprun that ran last until it has written a snapshot, or restore the"
+        " topic home-snapshots"
+    )
 
 
 class SnapshotPace:

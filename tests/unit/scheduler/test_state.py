@@ -15,7 +15,7 @@ from schemas.plan import MapRunPlan
 from schemas.requests import RequestRejected
 from services.scheduler.handlers import phases_of
 from services.scheduler.limits import SchedulerLimits
-from services.scheduler.state import SnapshotPace, SnapshotSearch, Timers, cut_snapshot, snapshot_key
+from services.scheduler.state import SnapshotPace, SnapshotSearch, Timers, cut_snapshot, lost_before, snapshot_key
 
 ACTIONS = st.lists(st.tuples(st.sampled_from(["set", "cancel", "take"]), st.integers(0, 5), st.integers(0, 50)))
 
@@ -56,14 +56,14 @@ def test_a_snapshot_is_whole_or_not_there(state: bytes, size: int, chance: rando
     new, old = cut_snapshot(3, 20, 1, state, size), cut_snapshot(3, 10, 1, b"older", size)
     pieces = [*new, *old]
     chance.shuffle(pieces)
-    search = SnapshotSearch(3, 1)
+    search = SnapshotSearch(3, (1,))
     for piece in pieces:
         assert len(piece.body) <= size
         search.add(piece)
     found = search.newest()
     assert found is not None
     assert (found.offset, found.state, found.chunks) == (20, state, len(new))
-    search.drop(20)
+    search.drop(found)
     lost = chance.choice(new)
     for piece in new:
         if piece is not lost:
@@ -75,12 +75,41 @@ def test_a_snapshot_is_whole_or_not_there(state: bytes, size: int, chance: rando
 
 def test_pieces_of_another_rule_home_or_state_are_not_mixed_in() -> None:
     """Another fold version or home doesn't count; two states of one offset are never put together."""
-    search = SnapshotSearch(0, 2)
+    search = SnapshotSearch(0, (2,))
     ours, theirs = cut_snapshot(0, 5, 2, b"a" * 900, 9), cut_snapshot(0, 5, 2, bytes(range(256)), 150)
     for piece in [*cut_snapshot(0, 9, 1, b"x", 9), *cut_snapshot(1, 9, 2, b"x", 9), ours[0], theirs[1]]:
         search.add(piece)
     assert search.newest() is None
     assert snapshot_key(0, 5, 2, 1) == b"0|5|2|1"
+
+
+def test_the_newest_snapshot_counts_whichever_version_wrote_it() -> None:
+    """Of the versions that are read the furthest wins, and of one offset the newer version's."""
+    search = SnapshotSearch(0, (2, 3))
+    for offset, version in ((5, 3), (7, 2), (7, 1), (9, 4)):
+        for piece in cut_snapshot(0, offset, version, f"{offset} by {version}".encode(), 9):
+            search.add(piece)
+    found = search.newest()
+    assert found is not None
+    assert (found.offset, found.version, found.state) == (7, 2, b"7 by 2")
+    for piece in cut_snapshot(0, 7, 3, b"7 by 3", 9):
+        search.add(piece)
+    found = search.newest()
+    assert found is not None
+    assert found.version == 3
+    search.drop(found)
+    found = search.newest()
+    assert found is not None
+    assert found.version == 2
+
+
+@pytest.mark.parametrize(
+    ("folded", "start", "lost"),
+    [(-1, 0, False), (-1, 1, True), (9, 0, False), (9, 10, False), (9, 11, True), (99, 10, False)],
+)
+def test_a_home_is_not_folded_without_its_beginning(folded: int, start: int, *, lost: bool) -> None:
+    """Records that home no longer holds are known from a snapshot that reaches them, or the owner refuses."""
+    assert bool(lost_before(2, folded, start)) == lost
 
 
 LIMITS = SchedulerLimits(
