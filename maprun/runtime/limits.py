@@ -5,6 +5,7 @@ import msgspec
 from maprun.runtime.settings import Settings
 
 _FETCH_BYTES_MIN = 16 << 20
+_BESIDE_BYTES = 1 << 20  # names, headers and what else stands beside the largest thing in a record
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     stop_seconds_max: float = 20.0  # from SIGTERM to the end of the process
     ready_seconds_max: float = 60.0  # a service that is not ready by then is reported
 
+    @property
+    def content_bytes_max(self) -> int:
+        """Of the largest single thing in a record: an item, a history, a result."""
+        return self.record_bytes_max - _BESIDE_BYTES
+
 
 def limits_of(settings: Settings) -> Limits:
     """The limits under these settings, checked. Times of membership are shares of the session timeout."""
@@ -48,6 +54,7 @@ def check(limits: Limits) -> Limits:
     assert limits.frame_bytes_max * 4 <= limits.record_bytes_max, "a frame may grow by its headers and one long item"
     assert limits.record_bytes_max <= limits.fetch_bytes_max, "a record that can be written must be readable"
     assert limits.payload_bytes_max < limits.frame_bytes_max, "one item must fit into a frame"
+    assert limits.payload_bytes_max < limits.content_bytes_max, "a payload must fit beside what else a record holds"
     assert limits.request_bytes_max <= limits.record_bytes_max // 2, "an API call must fit into a record"
     assert limits.heartbeat_interval_seconds * 3 <= limits.session_timeout_seconds, "two lost heartbeats are no death"
     lease = limits.session_timeout_seconds - limits.lease_margin_seconds

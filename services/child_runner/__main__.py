@@ -21,7 +21,7 @@ from services.child_runner.state import Room
 from services.child_runner.topology import OWNED, SERVICE
 
 
-def compose(settings: Settings, _limits: Limits) -> Composed:
+def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     files.allow_many()  # a Task under way holds a connection
     aws = AwsSettings(
@@ -35,15 +35,21 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         Names(settings.region, settings.account),
         ExecutionLimits(settings.payload_bytes_max, settings.history_events_max),
     )
-    limits = LaneLimits(input_bytes_max=settings.payload_bytes_max)
+    lane = LaneLimits(
+        input_bytes_max=settings.payload_bytes_max,
+        history_bytes_max=min(LaneLimits().history_bytes_max, limits.content_bytes_max),
+    )
     deps = Deps(
         compile_run=shared(children.compile_run),
         run_task=tasks.run_task,
-        limits=limits,
+        limits=lane,
         metrics=Counted(),
         room=Room(settings.running_bytes_max),
     )
-    return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps), limits.drain_seconds)], close=tasks.close)
+    return Composed(
+        [Owned(OWNED, SERVICE, partial(own_lane, deps=deps), lane.drain_seconds)],
+        close=tasks.close,
+    )
 
 
 if __name__ == "__main__":

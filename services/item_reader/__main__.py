@@ -14,6 +14,7 @@ from maprun.runtime import chance, clock, logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
+from services.item_reader.handlers import ReaderLimits
 from services.item_reader.owner import Deps, Metrics, own_asks
 from services.item_reader.sources import Sources
 from services.item_reader.topology import OWNED, SERVICE
@@ -46,12 +47,13 @@ class Counted(Metrics):
         logs.logger("item-reader").error("unexpected_error", what=what, exc_info=error)
 
 
-def compose(settings: Settings, _limits: Limits) -> Composed:
+def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of asks over one S3."""
     aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3)
     s3 = make_s3(aws, time.sleep, chance.chance, RetryWarnings(clock.monotonic_seconds))
     sources = Sources(s3, Names(settings.region, settings.account))
-    deps = Deps(open_source=sources.open, builder=sources.builder, metrics=Counted())
+    reading = ReaderLimits(item_bytes_max=min(ReaderLimits().item_bytes_max, limits.content_bytes_max))
+    deps = Deps(open_source=sources.open, builder=sources.builder, limits=reading, metrics=Counted())
     return Composed([Owned(OWNED, SERVICE, partial(own_asks, deps=deps))])
 
 

@@ -21,13 +21,14 @@ from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.scheduler.deps import Deps
 from services.scheduler.gate import own_requests
+from services.scheduler.limits import SchedulerLimits
 from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
 from services.scheduler.results import S3Results
 from services.scheduler.topology import GATED, OWNED, SERVICE
 
 
-def compose(settings: Settings, _limits: Limits) -> Composed:
+def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
     aws = AwsSettings(
@@ -46,6 +47,9 @@ def compose(settings: Settings, _limits: Limits) -> Composed:
         names=Names(settings.region, settings.account),
         homes=settings.homes,
         lanes=settings.lanes,
+        limits=SchedulerLimits(
+            task_result_bytes_max=min(SchedulerLimits().task_result_bytes_max, limits.content_bytes_max)
+        ),
         metrics=SchedulerMetrics(),
         topic_prefix=settings.prefix,
     )

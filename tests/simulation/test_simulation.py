@@ -11,6 +11,7 @@ QUICK_TO_FIND = (
     "lane_quota",
     "signals_before_asks",
     "commit_behind_work",
+    "cluster_beside_positions",
     "listing_confirmed",
 )
 
