@@ -10,6 +10,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, LostOwnershipError
 from maprun.bus.rights import refusal
+from maprun.bus.security import client_options
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -64,6 +65,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._taking: asyncio.Task[None] | None = None
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka,
+            **client_options(settings),
             client_id=settings.prefix + settings.instance,
             group_id=self.name,
             group_instance_id=settings.instance,

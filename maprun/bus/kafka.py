@@ -19,6 +19,7 @@ from maprun.bus.names import Name
 from maprun.bus.owners import Owner
 from maprun.bus.port import BusError, Port
 from maprun.bus.quiet import never_make_topics, quieten
+from maprun.bus.security import client_options, require_welcome
 from maprun.bus.sender import Sender
 from maprun.bus.watch import TopicsWatch
 from maprun.runtime import logs
@@ -67,6 +68,7 @@ class KafkaHost:
         self.calls = Calls(self.own.calls_at_once_max, self.own.threads_max, self.own.call_patience_seconds)
         self._client = AIOKafkaClient(
             bootstrap_servers=settings.kafka,
+            **client_options(settings),
             client_id=settings.prefix + self.instance,
             request_timeout_ms=int(self.own.request_seconds_max * 1000),
         )
@@ -92,6 +94,7 @@ class KafkaHost:
                 break
             except KafkaError as error:
                 self._trouble = f": {self._said.trouble or repr(error)}"
+                await require_welcome(self.settings)
                 if self._loop.time() > until:
                     raise BusError(f"Kafka at {self.settings.kafka}{self._trouble}") from error
             await asyncio.sleep(self.own.owner_retry_seconds)

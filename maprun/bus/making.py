@@ -18,6 +18,7 @@ from maprun.bus.limits import bus_limits_of
 from maprun.bus.mark import Mark, differing, not_ours, strange
 from maprun.bus.port import BusError, Outgoing
 from maprun.bus.quiet import never_make_topics
+from maprun.bus.security import client_options, require_welcome
 from maprun.bus.sender import Sender
 from maprun.bus.topics import Standing, TopicsDifferError
 from maprun.runtime import clock
@@ -66,14 +67,20 @@ class _Maker:
         own = bus_limits_of(limits)
         self._settings = settings
         self._limits = limits
-        self._client = AIOKafkaClient(bootstrap_servers=settings.kafka, client_id=f"{settings.prefix}create_topics")
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+        options = {"bootstrap_servers": settings.kafka, "client_id": f"{settings.prefix}create_topics"}
+        options |= client_options(settings)
+        self._client = AIOKafkaClient(**options)
+        self._admin = AIOKafkaAdminClient(**options)
         self._fetcher = Fetcher(self._client, settings.prefix, limits, own)
         self._sender = Sender(settings, limits, own, lambda _error: None)
         self._appended = 0
 
     async def start(self) -> None:
-        await self._client.bootstrap()
+        try:
+            await self._client.bootstrap()
+        except KafkaError:
+            await require_welcome(self._settings)
+            raise
         await self._admin.start()
         await self._sender.start()
 

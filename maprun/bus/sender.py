@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError
 
 from maprun.bus.limits import BusLimits
 from maprun.bus.port import BusError, Outgoing
+from maprun.bus.rights import NotAllowedError
+from maprun.bus.security import client_options
 from maprun.runtime import clock
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -54,9 +56,11 @@ class Sender:
         self, settings: Settings, limits: Limits, own: BusLimits, on_broken: Callable[[BusError], None]
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._servers = settings.kafka
         self._prefix = settings.prefix
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka,
+            **client_options(settings),
             client_id=settings.prefix + settings.instance,
             enable_idempotence=True,
             acks="all",
@@ -78,9 +82,14 @@ class Sender:
         self.bytes = 0
 
     async def start(self) -> None:
-        """Connects. Raises BusError."""
+        """Connects. Raises BusError, and NotAllowedError when this client may write nowhere."""
         try:
             await self._producer.start()
+        except ClusterAuthorizationFailedError as error:
+            raise NotAllowedError(
+                f"Kafka at {self._servers} does not allow this client to write at all: it takes Write on the topics"
+                f" under {self._prefix!r}, and Create to make them"
+            ) from error
         except KafkaError as error:
             raise BusError(f"no producer: {error!r}") from error
         self._timer = self._loop.call_later(_TICK_SECONDS, self._watch)

@@ -1,7 +1,7 @@
 """Settings of one process, read once from the environment by its main and passed on as a value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,10 +18,27 @@ class SettingsError(ValueError):
     """A variable of the environment has no meaning; the message names it, its value and what would do."""
 
 
+class Secret(str):
+    """A text that no message shows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[hidden]'"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the parts of the system are, and how big it is. One name in the environment for each field."""
 
     kafka: str = DEFAULT_KAFKA  # MAPRUN_KAFKA: host:port[,host:port]
+    kafka_security_protocol: str = "PLAINTEXT"  # MAPRUN_KAFKA_SECURITY_PROTOCOL
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"  # MAPRUN_KAFKA_SASL_MECHANISM
+    kafka_username: str = ""  # MAPRUN_KAFKA_USERNAME
+    kafka_password: Secret = Secret()  # MAPRUN_KAFKA_PASSWORD
+    kafka_password_file: str = ""  # MAPRUN_KAFKA_PASSWORD_FILE: holds the password, instead
+    kafka_ca: str = ""  # MAPRUN_KAFKA_CA: a file of authorities, PEM; empty = those of the system
+    kafka_cert: str = ""  # MAPRUN_KAFKA_CERT, MAPRUN_KAFKA_KEY: this client's certificate and its key, PEM
+    kafka_key: str = ""
     prefix: str = DEFAULT_PREFIX  # MAPRUN_PREFIX: begins the names of all topics and groups; one a maprun on a Kafka
     api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
     api_hosts: str = ""  # MAPRUN_API_HOSTS: name[,name]: what the API is reached by beside the host of MAPRUN_API
@@ -66,6 +83,14 @@ LANES_MAX = 4096
 
 _NAMES = {
     "kafka": "MAPRUN_KAFKA",
+    "kafka_security_protocol": "MAPRUN_KAFKA_SECURITY_PROTOCOL",
+    "kafka_sasl_mechanism": "MAPRUN_KAFKA_SASL_MECHANISM",
+    "kafka_username": "MAPRUN_KAFKA_USERNAME",
+    "kafka_password": "MAPRUN_KAFKA_PASSWORD",
+    "kafka_password_file": "MAPRUN_KAFKA_PASSWORD_FILE",
+    "kafka_ca": "MAPRUN_KAFKA_CA",
+    "kafka_cert": "MAPRUN_KAFKA_CERT",
+    "kafka_key": "MAPRUN_KAFKA_KEY",
     "prefix": "MAPRUN_PREFIX",
     "api": "MAPRUN_API",
     "api_hosts": "MAPRUN_API_HOSTS",
@@ -100,13 +125,23 @@ _RANGES = {
     "task_connections_max": (1, 1_000_000),
     "http_port": (0, PORT_MAX),
 }
+_KINDS: dict[str, Callable[[str], str | Path]] = {
+    "state_dir": Path,
+    "kafka": lambda text: text.replace(" ", ""),
+    "kafka_password": Secret,
+}
 _MEASURES = {
     "retention_days": ("days", 0.0, 3_650.0),
     # Kafka's own bounds: group.min.session.timeout.ms and group.max.session.timeout.ms, as they come.
     "session_timeout_seconds": ("seconds", 6.0, 3_600.0),
 }
 """Settings that may be fractions: their unit, what they must be above or (but for 0) equal to, and their maximum."""
-_CHOICES = {"log_format": ("json", "console"), "log_level": ("debug", "info", "warning", "error")}
+_CHOICES = {
+    "kafka_security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    "log_format": ("json", "console"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -123,12 +158,13 @@ def load(environ: Mapping[str, str]) -> Settings:
         elif field in _CHOICES and text not in _CHOICES[field]:
             raise SettingsError(f"{name}={text!r}: must be one of {', '.join(_CHOICES[field])}")
         else:
-            given[field] = Path(text) if field == "state_dir" else text.replace(" ", "") if field == "kafka" else text
+            given[field] = _KINDS.get(field, str)(text)
     settings = msgspec.structs.replace(Settings(), **given)
     for name, url in (("MAPRUN_API", settings.api), ("AWS_ENDPOINT_URL_S3", settings.s3)):
         if url:
             port_of(url, name)
     _check_kafka(settings.kafka)
+    _check_login(settings)
     _check_prefix(settings.prefix)
     if not (settings.account.isascii() and settings.account.isdigit() and len(settings.account) == 12):  # noqa: PLR2004
         raise SettingsError(f"MAPRUN_ACCOUNT={settings.account!r}: an account is 12 digits")
@@ -143,6 +179,24 @@ def _check_kafka(servers: str) -> None:
             raise SettingsError(
                 f"MAPRUN_KAFKA={servers!r}: must be host:port[,host:port], without a protocol, a user or a password"
             )
+
+
+def _check_login(settings: Settings) -> None:
+    """Raises SettingsError when the settings of TLS and SASL contradict each other, or lack one another."""
+    protocol = settings.kafka_security_protocol
+    asked = f"MAPRUN_KAFKA_SECURITY_PROTOCOL={protocol}"
+    passwords = [each for each in (settings.kafka_password, settings.kafka_password_file) if each]
+    files = [each for each in (settings.kafka_ca, settings.kafka_cert, settings.kafka_key) if each]
+    if protocol.startswith("SASL") and not (settings.kafka_username and len(passwords) == 1):
+        raise SettingsError(
+            f"{asked}: needs MAPRUN_KAFKA_USERNAME, and one of MAPRUN_KAFKA_PASSWORD and MAPRUN_KAFKA_PASSWORD_FILE"
+        )
+    if not protocol.startswith("SASL") and (settings.kafka_username or passwords):
+        raise SettingsError(f"{asked}: has no user; with MAPRUN_KAFKA_USERNAME it must be SASL_SSL or SASL_PLAINTEXT")
+    if not protocol.endswith("SSL") and files:
+        raise SettingsError(f"{asked}: has no TLS; with MAPRUN_KAFKA_CA, _CERT or _KEY it must be SSL or SASL_SSL")
+    if bool(settings.kafka_cert) != bool(settings.kafka_key):
+        raise SettingsError("MAPRUN_KAFKA_CERT and MAPRUN_KAFKA_KEY: a certificate needs its key, and a key its own")
 
 
 def _check_prefix(prefix: str) -> None:

@@ -19,6 +19,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, C
 from faust.transport.producer import ProducerBuffer
 from faust.types import AppT
 
+from maprun.bus.security import password_of, tls_of
 from maprun.runtime import logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import EXIT_FATAL
@@ -48,6 +49,20 @@ def member_name(settings: Settings) -> str:
     return f"{settings.instance}-{place.hostname}-{place.port}"
 
 
+def credentials(settings: Settings) -> Any:
+    """TLS and SASL in Faust's words; None without both."""
+    protocol = settings.kafka_security_protocol
+    tls = tls_of(settings) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=password_of(settings),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=tls,
+        )
+    return None if tls is None else faust.SSLCredentials(tls)
+
+
 def make_app(settings: Settings, limits: Limits) -> faust.App:
     """The Faust application. Nothing connects before it is started."""
     data = settings.state_dir.absolute() / "tracker" / settings.instance
@@ -55,6 +70,7 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
     return faust.App(
         settings.prefix + SERVICE,  # its group, and what the changelog's name begins with
         broker=";".join(f"kafka://{server}" for server in settings.kafka.split(",")),
+        broker_credentials=credentials(settings),
         store="memory://",
         datadir=str(data),
         canonical_url=settings.api,

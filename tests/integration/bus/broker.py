@@ -29,7 +29,8 @@ def _free_ports() -> int:
 class Broker:
     """One broker, which may be killed, lose its data and be started again under its address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self._settings = settings  # of the broker, beside those of the local stack's; the last of a name counts
         self.address = f"127.0.0.1:{_free_ports()}"
         self._layout = Layout(settings=Settings(kafka=self.address), root=ROOT, state=folder, functions_dir=folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,6 +49,8 @@ class Broker:
     def start(self) -> None:
         """Starts it, on formatted disks, and waits until it listens."""
         kafka.prepare(self._layout, "java")
+        with (self._layout.state / "kafka" / "server.properties").open("a", encoding="utf-8") as file:
+            file.write(self._settings)
         with (self._layout.state / "kafka.log").open("ab") as log:
             command = kafka.command(self._layout, "java")
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._layout.state)

@@ -78,3 +78,32 @@ def test_the_limits_fit_together() -> None:
 def test_secrets_never_reach_a_log(key: str, value: str, shown: str | None) -> None:
     """Values of secret-looking names, and secret-looking texts under any name, are replaced; ids stay."""
     assert logs.hide_secrets(None, "info", {key: value}) == {key: shown or value}
+
+
+SASL = {"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "MAPRUN_KAFKA_USERNAME": "u", "MAPRUN_KAFKA_PASSWORD": "hunter2"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"MAPRUN_KAFKA_SASL_MECHANISM": "GSSAPI"}, "must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        ({"MAPRUN_KAFKA_USERNAME": ""}, "needs MAPRUN_KAFKA_USERNAME"),
+        ({"MAPRUN_KAFKA_PASSWORD_FILE": "f"}, "one of MAPRUN_KAFKA_PASSWORD and MAPRUN_KAFKA_PASSWORD_FILE"),
+        ({"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SSL"}, "has no user"),
+        ({"MAPRUN_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, "must be one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+        ({"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "MAPRUN_KAFKA_CA": "f"}, "has no TLS"),
+        ({"MAPRUN_KAFKA_CERT": "f"}, "a certificate needs its key"),
+        ({"MAPRUN_KAFKA_CERT": "f", "MAPRUN_KAFKA_KEY": "f"}, ""),
+    ],
+)
+def test_settings_of_a_login_fit_together(changed: dict[str, str], said: str) -> None:
+    """What lacks or contradicts is named, and no message shows the password."""
+    if not said:
+        loaded = settings.load(SASL | changed)
+        assert settings.load(settings.to_environment(loaded)) == loaded
+        assert "hunter2" not in repr(loaded)
+        return
+    with pytest.raises(settings.SettingsError, match=said) as raised:
+        settings.load(SASL | changed)
+    assert "hunter2" not in str(raised.value)
