@@ -21,7 +21,7 @@ from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.scheduler.deps import Deps
 from services.scheduler.gate import own_requests
-from services.scheduler.limits import SchedulerLimits
+from services.scheduler.limits import limits_within
 from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
 from services.scheduler.results import S3Results
@@ -31,12 +31,9 @@ from services.scheduler.topology import GATED, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    aws = AwsSettings(
-        region=settings.region,
-        s3_endpoint=settings.s3,
-        lambda_endpoint=settings.functions,
-        lambda_connections_max=settings.task_connections_max,
-    )
+    region, s3, functions = settings.region, settings.s3, settings.functions
+    most = settings.task_connections_max
+    aws = AwsSettings(region=region, s3_endpoint=s3, lambda_endpoint=functions, lambda_connections_max=most)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     deps = Deps(
         interpreter=RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),
@@ -47,9 +44,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         names=Names(settings.region, settings.account),
         homes=settings.homes,
         lanes=settings.lanes,
-        limits=SchedulerLimits(
-            task_result_bytes_max=min(SchedulerLimits().task_result_bytes_max, limits.content_bytes_max)
-        ),
+        limits=limits_within(limits.content_bytes_max),
         metrics=SchedulerMetrics(),
         topic_prefix=settings.prefix,
     )

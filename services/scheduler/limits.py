@@ -32,3 +32,8 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
     export_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # between tries while S3 is away
     part_bytes: int = 8 << 20  # of a multipart upload; S3 wants at least 5 MiB
     file_bytes_max: int = 5 << 30  # AWS: a new result file starts at 5 GB
+
+
+def limits_within(content_bytes_max: int) -> SchedulerLimits:
+    """The limits where one thing in a record has so many bytes at most."""
+    return SchedulerLimits(task_result_bytes_max=min(SchedulerLimits().task_result_bytes_max, content_bytes_max))

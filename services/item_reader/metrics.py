@@ -1,0 +1,33 @@
+"""What the item-reader counts, for Prometheus."""
+
+from prometheus_client import Counter
+
+from maprun.runtime import logs
+from services.item_reader.owner import Metrics
+
+
+class Counted(Metrics):
+    """The owners' counts, for Prometheus."""
+
+    def __init__(self) -> None:
+        self._items = Counter("maprun_items_read", "Items published on lanes.")
+        self._bytes = Counter("maprun_items_read_bytes", "Bytes of items published on lanes.")
+        self._unexpected = Counter(
+            "maprun_reader_unexpected_errors", "Errors that nobody foresaw; the log has their traces."
+        )
+        self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"])
+
+    def items_read(self, count: int, size: int) -> None:
+        """So many items, with so many bytes, were published."""
+        self._items.inc(count)
+        self._bytes.inc(size)
+
+    def unreadable(self, topic: str, partition: int, offset: int) -> None:
+        """A record that can't be read was passed over."""
+        del partition, offset
+        self._unreadable.labels(topic).inc()
+
+    def unexpected(self, what: str, error: Exception) -> None:
+        """Something raised what it should not: counted, and in the log with its trace."""
+        self._unexpected.inc()
+        logs.logger("item-reader").error("unexpected_error", what=what, exc_info=error)
