@@ -260,6 +260,17 @@ class ParentTaskEnded(Fact, frozen=True):
     outcome: TaskSucceeded | TaskFailed
 
 
+class OutputRefused(Fact, frozen=True):
+    """A message that follows from what the root execution `arn` does fits no record: the execution fails.
+
+    Identity: the execution; accepted while it runs. Without it nobody could go on behind the record it follows from.
+    """
+
+    arn: str
+    error: str
+    cause: str
+
+
 class ResultFileOpened(Fact, frozen=True):
     """A multipart upload for one result file was begun. The first per (run, generation, status, file) wins."""
 
@@ -325,4 +336,5 @@ HomeRecord = (
     | ResultPartWritten
     | ResultsWritten
     | ResultsFailed
+    | OutputRefused
 )

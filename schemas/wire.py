@@ -26,6 +26,11 @@ def encode(value: Fact | Part) -> bytes:
     return _encoder.encode(value)
 
 
+def encoded_bytes(value: Fact | Part) -> int:
+    """How many bytes a message, or a piece of one, takes on the wire. Exact: no field of it can be forgotten."""
+    return len(_encoder.encode(value))
+
+
 class Decoder(Generic[T]):
     """Reads messages of one kind (or union). Not thread-safe."""
 

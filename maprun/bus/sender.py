@@ -15,7 +15,6 @@ from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 
 _TICK_SECONDS = 1.0
-_OVERHEAD_BYTES = 2_048  # of a record and its batch, headers included
 _BROKER_TIME = 1  # timestamp_type of a record whose topic takes the broker's clock
 
 
@@ -69,7 +68,7 @@ class Sender:
             max_request_size=limits.record_bytes_max,
             request_timeout_ms=int(own.request_seconds_max * 1000),
         )
-        self._value_bytes_max = limits.record_bytes_max - _OVERHEAD_BYTES
+        self._value_bytes_max = limits.value_bytes_max
         self._on_broken = on_broken
         self._broken: BusError | None = None
         self._ticks_max = int(own.send_seconds_max / _TICK_SECONDS)

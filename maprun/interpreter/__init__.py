@@ -3,8 +3,8 @@
 from maprun.interpreter.builder import input_builder
 from maprun.interpreter.execution import Execution, ExecutionHead, Limits
 from maprun.interpreter.redrive import redrive
-from maprun.interpreter.run import Ended
-from maprun.interpreter.step import Step, advance, begin, effect_key
+from maprun.interpreter.run import Ended, Spent, never_spent
+from maprun.interpreter.step import Step, advance, begin, effect_key, go_on
 from maprun.interpreter.store import decode_execution, decode_remains, encode_execution, encode_remains
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Execution",
     "ExecutionHead",
     "Limits",
+    "Spent",
     "Step",
     "advance",
     "begin",
@@ -20,6 +21,8 @@ __all__ = [
     "effect_key",
     "encode_execution",
     "encode_remains",
+    "go_on",
     "input_builder",
+    "never_spent",
     "redrive",
 ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from maprun.language import jsontext
 from maprun.language.model import Machine
+from schemas.history import HistoryEvent
 from schemas.wire import Part
 
 UNSET: Any = object()
@@ -26,13 +27,16 @@ class ExecutionHead(Part, frozen=True):
 
 
 class Limits(Part, frozen=True):
-    """AWS's limits; each may be raised."""
+    """AWS's limits, which may be raised, and what one execution may take of its host."""
 
     payload_bytes_max: int = 262_144
     events_max: int = 25_000
     inline_iterations_max: int = 40  # at once
     variables_bytes_max: int = 262_144  # of one Assign
     express_seconds_max: int = 300  # an EXPRESS execution may be open
+    execution_variables_bytes_max: int = 10 << 20  # of all variables of an execution together
+    history_bytes_max: int = 256 << 20  # of all events of an execution together, about
+    plan_bytes_max: int = 8 << 20  # of what a Map Run is asked for with: it travels in one record
 
 
 def ref_prefix(redrive_count: int) -> str:
@@ -135,7 +139,7 @@ class Frame:
 
     `input` is the JSON text of the present state's raw input and `value` the same decoded, or UNSET. `last_id` is the
     newest event of this sequence, `before_id` the one before the present state was entered. `variables` may be shared
-    with the parent and is never changed in place.
+    with the parent and is never changed in place; `sizes` are the bytes of those that were assigned in this frame.
 
     A frame that failed or was aborted is `dead` and stays as it stood, for a redrive: in `wait` is what its state had
     begun and can go on with; `entered_id` is 0 if it hadn't entered its state.
@@ -154,6 +158,7 @@ class Frame:
         "parent",
         "path",
         "retry_count",
+        "sizes",
         "state",
         "value",
         "variables",
@@ -175,6 +180,7 @@ class Frame:
         self.entered_id = 0
         self.entered_ms = 0
         self.variables: dict[str, Any] = parent.variables if parent is not None else {}
+        self.sizes: dict[str, int] | None = None
         self.visit = 0
         self.visits: dict[str, int] = {}
         self.attempts: list[int] | None = None
@@ -209,7 +215,7 @@ class Execution:
     `waits` leads from the ref of each outstanding effect to the frame that waits for it (None: the machine's timeout).
     """
 
-    __slots__ = ("events", "head", "input_value", "root", "timeout", "unbound", "waits")
+    __slots__ = ("bytes", "events", "head", "input_value", "root", "timeout", "unbound", "unweighed", "waits")
 
     def __init__(self, head: ExecutionHead, root: Frame | None) -> None:
         self.head = head
@@ -217,8 +223,23 @@ class Execution:
         self.unbound: Any = None  # the saved root frame, until the machine is at hand
         self.timeout = False  # of an unbound one: the machine's timeout is outstanding
         self.events = 0
+        self.bytes = 0  # of the events that were weighed, about
+        self.unweighed: list[HistoryEvent] = []  # the newest ones: to weigh each as it comes would cost more
         self.waits: dict[str, Frame | None] = {}
         self.input_value: Any = UNSET
+
+    def variables_bytes(self) -> int:
+        """The JSON of all variables that live, in all scopes together."""
+        size, frames = 0, [self.root]
+        while frames:
+            frame = frames.pop()
+            if frame is None:
+                continue
+            if frame.sizes:
+                size += sum(frame.sizes.values())
+            if isinstance(frame.wait, ChildrenWait):
+                frames += frame.wait.live.values()
+        return size
 
     def decoded_input(self) -> Any:
         """The execution's input as a value."""

@@ -1,6 +1,6 @@
 """Children of Map Runs for a lane: one machine a run, compiled once, with the names its children carry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -9,16 +9,20 @@ from maprun.interpreter import (
     Ended,
     ExecutionHead,
     Limits,
+    Spent,
     Step,
     advance,
     begin,
     decode_remains,
     effect_key,
     encode_remains,
+    go_on,
     input_builder,
+    never_spent,
     redrive,
 )
 from maprun.language import Machine, compile_machine
+from maprun.language.errors import StatesError
 from schemas.arns import Names, auto_label, child_arn, child_name, home_of_run, run_id
 from schemas.effects import Happening
 from schemas.history import EventType, HistoryEvent, child_cause, child_error, child_input, decode_events, encode_events
@@ -35,9 +39,14 @@ class ChildRunMachine:
     """The children of one run: their machine, their names, their ItemSelector."""
 
     def __init__(self, machine: Machine, opened: RunOpened, names: Names, limits: Limits) -> None:
-        self._limits = limits
         self.machine = machine.processor(opened.plan.state)
         self.build: Build = input_builder(machine, opened.plan)
+        self._name(opened, names, limits, machine.map_states())
+
+    def _name(
+        self, opened: RunOpened, names: Names, limits: Limits, map_states: Iterable[tuple[str, str, str]]
+    ) -> None:
+        self._limits = limits
         self.pack: Callable[[list[HistoryEvent]], bytes] = encode_events
         self._run = opened.run
         self._express = opened.plan.child_type == "EXPRESS"
@@ -46,15 +55,13 @@ class ChildRunMachine:
         self._machine_name = opened.machine_name
         self._role_arn = opened.role_arn
         self._names = names
-        self._labels = {
-            state: label or auto_label(opened.machine_arn, state) for state, label, _ in machine.map_states()
-        }
+        self._labels = {state: label or auto_label(opened.machine_arn, state) for state, label, _ in map_states}
 
-    def begin(self, index: int, child_input: bytes, now_ms: int) -> Step:
+    def begin(self, index: int, child_input: bytes, now_ms: int, spent: Spent = never_spent) -> Step:
         """Starts the child with this index."""
-        return self._begin(self._head(index, child_input, now_ms), now_ms)
+        return self._begin(self._head(index, child_input, now_ms), now_ms, spent)
 
-    def redrive(self, index: int, child: RedrivenChild, now_ms: int) -> Step:
+    def redrive(self, index: int, child: RedrivenChild, now_ms: int, spent: Spent = never_spent) -> Step:
         """Goes on with a child that ended unsuccessfully. The step's events are its whole history, old and new.
 
         One that left nothing to go on from starts anew, with a new history. One whose history has no room is answered
@@ -69,18 +76,18 @@ class ChildRunMachine:
             if not child.remains:
                 head = self._head(index, child_input(past), now_ms)
                 redriven = msgspec.structs.replace(head, redrive_count=child.redrive_count + 1, redrive_ms=now_ms)
-                return self._begin(redriven, now_ms)
+                return self._begin(redriven, now_ms, spent)
             head = self._head(index, child_input(past), past[0].at_ms)
             head = msgspec.structs.replace(head, redrive_count=child.redrive_count)
-            step = redrive(self.machine, decode_remains(child.remains, head, len(past)), now_ms, self._limits)
-            step.events = [*past, *step.events]
+            step = redrive(self.machine, decode_remains(child.remains, head, past), now_ms, self._limits, spent)
+            step.before(past)
         except Exception as bug:  # noqa: BLE001 - as in `_begin`
             return _broken(past or [self._started(b"null", now_ms)], now_ms, bug)
         return step
 
-    def _begin(self, head: ExecutionHead, now_ms: int) -> Step:
+    def _begin(self, head: ExecutionHead, now_ms: int, spent: Spent) -> Step:
         try:
-            return begin(self.machine, head, now_ms, self._limits)
+            return begin(self.machine, head, now_ms, self._limits, spent)
         except Exception as bug:  # noqa: BLE001 - the child's dead letter, as the fold has one for a root execution
             return _broken([self._started(head.input, now_ms)], now_ms, bug)
 
@@ -99,12 +106,21 @@ class ChildRunMachine:
             express=self._express,
         )
 
-    def advance(self, execution: Any, happening: Happening, now_ms: int) -> Step:
+    def advance(self, execution: Any, happening: Happening, now_ms: int, spent: Spent = never_spent) -> Step:
         """Tells a child what happened."""
         try:
-            return advance(self.machine, execution, happening, now_ms, self._limits)
+            return advance(self.machine, execution, happening, now_ms, self._limits, spent)
         except Exception as bug:  # noqa: BLE001 - as above
             return _broken([], now_ms, bug)
+
+    def go_on(self, step: Step, spent: Spent = never_spent) -> Step:
+        """Takes a step that has more to do further; the step to go on with."""
+        try:
+            go_on(step, spent)
+        except Exception as bug:  # noqa: BLE001 - as above
+            assert step.run is not None
+            return _broken(step.events, step.run.now_ms, bug)
+        return step
 
     def remains(self, step: Step) -> bytes:
         """What `redrive` needs of the child whose last step this was; empty when it would start anew, or can't."""
@@ -130,6 +146,29 @@ class ChildRunMachine:
         return child_arn(self._prefix, self._run, index, express=self._express)
 
 
+class UnreadableRunMachine(ChildRunMachine):
+    """The children of a run whose definition this version can't read: each is refused in words, and so is the run.
+
+    Raised, it would end the lane's owner and every successor's, with all other runs on the lane.
+    """
+
+    def __init__(self, opened: RunOpened, names: Names, limits: Limits, reason: Exception) -> None:
+        cause = f"The definition of the state machine cannot be read: {reason}"
+        self._refused = StatesError("States.Runtime", cause)
+        self._name(opened, names, limits, ())
+        self.build = self._refuse
+
+    def _refuse(self, _index: int, _key: str | None, _item: bytes, _source: str) -> bytes:
+        raise self._refused
+
+    def redrive(self, _index: int, child: RedrivenChild, now_ms: int, _spent: Spent = never_spent) -> Step:
+        """Ends the child as failed, with the history it had."""
+        return _broken(decode_events(child.history)[:-1], now_ms, self._refused)
+
+    def _begin(self, head: ExecutionHead, now_ms: int, _spent: Spent) -> Step:
+        return _broken([self._started(head.input, now_ms)], now_ms, self._refused)
+
+
 def _broken(events: list[HistoryEvent], now_ms: int, bug: Exception) -> Step:
     """A child that a bug ends: it fails alone. Raised, it would end the lane's owner, and every successor's too."""
     cause = f"The execution cannot be continued: {type(bug).__name__}: {bug}"
@@ -147,7 +186,10 @@ class Children:
 
     def compile_run(self, opened: RunOpened) -> ChildRunMachine:
         """The children of a run that was opened on a lane."""
-        return ChildRunMachine(self._machine(opened.definition), opened, self._names, self._limits)
+        try:
+            return ChildRunMachine(self._machine(opened.definition), opened, self._names, self._limits)
+        except Exception as reason:  # noqa: BLE001 - the run's dead letter: it fails in words, alone
+            return UnreadableRunMachine(opened, self._names, self._limits, reason)
 
     def builder(self, definition: bytes, plan: MapRunPlan) -> Build:
         """The ItemSelector of a run, for a reader that builds batches."""

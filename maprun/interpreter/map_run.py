@@ -6,7 +6,7 @@ from maprun.interpreter.dataflow import complete_text
 from maprun.interpreter.execution import Frame, MapRunWait
 from maprun.interpreter.failure import attempt_failed
 from maprun.interpreter.numbers import real_number, whole_number
-from maprun.interpreter.run import Run
+from maprun.interpreter.run import Run, too_large
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import BatcherWork, MapWork, ReaderWork, State, WriterWork
@@ -15,6 +15,7 @@ from maprun.language.template import reads
 from schemas.effects import MapRunFailed, MapRunRedriven, MapRunRequested, MapRunStarted, MapRunSucceeded
 from schemas.history import EventType
 from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan, ResultWriterPlan
+from schemas.wire import encode
 
 BATCH_BYTES_MAX = 262_144
 PERCENT_MAX = 100
@@ -43,13 +44,25 @@ def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scop
         has_selector=work.select is not None,
         selector_input=jsontext.encode(root["input"] if state.jsonata else root) if "input" in needed else b"{}",
         context=jsontext.encode(scope.context) if needed & {"context", "chance"} else b"{}",
-        variables=jsontext.encode(dict(frame.variables)) if "variable" in needed else b"{}",
+        variables=jsontext.encode(_read_variables(frame, work)) if "variable" in needed else b"{}",
         batcher=None if work.batcher is None else _batcher(work.batcher, root, scope),
         writer=None if work.writer is None else _writer(work.writer, root, scope),
     )
+    if plan_bytes(plan) > run.limits.plan_bytes_max:
+        raise too_large(f"The Map Run of the state '{state.name}' is asked for with items, input and variables")
     ref = frame.effect_ref()
     frame.wait = MapRunWait(ref, frame.last_id)
     run.wait_for(frame, ref, MapRunRequested(ref, plan))
+
+
+def plan_bytes(plan: MapRunPlan) -> int:
+    """Bytes of a plan in a record."""
+    return len(encode(plan))
+
+
+def _read_variables(frame: Frame, work: MapWork) -> dict[str, Any]:
+    """The variables whose names stand in the ItemSelector: children see none, so no others needn't travel."""
+    return {name: value for name, value in frame.variables.items() if f"${name}" in work.selector_text}
 
 
 def _needed(work: MapWork) -> frozenset[str]:

@@ -21,7 +21,7 @@ from maprun.interpreter.execution import (
     timeout_ref,
 )
 from maprun.interpreter.failure import state_failed
-from maprun.interpreter.run import HistoryFullError, Run, perform
+from maprun.interpreter.run import HistoryFullError, Run, Spent, never_spent, perform
 from maprun.interpreter.states import PERFORM
 from maprun.interpreter.step import DEFAULT_LIMITS, Step, finish, history_full
 from maprun.interpreter.store import bind
@@ -34,7 +34,9 @@ Due = list[tuple[Frame, Wait]]
 """Frames whose state is to go on, inner ones first, each with the wait it was revived to."""
 
 
-def redrive(machine: Machine, remains: Execution, now_ms: int, limits: Limits = DEFAULT_LIMITS) -> Step:
+def redrive(
+    machine: Machine, remains: Execution, now_ms: int, limits: Limits = DEFAULT_LIMITS, spent: Spent = never_spent
+) -> Step:
     """Goes on with an execution from what remains of it. `remains` is used up: go on with the step's execution.
 
     The step's events are the new ones, ExecutionRedriven first. The machine's timeout and all retries start again.
@@ -56,9 +58,9 @@ def redrive(machine: Machine, remains: Execution, now_ms: int, limits: Limits = 
         for frame, wait in due:
             if not frame.dead and frame.wait is wait:  # else those before it ended it, or took it on
                 _go_on(run, frame, wait)
-    except HistoryFullError:
-        history_full(run)
-    return finish(run)
+    except HistoryFullError as full:
+        history_full(run, full)
+    return finish(run, spent)
 
 
 def _revive(run: Run, frame: Frame, path: str, before: ExecutionHead, due: Due) -> None:

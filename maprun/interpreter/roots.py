@@ -4,7 +4,19 @@ from typing import Any
 
 import msgspec
 
-from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, decode_execution, encode_execution, redrive
+from maprun.interpreter import (
+    ExecutionHead,
+    Limits,
+    Spent,
+    Step,
+    advance,
+    begin,
+    decode_execution,
+    encode_execution,
+    go_on,
+    never_spent,
+    redrive,
+)
 from maprun.language import Machine, compile_machine
 from schemas.effects import Happening
 from schemas.history import child_output, decode_events
@@ -31,7 +43,7 @@ class RootInterpreter:
             del self._machines[next(iter(self._machines))]
         return machine
 
-    def begin(self, request: ExecutionRequested, now_ms: int) -> Step:
+    def begin(self, request: ExecutionRequested, now_ms: int, spent: Spent = never_spent) -> Step:
         """Starts a root execution."""
         head = ExecutionHead(
             arn=request.arn,
@@ -43,15 +55,26 @@ class RootInterpreter:
             input=request.input,
             express=request.machine_type == "EXPRESS",
         )
-        return begin(self._machine(request), head, now_ms, self._limits)
+        return begin(self._machine(request), head, now_ms, self._limits, spent)
 
-    def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
+    def advance(
+        self,
+        request: ExecutionRequested,
+        execution: Any,
+        happening: Happening,
+        now_ms: int,
+        spent: Spent = never_spent,
+    ) -> Step:
         """Tells a root execution what happened."""
-        return advance(self._machine(request), execution, happening, now_ms, self._limits)
+        return advance(self._machine(request), execution, happening, now_ms, self._limits, spent)
 
-    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> Step:
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int, spent: Spent = never_spent) -> Step:
         """Goes on with a root execution that ended unsuccessfully, from its last step's remains."""
-        return redrive(self._machine(request), remains, now_ms, self._limits)
+        return redrive(self._machine(request), remains, now_ms, self._limits, spent)
+
+    def go_on(self, step: Step, spent: Spent = never_spent) -> None:
+        """Takes a step that has more to do further."""
+        go_on(step, spent)
 
     def encode(self, execution: Any) -> bytes:
         """The bytes of a running execution, or of what remains of one."""

@@ -25,16 +25,32 @@ class Ended(Part, frozen=True):
 
 
 class HistoryFullError(Exception):
-    """The execution reached its number of history events."""
+    """The execution reached its number of history events, or their bytes; it fails with `error` and `cause`."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(cause)
+        self.error = error
+        self.cause = cause
 
 
 Work = Callable[["Run", Frame, State], None]
+Spent = Callable[[], bool]
+"""Asked after each state: True when the step should pause, so that its host can do something else for a moment."""
+EVENT_BYTES, _HEADER_BYTES = 48, 5
+"""What an event takes beside its details (type, ids, times, headers), and what a text takes beside its characters."""
+WEIGHED_EVENTS = 64
+"""An execution's bytes are compared with their limit every so many events: one by one they would cost more."""
+
+
+def never_spent() -> bool:
+    """For a host that has nothing else to do."""
+    return False
 
 
 class Run:
-    """The working object of one step."""
+    """The working object of one step. `begins` says that it is an execution's first."""
 
-    __slots__ = ("effects", "ended", "events", "execution", "limits", "now_ms", "ready", "work")
+    __slots__ = ("begins", "effects", "ended", "events", "execution", "limits", "now_ms", "ready", "weighed", "work")
 
     def __init__(self, execution: Execution, now_ms: int, limits: Limits, work: "dict[str, Work]") -> None:
         """`work` leads from the type of a state to the function that does its work."""
@@ -46,16 +62,38 @@ class Run:
         self.effects: list[Effect] = []
         self.ready: deque[Frame] = deque()
         self.ended: Ended | None = None
+        self.begins = False
+        self.weighed = 0  # events of this step that the execution has weighed, or keeps for it
 
     def emit(self, kind: int, previous_id: int, details: tuple[Any, ...] = ()) -> int:
         """Adds an event; gives its id."""
         execution = self.execution
         event_id = execution.events + 1
-        if event_id >= self.limits.events_max:
-            raise HistoryFullError
+        limit = self.limits.events_max
+        if event_id >= limit:
+            cause = f"The execution reached the maximum number of history events ({limit})."
+            raise HistoryFullError("States.Runtime", cause)
         execution.events = event_id
         self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
+        if not event_id % WEIGHED_EVENTS:
+            self.weigh()
+            if execution.bytes > self.limits.history_bytes_max:
+                cause = (
+                    f"The execution history has a size of {execution.bytes} bytes, exceeding the maximum of "
+                    f"{self.limits.history_bytes_max} bytes."
+                )
+                raise HistoryFullError("States.DataLimitExceeded", cause)
         return event_id
+
+    def weigh(self) -> None:
+        """Adds the bytes of the newest events to the execution's."""
+        self.keep_unweighed()
+        weigh(self.execution)
+
+    def keep_unweighed(self) -> None:
+        """Leaves the step's newest events with the execution, to be weighed when so many have gathered."""
+        self.execution.unweighed += self.events[self.weighed :]
+        self.weighed = len(self.events)
 
     def wait_for(self, frame: Frame | None, ref: str, effect: Effect) -> None:
         """Asks for an effect and remembers who waits for it."""
@@ -95,12 +133,7 @@ class Run:
     def check_size(self, text: bytes, name: str) -> None:
         """Raises StatesError when a payload is larger than AWS lets it be."""
         if len(text) > self.limits.payload_bytes_max:
-            raise StatesError(
-                "States.DataLimitExceeded",
-                f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service "
-                "limit.",
-                shown_raw=True,
-            )
+            raise too_large(f"The state/task '{name}' returned a result")
 
 
 def scope_of(execution: Execution, frame: Frame, phase: str, now_ms: int, beginning: Beginning | None = None) -> Scope:
@@ -144,12 +177,9 @@ def leave(
     """
     if len(output) > run.limits.payload_bytes_max:
         run.check_size(output, state.name)
-    details: tuple[Any, ...]
+    details: tuple[Any, ...] = (state.name, output)
     if assigned:
-        details = (state.name, output, _shown_variables(run, state, assigned))
-        frame.variables = {**frame.variables, **assigned}
-    else:
-        details = (state.name, output)
+        details = (*details, _assign(run, frame, state, assigned))
     frame.last_id = run.emit(state.exited_type, frame.last_id, details)
     frame.wait = None
     following = next_state or state.next
@@ -167,28 +197,64 @@ def leave(
         child_done(run, frame, output)
 
 
-def _shown_variables(run: Run, state: State, assigned: dict[str, Any]) -> dict[str, str]:
-    """Assigned variables as JSON texts. Raises StatesError when together they exceed what one Assign may hold."""
+def weigh(execution: Execution) -> None:
+    """Adds the bytes of an execution's newest events to those it counts."""
+    execution.bytes += sum(event_bytes(event.details) for event in execution.unweighed)
+    execution.unweighed = []
+
+
+def event_bytes(details: tuple[Any, ...]) -> int:
+    """Bytes of an event with these details, about: never less than it takes once it is encoded."""
+    size = EVENT_BYTES
+    for part in details:
+        if isinstance(part, bytes):
+            size += len(part)
+        elif isinstance(part, str):
+            size += _text_bytes(part)
+        elif isinstance(part, dict):
+            size += sum(_text_bytes(name) + _text_bytes(text) for name, text in part.items())
+    return size
+
+
+def _text_bytes(text: str) -> int:
+    return _HEADER_BYTES + (len(text) if text.isascii() else len(text.encode()))
+
+
+def _assign(run: Run, frame: Frame, state: State, assigned: dict[str, Any]) -> dict[str, str]:
+    """Sets variables; they as JSON texts. Raises StatesError past what an Assign, or an execution, may hold."""
     texts = {name: jsontext.encode(value) for name, value in assigned.items()}
     if sum(map(len, texts.values())) > run.limits.variables_bytes_max:
-        raise StatesError(
-            "States.DataLimitExceeded",
-            f"The state '{state.name}' assigns variables with a size exceeding the maximum number of bytes service "
-            "limit.",
-            shown_raw=True,
-        )
+        raise too_large(f"The state '{state.name}' assigns variables")
+    before = frame.sizes
+    frame.sizes = {**(before or {}), **{name: len(text) for name, text in texts.items()}}
+    if run.execution.variables_bytes() > run.limits.execution_variables_bytes_max:
+        frame.sizes = before
+        raise too_large(f"With what the state '{state.name}' assigns the execution has variables")
+    frame.variables = {**frame.variables, **assigned}
     return {name: text.decode() for name, text in texts.items()}
 
 
-def run_ready(run: Run) -> None:
-    """Takes every ready frame on until it waits or ends."""
+def too_large(what: str) -> StatesError:
+    """The error of what exceeds one of AWS's limits of bytes."""
+    cause = f"{what} with a size exceeding the maximum number of bytes service limit."
+    return StatesError("States.DataLimitExceeded", cause, shown_raw=True)
+
+
+def run_ready(run: Run, spent: Spent) -> None:
+    """Takes every ready frame on until it waits or ends; stops between two states once `spent`. Where changes nothing.
+
+    Frames that are still `ready` then are taken on by the next call.
+    """
     ready = run.ready
     while ready and run.ended is None:
-        frame = ready.popleft()
-        while not frame.dead and frame.wait is None and run.ended is None:
-            enter(run, frame)
-            state = frame.machine.states[frame.state]
-            perform(run, frame, state)
+        frame = ready[0]
+        if frame.dead or frame.wait is not None:
+            ready.popleft()
+            continue
+        enter(run, frame)
+        perform(run, frame, frame.machine.states[frame.state])
+        if spent():
+            return
 
 
 def perform(run: Run, frame: Frame, state: State) -> None:

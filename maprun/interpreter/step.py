@@ -17,7 +17,7 @@ from maprun.interpreter.execution import (
     timeout_ref,
 )
 from maprun.interpreter.failure import state_failed
-from maprun.interpreter.run import Ended, HistoryFullError, Run, perform, run_ready
+from maprun.interpreter.run import Ended, HistoryFullError, Run, Spent, never_spent, perform, run_ready
 from maprun.interpreter.states import PERFORM
 from maprun.interpreter.store import bind
 from maprun.language.errors import StatesError
@@ -42,24 +42,46 @@ DEFAULT_LIMITS = Limits()
 class Step:
     """What one step brought. `execution` is None once it ended; `events` are the new ones only.
 
+    A step that its host cut short has `more` to do: `go_on` takes it further. What it brought stands fast only then,
+    and wherever it was cut it is the same to the byte. Nothing else may be told to the execution meanwhile.
+
     `remains` is what a redrive goes on from: None unless the execution ended and can be redriven, which a STANDARD one
     can that did not succeed and has room for more events (facts, section 2.8).
     """
 
-    __slots__ = ("effects", "ended", "events", "execution", "remains")
+    __slots__ = ("effects", "ended", "events", "execution", "remains", "run")
 
     def __init__(
-        self, execution: Execution | None, effects: list[Effect], events: list[HistoryEvent], ended: Ended | None
+        self,
+        execution: Execution | None,
+        effects: list[Effect],
+        events: list[HistoryEvent],
+        ended: Ended | None,
+        run: Run | None = None,
     ) -> None:
         self.execution = execution
         self.effects = effects
         self.events = events
         self.ended = ended
         self.remains: Execution | None = None
+        self.run = run
+
+    @property
+    def more(self) -> bool:
+        """True while the step isn't through."""
+        return self.run is not None
+
+    def before(self, past: list[HistoryEvent]) -> None:
+        """Puts events that came earlier in front of the step's own."""
+        self.events[:0] = past
+        if self.run is not None:
+            self.run.weighed += len(past)
 
 
-def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = DEFAULT_LIMITS) -> Step:
-    """Starts an execution and takes it as far as it goes without the world.
+def begin(
+    machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = DEFAULT_LIMITS, spent: Spent = never_spent
+) -> Step:
+    """Starts an execution and takes it as far as it goes without the world, or until `spent`.
 
     With a `redrive_count` it is one that starts anew in a redrive.
     """
@@ -73,14 +95,17 @@ def begin(machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = D
         seconds = min(given, limits.express_seconds_max) if head.express else given
         run.ask_timer(None, timeout_ref(head), now_ms + seconds * 1000)
     run.ready.append(frame)
-    step = finish(run)
-    if head.express and given is None and step.execution is not None:  # most children end at once and need no timer
-        run.ask_timer(None, timeout_ref(head), now_ms + limits.express_seconds_max * 1000)
-    return step
+    run.begins = True
+    return finish(run, spent)
 
 
 def advance(
-    machine: Machine, execution: Execution, happening: Happening, now_ms: int, limits: Limits = DEFAULT_LIMITS
+    machine: Machine,
+    execution: Execution,
+    happening: Happening,
+    now_ms: int,
+    limits: Limits = DEFAULT_LIMITS,
+    spent: Spent = never_spent,
 ) -> Step:
     """Tells an execution what happened. What it does not wait for (late, repeated) changes nothing.
 
@@ -93,7 +118,7 @@ def advance(
         error, cause = happening.error or None, happening.cause or None
         details = (error, cause) if error or cause else ()
         run.end(Ended("ABORTED", b"", error, cause), EventType.EXECUTION_ABORTED, 0, details)
-        return finish(run)
+        return finish(run, spent)
     frame = execution.waits.get(happening.ref, UNSET)
     if frame is UNSET:
         return Step(execution, [], [], None)
@@ -101,14 +126,14 @@ def advance(
         if isinstance(happening, TimerFired):
             execution.waits.pop(happening.ref)
             _timed_out(run)
-        return finish(run)
+        return finish(run, spent)
     try:
         _tell(run, frame, happening)
-    except HistoryFullError:
-        history_full(run)
+    except HistoryFullError as full:
+        history_full(run, full)
     if frame.wait is None and not frame.dead:
         run.ready.append(frame)
-    return finish(run)
+    return finish(run, spent)
 
 
 def _tell(run: Run, frame: Frame, happening: Happening) -> None:
@@ -142,28 +167,48 @@ def _tell(run: Run, frame: Frame, happening: Happening) -> None:
         state_failed(run, frame, state, error)
 
 
-def finish(run: Run) -> Step:
-    """Takes every ready frame as far as it goes; the step that comes of it."""
-    execution = run.execution
-    if run.ended is None:
-        try:
-            run_ready(run)
-        except HistoryFullError:
-            history_full(run)
-    ended = run.ended
-    if ended is None:
-        return Step(execution, run.effects, run.events, None)
-    step = Step(None, run.effects, run.events, ended)
-    if ended.status != "SUCCEEDED" and not execution.head.express and execution.events < run.limits.events_max - 1:
-        step.remains = execution
+def finish(run: Run, spent: Spent) -> Step:
+    """The step that comes of a run whose happening was told."""
+    step = Step(run.execution, run.effects, run.events, None, run)
+    go_on(step, spent)
     return step
 
 
-def history_full(run: Run) -> None:
-    """Ends an execution that reached its number of history events."""
-    limit = run.limits.events_max
-    cause = f"The execution reached the maximum number of history events ({limit})."
-    run.fail("States.Runtime", cause, _root_last_id(run))
+def go_on(step: Step, spent: Spent = never_spent) -> None:
+    """Takes every ready frame of a step as far as it goes, or until `spent`."""
+    run = step.run
+    assert run is not None
+    execution = run.execution
+    if run.ended is None:
+        try:
+            run_ready(run, spent)
+        except HistoryFullError as full:
+            history_full(run, full)
+    ended = run.ended
+    if ended is None and run.ready:
+        return
+    step.run = None
+    if ended is None:
+        run.keep_unweighed()
+        if run.begins and execution.head.express and timeout_ref(execution.head) not in execution.waits:
+            # most children end at once and need no timer
+            run.ask_timer(None, timeout_ref(execution.head), run.now_ms + run.limits.express_seconds_max * 1000)
+        return
+    step.execution, step.ended = None, ended
+    if ended.status != "SUCCEEDED" and not execution.head.express and _has_room(run):
+        step.remains = execution
+
+
+def _has_room(run: Run) -> bool:
+    """True if the history can hold what a redrive adds."""
+    execution, limits = run.execution, run.limits
+    run.weigh()
+    return execution.events < limits.events_max - 1 and execution.bytes <= limits.history_bytes_max
+
+
+def history_full(run: Run, full: HistoryFullError) -> None:
+    """Ends an execution whose history has no room."""
+    run.fail(full.error, full.cause, _root_last_id(run))
 
 
 def _timed_out(run: Run) -> None:

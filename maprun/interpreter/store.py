@@ -1,5 +1,6 @@
 """An execution as bytes and back: a running one, or what remains of one for a redrive."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import msgspec
@@ -19,8 +20,10 @@ from maprun.interpreter.execution import (
     ref_prefix,
     timeout_ref,
 )
+from maprun.interpreter.run import event_bytes, weigh
 from maprun.language import jsontext
 from maprun.language.model import Machine, MapWork, ParallelWork, State
+from schemas.history import HistoryEvent
 from schemas.wire import Part
 
 STORE_VERSION = 2
@@ -76,6 +79,7 @@ class SavedExecution(Part, frozen=True):
     events: int
     timeout: bool
     root: SavedFrame
+    bytes: int = 0
 
 
 class SavedRemains(Part, frozen=True):
@@ -97,7 +101,9 @@ _decode_remains = msgspec.msgpack.Decoder(SavedRemains).decode
 def encode_execution(execution: Execution) -> bytes:
     """The bytes of a running execution, or of what remains of one."""
     timeout = timeout_ref(execution.head) in execution.waits or execution.timeout
-    return _encode(SavedExecution(STORE_VERSION, execution.head, execution.events, timeout, _saved_root(execution)))
+    root = _saved_root(execution)
+    weigh(execution)
+    return _encode(SavedExecution(STORE_VERSION, execution.head, execution.events, timeout, root, execution.bytes))
 
 
 def encode_remains(remains: Execution) -> bytes:
@@ -108,11 +114,12 @@ def encode_remains(remains: Execution) -> bytes:
     return _encode(SavedRemains(STORE_VERSION, remains.head.redrive_ms, root))
 
 
-def decode_remains(data: bytes, head: ExecutionHead, events: int) -> Execution:
-    """What remains of the child with this head and number of events. Raises msgspec.DecodeError."""
+def decode_remains(data: bytes, head: ExecutionHead, past: Sequence[HistoryEvent]) -> Execution:
+    """What remains of the child with this head and history. Raises msgspec.DecodeError."""
     saved = _decode_remains(data)
     execution = Execution(msgspec.structs.replace(head, redrive_ms=saved.redrive_ms), None)
-    execution.events = events
+    execution.events = len(past)
+    execution.bytes = sum(event_bytes(event.details) for event in past)
     root = saved.root
     execution.unbound = root if root.input else msgspec.structs.replace(root, input=head.input)
     return execution
@@ -123,6 +130,7 @@ def decode_execution(data: bytes) -> Execution:
     saved = _decode(data)
     execution = Execution(saved.head, None)
     execution.events = saved.events
+    execution.bytes = saved.bytes
     execution.timeout = saved.timeout
     execution.unbound = saved.root
     return execution
@@ -192,6 +200,9 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
     frame.before_id = saved.before_id
     if saved.variables is not None:
         frame.variables = jsontext.decode(saved.variables)
+        outer = parent.variables if parent is not None else {}
+        own = {name: len(jsontext.encode(value)) for name, value in frame.variables.items() if name not in outer}
+        frame.sizes = own or None
     frame.visit, frame.visits = saved.visit, dict(saved.visits)
     frame.attempts = None if saved.attempts is None else list(saved.attempts)
     frame.retry_count = saved.retry_count

@@ -29,6 +29,7 @@ def map_work(source: Source) -> MapWork:
         items=_items(source),
         selector=selector,
         select=payload(source, template, "ItemSelector") if has_selector else None,
+        selector_text=jsontext.encode(template).decode() if has_selector else "",
         max_concurrency=amount(source, state, "MaxConcurrency"),
         tolerated_count=amount(source, state, "ToleratedFailureCount"),
         tolerated_percentage=amount(source, state, "ToleratedFailurePercentage"),

@@ -136,7 +136,7 @@ class WriterWork:
 
 @dataclass(frozen=True, slots=True)
 class MapWork:
-    """Map, inline or distributed. `items` gives the array; `selector` is the ItemSelector."""
+    """Map, inline or distributed. `items` gives the array; `selector` is the ItemSelector, its text as written."""
 
     processor: "Machine"
     distributed: bool
@@ -145,6 +145,7 @@ class MapWork:
     items: Evaluate
     selector: Node | None
     select: Evaluate | None
+    selector_text: str
     max_concurrency: Amount
     tolerated_count: Amount
     tolerated_percentage: Amount

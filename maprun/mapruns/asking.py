@@ -39,7 +39,7 @@ def ask(fold: Fold, run: Run, windows: Windows) -> None:
         run.stages,
         run.index_first,
     )
-    fold.send(topics.ITEM_ASKS, fold.state.home, requested)
+    fold.send(topics.ITEM_ASKS, fold.state.home, requested, arn=run.root_arn)
 
 
 def confirm(fold: Fold, run: Run, record: ItemsRead, windows: Windows, before: tuple[int, bytes]) -> None:
@@ -59,4 +59,4 @@ def confirm(fold: Fold, run: Run, record: ItemsRead, windows: Windows, before: t
         record.digest,
         run.index_first + record.first - run.staged,
     )
-    fold.send(topics.ITEM_ASKS, fold.state.home, confirmed)
+    fold.send(topics.ITEM_ASKS, fold.state.home, confirmed, arn=run.root_arn)

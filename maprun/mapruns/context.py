@@ -2,7 +2,8 @@
 
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.outputs import Output, Send
-from maprun.mapruns.state import HomeState, Interpreter
+from maprun.mapruns.slices import Spent
+from maprun.mapruns.state import HomeState, Interpreter, Root, RootStep
 from schemas import topics
 from schemas.arns import Names
 from schemas.effects import Happening
@@ -12,12 +13,35 @@ from schemas.wire import Fact
 
 
 class Fold:
-    """One record's folding."""
+    """One record's folding.
 
-    __slots__ = ("homes", "interpreter", "lanes", "limits", "names", "outputs", "state", "told")
+    `arn` is the root execution that the record is about, empty if it says none. `at_work` is a root execution whose
+    step has more to do, with that step.
+    """
+
+    __slots__ = (
+        "arn",
+        "at_work",
+        "homes",
+        "interpreter",
+        "lanes",
+        "limits",
+        "names",
+        "outputs",
+        "spent",
+        "state",
+        "told",
+    )
 
     def __init__(
-        self, state: HomeState, interpreter: Interpreter, names: Names, homes: int, lanes: int, limits: MapRunLimits
+        self,
+        state: HomeState,
+        interpreter: Interpreter,
+        names: Names,
+        homes: int,
+        lanes: int,
+        limits: MapRunLimits,
+        spent: Spent,
     ) -> None:
         self.state = state
         self.interpreter = interpreter
@@ -25,6 +49,9 @@ class Fold:
         self.homes = homes
         self.lanes = lanes
         self.limits = limits
+        self.spent = spent
+        self.arn = ""
+        self.at_work: tuple[str, Root, RootStep] | None = None
         self.outputs: list[Output] = []
         self.told: list[tuple[str, Happening | str]] = []
 
@@ -33,9 +60,14 @@ class Fold:
         """The cause of the next output: (home, offset, n)."""
         return Cause(self.state.home, self.state.offset, len(self.outputs))
 
-    def send(self, topic: topics.Topic, partition: int, message: Fact | bytes | None, key: bytes | None = None) -> None:
-        """One message to publish; None deletes what stands under the key."""
-        self.outputs.append(Send(topic.name, partition, message, key))
+    def send(
+        self, topic: topics.Topic, partition: int, message: Fact | bytes | None, key: bytes | None = None, arn: str = ""
+    ) -> None:
+        """One message to publish for the root execution `arn`, that of the record unless given.
+
+        None deletes what stands under the key.
+        """
+        self.outputs.append(Send(topic.name, partition, message, key, arn or self.arn))
 
     def tell(self, arn: str, happening: Happening) -> None:
         """Something for a root execution, to be told once the present handler is through."""
@@ -47,6 +79,7 @@ class Fold:
 
     def forget_happenings(self) -> None:
         """Leaves out what root executions were to be told; that Map Runs are over stays true, and is counted."""
+        self.at_work = None
         self.told = [(arn, told) for arn, told in self.told if isinstance(told, str)]
 
     def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> RequestAnswered:

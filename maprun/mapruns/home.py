@@ -7,6 +7,7 @@ from maprun.mapruns import machines, nested, redrive, roots, runs
 from maprun.mapruns.context import Fold
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.outputs import Output
+from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from maprun.mapruns.state import HomeState, Interpreter
 from schemas import home
 from schemas.arns import Names
@@ -34,30 +35,38 @@ class Home:
     ) -> None:
         """`homes` and `lanes` are the cluster's fixed partition counts."""
         self.state = state
+        self.offset = state.offset  # the last record that was folded wholly
         self._ports = (interpreter, names, homes, lanes, limits or MapRunLimits())
 
     def apply(self, offset: int, timestamp_ms: int, record: home.HomeRecord) -> list[Output]:
         """Folds one record in and says what follows. An offset that was folded already changes nothing."""
+        return drained(self.folding(offset, timestamp_ms, record, never_spent))
+
+    def folding(self, offset: int, timestamp_ms: int, record: home.HomeRecord, spent: Spent) -> Slices[list[Output]]:
+        """`apply` in slices: yields whenever one is `spent`. Until it is through, the state is between two records."""
         state = self.state
         if offset <= state.offset:
             return []
         state.offset = offset
         state.now_ms = max(state.now_ms, timestamp_ms)
-        fold = Fold(state, *self._ports)
+        fold = Fold(state, *self._ports, spent)
         roots.forget_old(fold)
-        whose = roots.root_of(fold, record)  # asked first: a Map Run that ends with the record is known no more
+        whose = fold.arn = roots.root_of(
+            fold, record
+        )  # asked first: a Map Run that ends with the record is known no more
         try:
             _HANDLERS[type(record)](fold, record)
-            roots.hear(fold)
+            yield from roots.hear(fold)
         except Exception as bug:  # noqa: BLE001 - the record's dead letter: its root ends, for every reader alike
             fold.forget_happenings()
             roots.fail_of_record(fold, record, whose, f"{type(bug).__name__}: {bug}")
-            roots.hear(fold)
+            yield from roots.hear(fold)
+        self.offset = state.offset
         return fold.outputs
 
     def skip(self, offset: int) -> None:
         """Passes over an offset that holds no readable record."""
-        self.state.offset = max(self.state.offset, offset)
+        self.offset = self.state.offset = max(self.state.offset, offset)
 
 
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
@@ -81,4 +90,5 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.ResultPartWritten: runs.result_part_written,
     home.ResultsWritten: runs.results_written,
     home.ResultsFailed: runs.results_failed,
+    home.OutputRefused: roots.output_refused,
 }

@@ -132,7 +132,7 @@ def tell_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int, .
             run.machine_name,
             run.role_arn,
         )
-        fold.send(topics.LANE_SIGNALS, lane, opened)
+        fold.send(topics.LANE_SIGNALS, lane, opened, arn=run.root_arn)
 
 
 # ---------------------------------------------------------------------- redrive

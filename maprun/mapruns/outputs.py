@@ -13,12 +13,16 @@ from schemas.wire import Fact
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Publish a message (scheduler); without one the key's record is deleted by compaction."""
+    """Publish a message (scheduler); without one the key's record is deleted by compaction.
+
+    The root execution `arn` fails if that can't be done; empty = nobody's.
+    """
 
     topic: str
     partition: int
     message: Fact | bytes | None
     key: bytes | None = None
+    arn: str = ""
 
 
 class StartTask(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
         del root.redrive_requests[next(iter(root.redrive_requests))]
     _answer(fold, record, state.now_ms)
     roots.publish_status(fold, root)
-    roots.take_step(fold, record.arn, root, fold.interpreter.redrive(root.request, remains, state.now_ms))
+    roots.take_step(fold, record.arn, root, fold.interpreter.redrive(root.request, remains, state.now_ms, fold.spent))
 
 
 def _answer(fold: Fold, record: RedriveRequested, redriven_ms: int) -> None:

@@ -155,17 +155,24 @@ def validate_start(
     )
 
 
-def encode_rejection(rejected: RequestRejected) -> bytes:
-    """A rejection as it stands on its topic: JSON, for people and their programs."""
-    origin = rejected.origin
-    return msgspec.json.encode(
-        {
-            "origin": {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset},
-            "error": rejected.error,
-            "message": rejected.message[:RECORD_SHOWN_CHARS_MAX],
-            "record": rejected.record.decode(errors="replace")[:RECORD_SHOWN_CHARS_MAX],
-        }
-    )
+def encode_rejection(rejected: RequestRejected, bytes_max: int = RECORD_BYTES_MAX) -> bytes:
+    """A rejection as it stands on its topic: JSON, for people and their programs; what is shown is cut to `bytes_max`.
+
+    A character may take six bytes in JSON.
+    """
+    origin, chars = rejected.origin, RECORD_SHOWN_CHARS_MAX
+    while True:
+        value = msgspec.json.encode(
+            {
+                "origin": {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset},
+                "error": rejected.error,
+                "message": rejected.message[:chars],
+                "record": rejected.record.decode(errors="replace")[:chars],
+            }
+        )
+        if len(value) <= bytes_max or not chars:
+            return value
+        chars //= 2
 
 
 def derived_id(*parts: object) -> str:

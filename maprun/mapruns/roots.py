@@ -8,6 +8,7 @@ from maprun.mapruns import closing, nested, opening, runs
 from maprun.mapruns.closing import GONE_CAUSE
 from maprun.mapruns.context import Fold
 from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
+from maprun.mapruns.slices import Slices
 from maprun.mapruns.state import Closed, Root, RootStep
 from schemas import topics
 from schemas.arns import child_of_arn, run_id
@@ -22,9 +23,11 @@ from schemas.effects import (
     TimerFired,
     TimerRequested,
 )
+from schemas.history import EventType, HistoryEvent
 from schemas.home import (
     ExecutionRequested,
     HomeRecord,
+    OutputRefused,
     ParentTaskEnded,
     StopRequested,
     TimerDue,
@@ -53,7 +56,7 @@ def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
     root = fold.state.roots[record.arn] = Root(request=record, started_ms=now)
     _answer_started(fold, record, now)
     publish_status(fold, root)
-    take_step(fold, record.arn, root, fold.interpreter.begin(record, now))
+    take_step(fold, record.arn, root, fold.interpreter.begin(record, now, fold.spent))
 
 
 def _answer_started(fold: Fold, record: ExecutionRequested, started_ms: int) -> None:
@@ -79,13 +82,24 @@ def tell(fold: Fold, arn: str, happening: Happening) -> None:
     root = fold.state.roots.get(arn)
     if root is None or root.execution is None:
         return
-    step = fold.interpreter.advance(root.request, root.execution, happening, fold.state.now_ms)
+    step = fold.interpreter.advance(root.request, root.execution, happening, fold.state.now_ms, fold.spent)
     take_step(fold, arn, root, step)
 
 
-def hear(fold: Fold) -> None:
-    """Tells the root executions what the handlers gathered for them, in order, until nothing is left."""
-    while fold.told:
+def hear(fold: Fold) -> Slices[None]:
+    """Tells the root executions what the handlers gathered for them, in order, until nothing is left.
+
+    A step that is long is done in slices, each at the time of the record: what comes of it is the same to the byte.
+    """
+    while fold.at_work or fold.told:
+        if fold.at_work is not None:
+            arn, root, step = fold.at_work
+            while step.more:
+                yield
+                fold.interpreter.go_on(step, fold.spent)
+            fold.at_work = None
+            _taken(fold, arn, root, step)
+            continue
         arn, happening = fold.told.pop(0)
         if not isinstance(happening, str):
             tell(fold, arn, happening)
@@ -94,7 +108,16 @@ def hear(fold: Fold) -> None:
 
 
 def take_step(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
-    """Takes over what a step brought: events, effects, the end."""
+    """Takes over what a step brought, once it is through. What else the record brings comes before, or by `told`."""
+    if step.more:
+        assert fold.at_work is None, "a handler takes one step; what follows from it is told"
+        fold.at_work = (arn, root, step)
+    else:
+        _taken(fold, arn, root, step)
+
+
+def _taken(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
+    """Events, effects, the end."""
     root.execution, root.remains = step.execution, step.remains
     if step.events:
         fold.outputs.append(HistoryGrew(arn, root.events + 1, step.events))
@@ -298,7 +321,26 @@ def fail_of_record(fold: Fold, record: HomeRecord, arn: str, reason: str) -> Non
         if run is not None:
             closing.go_on(fold, run)
         return
-    root.status, root.error, root.cause = "FAILED", "States.Runtime", cause
+    _fail(fold, arn, root, "States.Runtime", cause)
+
+
+def output_refused(fold: Fold, record: OutputRefused) -> None:
+    """A message for this execution fits no record: it fails with its Map Runs, and the rest of home goes on."""
+    root = fold.state.roots.get(record.arn)
+    if root is None or root.status != "RUNNING":
+        return
+    for run in fold.state.runs.values():
+        if run.root_arn == record.arn:
+            run.source_broken = True  # what was refused may be what asked for its items: nobody may wait for them
+    _fail(fold, record.arn, root, record.error, record.cause)
+
+
+def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:
+    """Ends an execution from outside: it is told nothing any more, and can't be redriven."""
+    root.status, root.error, root.cause = "FAILED", error, cause
+    failed = HistoryEvent(EventType.EXECUTION_FAILED, root.events, fold.state.now_ms, (error, cause))
+    fold.outputs.append(HistoryGrew(arn, root.events + 1, [failed]))
+    root.events += 1
     root.stopped_ms = fold.state.now_ms
     root.execution = None
     root.tasks.clear()

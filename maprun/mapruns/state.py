@@ -7,6 +7,7 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.run import Run
+from maprun.mapruns.slices import Spent
 from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten, RequestAnswered
@@ -70,20 +71,31 @@ class RootStep(Protocol):
         """What a redrive goes on from; None unless it ended and can be redriven."""
         ...
 
+    @property
+    def more(self) -> bool:
+        """True while the step isn't through: it is to be taken further before anything else."""
+        ...
+
 
 class Interpreter(Protocol):
     """The interpreter as the fold needs it (maprun.interpreter.roots implements it)."""
 
-    def begin(self, request: ExecutionRequested, now_ms: int) -> RootStep:
+    def begin(self, request: ExecutionRequested, now_ms: int, spent: Spent, /) -> RootStep:
         """Starts a root execution."""
         ...
 
-    def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> RootStep:
+    def advance(
+        self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int, spent: Spent, /
+    ) -> RootStep:
         """Tells a root execution what happened."""
         ...
 
-    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> RootStep:
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int, spent: Spent, /) -> RootStep:
         """Goes on with a root execution that ended unsuccessfully."""
+        ...
+
+    def go_on(self, step: Any, spent: Spent, /) -> None:
+        """Takes a step that has more to do further."""
         ...
 
     def encode(self, execution: Any) -> bytes:

@@ -13,6 +13,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     frame_bytes_max: int = 1 << 20  # a frame is cut here before it is sent
     record_bytes_max: int = 10 << 20  # MAPRUN_RECORD_BYTES_MAX: the topics' max.message.bytes, every client's limit
+    record_overhead_bytes: int = 2_048  # of a record and its batch, headers included
     fetch_bytes_max: int = 16 << 20  # one answer of the broker to one consumer
     payload_bytes_max: int = 262_144  # AWS: input or output of a state, a task or an execution
     request_bytes_max: int = 1 << 20  # AWS: one API call
@@ -32,6 +33,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def content_bytes_max(self) -> int:
         """Of the largest single thing in a record: an item, a history, a result."""
         return self.record_bytes_max - _BESIDE_BYTES
+
+    @property
+    def value_bytes_max(self) -> int:
+        """The largest value (with its key) of a record that may be sent."""
+        return self.record_bytes_max - self.record_overhead_bytes
+
+    @property
+    def plan_bytes_max(self) -> int:
+        """What a Map Run may be asked for with: it travels with the whole definition, which is one API call at most."""
+        return self.value_bytes_max - self.request_bytes_max - (64 << 10)
 
 
 def limits_of(settings: Settings) -> Limits:

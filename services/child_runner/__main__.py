@@ -13,7 +13,7 @@ from maprun.runtime import clock, files
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
-from services.child_runner.limits import LaneLimits
+from services.child_runner.limits import limits_of
 from services.child_runner.machine import shared
 from services.child_runner.metrics import Counted
 from services.child_runner.owner import Deps, own_lane
@@ -31,25 +31,24 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         lambda_connections_max=settings.task_connections_max,
     )
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
+    own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
     children = Children(
         Names(settings.region, settings.account),
-        ExecutionLimits(settings.payload_bytes_max, settings.history_events_max),
-    )
-    lane = LaneLimits(
-        input_bytes_max=settings.payload_bytes_max,
-        history_bytes_max=min(LaneLimits().history_bytes_max, limits.content_bytes_max),
+        ExecutionLimits(
+            settings.payload_bytes_max,
+            settings.history_events_max,
+            history_bytes_max=own.history_bytes_max,
+            plan_bytes_max=limits.plan_bytes_max,
+        ),
     )
     deps = Deps(
         compile_run=shared(children.compile_run),
         run_task=tasks.run_task,
-        limits=lane,
+        limits=own,
         metrics=Counted(),
         room=Room(settings.running_bytes_max),
     )
-    return Composed(
-        [Owned(OWNED, SERVICE, partial(own_lane, deps=deps), lane.drain_seconds)],
-        close=tasks.close,
-    )
+    return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds)], close=tasks.close)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from maprun.language.errors import StatesError
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced
-from services.child_runner import children
+from services.child_runner import inputs
 from services.child_runner.journal import pairs
 from services.child_runner.outbox import ranges_of
 from services.child_runner.state import Child, Frame, InputsRead, InputsWanted, LaneRun, Waiting
@@ -21,7 +21,30 @@ def indexes_of(frame: ItemFrame) -> Sequence[int]:
     return [index for first, count in pairs(frame.indexes) for index in range(first, first + count)]
 
 
-def to_adopt(run: LaneRun, waiting: Waiting, position: int) -> ChildAdopted | StatesError:
+def take_in(lane: "Lane", offset: int, items: ItemFrame | None, at: float) -> None:
+    """An item frame whose run is known, or proved closed: its new positions wait to be started."""
+    lane.items_next = max(lane.items_next, offset + 1)
+    run = lane.run_of(items.run, items.generation) if items is not None else None
+    if items is None or run is None:
+        return
+    new = run.known.missing(items.first, len(items.items))
+    if not new:
+        return
+    frame = Frame(offset, run, new, at)
+    lane.frames.append(frame)
+    indexes = indexes_of(items)
+    for first, count in new:
+        run.known.add(first, count)
+        start = first - items.first
+        run.bytes_queued += sum(map(len, items.items[start : start + count]))
+        waiting = Waiting(frame, items, indexes, first, first + count)
+        if run.past and any(p in run.past for p in range(first, first + count)):
+            run.queue.appendleft(waiting)  # an earlier owner ran these: they come before what never started
+        else:
+            run.queue.append(waiting)
+
+
+def to_adopt(lane: "Lane", run: LaneRun, waiting: Waiting, position: int) -> ChildAdopted | StatesError:
     """A waiting child as the journal keeps it; or why it has no input."""
     frame = waiting.items
     if frame is None:
@@ -32,7 +55,7 @@ def to_adopt(run: LaneRun, waiting: Waiting, position: int) -> ChildAdopted | St
     raw = frame.items[i]
     redriven = frame.redriven and bool(raw)
     try:
-        child_input = raw if redriven else children.built(run, frame, i)
+        child_input = raw if redriven else inputs.checked(lane, waiting.indexes[i], inputs.built(run, frame, i))
     except StatesError as refused:
         return refused
     return ChildAdopted(
@@ -55,15 +78,26 @@ def taken(lane: "Lane", run: LaneRun, waiting: Waiting, position: int) -> None:
 # ---------------------------------------------------------------------- into the journal
 
 
-def adopt(lane: "Lane", run: LaneRun, frames: set[Frame]) -> None:
-    """Moves the unfinished children of these frames into the journal, with the inputs they have or will have."""
+def adopt(lane: "Lane", run: LaneRun, frames: set[Frame]) -> set[Frame]:
+    """Moves the unfinished children of these frames into the journal, with the inputs they have or will have.
+
+    The frames that still hold some, for there was no time to build the inputs of all.
+    """
     for child in run.running.values():
         if child.frame in frames:
             _adopt_running(lane, run, child)
     queue = list(run.queue)
     run.queue.clear()
+    left: set[Frame] = set()
     for waiting in queue:
-        run.queue += _adopt_waiting(lane, run, waiting) if waiting.frame in frames else [waiting]
+        if waiting.frame is None or waiting.frame not in frames:
+            run.queue.append(waiting)
+            continue
+        parts = _adopt_waiting(lane, run, waiting)
+        run.queue += parts
+        if parts and parts[-1].frame is not None:
+            left.add(waiting.frame)
+    return left
 
 
 def _adopt_running(lane: "Lane", run: LaneRun, child: Child) -> None:
@@ -74,12 +108,18 @@ def _adopt_running(lane: "Lane", run: LaneRun, child: Child) -> None:
 
 
 def _adopt_waiting(lane: "Lane", run: LaneRun, waiting: Waiting) -> list[Waiting]:
-    """The same children, adopted, but for those that will be refused: their frame isn't passed before they are."""
+    """The same children, adopted, but for those that will be refused: their frame isn't passed before they are.
+
+    The last part keeps its frame when there was no time for all.
+    """
     parts: list[Waiting] = []
     frame = waiting.items
     assert frame is not None, "adopted children belong to no frame"
     for position in range(waiting.position, waiting.end):
-        child = to_adopt(run, waiting, position)
+        if position > waiting.position and lane.pace.spent():
+            parts.append(Waiting(waiting.frame, frame, waiting.indexes, position, waiting.end))
+            break
+        child = to_adopt(lane, run, waiting, position)
         if isinstance(child, StatesError):
             parts.append(Waiting(None, frame, waiting.indexes, position, position + 1))
             continue

@@ -1,10 +1,10 @@
 """Children of one lane: started, told what happened, answered. Pure."""
 
-import heapq
+from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from maprun.interpreter.outcomes import bounded
 from maprun.language.errors import StatesError
 from schemas.effects import (
     EffectCancelled,
@@ -23,14 +23,13 @@ from schemas.history import EventType, HistoryEvent, last_ms
 from schemas.home import (
     ABORTED,
     FAILED,
-    REJECTED,
     SUCCEEDED,
     TIMED_OUT,
     NestedRunDropped,
     NestedRunRequested,
 )
-from schemas.lanes import ChildAdvanced, ItemFrame, RedrivenChild
-from schemas.wire import Decoder
+from schemas.lanes import ChildAdvanced
+from services.child_runner import inputs
 from services.child_runner.machine import Step
 from services.child_runner.state import Child, LaneRun, Nested, TaskStart, TaskStop, Waiting
 
@@ -39,9 +38,8 @@ if TYPE_CHECKING:
 
 _STATUS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": TIMED_OUT, "ABORTED": ABORTED}
 Asked = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested
-_entries = msgspec.msgpack.Encoder()
-_redriven: Decoder[RedrivenChild] = Decoder(RedrivenChild)
-VOID_CAUSE = "The items of this Map Run changed, or went away, before they could be read."
+TimerKey = tuple[tuple[str, int], int, str]
+"""Run, position, ref."""
 CHILD_BYTES = 4_000
 """What a running child takes beside its input and what it was told, about (measured: 3 to 5 KB)."""
 
@@ -66,18 +64,19 @@ def start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int,
         run.bytes_queued -= len(raw)
     redrives = 0
     if redriven:
-        child_input, told = raw, read_redriven(raw)
+        child_input, told = raw, inputs.read_redriven(raw)
         redrives = told.redrive_count + 1
         if not past and not run.express:
             began = max(began, last_ms(told.history))  # the clock of who wrote it may have been ahead
-        step = run.machine.redrive(index, told, began)
+        step = run.machine.redrive(index, told, began, lane.pace.spent)
     else:
         try:
-            child_input = _checked(lane, index, raw if frame is None else built(run, frame, position - waiting.base))
+            child_input = raw if frame is None else inputs.built(run, frame, position - waiting.base)
+            inputs.checked(lane, index, child_input)
         except StatesError as refused:
-            refuse(run, waiting, position, refused, at)
+            inputs.refuse(run, waiting, position, refused, at, lane.limits.history_bytes_max)
             return
-        step = run.machine.begin(index, child_input, began)
+        step = run.machine.begin(index, child_input, began, lane.pace.spent)
     if step.ended is not None:
         _answer(lane, run, (position, index, items, redrives), step, step.events, at)
         return
@@ -86,59 +85,8 @@ def start(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, now: int,
     child.redriven, child.redrives, child.told_ms = redriven, redrives, began
     lane.take_room(child, CHILD_BYTES + len(child_input))
     if past:
-        _resume(lane, run, child, step, past, now, at)
-        return
-    if not run.express:
-        _journal(lane, run, child, None, now, at)
-    _take(lane, run, child, step, now, at)
-
-
-def read_redriven(raw: bytes) -> RedrivenChild:
-    """The child that an item of a redriven frame is. Raises msgspec.DecodeError: no reader writes another."""
-    return _redriven.decode(raw)
-
-
-def refuse(run: LaneRun, waiting: Waiting, position: int, refused: StatesError, at: float) -> None:
-    """The input can't be built: the run fails for it. The item's key and source go along, for a redrive builds anew."""
-    frame = waiting.items
-    entry: list[bytes | str | None]
-    if frame is None:
-        adopted = run.memory.adopted[position]
-        entry, items, index = [adopted.input], adopted.items, adopted.index
-    else:
-        i = position - waiting.base
-        items, index = frame.counts[i] if frame.counts else 1, waiting.indexes[i]
-        key = frame.keys[i] if frame.keys else None
-        entry = [frame.items[i]] if frame.built else [frame.items[i], key, frame.source_of(i)]
-    run.outbox.error = (refused.error, refused.cause)
-    run.outbox.add(position, REJECTED, items, _entries.encode(entry), at, index)
-
-
-def _checked(lane: "Lane", index: int, child_input: bytes) -> bytes:
-    if len(child_input) > lane.limits.input_bytes_max:
-        cause = (
-            f"The input of child execution {index} has a size of {len(child_input)} bytes, "
-            f"exceeding the maximum of {lane.limits.input_bytes_max} bytes."
-        )
-        raise StatesError("States.DataLimitExceeded", cause)
-    return child_input
-
-
-def built(run: LaneRun, frame: ItemFrame, i: int) -> bytes:
-    """The input of the child at place `i` of a frame. Raises StatesError."""
-    raw = frame.items[i]
-    if not raw:
-        raise StatesError("States.ItemReaderFailed", VOID_CAUSE)
-    if frame.built:
-        return raw
-    key = frame.keys[i] if frame.keys else None
-    source = frame.sources[i] if frame.sources else frame.source
-    try:
-        return run.machine.build(frame.item_first + i, key, raw, source)
-    except StatesError:
-        raise
-    except Exception as bug:  # a bug refuses the item; raised, it would end the lane's owner and every successor's
-        raise StatesError("States.Runtime", f"The input cannot be built: {type(bug).__name__}: {bug}") from bug
+        child.past = deque(past)
+    _stepped(lane, run, child, step, now, at)
 
 
 def _answer(
@@ -175,24 +123,74 @@ def _ended(lane: "Lane", run: LaneRun, child: Child, step: Step, at: float) -> N
     _answer(lane, run, (child.position, child.index, child.items, child.redrives), step, child.events, at)
 
 
+# ---------------------------------------------------------------------- steps, slice by slice
+
+
+def go_on(lane: "Lane", run: LaneRun, child: Child, now: int, at: float) -> None:
+    """Takes a queued child further: the step it is in, then what it was told meanwhile."""
+    child.queued = False
+    step, child.step = child.step, None
+    if step is not None:
+        _stepped(lane, run, child, run.machine.go_on(step, lane.pace.spent) if step.more else step, now, at)
+    while child.inbox and not child.queued and run.running.get(child.position) is child:
+        _hear(lane, run, child, *child.inbox.popleft(), at)
+        if child.inbox and lane.pace.spent():
+            _queue(lane, run, child)
+
+
+def _queue(lane: "Lane", run: LaneRun, child: Child) -> None:
+    if not child.queued:
+        child.queued = True
+        lane.at_work.append((run, child))
+
+
+def _stepped(lane: "Lane", run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
+    """A step came. What it brought counts once it is through; until then the child is queued."""
+    if child.past is not None:
+        _resume(lane, run, child, child.past, step, now, at)
+    elif step.more:
+        child.step = step
+        _queue(lane, run, child)
+    else:
+        if child.execution is None and step.ended is None and not run.express:
+            _journal(lane, run, child, None, child.told_ms, at)
+        _take(lane, run, child, step, now, at)
+
+
 def _resume(
-    lane: "Lane", run: LaneRun, child: Child, step: Step, past: list[ChildAdvanced], now: int, at: float
+    lane: "Lane", run: LaneRun, child: Child, past: deque[ChildAdvanced], step: Step, now: int, at: float
 ) -> None:
     """Tells a child its recorded past again: the same decisions, the same history. What it waits for then is started.
 
     The past may hold its end: an earlier owner knew it, but could not bring it home any more.
     """
-    _wait_for(child, step)
-    for fact in past:
-        if fact.happening is None or not _waited_for(child, fact.happening):
-            continue
-        child.told_ms = fact.at_ms
-        step = run.machine.advance(child.execution, fact.happening, fact.at_ms)
+    while not step.more:
         _wait_for(child, step)
-        lane.take_room(child, len(getattr(fact.happening, "output", b"")))
         if step.ended is not None:
             _ended(lane, run, child, step, at)
             return
+        fact = next((f for f in _taken(past) if f.happening is not None and _waited_for(child, f.happening)), None)
+        if fact is None:
+            child.past = None
+            _ask_again(lane, run, child, now, at)
+            return
+        assert fact.happening is not None
+        child.told_ms = fact.at_ms
+        lane.take_room(child, len(getattr(fact.happening, "output", b"")))
+        step = run.machine.advance(child.execution, fact.happening, fact.at_ms, lane.pace.spent)
+        if lane.pace.spent():
+            break
+    child.step = step
+    _queue(lane, run, child)
+
+
+def _taken(past: deque[ChildAdvanced]) -> Iterator[ChildAdvanced]:
+    while past:
+        yield past.popleft()
+
+
+def _ask_again(lane: "Lane", run: LaneRun, child: Child, now: int, at: float) -> None:
+    """A child that was brought back asks for what it still waits for."""
     waits, child.waits = child.waits, {}
     for ref, waited in waits.items():
         if isinstance(waited, Nested) and waited.begun:
@@ -253,7 +251,7 @@ def _ask(lane: "Lane", run: LaneRun, child: Child, effect: Asked, now: int, at: 
             lane.starts.append(TaskStart(run.key, child.position, effect, key))
         case TimerRequested():
             child.waits[effect.ref] = effect.due_ms
-            heapq.heappush(lane.timers, (effect.due_ms, run.key, child.position, effect.ref))
+            lane.timers.set((run.key, child.position, effect.ref), effect.due_ms)
         case MapRunRequested():
             child.waits[effect.ref] = Nested(effect)
             arn = run.machine.map_run_arn(child.index, effect.ref)[1]
@@ -275,19 +273,23 @@ def _ask_home(lane: "Lane", run: LaneRun, child: Child, nested: Nested) -> None:
 
 
 def _cancel(lane: "Lane", run: LaneRun, child: Child, ref: str) -> None:
-    waited = child.waits.pop(ref, None)
-    if isinstance(waited, TaskRequested):
-        lane.stops.append(TaskStop(run.key, child.position, ref))
-    elif isinstance(waited, Nested) and waited.begun:
-        lane.asks.append(NestedRunDropped(*run.key, child.position, child.index, ref))
+    match child.waits.pop(ref, None):
+        case TaskRequested():
+            lane.stops.append(TaskStop(run.key, child.position, ref))
+        case int():
+            lane.timers.cancel((run.key, child.position, ref))
+        case Nested() as waited if waited.begun:
+            lane.asks.append(NestedRunDropped(*run.key, child.position, child.index, ref))
+        case _:
+            pass  # nothing was begun for it
 
 
-def timer_due(lane: "Lane", timer: tuple[int, tuple[str, int], int, str], now: int, at: float) -> None:
+def timer_due(lane: "Lane", timer: TimerKey, now: int, at: float) -> None:
     """A timer's time has passed; it counts if the child still waits for it."""
-    due_ms, run_key, position, ref = timer
+    run_key, position, ref = timer
     run = lane.run_of(*run_key)
     child = run.running.get(position) if run is not None else None
-    if run is not None and child is not None and child.waits.get(ref) == due_ms:
+    if run is not None and child is not None and isinstance(child.waits.get(ref), int):
         told(lane, run, child, TimerFired(ref), now, at)
 
 
@@ -295,11 +297,16 @@ def told(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at:
     """The world answered a child. A STANDARD child hears it once the journal holds it (write, read back, then act)."""
     if happening.ref not in child.waits or happening.ref in child.told:
         return
+    happening = bounded(happening, _state_of(child.waits[happening.ref]), lane.limits.outcome_bytes_max)
     if run.express or not lane.switches.write_ahead:
         advance(lane, run, child, happening, now, at)
         return
     child.told.add(happening.ref)
     _journal(lane, run, child, happening, now, at)
+
+
+def _state_of(waited: TaskRequested | int | Nested) -> str:
+    return waited.state if isinstance(waited, TaskRequested) else ""
 
 
 def _journal(lane: "Lane", run: LaneRun, child: Child, happening: Happening | None, now: int, at: float) -> None:
@@ -320,19 +327,29 @@ def _waited_for(child: Child, happening: Any) -> bool:
 
 
 def advance(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
-    """Tells a child what happened, unless it no longer waits for it."""
-    if not _waited_for(child, happening):
-        return
-    child.told.discard(happening.ref)
+    """Tells a child what happened: at once, or once its turn comes."""
+    child.inbox.append((happening, now))
+    if lane.pace.spent():
+        _queue(lane, run, child)
+    elif not child.queued:
+        go_on(lane, run, child, now, at)
+
+
+def _hear(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+    """A child hears what happened, unless it no longer waits for it."""
+    if not isinstance(happening, StopAsked):
+        if not _waited_for(child, happening):
+            return
+        child.told.discard(happening.ref)
+        lane.take_room(child, len(getattr(happening, "output", b"")))
+        nested = child.waits.get(happening.ref)
+        if isinstance(nested, Nested):
+            _ask_home(lane, run, child, nested)
     now = max(now, child.told_ms)
-    lane.take_room(child, len(getattr(happening, "output", b"")))
-    nested = child.waits.get(happening.ref)
-    if isinstance(nested, Nested):
-        _ask_home(lane, run, child, nested)
-    _take(lane, run, child, run.machine.advance(child.execution, happening, now), now, at)
+    step = run.machine.advance(child.execution, happening, now, lane.pace.spent)
+    _stepped(lane, run, child, step, now, at)
 
 
 def stop_running(lane: "Lane", run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
     """Ends a running child as ABORTED."""
-    now = max(now, child.told_ms)
-    _take(lane, run, child, run.machine.advance(child.execution, stop, now), now, at)
+    advance(lane, run, child, stop, now, at)

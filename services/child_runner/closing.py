@@ -8,7 +8,7 @@ from maprun.language.errors import StatesError
 from schemas.effects import StopAsked
 from schemas.home import RETURNED
 from schemas.lanes import ChildStopRequested
-from services.child_runner import adoption, children
+from services.child_runner import adoption, children, inputs
 from services.child_runner.state import Child, LaneRun, Waiting
 
 if TYPE_CHECKING:
@@ -47,17 +47,18 @@ def _abort(lane: "Lane", run: LaneRun, child: Child, now: int, at: float) -> Non
     children.stop_running(lane, run, child, StopAsked("", cause), now, at)
 
 
-def close_queued(lane: "Lane", run: LaneRun, now: int, at: float) -> None:
+def close_queued(lane: "Lane", run: LaneRun, now: int, at: float) -> bool:
     """Answers what never started, up to the first one whose input must be read from the journal again.
 
-    A child that an earlier owner had started is told its past and stopped, as it would have been there.
+    A child that an earlier owner had started is told its past and stopped, as it would have been there. True if there
+    was no time for all.
     """
     while run.queue:
         waiting = run.queue[0]
         while waiting.position < waiting.end:
             if not adoption.at_hand(run, waiting):
                 adoption.want(lane, run)
-                return
+                return False
             position = waiting.position
             waiting.position += 1
             if position in run.past:
@@ -66,7 +67,10 @@ def close_queued(lane: "Lane", run: LaneRun, now: int, at: float) -> None:
                     _abort(lane, run, run.running[position], now, at)
             else:
                 _return(lane, run, waiting, position, at)
+            if lane.pace.spent():
+                return True
         run.queue.popleft()
+    return False
 
 
 def _return(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, at: float) -> None:
@@ -74,14 +78,14 @@ def _return(lane: "Lane", run: LaneRun, waiting: Waiting, position: int, at: flo
 
     One that is to be redriven stays what it was; one whose input can't be built is refused.
     """
-    child = adoption.to_adopt(run, waiting, position)
+    child = adoption.to_adopt(lane, run, waiting, position)
     if isinstance(child, StatesError):
         adoption.taken(lane, run, waiting, position)
-        children.refuse(run, waiting, position, child, at)
+        inputs.refuse(run, waiting, position, child, at, lane.limits.history_bytes_max)
         return
     adoption.taken(lane, run, waiting, position)
     if child.redriven:
-        was = children.read_redriven(child.input)
+        was = inputs.read_redriven(child.input)
         run.outbox.leave(position, was.redrive_count, was.remains)
         run.outbox.add(position, was.status, child.items, bytes(was.history), at, child.index)
     else:

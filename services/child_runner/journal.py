@@ -1,6 +1,6 @@
 """What a lane's journal says: the pure fold of its records, from which an owner takes the lane over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from maprun.mapruns.intervals import Intervals
 from schemas.lanes import (
@@ -13,11 +13,11 @@ from schemas.lanes import (
     Positions,
     RunOver,
 )
-from schemas.wire import Decoder
+from schemas.wire import Decoder, encoded_bytes
 
 OVER_KEPT = 10_000
 PART_BYTES = 150
-"""What a fact of a child takes in a record beside its payload: names and numbers."""
+"""What an adopted child takes in a record beside its input: names and numbers."""
 RANGE_BYTES = 10
 """What a range of positions takes."""
 RunKey = tuple[str, int]
@@ -165,12 +165,12 @@ class LaneMemory:
         memory = self.run((fact.run, fact.generation))
         if fact.position not in memory.finished:
             memory.past.setdefault(fact.position, []).append(fact)
-            self.bytes += cost(fact)
+            self.bytes += encoded_bytes(fact)
 
     def drop(self, memory: RunMemory, position: int) -> None:
         """A child is finished: what it had in the journal isn't needed any more."""
         for fact in memory.past.pop(position, ()):
-            self.bytes -= cost(fact)
+            self.bytes -= encoded_bytes(fact)
         adopted = memory.adopted.pop(position, None)
         if adopted is not None:
             self.bytes -= PART_BYTES + adopted.size
@@ -231,15 +231,16 @@ class LaneMemory:
     def snapshot(self, bytes_max: int) -> list[LaneSnapshot]:
         """The pieces of a snapshot of what is known now."""
         finished = [
-            (Positions(*key, part), 50 + RANGE_BYTES * len(part))
+            Positions(*key, part)
             for key, memory in self.runs.items()
             for part in _parts(memory.finished.flat(), bytes_max)
         ]
-        past = [(fact, cost(fact)) for memory in self.runs.values() for facts in memory.past.values() for fact in facts]
-        over = [(RunOver(*key), PART_BYTES // 3) for key in self.over]
+        past = [fact for memory in self.runs.values() for facts in memory.past.values() for fact in facts]
+        over = [RunOver(*key) for key in self.over]
         cuts: list[tuple[list[Positions], list[ChildAdvanced], list[RunOver]]] = [([], [], [])]
         size = 0
-        for part, part_bytes in (*finished, *past, *over):
+        for part in (*finished, *past, *over):
+            part_bytes = encoded_bytes(part)
             if size and size + part_bytes > bytes_max:
                 cuts.append(([], [], []))
                 size = 0
@@ -295,50 +296,50 @@ class LaneMemory:
         return self.epoch, self.items, self.signals, runs, set(self.over)
 
 
-def cost(fact: ChildAdvanced) -> int:
-    """Bytes that a fact takes in a record, about."""
-    return PART_BYTES + len(getattr(fact.happening, "output", b""))
+Fact = ChildAdvanced | ChildAdopted | Positions | RunOver
 
 
 def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int, facts_max: int) -> list[LaneAdvanced]:
-    """The record in pieces that fit one record of the log each, to be written in order.
+    """The record in pieces of about `bytes_max` bytes each, to be written in order.
 
-    Only the last one says what is finished and where to go on from: all others stand at `before`, the (items, signals)
-    said last, so whoever comes between two of them reads the frames again and finds in the journal what it already has.
-    What a record says is done at one go once it is read back, so it says no more than `facts_max` things of children.
+    A single fact of a child may be larger; it is bounded before it comes here. Only the last piece says where to go on
+    from: all others stand at `before`, the (items, signals) said last, so whoever comes between two of them reads the
+    frames again and finds in the journal what it already has. What a record says is done at one go once it is read
+    back, so it says no more than `facts_max` things of children.
     """
-    pieces: list[LaneAdvanced] = []
-    advanced: list[ChildAdvanced] = []
-    adopted: list[ChildAdopted] = []
-    size = 0
-    for part in _facts(record):
-        part_bytes = PART_BYTES + len(part.input) if isinstance(part, ChildAdopted) else cost(part)
-        if size and (size + part_bytes > bytes_max or len(advanced) >= facts_max):
-            pieces.append(LaneAdvanced(record.epoch, *before, (), tuple(advanced), tuple(adopted)))
-            advanced, adopted, size = [], [], 0
-        size += part_bytes
-        if isinstance(part, ChildAdopted):
-            adopted.append(part)
-        else:
-            advanced.append(part)
-    if not pieces:
-        return [record]
-    last = LaneAdvanced(
-        record.epoch,
-        record.items,
-        record.signals,
-        record.finished,
-        tuple(advanced),
-        tuple(adopted),
-        record.forgotten,
-        record.over,
-    )
-    return [*pieces, last]
+    cuts: list[list[Fact]] = [[]]
+    size = advanced = 0
+    for fact in _facts(record, bytes_max):
+        fact_bytes = encoded_bytes(fact)
+        if cuts[-1] and (size + fact_bytes > bytes_max or advanced >= facts_max):
+            cuts.append([])
+            size = advanced = 0
+        cuts[-1].append(fact)
+        size += fact_bytes
+        advanced += isinstance(fact, ChildAdvanced)
+    positions = [before] * (len(cuts) - 1) + [(record.items, record.signals)]
+    return [
+        LaneAdvanced(
+            record.epoch,
+            *position,
+            tuple(fact for fact in facts if isinstance(fact, Positions)),
+            tuple(fact for fact in facts if isinstance(fact, ChildAdvanced)),
+            tuple(fact for fact in facts if isinstance(fact, ChildAdopted)),
+            record.forgotten if facts is cuts[-1] else (),
+            tuple(fact for fact in facts if isinstance(fact, RunOver)),
+        )
+        for position, facts in zip(positions, cuts, strict=True)
+    ]
 
 
-def _facts(record: LaneAdvanced) -> Iterable[ChildAdvanced | ChildAdopted]:
+def _facts(record: LaneAdvanced, bytes_max: int) -> Iterator[Fact]:
+    """Everything a record says; what it forgets comes last."""
     yield from record.advanced
     yield from record.adopted
+    for done in record.finished:
+        for part in _parts(done.ranges, bytes_max):
+            yield Positions(done.run, done.generation, part)
+    yield from record.over
 
 
 def _parts(flat: tuple[int, ...], bytes_max: int) -> Iterator[tuple[int, ...]]:

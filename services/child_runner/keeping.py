@@ -8,7 +8,7 @@ from maprun.bus.port import Outgoing, Port, RecordsGoneError
 from schemas import topics
 from schemas.lanes import ChildAdopted, Claimed, LaneAdvanced
 from schemas.wire import encode
-from services.child_runner.journal import Adopted, LaneMemory, RunKey, decode_journal
+from services.child_runner.journal import PART_BYTES, Adopted, LaneMemory, RunKey, decode_journal
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits, Switches
 
@@ -123,7 +123,7 @@ class Keeper:
         size = 0
         while moving and size < lane.limits.wanted_bytes_max:
             some.append(moving.pop())
-            size += some[-1][2].size
+            size += PART_BYTES + some[-1][2].size
         gone = [(child.offset, child.place) for _, _, child in some if child.input is None]
         read = iter(await read_inputs(self.port, lane.number, gone) if gone else [])
         inputs = [child.input if child.input is not None else _input(next(read)) for _, _, child in some]

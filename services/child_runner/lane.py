@@ -1,9 +1,10 @@
 """One lane under one claim: what comes in, what runs, what goes out. Pure: its owner does what it says."""
 
-import heapq
 from collections import deque
 
 from maprun.mapruns.intervals import Intervals
+from maprun.mapruns.slices import NoPace, Pace
+from maprun.mapruns.timers import Timers
 from schemas.home import ChildrenEnded, NestedRunDropped, NestedRunRequested
 from schemas.lanes import (
     Cause,
@@ -39,7 +40,6 @@ from services.child_runner.state import (
     TaskOver,
     TaskStart,
     TaskStop,
-    Waiting,
 )
 
 
@@ -54,6 +54,7 @@ class Lane:
         limits: LaneLimits,
         switches: Switches,
         room: Room | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.number = number
         self.epoch = memory.epoch
@@ -64,6 +65,8 @@ class Lane:
         self.switches = switches
         self.room = room or Room(limits.running_bytes_max)
         self.room_taken = 0
+        self.pace = pace or NoPace()
+        self.at_work: deque[tuple[LaneRun, Child]] = deque()  # children with more to do, each queued once
         self.cramped = False  # a child could start if the process had room for it
         self.pages = Pages()
         self.runs: dict[str, LaneRun] = {}
@@ -76,7 +79,7 @@ class Lane:
         self.held: deque[tuple[int, ItemFrame | None]] = deque()  # frames in front of the first unknown run
         self.held_until = -1  # signals to be read before the first held frame may be judged; -1 = to be asked
         self.held_sure = 0  # held frames that were there when it was asked
-        self.timers: list[tuple[int, RunKey, int, str]] = []  # heap of (due ms, run, position, ref)
+        self.timers: Timers[children.TimerKey] = Timers()
         self.starts: list[TaskStart] = []
         self.refused: list[TaskStart] = []  # the lease didn't hold: to be tried again
         self.refused_at = 0.0
@@ -141,6 +144,8 @@ class Lane:
     def _closed(self, run: LaneRun, at: float) -> None:
         for child in run.running.values():
             self.stops += [TaskStop(run.key, child.position, ref) for ref in child.waits]
+            for ref in child.waits:
+                self.timers.cancel((run.key, child.position, ref))
             self.leave_room(child)
         del self.runs[run.opened.run]
         self.memory.forget(run.key)
@@ -175,33 +180,12 @@ class Lane:
             self.held_sure -= 1
             if self.held_sure <= 0:
                 self.held_until = -1
-            self._frame(offset, frame, at)
+            adoption.take_in(self, offset, frame, at)
 
     @property
     def asks_signals_end(self) -> bool:
         """True when the end of the signals must be known to judge the first held frame."""
         return bool(self.held) and self.held_until < 0
-
-    def _frame(self, offset: int, items: ItemFrame | None, at: float) -> None:
-        self.items_next = max(self.items_next, offset + 1)
-        run = self.run_of(items.run, items.generation) if items is not None else None
-        if items is None or run is None:
-            return
-        new = run.known.missing(items.first, len(items.items))
-        if not new:
-            return
-        frame = Frame(offset, run, new, at)
-        self.frames.append(frame)
-        indexes = adoption.indexes_of(items)
-        for first, count in new:
-            run.known.add(first, count)
-            start = first - items.first
-            run.bytes_queued += sum(map(len, items.items[start : start + count]))
-            waiting = Waiting(frame, items, indexes, first, first + count)
-            if run.past and any(p in run.past for p in range(first, first + count)):
-                run.queue.appendleft(waiting)  # an earlier owner ran these: they come before what never started
-            else:
-                run.queue.append(waiting)
 
     def task_over(self, over: TaskOver | TaskNotStarted, now: int, at: float) -> None:
         """A Task's call came back, or was not made because the lease did not hold: then it is made a little later."""
@@ -252,9 +236,18 @@ class Lane:
     # ------------------------------------------------------------------ what it does
 
     def work(self, now: int, at: float) -> bool:
-        """One turn: due timers, then new children of each run under its quota. True if more could start at once."""
-        while self.timers and self.timers[0][0] <= now:
-            children.timer_due(self, heapq.heappop(self.timers), now, at)
+        """One turn: due timers, children at work, then new ones of each run under its quota.
+
+        True if there is more to do at once. However long it takes: each of these is taken a little further.
+        """
+        for timer in self.timers.take_due(now):
+            children.timer_due(self, timer, now, at)
+        for _ in range(len(self.at_work)):
+            run, child = self.at_work.popleft()
+            if self.run_of(*run.key) is run and run.running.get(child.position) is child:
+                children.go_on(self, run, child, now, at)
+            if self.pace.spent():
+                break
         if self.refused and at - self.refused_at >= self.limits.lease_retry_seconds:
             self.starts += self.refused
             self.refused = []
@@ -266,7 +259,7 @@ class Lane:
         for i in range(len(order)):
             more |= self._start_some(order[(self.turn + i) % len(order)], max(1, budget), now, at)
         adoption.spill(self)
-        return more
+        return more or bool(self.at_work)
 
     def _start_some(self, run: LaneRun, budget: int, now: int, at: float) -> bool:
         """Starts waiting children while the lane's quota of the run, and the process, have room for them.
@@ -274,8 +267,7 @@ class Lane:
         One child of each run runs however full the process is. True if more could start at once.
         """
         if run.closing:
-            closing.close_queued(self, run, now, at)
-            return False
+            return closing.close_queued(self, run, now, at)
         queue, running = run.queue, run.running
         while queue and budget > 0 and len(running) < run.quota:
             waiting = queue[0]
@@ -292,6 +284,8 @@ class Lane:
             waiting.position += 1
             budget -= 1
             children.start(self, run, waiting, position, now, at)
+            if self.pace.spent():
+                budget = 0
         return bool(queue) and budget <= 0 and len(running) < run.quota
 
     def take_room(self, child: Child, size: int) -> None:
@@ -361,10 +355,13 @@ class Lane:
         old = [f for f in self.frames if not f.adopted and at - f.at >= self.limits.adopt_after_seconds]
         if old:
             self._journal_soon(at)
+            left: set[Frame] = set()
             for run in {f.run.key: f.run for f in old}.values():
                 if self.run_of(*run.key) is run:  # frames of a closed run may still wait behind others
-                    adoption.adopt(self, run, set(old))
+                    left |= adoption.adopt(self, run, set(old))
             for frame in old:
+                if frame in left:
+                    break
                 frame.adopted = True
 
     def take_journal(self, at: float) -> list[LaneAdvanced]:

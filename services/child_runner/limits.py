@@ -8,11 +8,12 @@ class LaneLimits(msgspec.Struct, frozen=True):
 
     frame_children_max: int = 500
     frame_bytes_max: int = 1 << 20  # uncompressed histories in one frame: far below the record limit when compressed
-    history_bytes_max: int = 8 << 20  # of one child, uncompressed: what goes into one frame must fit one record
+    history_bytes_max: int = 7 << 20  # of one child, uncompressed: it travels in one record, and in its redrive's
     turn_children_max: int = 1_000  # started in one turn, then others on the loop get theirs
     linger_seconds: float = 0.02  # outcomes wait this long for company; 4 ms cost Tasks a fifth more CPU
     journal_linger_seconds: float = 0.05
-    journal_bytes_max: int = 2 << 20  # of payloads in one journal record, about: a single one may be larger
+    journal_bytes_max: int = 2 << 20  # of one journal record, about: a single fact may be larger
+    outcome_bytes_max: int = 4 << 20  # of what a Task answers; above AWS's limit, which the interpreter knows
     journal_facts_max: int = 500  # of children that go on, in one journal record
     heard_max: int = 500  # events heard, or facts acted on, then others on the loop get their turn
     starts_max: int = 100  # Tasks started in one turn: their connections are made then, and mustn't find the loop busy
@@ -29,6 +30,24 @@ class LaneLimits(msgspec.Struct, frozen=True):
     lease_retry_seconds: float = 0.2
     running_bytes_max: int = 1 << 30  # of running children, of all lanes of a process together
     input_bytes_max: int = 262_144  # AWS's payload quota
+
+
+def limits_of(payload_bytes_max: int, value_bytes_max: int) -> LaneLimits:
+    """The limits under these settings: whatever a lane writes fits a record whose value has `value_bytes_max`."""
+    usual = LaneLimits(input_bytes_max=payload_bytes_max)
+    limits = msgspec.structs.replace(
+        usual,
+        frame_bytes_max=min(usual.frame_bytes_max, value_bytes_max // 8),
+        history_bytes_max=min(usual.history_bytes_max, value_bytes_max // 10 * 7),
+        journal_bytes_max=min(usual.journal_bytes_max, value_bytes_max // 4),
+        outcome_bytes_max=min(max(usual.outcome_bytes_max, payload_bytes_max), value_bytes_max // 2),
+        wanted_bytes_max=min(usual.wanted_bytes_max, value_bytes_max // 4),
+    )
+    # a frame takes outcomes until it is full, the last one whole; the rest is for names, ranges, an error and its cause
+    assert limits.frame_bytes_max + limits.history_bytes_max <= value_bytes_max // 10 * 9, "a frame must fit a record"
+    assert limits.journal_bytes_max + limits.outcome_bytes_max <= value_bytes_max, "a journal record must fit a record"
+    assert limits.input_bytes_max <= limits.outcome_bytes_max, "a child's input must fit a journal record"
+    return limits
 
 
 class Switches(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
+from maprun.mapruns.slices import Spent
 from schemas.effects import Effect, Happening
 from schemas.lanes import RedrivenChild, RunOpened
 
@@ -43,6 +44,11 @@ class Step(Protocol):
         """How the child ended, if it did."""
         ...
 
+    @property
+    def more(self) -> bool:
+        """True while the step isn't through: it is to be taken further before the child is told anything else."""
+        ...
+
 
 class ChildMachine(Protocol):
     """The child machine of one run, ready to run children."""
@@ -52,16 +58,20 @@ class ChildMachine(Protocol):
         """Makes a child's input of an item."""
         ...
 
-    def begin(self, index: int, child_input: bytes, now_ms: int, /) -> Step:
+    def begin(self, index: int, child_input: bytes, now_ms: int, spent: Spent, /) -> Step:
         """Starts the child with this index."""
         ...
 
-    def redrive(self, index: int, child: RedrivenChild, now_ms: int, /) -> Step:
+    def redrive(self, index: int, child: RedrivenChild, now_ms: int, spent: Spent, /) -> Step:
         """Goes on with a child that ended unsuccessfully; the step's events are its whole history, old and new."""
         ...
 
-    def advance(self, execution: Any, happening: Happening, now_ms: int, /) -> Step:
+    def advance(self, execution: Any, happening: Happening, now_ms: int, spent: Spent, /) -> Step:
         """Tells a child what happened."""
+        ...
+
+    def go_on(self, step: Any, spent: Spent, /) -> Step:
+        """Takes a step that has more to do further; the step to go on with."""
         ...
 
     def effect_key(self, index: int, redrive_count: int, ref: str, /) -> str:

@@ -6,6 +6,8 @@ from typing import TypeVar
 import msgspec
 
 from maprun.bus.port import Feed, Mailbox, Outgoing, Port, Record, RecordsGoneError, Spawned
+from maprun.mapruns.slices import Pace
+from maprun.runtime.pace import LoopPace
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
@@ -37,6 +39,7 @@ class Deps(msgspec.Struct, frozen=True):
     switches: Switches = Switches()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     room: Room = msgspec.field(default_factory=lambda: Room(LaneLimits().running_bytes_max))  # of the whole process
+    pace: Pace = msgspec.field(default_factory=LoopPace)  # of the process's loop
     watch: Callable[[Lane], None] = lambda _lane: None  # a simulation looks at the lane after each turn
 
 
@@ -65,7 +68,7 @@ class _Ownership:
         """Claims, reads, works; returns what it committed when the lane was claimed by somebody else."""
         port, number, deps = self.port, self.number, self.deps
         memory = await claim(port, number, deps.limits, deps.switches, deps.metrics.unreadable)
-        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.switches, deps.room)
+        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.switches, deps.room, deps.pace)
         keeper = Keeper(port, lane)
         feeds = [
             self._feed(topics.LANE_JOURNAL.name, memory.epoch + 1),
@@ -106,12 +109,14 @@ class _Ownership:
         return await self.port.committed(topics.ITEMS.name, self.number)
 
     async def _hear_all(self, lane: Lane, events: list[object]) -> None:
-        heard = 0
+        heard, pace = 0, self.deps.pace
+        pace.begin()
         for event in events:
             heard += self._hear(lane, event)
-            if heard >= self.deps.limits.heard_max:
+            if heard >= self.deps.limits.heard_max or pace.spent():
                 heard = 0
                 await self.port.sleep(0)
+                pace.begin()
 
     def _hear(self, lane: Lane, event: object) -> int:
         """Something came in; how many things that was."""
@@ -158,16 +163,15 @@ class _Ownership:
         """One turn of the lane's work; how long nothing will be to do after it."""
         port = self.port
         now, at = port.now_ms(), port.monotonic()
+        self.deps.pace.begin()
         more = lane.work(now, at)
         self._start_tasks(lane)
         lane.adopt(at)
-        # Past the lease a child that was stopped here may go on elsewhere, and must not be found ended meanwhile.
         lane.mute = self.deps.switches.lease and not port.lease_ok()
-        frames = [] if lane.mute else reports.take_frames(lane, at, idle=not more)
+        frames = reports.take_frames(lane, at, idle=not more)
         journal = lane.take_journal(at)
-        asks, lane.asks = lane.asks, []
         # A child's requests come before its end: home must know each Map Run that its history tells of.
-        facts: list[HomeFact] = [*asks, *frames, *reports.take_progress(lane, at)]
+        facts: list[HomeFact] = [*reports.take_asks(lane), *frames, *reports.take_progress(lane, at)]
         if facts or journal:
             topic = topics.LANE_JOURNAL.name
             values = [encode(record) for record in journal]
@@ -183,7 +187,7 @@ class _Ownership:
             await port.sleep(0)
         more |= await keeper.step()
         self._mind_memory(lane)
-        if more or lane.starts or lane.wanted or lane.asks:
+        if more or lane.starts or lane.wanted:
             return 0.0
         at = port.monotonic()
         waits = (reports.wait_seconds(lane, port.now_ms(), at), keeper.wait_seconds(at))

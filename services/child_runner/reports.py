@@ -1,8 +1,12 @@
-"""What a lane says on home, how children ended and which ones run; and when it has something to do again. Pure."""
+"""What a lane says on home, how children ended, what they ask for and which ones run; and when it works again. Pure.
+
+Past the lease nothing is said: a child that was stopped here may go on elsewhere, and must not be found ended, or
+asking for what it no longer wants, meanwhile.
+"""
 
 from collections.abc import Iterator
 
-from schemas.home import ChildrenEnded, LaneProgress
+from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
 from services.child_runner.lane import Lane
 from services.child_runner.outbox import ranges_of
 
@@ -10,6 +14,8 @@ from services.child_runner.outbox import ranges_of
 def take_frames(lane: Lane, at: float, *, idle: bool) -> list[ChildrenEnded]:
     """Outcome frames that are full, old enough, or with nothing left to wait for."""
     frames: list[ChildrenEnded] = []
+    if lane.mute:
+        return frames
     limits = lane.limits
     for run in lane.runs.values():
         box = run.outbox
@@ -22,11 +28,21 @@ def take_frames(lane: Lane, at: float, *, idle: bool) -> list[ChildrenEnded]:
     return frames
 
 
+def take_asks(lane: Lane) -> list[NestedRunRequested | NestedRunDropped]:
+    """What children ask of home."""
+    if lane.mute:
+        return []
+    asks, lane.asks = lane.asks, []
+    return asks
+
+
 def take_progress(lane: Lane, at: float) -> list[LaneProgress]:
     """Which children run, by index, where that changed; at most twice a second."""
     if at - lane.progress_at < lane.limits.progress_seconds:
         return []
     lane.progress_at = at
+    if lane.mute:
+        return []
     out = []
     for run in lane.runs.values():
         running = ranges_of(sorted(child.index for child in run.running.values()))
@@ -44,8 +60,11 @@ def wait_seconds(lane: Lane, now: int, at: float) -> float | None:
 
 def _waits(lane: Lane, now: int, at: float) -> Iterator[float]:
     limits = lane.limits
-    if lane.timers:
-        yield (lane.timers[0][0] - now) / 1000
+    due_ms = lane.timers.next_ms()
+    if due_ms is not None:
+        yield (due_ms - now) / 1000
+    if lane.asks:
+        yield limits.lease_retry_seconds if lane.mute else 0.0
     if lane.refused:
         yield lane.refused_at + limits.lease_retry_seconds - at
     if lane.cramped:

@@ -10,7 +10,7 @@ from maprun.mapruns.intervals import Intervals
 from schemas.effects import Happening, MapRunRedriveRequested, MapRunRequested, TaskRequested
 from schemas.lanes import ChildAdopted, ChildAdvanced, ChildStopRequested, ItemFrame, RunOpened
 from services.child_runner.journal import RunKey, RunMemory
-from services.child_runner.machine import ChildMachine
+from services.child_runner.machine import ChildMachine, Step
 from services.child_runner.outbox import Outbox
 
 
@@ -85,19 +85,26 @@ class Nested:
 
 
 class Child:
-    """A child that runs and waits for at least one effect."""
+    """A child that runs: it waits for at least one effect, or its `step` has more to do.
+
+    While it is `queued` among those that the lane takes further slice by slice, what it is told waits in `inbox`.
+    """
 
     __slots__ = (
         "events",
         "execution",
         "frame",
+        "inbox",
         "index",
         "input",
         "items",
+        "past",
         "position",
+        "queued",
         "redriven",
         "redrives",
         "size",
+        "step",
         "told",
         "told_ms",
         "waits",
@@ -117,6 +124,10 @@ class Child:
         self.events: list[Any] = []
         self.waits: dict[str, TaskRequested | int | Nested] = {}  # ref → the Task, the timer's due time, the Map Run
         self.told: set[str] = set()  # refs whose outcome is on its way through the journal
+        self.step: Step | None = None
+        self.queued = False
+        self.past: deque[ChildAdvanced] | None = None  # what an earlier owner told it, to be told again
+        self.inbox: deque[tuple[Happening, int]] = deque()  # what happened, and when
 
 
 class LaneRun:

@@ -12,7 +12,7 @@ from maprun.runtime import chance, clock
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
-from services.item_reader.handlers import ReaderLimits
+from services.item_reader.handlers import limits_of
 from services.item_reader.metrics import Counted
 from services.item_reader.owner import Deps, own_asks
 from services.item_reader.sources import Sources
@@ -24,8 +24,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3)
     s3 = make_s3(aws, time.sleep, chance.chance, RetryWarnings(clock.monotonic_seconds))
     sources = Sources(s3, Names(settings.region, settings.account))
-    reading = ReaderLimits(item_bytes_max=min(ReaderLimits().item_bytes_max, limits.content_bytes_max))
-    deps = Deps(open_source=sources.open, builder=sources.builder, limits=reading, metrics=Counted())
+    deps = Deps(sources.open, sources.builder, metrics=Counted(), limits=limits_of(limits.value_bytes_max))
     return Composed([Owned(OWNED, SERVICE, partial(own_asks, deps=deps))])
 
 

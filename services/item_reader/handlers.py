@@ -5,11 +5,14 @@ from collections import deque
 
 import msgspec
 
+from maprun.interpreter.failure import CAUSE_LENGTH_MAX
+from maprun.interpreter.outcomes import ERROR_LENGTH_MAX
 from maprun.language.resources import READ_LISTING, parse_resource
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.home import ItemsRead, SourceEnded, SourceFailed, SourceOpened
 from schemas.lanes import ItemFrame
 from schemas.plan import MapRunPlan
+from schemas.wire import encoded_bytes
 from services.item_reader.stream import ItemStream, Positions
 
 Ask = ItemsRequested | ItemsConfirmed
@@ -37,6 +40,16 @@ class Listed(msgspec.Struct, frozen=True):
 
     fact: ItemsRead
     frames: list[tuple[int, ItemFrame]]  # (lane, frame)
+
+
+def limits_of(value_bytes_max: int) -> ReaderLimits:
+    """The limits when whatever is sent fits a record whose value has `value_bytes_max`."""
+    usual = ReaderLimits()
+    return ReaderLimits(
+        frame_bytes_max=min(usual.frame_bytes_max, value_bytes_max // 8),
+        item_bytes_max=min(usual.item_bytes_max, value_bytes_max // 10 * 9),
+        home_bytes_max=min(usual.home_bytes_max, value_bytes_max),
+    )
 
 
 def is_listing(plan: MapRunPlan) -> bool:
@@ -126,15 +139,46 @@ def item_too_large(read: list[tuple[Positions, int]], limits: ReaderLimits) -> s
     """Why an item among these fits no record; empty when all do."""
     for positions, _ in read:
         for i, payload in enumerate(positions.payloads):
-            if len(payload) > limits.item_bytes_max:
+            size = len(payload) + len(_at(positions.keys, i)) + len(_at(positions.sources, i))
+            if size > limits.item_bytes_max:
                 return (
-                    f"Item {positions.item_first + i} has a size of {len(payload)} bytes, exceeding the maximum of "
+                    f"Item {positions.item_first + i} has a size of {size} bytes, exceeding the maximum of "
                     f"{limits.item_bytes_max} bytes."
                 )
     return ""
 
 
-def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str) -> list[tuple[int, ItemFrame]]:
+def _at(texts: list[str], i: int) -> bytes:
+    """The text of item `i`, in UTF-8; empty where there is none, or one for all."""
+    return texts[i].encode(errors="replace") if i < len(texts) else b""
+
+
+def fitting(frame: ItemFrame, bytes_max: int) -> list[ItemFrame]:
+    """The frame in parts of at most `bytes_max` bytes each, names and keys counted; a single item may be larger."""
+    count = len(frame.items)
+    if count < 2 or encoded_bytes(frame) <= bytes_max:  # noqa: PLR2004 - a pair can be parted
+        return [frame]
+    half = count // 2
+    return [*fitting(_part(frame, 0, half), bytes_max), *fitting(_part(frame, half, count), bytes_max)]
+
+
+def _part(frame: ItemFrame, start: int, end: int) -> ItemFrame:
+    """The items [start, end) of a frame, whose indexes are one stretch."""
+    return msgspec.structs.replace(
+        frame,
+        first=frame.first + start,
+        items=frame.items[start:end],
+        item_first=frame.item_first + (sum(frame.counts[:start]) if frame.counts else start),
+        keys=frame.keys[start:end],
+        counts=frame.counts[start:end],
+        sources=frame.sources[start:end],
+        indexes=(frame.indexes[0] + start, end - start) if frame.indexes else (),
+    )
+
+
+def frames_of(
+    ask: Ask, first: int, read: list[tuple[Positions, int]], text: str, bytes_max: int
+) -> list[tuple[int, ItemFrame]]:
     """The item frames of what was read, from position `first` on, each with its lane."""
     out = []
     for positions, lane in read:
@@ -151,7 +195,7 @@ def frames_of(ask: Ask, first: int, read: list[tuple[Positions, int]], text: str
             indexes=(index_of(ask, first), len(positions.payloads)) if ask.generation else (),
             sources=tuple(positions.sources) if len(positions.sources) > 1 else (),
         )
-        out.append((lane, frame))
+        out += [(lane, part) for part in fitting(frame, 2 * bytes_max)]
         first += len(positions.payloads)
     return out
 
@@ -212,4 +256,4 @@ def source_ended(ask: Ask, total: int) -> SourceEnded:
 
 def source_failed(ask: Ask, error: str, cause: str) -> SourceFailed:
     """Why the source can't be read."""
-    return SourceFailed(ask.run, ask.generation, error, cause)
+    return SourceFailed(ask.run, ask.generation, error[:ERROR_LENGTH_MAX], cause[:CAUSE_LENGTH_MAX])

@@ -298,7 +298,7 @@ class _Serving:
         if too_large:
             raise SourceTroubleError("States.DataLimitExceeded", too_large, retriable=False)
         listing = handlers.is_listing(ask.plan)
-        frames = handlers.frames_of(ask, self.position, read, self.stream.text)
+        frames = handlers.frames_of(ask, self.position, read, self.stream.text, self.deps.limits.frame_bytes_max)
         return _Part(handlers.items_read(ask, self.position, read, digest=listing), frames, direct=not listing)
 
     async def _staged_part(self, ask: ItemsRequested, todo: deque[handlers.Window], end: int) -> _Part:
@@ -351,7 +351,9 @@ class _Serving:
             raise SourceTroubleError("States.ItemReaderFailed", handlers.LISTING_CHANGED, retriable=False)
         if self.position < ask.first + ask.count and self.stream is not None:
             self._drop_stream()  # it read other keys than the accepted ones
-        await self.port.send(_outgoing(handlers.frames_of(ask, ask.first, read, text)))
+        await self.port.send(
+            _outgoing(handlers.frames_of(ask, ask.first, read, text, self.deps.limits.frame_bytes_max))
+        )
 
 
 def _outgoing(frames: list[tuple[int, ItemFrame]]) -> list[Outgoing]:

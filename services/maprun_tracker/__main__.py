@@ -30,8 +30,9 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     own = TrackerLimits()
     host = KafkaHost(settings, limits, service=SERVICE)
     REGISTRY.register(BusMetrics(host))
-    interpreter = RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max))
-    tracker = Tracker(settings, limits, own, interpreter, host)
+    sizes = settings.payload_bytes_max, settings.history_events_max
+    root_limits = ExecutionLimits(*sizes, plan_bytes_max=limits.plan_bytes_max)
+    tracker = Tracker(settings, limits, own, RootInterpreter(root_limits), host)
     names = Names(settings.region, settings.account)
     service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits)
     service.input_bytes_max = settings.payload_bytes_max

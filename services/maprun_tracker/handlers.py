@@ -5,6 +5,7 @@ import msgspec
 from maprun.mapruns import outputs
 from maprun.mapruns.home import decode_record
 from maprun.mapruns.ledger import indexed
+from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas.home import HomeRecord, LaneProgress, MachineRequested, TagsRequested
 from services.maprun_tracker.blocks import marked
 from services.maprun_tracker.limits import BLOCK_POSITIONS
@@ -12,7 +13,15 @@ from services.maprun_tracker.state import Partition
 
 
 def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes | None) -> bool:
-    """Folds one record in. One that can't be read is passed over, as every reader of home does: False."""
+    """Folds one record in; False when it can't be read."""
+    return drained(record_folding(part, offset, timestamp_ms, value, never_spent))
+
+
+def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes | None, spent: Spent) -> Slices[bool]:
+    """Folds one record in, in slices. One that can't be read is passed over, as every reader of home does: False.
+
+    Before the last slice the partition's rows are those before the record, and nothing may be flushed.
+    """
     try:
         record: HomeRecord = decode_record(value or b"")
     except (msgspec.DecodeError, RecursionError):
@@ -23,7 +32,8 @@ def record_arrived(part: Partition, offset: int, timestamp_ms: int, value: bytes
         part.home.state.now_ms = max(part.home.state.now_ms, timestamp_ms)
         part.home.skip(offset)
         return True
-    for output in part.home.apply(offset, timestamp_ms, record):
+    folded = yield from part.home.folding(offset, timestamp_ms, record, spent)
+    for output in folded:
         match output:
             case outputs.EntriesAccepted():
                 _entries_accepted(part, offset, output)

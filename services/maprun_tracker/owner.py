@@ -1,20 +1,24 @@
 """The owner of a home in the tracker: takes its rows up, reads home on from their mark, folds and flushes."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from maprun.bus.port import Port, Record, RecordsGoneError
+from maprun.mapruns.slices import Pace
 from maprun.mapruns.state import Interpreter
+from maprun.runtime.pace import LoopPace
 from schemas import topics
 from services.maprun_tracker.flush import Flusher, MakeHome, restore
-from services.maprun_tracker.handlers import record_arrived
+from services.maprun_tracker.handlers import record_folding
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
-TURN_SECONDS = 0.001
+SLICE_SECONDS = 0.001
+"""Requests are answered between two slices."""
 
 
 class Table(Protocol):
@@ -42,6 +46,7 @@ class Held:
         self.end = end
         self.pending = 0  # records folded since the last flush
         self.since = 0.0  # monotonic, when the first of them came
+        self.folding = False  # a record, slice by slice: until its last the state belongs to no offset
 
     @property
     def part(self) -> Partition:
@@ -84,6 +89,7 @@ class Deps(msgspec.Struct, frozen=True):
     interpreter: Interpreter
     limits: TrackerLimits
     watch: Watch
+    pace: Pace = msgspec.field(default_factory=partial(LoopPace, SLICE_SECONDS))  # of the process's loop
 
 
 async def own_home(port: Port, home: int, deps: Deps) -> None:
@@ -118,17 +124,16 @@ def _wait(port: Port, held: Held, limits: TrackerLimits) -> float | None:
 
 
 async def _fold_all(port: Port, held: Held, records: Sequence[object], deps: Deps) -> None:
-    turn = port.monotonic()
+    deps.pace.begin()
     for record in records:
         assert isinstance(record, Record)
         if record.offset != held.part.offset + 1:
             await _passed_over(port, held.part, record.offset, deps)
-        _fold(port, held, record, deps)
+        await _fold(port, held, record, deps)
         if held.pending >= deps.limits.flush_records_max:
             await flush(port, held, deps)
-        if port.monotonic() - turn > TURN_SECONDS:
-            await port.sleep(0)  # requests are answered between two turns
-            turn = port.monotonic()
+        if deps.pace.spent():
+            await _pause(port, deps)
 
 
 async def _passed_over(port: Port, part: Partition, first: int, deps: Deps) -> None:
@@ -141,9 +146,24 @@ async def _passed_over(port: Port, part: Partition, first: int, deps: Deps) -> N
     deps.watch.passed_over(part.number, part.offset + 1, first)
 
 
-def _fold(port: Port, held: Held, record: Record, deps: Deps) -> None:
+async def _pause(port: Port, deps: Deps) -> None:
+    await port.sleep(0)
+    deps.pace.begin()
+
+
+async def _fold(port: Port, held: Held, record: Record, deps: Deps) -> None:
     part = held.part
-    readable = record_arrived(part, record.offset, record.timestamp_ms, record.value)
+    held.folding = True
+    folding = record_folding(part, record.offset, record.timestamp_ms, record.value, deps.pace.spent)
+    readable: bool | None = None
+    while readable is None:
+        try:
+            next(folding)
+        except StopIteration as end:
+            readable = bool(end.value)
+        else:
+            await _pause(port, deps)
+    held.folding = False
     if not readable:
         deps.watch.unreadable(part.number, record.offset)
     size = len(record.value or b"")

@@ -49,7 +49,7 @@ class Partition:
     @property
     def offset(self) -> int:
         """The last offset of home that was folded."""
-        return self.home.state.offset
+        return self.home.offset
 
     # ------------------------------------------------------------------ readers
 

@@ -176,7 +176,7 @@ class Tracker(owner.Watch):
                     raise RuntimeError("Faust ended by itself")
             held = list(self._held.values())
             self._give_up()
-            for each in held:
+            for each in [each for each in held if not each.folding]:
                 owner.write(self._host.port(), each, self._deps, mark_now=True)
         finally:
             self._give_up()

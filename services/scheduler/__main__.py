@@ -21,7 +21,7 @@ from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.scheduler.deps import Deps
 from services.scheduler.gate import own_requests
-from services.scheduler.limits import limits_within
+from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
 from services.scheduler.results import S3Results
@@ -35,24 +35,24 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     most = settings.task_connections_max
     aws = AwsSettings(region=region, s3_endpoint=s3, lambda_endpoint=functions, lambda_connections_max=most)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
+    payload_bytes_max, events_max = settings.payload_bytes_max, settings.history_events_max
+    root_limits = ExecutionLimits(payload_bytes_max, events_max, plan_bytes_max=limits.plan_bytes_max)
     deps = Deps(
-        interpreter=RootInterpreter(ExecutionLimits(settings.payload_bytes_max, settings.history_events_max)),
-        map_run_limits=limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days),
+        interpreter=RootInterpreter(root_limits),
+        limits=scheduler_limits(payload_bytes_max, limits.value_bytes_max),
+        map_run_limits=limits_of(payload_bytes_max, events_max, settings.retention_days),
         effect_key=effect_key,
         run_task=tasks.run_task,
         results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance, RetryWarnings(clock.monotonic_seconds)))),
         names=Names(settings.region, settings.account),
         homes=settings.homes,
         lanes=settings.lanes,
-        limits=limits_within(limits.content_bytes_max),
         metrics=SchedulerMetrics(),
         topic_prefix=settings.prefix,
     )
-    owned = [
-        Owned(OWNED, SERVICE, partial(own_home, deps=deps)),
-        Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps)),
-    ]
-    return Composed(owned, close=tasks.close)
+    homes = Owned(OWNED, SERVICE, partial(own_home, deps=deps))
+    gate = Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps))
+    return Composed([homes, gate], close=tasks.close)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import msgspec
 
 from maprun.mapruns.home import Home
 from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.slices import Pace
 from maprun.mapruns.state import Interpreter
+from maprun.runtime.pace import LoopPace
 from schemas.arns import Names
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from services.scheduler.limits import SchedulerLimits
@@ -123,3 +125,4 @@ class Deps(msgspec.Struct, frozen=True):
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     watch: Callable[[Home], Any] = lambda _home: None
     topic_prefix: str = ""  # what users know the topics under
+    pace: Pace = msgspec.field(default_factory=LoopPace)  # of the process's loop

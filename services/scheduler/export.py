@@ -64,7 +64,7 @@ class ExportJob:
         self._handed = 0  # frames that wait, and their bytes
         self._handed_bytes = 0
         # a job that begins with its run misses nothing; every other one has to read home again
-        self._missed_from: int | None = first if first <= fold.state.offset else None
+        self._missed_from: int | None = first if first <= fold.offset else None
         self._first = first
         self._store = StoreCalls(port, deps, on_waiting)
         self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
@@ -200,9 +200,9 @@ class ExportJob:
         """Frames that were not handed over, from home, up to where the fold is; never past it."""
         if self._handed:  # what was handed over before the gap comes first
             await self._take_waiting(export)
-        while first <= self._fold.state.offset:
+        while first <= self._fold.offset:
             run = self._state()
-            end = self._fold.state.offset + 1
+            end = self._fold.offset + 1
             if run.phase == "writing":  # what comes after the end was not accepted
                 end = min(end, run.answered_offset + 1)
             if first >= end:

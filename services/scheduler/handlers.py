@@ -1,6 +1,6 @@
 """What the scheduler makes of the fold's outputs and of the records of its gate, as values to be sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from maprun.mapruns.requests import Refusal, Start, derived_id, encode_rejection
 from maprun.mapruns.roots import rejection_key
 from schemas import topics
 from schemas.arns import Names, home_of
-from schemas.home import Origin
+from schemas.home import Origin, OutputRefused
 from schemas.requests import RequestRejected
 from schemas.wire import Fact, encode
 
@@ -36,7 +36,31 @@ class Phases(msgspec.Struct):
     then: list[Message] = []
 
 
-def message_of(send: Send) -> Message:
+def messages_of(sends: Iterable[Send], home: int, bytes_max: int) -> list[Message]:
+    """The records that a record of `home` asks for, in order.
+
+    One that fits no record has a dead letter on home instead: its root execution fails, for every reader alike; what
+    else the record asked for on its behalf is left out. Tried again and again it would stop the home for everybody.
+    """
+    messages: list[Message] = []
+    refused: set[str] = set()
+    for send in sends:
+        if send.arn in refused:
+            continue
+        message = _message(send)
+        size = len(message.value or b"") + len(message.key or b"")
+        if size > bytes_max:
+            refused |= {send.arn} - {""}
+            cause = (
+                f"A record for '{send.topic}' has a size of {size} bytes, exceeding the maximum of {bytes_max} bytes."
+            )
+            letter = OutputRefused(send.arn, "States.DataLimitExceeded", cause)
+            message = Message(topics.HOME.name, home, encode(letter))
+        messages.append(message)
+    return messages
+
+
+def _message(send: Send) -> Message:
     """The record that an output asks for; rejections are JSON on their topic."""
     body = send.message
     value: bytes | None
@@ -47,14 +71,13 @@ def message_of(send: Send) -> Message:
     return Message(send.topic, send.partition, value, send.key)
 
 
-def phases_of(sends: Iterable[Send]) -> Phases:
+def phases_of(messages: Sequence[Message]) -> Phases:
     """What others stand behind comes first; within a topic the order of the fold."""
-    sends = list(sends)
-    present = {send.topic for send in sends}
+    present = {message.topic for message in messages}
     phases = Phases()
-    for send in sends:
-        later = BEHIND.get(send.topic) in present
-        (phases.then if later else phases.first).append(message_of(send))
+    for message in messages:
+        later = BEHIND.get(message.topic) in present
+        (phases.then if later else phases.first).append(message)
     return phases
 
 

@@ -31,9 +31,15 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
     export_read_records: int = 32  # read again from home at once
     export_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # between tries while S3 is away
     part_bytes: int = 8 << 20  # of a multipart upload; S3 wants at least 5 MiB
+    value_bytes_max: int = (10 << 20) - 2_048  # of a record that is sent
     file_bytes_max: int = 5 << 30  # AWS: a new result file starts at 5 GB
 
 
-def limits_within(content_bytes_max: int) -> SchedulerLimits:
-    """The limits where one thing in a record has so many bytes at most."""
-    return SchedulerLimits(task_result_bytes_max=min(SchedulerLimits().task_result_bytes_max, content_bytes_max))
+def limits_of(payload_bytes_max: int, value_bytes_max: int) -> SchedulerLimits:
+    """The limits under these settings: whatever is sent fits a record whose value has `value_bytes_max`."""
+    usual = SchedulerLimits()
+    return SchedulerLimits(
+        value_bytes_max=value_bytes_max,
+        task_result_bytes_max=min(max(usual.task_result_bytes_max, payload_bytes_max), value_bytes_max // 2),
+        snapshot_chunk_bytes_max=min(usual.snapshot_chunk_bytes_max, value_bytes_max // 2),
+    )

@@ -14,15 +14,16 @@ from maprun.mapruns.outputs import (
     SetTimer,
     StartTask,
 )
+from maprun.mapruns.timers import Timers
 from maprun.runtime.process import SetupError
 from schemas import topics
 from schemas.home import TimerDue
 from schemas.wire import encode
 from services.scheduler.deps import Deps
 from services.scheduler.exports import Exports
-from services.scheduler.handlers import Message, phases_of
+from services.scheduler.handlers import Message, messages_of, phases_of
 from services.scheduler.snapshots import Snapshots
-from services.scheduler.state import Timers, lost_before
+from services.scheduler.state import lost_before
 from services.scheduler.tasks import Tasks
 
 TOPIC = topics.HOME.name
@@ -54,7 +55,7 @@ class _Ownership:
         self.number = fold.state.home
         self.deps = deps
         self.snapshots = snapshots
-        self.timers = Timers()
+        self.timers: Timers[tuple[str, str]] = Timers()
         self.tasks = Tasks(port, fold.state, deps)
         self.exports = Exports(port, fold, deps)
         self.committed = committed  # by whoever, as far as known: outputs from here on are to be sent
@@ -94,16 +95,21 @@ class _Ownership:
 
     async def _turn(self, records: list[Record]) -> None:
         """Folds records in, sends what follows in two phases, and commits behind the acknowledgements."""
-        sends: list[Send] = []
+        messages: list[Message] = []
         size = 0
+        pace = self.deps.pace
+        pace.begin()
         for record in records:
+            if pace.spent():
+                await self._pause()
             size += len(record.value or b"")
-            outputs = self._folded(record)
+            outputs = await self._folded(record)
             if record.offset >= self.committed:
-                sends += [output for output in outputs if isinstance(output, Send)]
+                sends = [output for output in outputs if isinstance(output, Send)]
+                messages += messages_of(sends, self.number, self.deps.limits.value_bytes_max)
             if self.live:
                 self._act(record.offset, outputs)
-        phases = phases_of(sends)
+        phases = phases_of(messages)
         await self._publish(phases.first)
         await self._publish(phases.then)
         position = self.fold.state.offset + 1
@@ -114,25 +120,37 @@ class _Ownership:
         self.deps.metrics.folded(self.number, len(records))
         self.deps.watch(self.fold)
 
-    def _folded(self, record: Record) -> list[Output]:
+    async def _folded(self, record: Record) -> list[Output]:
+        """Folds a record in, slice by slice: others on the loop, the group's heartbeats first, come in between."""
         try:
             fact = decode_record(record.value or b"")
         except msgspec.DecodeError:
             self.deps.metrics.unreadable(TOPIC, self.number, record.offset)
             self.fold.skip(record.offset)
             return []
-        return self.fold.apply(record.offset, record.timestamp_ms, fact)
+        folding = self.fold.folding(record.offset, record.timestamp_ms, fact, self.deps.pace.spent)
+        while True:
+            try:
+                next(folding)
+            except StopIteration as end:
+                outputs: list[Output] = end.value
+                return outputs
+            await self._pause()
+
+    async def _pause(self) -> None:
+        await self.port.sleep(0)
+        self.deps.pace.begin()
 
     def _act(self, offset: int, outputs: list[Output]) -> None:
         """What follows beside messages. Tasks and timers that a later record of the turn ends are cancelled by it."""
         for output in outputs:
             match output:
                 case SetTimer():
-                    self.timers.set(output.arn, output.ref, output.due_ms)
+                    self.timers.set((output.arn, output.ref), output.due_ms)
                 case StartTask():
                     self.tasks.start(output.arn, output.request)
                 case CancelEffect():
-                    self.timers.cancel(output.arn, output.ref)
+                    self.timers.cancel((output.arn, output.ref))
                     self.tasks.cancel(output.arn, output.ref)
                 case EntriesAccepted():
                     self.exports.offer(output.run, offset, output.frame)
@@ -149,7 +167,7 @@ class _Ownership:
         self.live = True
         for arn, root in self.fold.state.roots.items():
             for ref, due_ms in root.timers.items():
-                self.timers.set(arn, ref, due_ms)
+                self.timers.set((arn, ref), due_ms)
             for request in root.tasks.values():
                 self.tasks.start(arn, request)
         for run in self.fold.state.runs:

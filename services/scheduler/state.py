@@ -1,7 +1,6 @@
-"""What the scheduler keeps beside the fold: timers, the pieces of snapshots, and when the next snapshot is worth it."""
+"""What the scheduler keeps beside the fold: the pieces of snapshots, and when the next snapshot is worth it."""
 
 import hashlib
-import heapq
 from collections.abc import Container
 
 import msgspec
@@ -12,44 +11,6 @@ from services.scheduler.limits import SchedulerLimits
 
 SNAPSHOT_BYTES_MAX = 4 << 30
 """Uncompressed size a snapshot may claim; guards against a damaged header."""
-_HEAP_SLACK = 1_000
-
-
-class Timers:
-    """Timers of root executions by due time. Setting one again moves it; each fires once."""
-
-    def __init__(self) -> None:
-        self._due: dict[tuple[str, str], int] = {}
-        self._heap: list[tuple[int, str, str]] = []
-
-    def __len__(self) -> int:
-        return len(self._due)
-
-    def set(self, arn: str, ref: str, due_ms: int) -> None:
-        """Fires (arn, ref) once `due_ms` (epoch milliseconds) has passed."""
-        self._due[arn, ref] = due_ms
-        heapq.heappush(self._heap, (due_ms, arn, ref))
-
-    def cancel(self, arn: str, ref: str) -> None:
-        """Forgets a timer; one that is not set is none of its business."""
-        if self._due.pop((arn, ref), None) is not None and len(self._heap) > 2 * len(self._due) + _HEAP_SLACK:
-            # cancelled timeouts may lie years ahead: without this the heap would keep them all
-            self._heap = [(due, *key) for key, due in self._due.items()]
-            heapq.heapify(self._heap)
-
-    def take_due(self, now_ms: int) -> list[tuple[str, str]]:
-        """The timers whose time has passed, in order; they are set no longer."""
-        fired: list[tuple[str, str]] = []
-        while self._heap and self._heap[0][0] <= now_ms:
-            due, arn, ref = heapq.heappop(self._heap)
-            if self._due.get((arn, ref)) == due:
-                del self._due[arn, ref]
-                fired.append((arn, ref))
-        return fired
-
-    def next_ms(self) -> int | None:
-        """When the next one may be due, at the earliest."""
-        return self._heap[0][0] if self._heap else None
 
 
 def snapshot_key(home: int, offset: int, version: int, chunk: int) -> bytes:

@@ -1,14 +1,13 @@
 """Tasks of root executions: started under the lease, bounded in number, their outcomes written on home."""
 
 from maprun.bus.port import Outgoing, Port, Spawned
+from maprun.interpreter.outcomes import bounded
 from maprun.mapruns.state import HomeState
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.home import ParentTaskEnded
 from schemas.wire import encode
 from services.scheduler.deps import Deps
-
-TOO_LARGE = "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit."
 
 
 class Tasks:
@@ -52,9 +51,9 @@ class Tasks:
             outcome = await self._deps.run_task(request, effect)
             while not self._port.lease_ok():  # a successor may run it again, and must not find it recorded meanwhile
                 await self._port.sleep(self._deps.limits.lease_retry_seconds)
-            if isinstance(outcome, TaskSucceeded) and len(outcome.output) > self._deps.limits.task_result_bytes_max:
-                outcome = TaskFailed(ref, "States.DataLimitExceeded", TOO_LARGE % request.state)
-            ended = ParentTaskEnded(arn, outcome)
+            known = bounded(outcome, request.state, self._deps.limits.task_result_bytes_max)
+            assert isinstance(known, TaskSucceeded | TaskFailed)
+            ended = ParentTaskEnded(arn, known)
             await self._port.send([Outgoing(topics.HOME.name, self._state.home, encode(ended))])
         self._running.pop(key, None)
         self._fill()

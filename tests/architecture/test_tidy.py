@@ -11,6 +11,7 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 PACKAGE_DEPTH_MAX = 3
 BROAD = {"Exception", "BaseException"}
+LOGS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 # What may be called while a module is imported: makers of values that never change, and nothing that reaches out.
 CALLS_AT_IMPORT = {
@@ -79,16 +80,44 @@ def _is_broad(handler: ast.ExceptHandler) -> bool:
 
 def _hands_on(handler: ast.ExceptHandler) -> bool:
     """Raises, gives the exception to somebody (an answer, a record, a future), or logs it and answers a failure."""
-    for node in ast.walk(handler):
-        if isinstance(node, ast.Raise):
-            return True
-        if isinstance(node, ast.Call) and _name_of(node) == "exception":
-            return any(isinstance(statement, ast.Return) for statement in ast.walk(handler))
-        if isinstance(node, ast.Call | ast.Return | ast.Assign) and handler.name is not None:
-            used = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == handler.name]
-            if used:
-                return True
-    return False
+    nodes = list(ast.walk(handler))
+    if any(isinstance(node, ast.Raise) for node in nodes):
+        return True
+    logged = {
+        part
+        for node in nodes
+        if isinstance(node, ast.Call) and _name_of(node) in LOGS
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name)
+    }
+    if any(isinstance(node, ast.Call) and _name_of(node) == "exception" for node in nodes):
+        return any(isinstance(node, ast.Return) and node.value is not None for node in nodes)
+    names = [node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    return any(name.id == handler.name and name not in logged for name in names)
+
+
+@pytest.mark.parametrize(
+    ("body", "hands_on"),
+    [
+        ("raise", True),
+        ("raise OtherError from error", True),
+        ("future.set_exception(error)", True),
+        ("return failed(error)", True),
+        ("result, error = None, raised", False),
+        ("kept = error", True),
+        ("log.exception('it_failed')\n    return answer(500)", True),
+        ("log.exception('it_failed')\n    return", False),
+        ("log.warning('it_failed', error=str(error))", False),
+        ("log.error('it_failed', exc_info=error)", False),
+        ("logger('bus').info(f'{error}')\n    count += 1", False),
+        ("pass", False),
+    ],
+)
+def test_a_lone_log_line_hands_nothing_on(body: str, hands_on: bool) -> None:
+    """The check below can fail: an exception that is only logged is swallowed."""
+    code = ast.parse(f"try:\n    work()\nexcept Exception as error:\n    {body}\n")
+    [handler] = [node for node in ast.walk(code) if isinstance(node, ast.ExceptHandler)]
+    assert _hands_on(handler) is hands_on
 
 
 def test_no_broad_except_swallows() -> None:

@@ -5,7 +5,7 @@ import collections
 import msgspec
 
 from tests.fuzz.corpus import INPUTS, definitions
-from tests.fuzz.run import definition, tried
+from tests.fuzz.run import LONG_EVERY, SECONDS_MAX, definition, tried
 
 
 def test_bent_definitions_are_refused_in_words_or_run_to_an_end() -> None:
@@ -34,3 +34,16 @@ def test_the_same_seed_bends_the_same_way() -> None:
     """A case can be looked at again: its seed gives the same bytes."""
     documents = definitions()
     assert [definition(seed, documents) for seed in range(50)] == [definition(seed, documents) for seed in range(50)]
+
+
+def test_a_long_history_is_met_and_left_in_slices() -> None:
+    """A loop without end lives to AWS's 25,000 events, and no slice of it is long."""
+    choice = {"Variable": "$.never", "IsPresent": True, "Next": "C"}
+    states = {
+        "A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Choice", "Choices": [choice], "Default": "A"},
+        "C": {"Type": "Succeed"},
+    }
+    outcome = tried(msgspec.json.encode({"StartAt": "A", "States": states}), LONG_EVERY)
+    assert outcome.ended == "FAILED"
+    assert outcome.seconds < SECONDS_MAX

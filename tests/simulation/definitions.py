@@ -14,6 +14,10 @@ def definition(play: Play) -> dict[str, Any]:
     if play.before:
         states["Before"] = {"Type": "Task", "Resource": FUNCTION, "ResultPath": None, "Next": "Map"}
     states["Map"] = {**state, "End": True}
+    start = "Before" if play.before else "Map"
+    if play.long_root:
+        states["Long"] = {**_long(play.long_root, "Root"), "ResultPath": None, "Next": start}
+        start = "Long"
     if play.after:
         states["Map"] = (
             {**state, "ResultPath": "$.result", "Next": "After"}
@@ -21,7 +25,7 @@ def definition(play: Play) -> dict[str, Any]:
             else {**state, "Next": "After"}
         )
         states["After"] = {"Type": "Wait", "Seconds": 1, "End": True}
-    return {"StartAt": "Before" if play.before else "Map", "States": states}
+    return {"StartAt": start, "States": states}
 
 
 def _map_state(play: Play) -> dict[str, Any]:
@@ -38,6 +42,9 @@ def _map_state(play: Play) -> dict[str, Any]:
     }
     if play.selector:
         state["ItemSelector"] = {"n.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}
+        if play.pad_bytes:  # the input travels with the Map Run, once by itself and once in the context object
+            read = {"p.$": "States.ArrayLength($.pads)", "q.$": "States.ArrayLength($$.Execution.Input.pads)"}
+            state["ItemSelector"] |= read
     if play.batch:
         state["ItemBatcher"] = {"MaxItemsPerBatch": play.batch}
     if count is not None:
@@ -76,7 +83,27 @@ def _task(play: Play) -> dict[str, Any]:
     return {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
 
 
+def _long(iterations: int, name: str) -> dict[str, Any]:
+    """An inline Map of so many iterations, which needs nobody and takes its time."""
+    items = {"Type": "Pass", "Parameters": {"n.$": f"States.ArrayRange(1, {iterations}, 1)"}, "Next": f"{name}Map"}
+    processor = {"StartAt": f"{name}One", "States": {f"{name}One": {"Type": "Pass", "Result": 0, "End": True}}}
+    over = {"Type": "Map", "ItemsPath": "$.n", "ItemProcessor": processor, "End": True}
+    return {
+        "Type": "Parallel",
+        "Branches": [{"StartAt": f"{name}Items", "States": {f"{name}Items": items, f"{name}Map": over}}],
+    }
+
+
 def _child(play: Play) -> dict[str, Any]:
+    """What each child does, perhaps after a long work."""
+    processor = _work(play)
+    if play.long_child:
+        long = {**_long(play.long_child, "Child"), "ResultPath": None, "Next": processor["StartAt"]}
+        processor = {"StartAt": "LongWork", "States": {**processor["States"], "LongWork": long}}
+    return processor
+
+
+def _work(play: Play) -> dict[str, Any]:
     if play.work == "pass":
         return {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
     task = _task(play)

@@ -82,6 +82,7 @@ class _Ending:
                 self.violated("aborted, and nobody stopped it")
             return
         undecided = self.play.changes_at is not None
+        undecided |= self.play.flaky_chars > 0 and "flaky" in self.play.kinds  # whose history may take too much
         undecided |= bool(self.play.redrives) and self.play.untimely_at is not None  # repaired while it went on
         updated = any(update.tolerated_count is not None for update in self.play.updates)
         updated |= any(update.tolerated_percentage is not None for update in self.play.updates)
@@ -90,6 +91,8 @@ class _Ending:
 
     def _expected(self) -> list[tuple[str, str | None]]:
         """How it may end; of two reasons to fail the first one on home stands."""
+        if self.play.plan_too_large:
+            return [("FAILED", "States.DataLimitExceeded")]
         count, percentage = self.play.tolerance
         size = self.play.batch or 1
         good = self.house.lanes_work.good.get(self.play.arn, set())

@@ -122,6 +122,10 @@ def _key(item: bytes) -> str:
     return key
 
 
+REFUSED_SECONDS = 0.05
+"""A function that refuses everybody does so at once: the failures of all who called it together come back together."""
+
+
 class Whose(msgspec.Struct, frozen=True):
     """Who asks for a Task: a child of a run in one of its generations, or the execution (run = "") itself."""
 
@@ -147,8 +151,14 @@ class Call(msgspec.Struct):
 class Workshop:
     """Runs Tasks: decides what comes of each call, and remembers every one."""
 
-    def __init__(self, world: World, started: Callable[[str, TaskRequested, str], Whose]) -> None:
+    def __init__(
+        self,
+        world: World,
+        started: Callable[[str, TaskRequested, str], Whose],
+        chars: dict[str, tuple[int, int]] | None = None,
+    ) -> None:
         self.world = world
+        self._chars = chars or {}  # execution → characters of the causes of bad and flaky items
         self.slow_share = 0.2  # of attempts
         self.calls: list[Call] = []
         self.of: dict[tuple[str, int, str], list[Call]] = {}  # (run, child, state) → attempts
@@ -183,8 +193,17 @@ class Workshop:
         good = self.good.get(whose.root, set())
         kinds = {"ok" if kind == "bad" and i in good else kind for i, kind in who}
         call.answer, seconds = self._outcome(call, request, kinds, len(self.of[place]), what)
+        if isinstance(call.answer, TaskFailed):
+            bad, flaky = self._chars.get(whose.root, (0, 0))
+            cause = call.answer.cause + self._noise(bad if call.answer.error == "Bad" else flaky)
+            call.answer = msgspec.structs.replace(call.answer, cause=cause)
+            seconds = REFUSED_SECONDS if bad and call.answer.error == "Bad" else seconds
         if call.answer is not None:
             port._later(seconds, task, task.token, call.answer)
+
+    def _noise(self, chars: int) -> str:
+        """Characters that no compression makes fewer of (nearly)."""
+        return self.world.random.randbytes(chars).decode("latin-1") if chars else ""
 
     def _outcome(
         self, call: Call, request: TaskRequested, kinds: set[str], attempt: int, what: Any

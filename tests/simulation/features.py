@@ -2,6 +2,8 @@
 
 import random
 
+import msgspec
+
 from tests.simulation.plays import Nest, Play, Redrive, Update
 from tests.simulation.store import CALLS
 
@@ -9,6 +11,8 @@ NEST_SHARE, RETRY_SHARE, UPDATE_SHARE, REDRIVE_SHARE = 0.2, 0.12, 0.25, 0.5
 """Of the executions. What isn't drawn leaves a seed as it was before there was such a feature."""
 BREAKS_SHARE = 0.1
 UNFORESEEN = (KeyError, ValueError, TypeError, ZeroDivisionError)
+LONG_CAUSE_SHARE, BURST_SHARE, PAD_SHARE = 0.2, 0.4, 0.15
+LONG_ITERATIONS, LONG_ITEMS_MAX = 90, 6
 OUTER_ITEMS_MAX = 12
 """Children that hold a Map Run each."""
 
@@ -32,6 +36,32 @@ def enrich(play: Play, r: random.Random, fault_seconds: float) -> None:
         play.updates = tuple(_update(r, fault_seconds) for _ in range(r.choice([1, 2, 4])))
     if r.random() < REDRIVE_SHARE:
         _redrives(play, r)
+
+
+def enlarge(play: Play, r: random.Random) -> None:
+    """Draws long causes and large inputs: what must be cut, or refused, before it is sent.
+
+    A history that is cut has no past to go on from, so what is redriven has none of them.
+    """
+    if play.work in {"task", "chain"} and not play.redrives and r.random() < LONG_CAUSE_SHARE:
+        play.bad_chars, play.flaky_chars = r.choice([(2_500, 0), (2_500, 0), (2_500, 4_000)])
+        if r.random() < BURST_SHARE:
+            play.kinds = tuple(r.choices(["ok", "bad"], (1, 5), k=r.randint(20, 40)))
+            play.concurrency, play.batch, play.stop_at, play.changes_at = 0, 0, None, None
+            play.child_type, play.work, play.tolerance = "STANDARD", "task", (None, 100.0)
+    if play.selector and play.nest is None and not play.batch and r.random() < PAD_SHARE:
+        play.pad_bytes = r.choice([4_000, 13_000])
+
+
+def lengthen(play: Play, r: random.Random) -> None:
+    """Draws work that takes longer than a session: an inline Map in the execution or its children."""
+    play.kinds = play.kinds[:LONG_ITEMS_MAX]
+    if play.nest is not None:
+        play.nest = msgspec.structs.replace(play.nest, kinds=play.nest.kinds[:LONG_ITEMS_MAX])
+    if r.random() < 0.5:
+        play.long_root = LONG_ITERATIONS
+    if play.nest is None and (not play.long_root or r.random() < 0.5):
+        play.long_child = LONG_ITERATIONS
 
 
 def _nest(play: Play, r: random.Random) -> None:

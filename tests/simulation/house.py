@@ -37,12 +37,13 @@ class House:
         self.scenario = scenario
         self.mutation = mutation
         self.interpreters = with_
-        self.judge = Judge(self.world, scenario, with_.roots)
+        self.judge = Judge(self.world, scenario, with_.roots(scenario))
         self.judge.record_seen = self._record_seen
         self.judge.generation_began = self._generation_began
         trimming.watch(self.world)
         self.shelf = Shelf(self.world, scenario.plays)
-        self.lanes_work = Workshop(self.world, self.judge.child_started)
+        chars = {play.arn: (play.bad_chars, play.flaky_chars) for play in scenario.plays}
+        self.lanes_work = Workshop(self.world, self.judge.child_started, chars)
         self.roots_work = Workshop(self.world, self._root_started)
         self.lanes_work.slow_share = scenario.slow_share
         self.root_keys: dict[str, tuple[str, str]] = {}
@@ -54,7 +55,7 @@ class House:
         )
         self.tracker = Tracker(self)
         if scenario.leftovers:
-            leftovers.strew(self.world, with_.roots, scenario.homes, scenario.lanes, seed)
+            leftovers.strew(self.world, with_.roots(scenario), scenario.homes, scenario.lanes, seed)
         self.groups = Services(self).start()
         self.users = Users(self)
         self._schedule()

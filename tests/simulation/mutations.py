@@ -16,15 +16,18 @@ import msgspec
 from maprun.mapruns import home as fold_of_home
 from maprun.mapruns.context import Fold
 from schemas import topics
-from schemas.home import ChildrenEnded, NestedRunRequested, RedriveRequested, ResultFileOpened
-from services.child_runner.limits import Switches
+from schemas.home import ChildrenEnded, NestedRunRequested, OutputRefused, RedriveRequested, ResultFileOpened
+from services.child_runner.limits import LaneLimits, Switches
 from tests.simulation import tampering
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
 from tests.simulation.tampering import CommitsAhead, FinishedForEver, GoesOnFromCommit, SignalsUnacknowledged, only
 from tests.simulation.tracker import unproven
+from tests.simulation.work import Headlong, SimPace
 
 Wrap = Callable[[SimPort], Any]
+BURST_CHILDREN = 10
+"""So many that fail together, with long causes, fit no record."""
 
 
 def _source_changes(play: Play) -> bool:
@@ -47,6 +50,27 @@ def _updated(play: Play) -> bool:
     return any(update.concurrency is not None for update in play.updates)
 
 
+def _bursts(play: Play) -> bool:
+    return play.bad_chars > 0 and play.kinds.count("bad") > BURST_CHILDREN
+
+
+def _flaky_for_long(play: Play) -> bool:
+    return play.flaky_chars > 0 and "flaky" in play.kinds
+
+
+def _too_large(play: Play) -> bool:
+    return play.plan_too_large
+
+
+def _long(play: Play) -> bool:
+    return play.long_root > 0 or play.long_child > 0
+
+
+def _unbounded(*names: str) -> Callable[[LaneLimits], LaneLimits]:
+    """Limits of a lane without these bounds."""
+    return lambda limits: msgspec.structs.replace(limits, **dict.fromkeys(names, 1 << 40))
+
+
 def _reads(topic: topics.Topic, change: Callable[[bytes], bytes]) -> Wrap:
     return lambda port: tampering.ReadsOtherwise(port, topic.name, change)
 
@@ -57,6 +81,8 @@ class Mutation(msgspec.Struct, frozen=True):
     name: str = "none"
     storm: str = ""  # seeds that are a storm over this service are the likeliest to show it; "" = any
     lane: Switches = Switches()
+    lane_limits: Callable[[LaneLimits], LaneLimits] = lambda limits: limits
+    pace: type[SimPace] = SimPace
     wrap: Wrap = lambda port: port
     handlers: tuple[tuple[type, Callable[[Fold, Any], None]], ...] = ()
     recovered: Callable[[int, dict[bytes, bytes]], None] = lambda _home, _table: None
@@ -95,7 +121,7 @@ MUTATIONS = {
             "position_in_journal",
             "child-runner",
             Switches(position_in_journal=False),
-            only("child-runner", CommitsAhead),
+            wrap=only("child-runner", CommitsAhead),
         ),
         Mutation("write_ahead", "child-runner", Switches(write_ahead=False)),
         Mutation("snapshot_whole", "child-runner", Switches(snapshot_whole=False)),
@@ -130,6 +156,11 @@ MUTATIONS = {
             wrap=only("child-runner", _reads(topics.LANE_SIGNALS, tampering.hide_quotas)),
             needs=_updated,
         ),
+        Mutation("slices", pace=Headlong, needs=_long),
+        Mutation("journal_bounded", lane_limits=_unbounded("journal_bytes_max", "journal_facts_max"), needs=_bursts),
+        Mutation("frames_bounded", lane_limits=_unbounded("frame_bytes_max", "frame_children_max"), needs=_bursts),
+        Mutation("histories_bounded", lane_limits=_unbounded("history_bytes_max"), needs=_flaky_for_long),
+        Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
         Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), needs=_updated),
     )
 }

@@ -12,6 +12,8 @@ BUCKET = "bucket"
 INNER_IDS = 1_000
 """Inner item k of outer item n has the id (n + 1) * INNER_IDS + k: ids of one execution's items never meet."""
 
+PLAN_BYTES_MAX = 17_000
+"""What a Map Run may be asked for with; it travels with its definition."""
 Source = Literal["object", "listing", "state"]
 Door = Literal["home", "topic"]
 
@@ -80,6 +82,11 @@ class Play(msgspec.Struct, kw_only=True):
     updates: tuple[Update, ...] = ()
     store_raises: tuple[str, type[Exception]] | None = None  # in a call; with store_missing unless it is `abort`
     source_raises: tuple[str, type[Exception]] | None = None  # open, read or close
+    bad_chars: int = 0  # of the cause with which a bad item fails, as no compression makes it shorter
+    flaky_chars: int = 0  # likewise of one that fails now and then
+    pad_bytes: int = 0  # of the execution's input beside its items; the ItemSelector reads it
+    long_root: int = 0  # iterations of an inline Map before the Map
+    long_child: int = 0  # likewise in each child
 
     @property
     def arn(self) -> str:
@@ -90,6 +97,11 @@ class Play(msgspec.Struct, kw_only=True):
     def items(self) -> list[bytes]:
         """The source's items."""
         return items_of(self.source, self.name, self.kinds, self.nest)
+
+    @property
+    def plan_too_large(self) -> bool:
+        """True if the Map Run can't be asked for: what its ItemSelector reads holds the input twice."""
+        return 2 * self.pad_bytes > PLAN_BYTES_MAX
 
     @property
     def bad(self) -> list[int]:

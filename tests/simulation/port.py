@@ -4,9 +4,12 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
 from maprun.bus.port import BusError, Outgoing, Record
+from schemas import topics
 from tests.simulation.process import Owner, Task
 
 T = TypeVar("T")
+VALUE_BYTES_MAX = 24_000
+"""The largest value, with its key, of a record: far below a real broker's, as all sizes are here."""
 TURN_SECONDS = 5e-5
 """No wait is shorter: a turn of a real loop costs time too, and a clock that stands still would let an owner spin."""
 
@@ -141,15 +144,16 @@ class SimPort:
 
     def now_ms(self) -> int:
         """The process's clock, a little off."""
-        return self.world.wall_ms() + self.process.skew_ms
+        return self.world.wall_ms() + self.process.skew_ms + int(self.process.charged * 1000)
 
     def monotonic(self) -> float:
         """Seconds since the process's machine began."""
-        return self.world.now + self.process.monotonic_base
+        return self.world.now + self.process.monotonic_base + self.process.charged
 
     def lease_ok(self) -> bool:
         """True while the last commit's session, less the margin, has not passed."""
-        return not self.closed and self.world.now < self.process.lease_at + self._lease_seconds
+        now = self.world.now + self.process.charged
+        return not self.closed and now < self.process.lease_at + self._lease_seconds
 
     def mailbox(self) -> SimMailbox:
         """A new mailbox."""
@@ -210,7 +214,18 @@ class SimPort:
         return answer
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Publishes; each partition's messages keep their order; some fail, some acknowledgements get lost."""
+        """Publishes; each partition's messages keep their order; some fail, some acknowledgements get lost.
+
+        Raises BusError when one fits no record, as a real producer does.
+        """
+        for message in messages:
+            size = len(message.value or b"") + len(message.key or b"")
+            if size > VALUE_BYTES_MAX:
+                self.world.note(f"{self.process.name} can't send {size} bytes to {message.topic}/{message.partition}")
+                raise BusError(f"{size} bytes for {message.topic}/{message.partition}: above the record limit")
+        said = self.owner.group.name == "child-runner" and any(m.topic == topics.HOME.name for m in messages)
+        if said and not self.lease_ok() and not self.closed:
+            self.world.violated(f"{self.process.name} says something on home, and its lease doesn't hold")
         offsets: list[int] = await Suspended(lambda task: _Sending(self, task, messages).begin())
         return offsets
 

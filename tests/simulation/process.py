@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tests.simulation.groups import Group
     from tests.simulation.port import SimPort, Suspended
 
+SESSION_SHARE = 0.5
+"""Of the session: who works longer is missed."""
 Start = Callable[["SimPort", int], "list[Coroutine[Any, Any, None]]"]
 """Makes the coroutines of the owner of one partition."""
 
@@ -33,6 +35,7 @@ class Task:
             return
         self.token += 1
         self.running = True
+        process = self.owner.process
         try:
             suspended = self.coroutine.send(value) if error is None else self.coroutine.throw(error)
         except StopIteration:
@@ -45,6 +48,7 @@ class Task:
             return
         finally:
             self.running = False
+            process.worked()
         self._suspended(suspended)
 
     def _suspended(self, suspended: "Suspended") -> None:
@@ -124,6 +128,8 @@ class Process:
         self.incarnation = incarnation
         self.alive = True
         self.paused = False
+        self.charged = 0.0  # seconds of work in what runs at this moment
+        self.busy = False  # with work that it did
         self.isolated = False  # the group coordinator can't be reached; partitions' leaders can
         self.silent_since: float | None = None  # no heartbeat reached the coordinator since
         self.expelled = False  # the group went on without it
@@ -144,10 +150,35 @@ class Process:
         """Something inside the process: at once, after the pause, or never."""
         if not self.alive:
             return
-        if self.paused:
+        if self.paused or self.busy:
             self.backlog.append((act, arguments))
         else:
             act(*arguments)
+
+    # ------------------------------------------------------------------ work
+
+    def worked(self) -> None:
+        """What ran without a pause took its time: for so long nothing else happens here, no heartbeat either."""
+        seconds, self.charged = self.charged, 0.0
+        if seconds <= 0 or not self.alive:
+            return
+        self.busy = True
+        if seconds > SESSION_SHARE * min(group.session_seconds for group in self.groups):
+            self.world.note(f"{self.name} works for {seconds:.3f} s")
+            self._silent()
+        self.world.after(seconds, self._rested)
+
+    def _rested(self) -> None:
+        """The work is done: what came in meanwhile is dealt with, in order."""
+        self.busy = False
+        if not self.alive or self.paused:
+            return
+        self._heard()
+        backlog, self.backlog = self.backlog, []
+        for act, arguments in backlog:
+            self.world.after(0.0, self.do, act, *arguments)
+        if self.expelled:
+            self.world.after(self.world.random.random(), self.do, self.notice)
 
     # ------------------------------------------------------------------ owners
 
@@ -189,7 +220,7 @@ class Process:
 
     def renew(self) -> None:
         """One group commit."""
-        if not self.alive or self.paused or self.isolated:
+        if not self.alive or self.paused or self.isolated or self.busy:
             return
         if self.expelled:
             self.notice()
@@ -219,7 +250,7 @@ class Process:
             self.world.at(self.silent_since + group.session_seconds, group.expel, self)
 
     def _heard(self) -> None:
-        if not self.paused and not self.isolated:
+        if not self.paused and not self.isolated and not self.busy:
             self.silent_since = None
 
     def isolate(self) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from maprun.mapruns.limits import MapRunLimits
 from tests.simulation.definitions import definition
-from tests.simulation.features import break_outside, enrich
+from tests.simulation.features import break_outside, enlarge, enrich, lengthen
 from tests.simulation.plays import Door, Play, Source
 
 WRITER_SHARE = 0.4
@@ -15,6 +15,8 @@ OWN_ETAGS_SHARE = 0.3
 QUEUE_SHARE, QUEUE_PLAYS = 0.15, 3
 """Seeds in which one Map Run at a time is open on each home, and how many executions want to begin."""
 REQUEST_PARTITIONS = 2
+LONG_SHARE, STATE_SECONDS = 0.08, 0.09
+"""Seeds in which work takes its time, and how long a state takes there."""
 STORM_EVERY = 4
 """Each so many seeds is a storm over one service."""
 STORMS = ("child-runner", "child-runner", "scheduler", "child-runner", "item-reader", "maprun-tracker")
@@ -45,6 +47,8 @@ class Scenario(msgspec.Struct):
     garbage: list[tuple[float, str]]  # (when, topic)
     leftovers: bool = False  # records of a process that outlived its broker's disks
     own_etags: bool = False  # the result store's ETags say nothing about bytes
+    state_seconds: float = 0.0  # what each state of an execution costs
+    plans_bounded: bool = True  # else a Map Run that is too large is asked for, and its message has no record
 
 
 def draw(seed: int) -> Scenario:
@@ -58,14 +62,20 @@ def draw(seed: int) -> Scenario:
         while len(scenario.plays) < QUEUE_PLAYS:
             scenario.plays.append(_play(later, len(scenario.plays), scenario.fault_seconds))
         scenario.limits = msgspec.structs.replace(scenario.limits, open_runs_max=1)
+    sizes = random.Random(f"sizes-{seed}")
+    long = sizes.random() < LONG_SHARE
+    scenario.state_seconds = STATE_SECONDS if long else 0.0
+    scenario.plans_bounded = sizes.random() < 0.5
     breaking = random.Random(f"breaking-{seed}")
     scenario.own_etags = breaking.random() < OWN_ETAGS_SHARE
     for play in scenario.plays:
         enrich(play, later, scenario.fault_seconds)
         if not storm:
             break_outside(play, breaking)
-        items = b'{"items":[' + b",".join(play.items) + b"]}"
-        play.input = items if play.source == "state" else b"{}"
+        (lengthen if long else enlarge)(play, sizes)
+        items = b'"items":[' + b",".join(play.items) + b"]" if play.source == "state" else b'"items":[]'
+        pads = b'"pads":["%s"]' % (b"x" * play.pad_bytes)
+        play.input = b"{" + items + b"," + pads + b"}" if play.pad_bytes or play.source == "state" else b"{}"
         play.definition = msgspec.json.encode(definition(play))
     return scenario
 

@@ -3,33 +3,41 @@
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from maprun.interpreter import effect_key
+import msgspec
+
+from maprun.interpreter import Limits, effect_key
 from maprun.interpreter.lane_children import Children, ChildRunMachine
 from maprun.interpreter.roots import RootInterpreter
 from schemas import topics
 from schemas.lanes import RunOpened
 from services.child_runner import owner as lane_owner
 from services.child_runner.children import CHILD_BYTES
-from services.child_runner.limits import LaneLimits
+from services.child_runner.limits import limits_of as lane_limits
 from services.child_runner.state import Room
 from services.item_reader import owner as ask_owner
-from services.item_reader.handlers import ReaderLimits
+from services.item_reader.handlers import limits_of as reader_limits
 from services.item_reader.open_streams import OpenStreams
 from services.scheduler import deps as scheduler_deps
 from services.scheduler.gate import own_requests
-from services.scheduler.limits import SchedulerLimits
+from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.machines import MachinesView
 from services.scheduler.owner import own_home
 from tests.simulation.groups import Group
-from tests.simulation.plays import NAMES
-from tests.simulation.port import SimPort
+from tests.simulation.plays import NAMES, PLAN_BYTES_MAX
+from tests.simulation.port import VALUE_BYTES_MAX, SimPort
 from tests.simulation.process import Process
-from tests.simulation.scenario import REQUEST_PARTITIONS
+from tests.simulation.scenario import REQUEST_PARTITIONS, Scenario
+from tests.simulation.work import SimPace
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
 
-LANE_LIMITS = LaneLimits(
+PAYLOAD_BYTES_MAX, ROOT_PAYLOAD_BYTES_MAX = 12_000, 16_000
+LANE_LIMITS_LARGE = msgspec.structs.replace(
+    lane_limits(PAYLOAD_BYTES_MAX, VALUE_BYTES_MAX), snapshot_bytes_min=5_000, trim_seconds=2.0
+)
+LANE_LIMITS = msgspec.structs.replace(
+    LANE_LIMITS_LARGE,
     frame_children_max=6,
     turn_children_max=7,
     adopt_after_seconds=0.3,
@@ -44,11 +52,15 @@ LANE_LIMITS = LaneLimits(
     snapshot_factor=1,
     trim_seconds=0.5,
 )
-LANE_LIMITS_LARGE = LaneLimits(snapshot_bytes_min=5_000, trim_seconds=2.0)
 ROOM_BYTES_MAX = 6 * CHILD_BYTES
 STREAMS_MAX = 0  # so every stream gives way as soon as another one is read
-READER_LIMITS = ReaderLimits(part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
-SCHEDULER_LIMITS = SchedulerLimits(
+READER_LIMITS_LARGE = msgspec.structs.replace(reader_limits(VALUE_BYTES_MAX), idle_seconds=5.0)
+READER_LIMITS = msgspec.structs.replace(READER_LIMITS_LARGE, part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
+SCHEDULER_LIMITS_LARGE = msgspec.structs.replace(
+    scheduler_limits(PAYLOAD_BYTES_MAX, VALUE_BYTES_MAX), snapshot_quiet_seconds=1.0
+)
+SCHEDULER_LIMITS = msgspec.structs.replace(
+    SCHEDULER_LIMITS_LARGE,
     records_per_turn_max=8,
     snapshot_chunk_bytes_max=1_500,
     snapshot_log_bytes=4_000,
@@ -71,8 +83,18 @@ class Interpreters:
     """Compiled once for all seeds of a process: they hold no state of a world."""
 
     def __init__(self) -> None:
-        self.roots = RootInterpreter()
-        self.children = Children(NAMES)
+        child = Limits(
+            PAYLOAD_BYTES_MAX, history_bytes_max=2 * LANE_LIMITS.history_bytes_max, plan_bytes_max=PLAN_BYTES_MAX
+        )
+        self._roots = {
+            True: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX, plan_bytes_max=PLAN_BYTES_MAX)),
+            False: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX)),
+        }
+        self.children = Children(NAMES, child)
+
+    def roots(self, scenario: Scenario) -> RootInterpreter:
+        """What a home and all who read it run executions with."""
+        return self._roots[scenario.plans_bounded]
 
 
 class WatchedChildren:
@@ -87,6 +109,7 @@ class WatchedChildren:
         self.begin = machine.begin
         self.redrive = machine.redrive
         self.advance = machine.advance
+        self.go_on = machine.go_on
         self.remains = machine.remains
         self.map_run_arn = machine.map_run_arn
 
@@ -106,6 +129,9 @@ class Services:
         self.views: dict[str, MachinesView] = {}  # one a process
         self.rooms: dict[str, Room] = {}  # likewise
         self.streams: dict[str, OpenStreams] = {}  # likewise
+
+    def _pace(self, port: SimPort) -> SimPace:
+        return self.house.mutation.pace(port.process, self.house.scenario.state_seconds)
 
     def start(self) -> list[Group]:
         """All groups, with their processes."""
@@ -132,8 +158,9 @@ class Services:
         deps = lane_owner.Deps(
             compile_run=compile_run,
             run_task=house.lanes_work.runner(port, owner),
-            limits=LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE,
+            limits=house.mutation.lane_limits(LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE),
             switches=house.mutation.lane,
+            pace=self._pace(port),
             room=self.rooms.setdefault(port.process.name, Room(ROOM_BYTES_MAX)),
             watch=house.judge.lane_seen,
         )
@@ -144,18 +171,18 @@ class Services:
         deps = ask_owner.Deps(
             open_source=self.house.shelf.open,
             builder=lambda ask: children.builder(ask.definition, ask.plan),
-            limits=READER_LIMITS if self.house.scenario.small else ReaderLimits(idle_seconds=5.0),
+            limits=READER_LIMITS if self.house.scenario.small else READER_LIMITS_LARGE,
             streams=self.streams.setdefault(port.process.name, OpenStreams(STREAMS_MAX)),
         )
         return [ask_owner.own_asks(self.house.mutation.port(port), home, deps)]
 
     def _track(self, port: SimPort, home: int) -> list[Coroutine[Any, Any, None]]:
-        return [self.house.tracker.own(self.house.mutation.port(port), home)]
+        return [self.house.tracker.own(self.house.mutation.port(port), home, self._pace(port))]
 
     def _deps(self, port: SimPort, owner: str) -> scheduler_deps.Deps:
         house = self.house
         return scheduler_deps.Deps(
-            interpreter=house.interpreters.roots,
+            interpreter=house.interpreters.roots(house.scenario),
             effect_key=effect_key,
             run_task=house.roots_work.runner(port, owner),
             results=house.store,
@@ -163,7 +190,8 @@ class Services:
             homes=house.scenario.homes,
             lanes=house.scenario.lanes,
             machines=self.views.setdefault(port.process.name, MachinesView()),
-            limits=SCHEDULER_LIMITS if house.scenario.small else SchedulerLimits(snapshot_quiet_seconds=1.0),
+            limits=SCHEDULER_LIMITS if house.scenario.small else SCHEDULER_LIMITS_LARGE,
+            pace=self._pace(port),
             map_run_limits=house.scenario.limits,
             watch=house.judge.compare,
         )

@@ -23,7 +23,7 @@ from schemas.lanes import (
     QuotaChanged,
     RunOpened,
 )
-from schemas.wire import encode
+from schemas.wire import Fact, encode
 from tests.simulation import leftovers
 from tests.simulation.port import SimPort
 
@@ -172,6 +172,10 @@ def last_upload_wins(fold: Fold, record: ResultFileOpened) -> None:
 def only(group: str, wrap: Callable[[SimPort], Any]) -> Callable[[SimPort], Any]:
     """The wrapped port for owners of one group, the port itself for all others."""
     return lambda port: wrap(port) if port.owner.group.name == group else port
+
+
+def ignore(_fold: Fold, _record: Fact) -> None:
+    """A record that nobody listens to."""
 
 
 # ---------------------------------------------------------------------- redrives

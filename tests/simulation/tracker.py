@@ -17,6 +17,7 @@ from services.maprun_tracker.owner import Deps, Held, Watch, own_home
 from services.maprun_tracker.state import Partition
 from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
+from tests.simulation.work import SimPace
 
 if TYPE_CHECKING:
     from tests.simulation.books import Book
@@ -94,15 +95,17 @@ class Tracker:
 
     def _home(self, state: HomeState) -> Home:
         scenario = self.house.scenario
-        return Home(state, self.house.interpreters.roots, NAMES, scenario.homes, scenario.lanes, scenario.limits)
+        interpreter = self.house.interpreters.roots(scenario)
+        return Home(state, interpreter, NAMES, scenario.homes, scenario.lanes, scenario.limits)
 
-    async def own(self, port: SimPort, home: int) -> None:
+    async def own(self, port: SimPort, home: int, pace: SimPace) -> None:
         """Recovers the table, and owns the home as the service does."""
         end = await port.end_offset(CHANGELOG, home)
         table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
         self.house.mutation.recovered(home, table)
         watch = _Seen(self, port)
-        await own_home(port, home, Deps(_Rows(self, port, table), self._home, self._interpreter, LIMITS, watch))
+        deps = Deps(_Rows(self, port, table), self._home, self._interpreter, LIMITS, watch, pace)
+        await own_home(port, home, deps)
 
     def restored(self, home: int, table: dict[bytes, bytes], end: int) -> Flusher:
         """A partition from recovered rows, which must prove themselves; `end` is home's."""
@@ -111,7 +114,7 @@ class Tracker:
 
     @property
     def _interpreter(self) -> RootInterpreter:
-        return self.house.interpreters.roots
+        return self.house.interpreters.roots(self.house.scenario)
 
     def stall(self, port: SimPort) -> None:
         """Now and then the process stops in the midst of a flush, and goes on as a zombie with old rows in hand."""

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from maprun.interpreter import (
     Ended,
     ExecutionHead,
+    Limits,
+    Step,
     advance,
     begin,
     decode_execution,
     encode_execution,
+    go_on,
 )
 from maprun.language import compile_machine
 from schemas.effects import (
@@ -32,6 +35,7 @@ from tests.property.interpreter.documents import machines
 ARN = "arn:aws:states:us-east-1:123456789012:execution:m:e"
 INPUT = json.dumps({"items": [1, {"a": 2}, "three"], "a": {"b": 1}}).encode()
 STEPS_MAX = 400
+LIMITS = Limits()
 
 
 class World:
@@ -72,14 +76,37 @@ class World:
         return happening
 
 
+class Cuts:
+    """Cuts steps at places drawn from a seed; without one nowhere."""
+
+    def __init__(self, seed: int | None) -> None:
+        self.chance = None if seed is None else random.Random(seed)
+
+    def spent(self) -> bool:
+        """True where a step is to be cut."""
+        return self.chance is not None and self.chance.random() < 0.5
+
+    def through(self, step: Step) -> Step:
+        """The step, once it is through."""
+        while step.more:
+            go_on(step, self.spent)
+        return step
+
+
 def live(
-    definition: bytes, seed: int, *, restore: bool = False, repeat: bool = False
+    definition: bytes,
+    seed: int,
+    *,
+    restore: bool = False,
+    repeat: bool = False,
+    cut: int | None = None,
+    limits: Limits = LIMITS,
 ) -> tuple[list[HistoryEvent], Ended | None, list[Any]]:
     """One life: its events, its end, all effects in order."""
-    machine = compile_machine(definition)
+    machine, cuts = compile_machine(definition), Cuts(cut)
     head = ExecutionHead(ARN, "e", "arn:m", "m", "arn:role", 1_000, INPUT)
     world, now_ms = World(seed), 1_000
-    step = begin(machine, head, now_ms)
+    step = cuts.through(begin(machine, head, now_ms, limits, cuts.spent))
     events, effects = list(step.events), list(step.effects)
     world.hear(step.effects)
     for _ in range(STEPS_MAX):
@@ -95,7 +122,8 @@ def live(
             assert (again.events, again.effects, again.ended) == ([], [], None)
             assert again.execution is execution
         now_ms += 500
-        step = advance(machine, execution, world.next() if not repeat else _next_quietly(world), now_ms)
+        happening = world.next() if not repeat else _next_quietly(world)
+        step = cuts.through(advance(machine, execution, happening, now_ms, limits, cuts.spent))
         events += step.events
         effects += step.effects
         world.hear(step.effects)
@@ -127,6 +155,20 @@ def test_the_same_life_twice_is_the_same_to_the_byte(definition: bytes, seed: in
 def test_stopping_and_restoring_anywhere_changes_nothing(definition: bytes, seed: int) -> None:
     """An execution stored and restored before every step ends as one never stopped."""
     assert live(definition, seed, restore=True) == live(definition, seed)
+
+
+@SLOW
+@given(machines(), st.integers(0, 2**32), st.integers(0, 2**32), st.integers(2_000, 40_000))
+def test_a_life_cut_anywhere_is_the_same_to_the_byte(definition: bytes, seed: int, cut: int, history: int) -> None:
+    """Steps that pause between any two states, stored and restored before each, end as if they had never paused.
+
+    So does a life that ends for the bytes of its history.
+    """
+    for limits in (LIMITS, Limits(history_bytes_max=history, events_max=400)):
+        whole = live(definition, seed, limits=limits)
+        parts = live(definition, seed, cut=cut, restore=True, limits=limits)
+        assert encode_events(parts[0]) == encode_events(whole[0])
+        assert parts[1:] == whole[1:]
 
 
 @SLOW

@@ -128,7 +128,7 @@ class Life:
             remains = decode_execution(encode_execution(remains))
         elif self.how == "as a child":
             head = remains.head
-            remains = decode_remains(encode_remains(remains), head, len(self.events))
+            remains = decode_remains(encode_remains(remains), head, self.events)
             assert remains.head == head
         self._take(redrive(self.machine, remains, self.now_ms))
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from maprun.interpreter.lane_children import Children
+from maprun.mapruns.slices import NoPace, Pace
 from schemas.arns import Names
 from schemas.effects import TaskFailed, TaskSucceeded
 from schemas.history import HistoryEvent, decode_events
@@ -56,8 +57,9 @@ class Answer(msgspec.Struct, frozen=True):
 class Driver:
     """One owner after the other of a lane."""
 
-    def __init__(self, limits: LaneLimits = AT_ONCE, room: Room | None = None) -> None:
+    def __init__(self, limits: LaneLimits = AT_ONCE, room: Room | None = None, pace: Pace | None = None) -> None:
         self.limits = limits
+        self.pace = pace or NoPace()
         self.room = room or Room(1 << 40)
         self.log: list[JournalRecord] = []
         self.signals: list[LaneSignal] = []
@@ -74,7 +76,7 @@ class Driver:
         self.log.append(Claimed("me"))
         for offset, record in enumerate(self.log):
             memory.apply(offset, decode_journal(encode(record)), 1)
-        return Lane(0, memory, self.children.compile_run, self.limits, Switches(), self.room)
+        return Lane(0, memory, self.children.compile_run, self.limits, Switches(), self.room, self.pace)
 
     def take_over(self) -> None:
         """The owner is gone; another one takes the lane."""
@@ -124,6 +126,7 @@ class Driver:
 
     def _step(self) -> bool:
         lane, at = self.lane, self.now / 1000
+        self.pace.begin()
         more = lane.work(self.now, at)
         self.starts += lane.starts
         wanted = lane.wanted
@@ -133,7 +136,7 @@ class Driver:
         lane.adopt(at)
         frames = reports.take_frames(lane, at, idle=not more)
         journal = lane.take_journal(at)
-        asks, lane.asks = lane.asks, []
+        asks = reports.take_asks(lane)
         self.asks += asks
         lane.acknowledged(frames, at)
         for frame in frames:

@@ -109,7 +109,7 @@ RECORDS: list[JournalRecord] = [
 
 def test_a_snapshot_says_what_was_before_it() -> None:
     """Behind a log it changes nothing; alone it says all but where the adopted children stand."""
-    pieces = folded(RECORDS).snapshot(200)
+    pieces = folded(RECORDS).snapshot(20)
     assert len(pieces) > 2
     assert folded([*RECORDS, *pieces]).said() == folded(RECORDS).said()
     alone = folded([*pieces, LaneAdvanced(0, 6, 2, (), (), (child(5),))], first=40)
@@ -122,7 +122,7 @@ def test_a_snapshot_says_what_was_before_it() -> None:
 
 def test_half_a_snapshot_says_nothing() -> None:
     """Without its last piece, its first, or under an older claim, a snapshot is passed over."""
-    pieces: list[JournalRecord] = list(folded(RECORDS).snapshot(200))
+    pieces: list[JournalRecord] = list(folded(RECORDS).snapshot(20))
     expected = folded(RECORDS).said()
     assert folded([*RECORDS, *pieces[:-1]]).said() == expected
     assert folded([*RECORDS, *pieces[1:]]).said() == expected
@@ -133,7 +133,7 @@ def test_half_a_snapshot_says_nothing() -> None:
 
 def test_snapshots_know_where_they_begin() -> None:
     """The beginnings of the last two complete ones are what may be deleted up to, and what must be kept."""
-    pieces: list[JournalRecord] = list(folded(RECORDS).snapshot(200))
+    pieces: list[JournalRecord] = list(folded(RECORDS).snapshot(20))
     memory = folded([*RECORDS, *pieces, *pieces, pieces[0]])
     assert memory.snapshots == (len(RECORDS), len(RECORDS) + len(pieces))
 

@@ -23,7 +23,7 @@ def test_a_frame_tells_the_object_of_each_item() -> None:
         (["s3://b/x"], ["s3://b/x"] * 3),
         ([], ["s3://b"] * 3),
     ):
-        [(lane, frame)] = frames_of(ASK, 0, [(replace(MIXED, sources=sources), 7)], "s3://b")
+        [(lane, frame)] = frames_of(ASK, 0, [(replace(MIXED, sources=sources), 7)], "s3://b", 1 << 20)
         assert lane == 7
         assert [frame.source_of(i) for i in range(3)] == expected
         assert len(frame.sources) in {0, 3}

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from maprun.mapruns.slices import Spent
 from schemas.arns import Names, home_of
 from schemas.effects import (
     Effect,
@@ -46,6 +47,7 @@ class Step(msgspec.Struct):
     events: list[Any]
     ended: Ended | None = None
     remains: Any = None
+    more: bool = False
 
 
 class Programs:
@@ -54,11 +56,13 @@ class Programs:
     def __init__(self) -> None:
         self.pages = Pages()
 
-    def begin(self, request: ExecutionRequested, now_ms: int) -> Step:
+    def begin(self, request: ExecutionRequested, now_ms: int, _spent: Spent) -> Step:
         """Starts at the first step."""
         return self._step(request, 0, now_ms, [])
 
-    def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
+    def advance(
+        self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int, _spent: Spent
+    ) -> Step:
         """Goes on to the next step when the present one is over."""
         ref = execution.get("ref", f"step-{execution['at']}")
         if isinstance(happening, StopAsked):
@@ -71,7 +75,7 @@ class Programs:
         output = getattr(happening, "output", b"")
         return self._step(request, execution["at"] + 1, now_ms, [type(happening).__name__], output)
 
-    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> Step:
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int, _spent: Spent) -> Step:
         """Does the step it failed in again: a Map Run is redriven, a Task asked for under a new ref."""
         at = remains["at"]
         if msgspec.json.decode(request.definition)[at][0] == "map":
@@ -100,6 +104,10 @@ class Programs:
                 ended = Ended("FAILED", b"", "Oops", "as the program says")
                 return Step(None, [], [*events, "fail"], ended, {"at": at})
         return Step({"at": at}, [effect], [*events, kind])
+
+    def go_on(self, step: Any, _spent: Spent) -> None:
+        """No step has more to do."""
+        raise AssertionError(step)
 
     def encode(self, execution: Any) -> bytes:
         """Its bytes."""

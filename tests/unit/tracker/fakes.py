@@ -6,6 +6,7 @@ import msgspec
 
 from maprun.mapruns.home import Home
 from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.slices import Spent
 from maprun.mapruns.state import HomeState
 from schemas.arns import Names, home_of, run_id
 from schemas.effects import (
@@ -47,6 +48,7 @@ class Step(msgspec.Struct):
     events: list[Any]
     ended: Ended | None = None
     remains: Any = None
+    more: bool = False
 
 
 class FakeInterpreter:
@@ -58,7 +60,7 @@ class FakeInterpreter:
         )
         self.padding = b"x" * event_bytes
 
-    def begin(self, request: ExecutionRequested, now_ms: int) -> Step:
+    def begin(self, request: ExecutionRequested, now_ms: int, _spent: Spent) -> Step:
         """Three events and a Map Run."""
         events = [
             HistoryEvent(EventType.EXECUTION_STARTED, 0, now_ms, (request.input, request.role_arn)),
@@ -67,7 +69,9 @@ class FakeInterpreter:
         ]
         return Step({"n": 3}, [MapRunRequested("m", self.plan)], events)
 
-    def advance(self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int) -> Step:
+    def advance(
+        self, request: ExecutionRequested, execution: Any, happening: Happening, now_ms: int, _spent: Spent
+    ) -> Step:
         """One event for whatever happens; everything but the run's start ends it."""
         n = execution["n"] + 1
         del request
@@ -87,11 +91,15 @@ class FakeInterpreter:
         event = HistoryEvent(EventType.EXECUTION_SUCCEEDED, n - 1, now_ms, (b'"' + self.padding + b'"',))
         return Step(None, [], [event], Ended("SUCCEEDED", b'"done"'))
 
-    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int) -> Step:
+    def redrive(self, request: ExecutionRequested, remains: Any, now_ms: int, _spent: Spent) -> Step:
         """One event, and the Map Run once more."""
         del request
         event = HistoryEvent(EventType.EXECUTION_REDRIVEN, remains["n"], now_ms, (1,))
         return Step({"n": remains["n"] + 1}, [MapRunRedriveRequested("m")], [event])
+
+    def go_on(self, step: Any, _spent: Spent) -> None:
+        """No step has more to do."""
+        raise AssertionError(step)
 
     def encode(self, execution: Any) -> bytes:
         """Its bytes."""

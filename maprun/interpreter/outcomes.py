@@ -1,0 +1,24 @@
+"""What the world answers, made to fit a record before it is written down: an answer that is too large is a failure."""
+
+from maprun.interpreter.failure import CAUSE_LENGTH_MAX
+from schemas.effects import Happening, MapRunFailed, MapRunSucceeded, TaskFailed, TaskSucceeded
+
+ERROR_LENGTH_MAX = 256
+"""AWS's length of an error name."""
+
+
+def bounded(happening: Happening, name: str, bytes_max: int) -> Happening:
+    """The happening with AWS's lengths of error and cause; an output above `bytes_max` fails the state `name`."""
+    match happening:
+        case TaskSucceeded() | MapRunSucceeded() if len(happening.output) > bytes_max:
+            cause = f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes "
+            failed = TaskFailed if isinstance(happening, TaskSucceeded) else MapRunFailed
+            return failed(happening.ref, "States.DataLimitExceeded", f"{cause}service limit.")
+        case TaskFailed() | MapRunFailed() if (
+            len(happening.error) > ERROR_LENGTH_MAX or len(happening.cause) > CAUSE_LENGTH_MAX
+        ):
+            return type(happening)(
+                happening.ref, happening.error[:ERROR_LENGTH_MAX], happening.cause[:CAUSE_LENGTH_MAX]
+            )
+        case _:
+            return happening
