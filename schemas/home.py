@@ -153,6 +153,7 @@ class ItemsRead(Fact, frozen=True):
     checkpoint: bytes
     digest: bytes = b""
     redriven: tuple[int, ...] = ()
+    share: float = 0.0  # of the source that lies before the end of these positions, from 0 to 1; 0 = not known
 
 
 class SourceEnded(Fact, frozen=True):

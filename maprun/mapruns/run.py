@@ -117,6 +117,7 @@ class Run(msgspec.Struct, kw_only=True):
     index_first: int = 0  # child index of the first position behind the stages
     source_over: bool = False  # the source has nothing behind the stages
     source_items: int = 0  # items read of the source, in all generations
+    source_share: float = 0.0  # how much of the source that is, from 0 to 1; 0 = not known. For people
     succeeded_before: Tally = msgspec.field(default_factory=Tally)
     carried: dict[int, Tally] = {}  # unsuccessful children that this generation hasn't read, by how they ended
     redriven_read: Tally = msgspec.field(default_factory=Tally)  # of those, that ended unsuccessfully: read by now
@@ -267,6 +268,7 @@ def items_read(run: Run, record: ItemsRead) -> list[tuple[int, int, int]] | None
         parts.append((first, count, lane))
     if record.first >= run.staged:
         run.source_items += record.items
+        run.source_share = max(run.source_share, min(1.0, record.share))
         run.checkpoint = record.checkpoint
     else:
         _staged_read(run, record)

@@ -236,6 +236,7 @@ def items_read(ask: Ask, first: int, read: list[tuple[Positions, int]], *, diges
         sum(map(len, payloads)),
         read[-1][0].checkpoint if read else b"",
         hashlib.blake2b(b"\n".join(told), digest_size=16).digest() if digest else b"",
+        share=read[-1][0].share if read else 0.0,
     )
 
 

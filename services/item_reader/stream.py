@@ -43,6 +43,11 @@ class Chunk(Protocol):
         """Map.Item.Source of these items where a source is made of several objects, else empty."""
         ...
 
+    @property
+    def share(self) -> float:
+        """How much of the source was given with them, from 0 to 1; 0 = not known."""
+        ...
+
 
 class Source(Protocol):
     """A bounded, resumable stream of items (see maprun.aws.sources)."""
@@ -82,6 +87,7 @@ class Positions(msgspec.Struct, frozen=True):
     checkpoint: bytes
     ended: bool  # nothing follows
     sources: list[str] = []
+    share: float = 0.0  # of the source that was read for them, from 0 to 1; 0 = not known
 
 
 Build = Callable[[int, str | None, bytes, str], bytes]
@@ -117,6 +123,7 @@ class ItemStream:
         self._at = 0  # items of the chunk that were taken
         self._next = at.source  # the source's checkpoint behind the buffered chunk
         self._ended = False
+        self._share_before = self._share = 0.0  # of the source: before and behind the buffered chunk
         self._fill()
         self._skip(at.skip)
 
@@ -127,6 +134,8 @@ class ItemStream:
             chunk = self.source.read(SOURCE_ITEMS_MAX, SOURCE_BYTES_MAX)
             self._items, self._keys, self._at = chunk.items, chunk.keys or [], 0
             self._source = chunk.source
+            known = self._share if self._share or not self._base else chunk.share  # opened in the midst: no part of it
+            self._share_before, self._share = known, chunk.share
             self._next, self._ended = chunk.checkpoint, chunk.ended
 
     def _skip(self, count: int) -> None:
@@ -174,7 +183,24 @@ class ItemStream:
             self._at += len(part)
             self.item_index += len(part)
             self._fill()
-        return Positions(payloads, keys, [], first, len(payloads), self.checkpoint(), self.ended, _briefly(sources))
+        return Positions(
+            payloads,
+            keys,
+            [],
+            first,
+            len(payloads),
+            self.checkpoint(),
+            self.ended,
+            _briefly(sources),
+            self._share_read(),
+        )
+
+    def _share_read(self) -> float:
+        """How much of the source lies before the next item: a part of the buffered chunk counts by its items."""
+        if not self._share:
+            return 0.0
+        done = self._at / len(self._items) if self._items else 1.0
+        return self._share_before + done * (self._share - self._share_before)
 
     def checkpoint(self) -> bytes:
         """Where to go on, directly after the last position."""
@@ -191,7 +217,9 @@ class ItemStream:
             payloads.append(payload)
             counts.append(items)
             size += len(payload)
-        return Positions(payloads, [], counts, first, sum(counts), self.checkpoint(), self.ended)
+        return Positions(
+            payloads, [], counts, first, sum(counts), self.checkpoint(), self.ended, share=self._share_read()
+        )
 
     def _batch(self) -> tuple[bytes, int]:
         """One batch, closed by a rule that depends on nothing but the items from its first one on."""

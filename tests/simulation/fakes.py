@@ -24,6 +24,7 @@ class Chunk(msgspec.Struct):
     checkpoint: bytes
     ended: bool
     source: str = ""
+    share: float = 0.0
 
 
 class Shelf:

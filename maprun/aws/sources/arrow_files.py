@@ -1,5 +1,6 @@
 """Parquet and ORC objects as groups of rows, read by ranges: never the whole object, nor a large group of it."""
 
+import itertools
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -39,6 +40,10 @@ class RowGroups(Protocol):
 
     def row_bytes(self, group: int) -> float:
         """Uncompressed bytes a row of the group, about."""
+        ...
+
+    def share(self, group: int, row: int) -> float:
+        """How much of the file's rows lies before a row of a group, from 0 to 1."""
         ...
 
     def close(self) -> None:
@@ -110,6 +115,8 @@ class ParquetGroups:
         self.names = self._parquet.schema_arrow.names
         self.count = self._metadata.num_row_groups
         self._columns = [self._column_spans(group) for group in range(self.count)]
+        rows = (self._metadata.row_group(group).num_rows for group in range(self.count))
+        self._rows_before = [0, *itertools.accumulate(rows)]
 
     def _column_spans(self, group: int) -> list[tuple[int, int]]:
         """(first byte, byte behind the last) of each column of a group; they lie side by side."""
@@ -137,6 +144,10 @@ class ParquetGroups:
         """Uncompressed bytes a row of the group, about."""
         described = self._metadata.row_group(group)
         return float(described.total_byte_size / max(1, described.num_rows))
+
+    def share(self, group: int, row: int) -> float:
+        """How much of the file's rows lies before a row of a group."""
+        return float((self._rows_before[group] + row) / max(1, self._rows_before[-1]))
 
     def batches(self, group: int) -> Iterator[Any]:
         """The group's rows."""
@@ -199,12 +210,17 @@ class OrcGroups:
         self._orc = arrow.orc.ORCFile(arrow.PythonFile(self._file, mode="r"))
         self.names = self._orc.schema.names
         self.count = self._orc.nstripes
-        self._row_bytes = self._orc.content_length / max(1, self._orc.nrows)
+        self._rows = self._orc.nrows
+        self._row_bytes = self._orc.content_length / max(1, self._rows)
 
     def row_bytes(self, group: int) -> float:
         """Bytes a row, about, the same for every stripe."""
         assert 0 <= group < self.count
         return float(self._row_bytes)
+
+    def share(self, group: int, row: int) -> float:
+        """About how much of the file's rows lies before a row of a stripe, as if all stripes were alike."""
+        return float(min(1.0, (group + min(1.0, row * self.count / max(1, self._rows))) / max(1, self.count)))
 
     def batches(self, group: int) -> Iterator[Any]:
         """The stripe's rows."""

@@ -25,6 +25,11 @@ class ByteStream(Protocol):
     offset: int
     pin: Pin
 
+    @property
+    def share(self) -> float:
+        """How much of the object lies before `offset`, from 0 to 1; about that much where it is compressed."""
+        ...
+
     def fill(self) -> bool:
         """Appends more bytes to the buffer; False when there are none."""
         ...
@@ -74,6 +79,11 @@ class ObjectStream:
         self.start = 0
         self.offset = offset
         self.pin = self._reads.pin
+
+    @property
+    def share(self) -> float:
+        """How much of the object lies before `offset`."""
+        return self.offset / self.pin.size_bytes if self.pin.size_bytes else 1.0
 
     def advance(self, count: int) -> None:
         """Drops `count` bytes from the front."""

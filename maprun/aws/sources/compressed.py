@@ -85,11 +85,17 @@ class DecompressedStream:
         self._decompressor = decompressor
         self._name = name
         self._left = b""
+        self._packed = 0  # bytes of the object that were fetched
         self._skip = offset
         self.pin = inner.pin
         self.buffer = b""
         self.start = 0
         self.offset = offset
+
+    @property
+    def share(self) -> float:
+        """How much of the compressed object was unpacked; what lies in the buffer still counts as done."""
+        return (self._packed - len(self._left)) / self.pin.size_bytes if self.pin.size_bytes else 1.0
 
     def advance(self, count: int) -> None:
         """Drops `count` bytes from the front."""
@@ -121,6 +127,7 @@ class DecompressedStream:
         while size < OUTPUT_BYTES_MAX:
             if not self._left:
                 self._left = self._inner.fetch()
+                self._packed += len(self._left)
             ended = not self._left
             try:
                 out, self._left = self._decompressor.next(self._left)

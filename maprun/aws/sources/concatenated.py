@@ -79,13 +79,14 @@ class ConcatenatedSource:
                 raise error.located(member.name.text) from error
             self._taken += chunk.bytes_read
             self._budget.given += len(chunk.items)
+            share = self._budget.share(self._members.share(member.place, 1.0 if chunk.ended else chunk.share))
             if chunk.ended:
                 self._done = Place(self._budget.given, member.place)
                 self._leave()
             else:
                 self._done = Place(self._budget.given, member.place, current.pin, chunk.checkpoint)
             if chunk.items:
-                return self._chunk(chunk, member)
+                return self._chunk(chunk, member, share)
         return Chunk([], None, msgspec.msgpack.encode(self._done), ended=True, bytes_read=0)
 
     def close(self) -> None:
@@ -96,7 +97,7 @@ class ConcatenatedSource:
         self._ahead.clear()
         self._more = False
 
-    def _chunk(self, chunk: Chunk, member: Member) -> Chunk:
+    def _chunk(self, chunk: Chunk, member: Member, share: float) -> Chunk:
         return Chunk(
             chunk.items,
             chunk.keys,
@@ -104,6 +105,7 @@ class ConcatenatedSource:
             self._budget.spent or (self._current is None and not self._ahead and not self._more),
             chunk.bytes_read,
             member.name.text,
+            share,
         )
 
     def _leave(self) -> None:

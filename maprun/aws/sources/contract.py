@@ -14,7 +14,8 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
     `checkpoint` resumes directly after the last item. `bytes_read` counts the bytes of the source (uncompressed) that
     these items took. `ended`: there is nothing after them. `source` is their Map.Item.Source where a source is made
-    of several objects (a chunk's items are of one), else empty.
+    of several objects (a chunk's items are of one), else empty. `share` is how much of the source has been given with
+    them, from 0 to 1, as far as that is known before its end; 0 = it isn't (of a listing nobody knows the length).
     """
 
     items: list[bytes]
@@ -23,6 +24,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     ended: bool
     bytes_read: int
     source: str = ""
+    share: float = 0.0
 
 
 class BadRecordError(SourceError):
@@ -126,6 +128,10 @@ class Budget:
     def allowed(self, count: int) -> int:
         """`count`, or what is left of MaxItems if that is less."""
         return count if self._max == 0 else min(count, self._max - self.given)
+
+    def share(self, of_source: float) -> float:
+        """How much has been given of what is to be given: of the source, or of MaxItems if that ends it sooner."""
+        return max(of_source, self.given / self._max) if self._max else of_source
 
     @property
     def spent(self) -> bool:

@@ -91,7 +91,8 @@ class JsonSource:
         self._budget.given += len(items)
         place = Checkpoint(self._stream.offset, self._budget.given, self._container)
         ended = self._container == ENDED or self._budget.spent
-        return Chunk(items, keys, dump(place), ended, self._stream.offset - begin)
+        share = self._budget.share(self._stream.share)
+        return Chunk(items, keys, dump(place), ended, self._stream.offset - begin, share=share)
 
     def close(self) -> None:
         """Forgets the buffer."""

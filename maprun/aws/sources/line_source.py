@@ -52,7 +52,8 @@ class LineSource:
         self._budget.given += len(items)
         place = Checkpoint(self._stream.offset, self._budget.given)
         ended = self._budget.spent or self._ended()
-        return Chunk(items, None, dump(place), ended, self._stream.offset - begin)
+        share = self._budget.share(self._stream.share)
+        return Chunk(items, None, dump(place), ended, self._stream.offset - begin, share=share)
 
     def close(self) -> None:
         """Forgets the buffer."""

@@ -1,5 +1,6 @@
 """The objects that a source of several objects is made of: those of a listing, or those that a manifest names."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -32,6 +33,10 @@ class Members(Protocol):
         """The next object, None behind the last. Raises SourceError."""
         ...
 
+    def share(self, place: str, of_member: float) -> float:
+        """How much lies before a part of the object at `place`, from 0 to 1; 0 where the number isn't known yet."""
+        ...
+
 
 class ListedMembers:
     """The objects of a listing. Those without bytes hold no record: folders that a console made, mostly."""
@@ -62,6 +67,10 @@ class ListedMembers:
             if size:  # a server that lists no ETags: what is opened must be as large and as old as what was listed
                 return Member(name, listed.key, None, size, int(listed.modified_seconds))
 
+    def share(self, _place: str, _of_member: float) -> float:
+        """Not known: a listing doesn't say how long it is."""
+        return 0.0
+
     def _name(self, key: str) -> ObjectName:
         return ObjectName(self._bucket, key, "", self._owner)
 
@@ -72,6 +81,7 @@ class NamedMembers:
     def __init__(self, names: Sequence[tuple[ObjectName, int | None]], place: str) -> None:
         self._names = names
         self._next = int(place) + 1 if place else 0
+        self._before = [0, *itertools.accumulate(max(1, size or 0) for _, size in names)]  # bytes
 
     def member(self, place: str) -> Member:
         """The object with this number."""
@@ -86,3 +96,8 @@ class NamedMembers:
             return None
         self._next += 1
         return self.member(str(self._next - 1))
+
+    def share(self, place: str, of_member: float) -> float:
+        """How much of the manifest's bytes lies before that part; where it tells no sizes, all objects count alike."""
+        number = int(place)
+        return (self._before[number] + of_member * (self._before[number + 1] - self._before[number])) / self._before[-1]

@@ -51,7 +51,8 @@ class RowSource:
         read = int(len(items) * self._groups.row_bytes(self._group)) if items else 0
         place = Checkpoint(self._group, self._budget.given, row=self._row)
         ended = self._budget.spent or self._group >= self._groups.count
-        return Chunk(items, None, dump(place), ended, read)
+        share = self._budget.share(self._groups.share(self._group, self._row))
+        return Chunk(items, None, dump(place), ended, read, share=share)
 
     def close(self) -> None:
         """Gives memory back."""

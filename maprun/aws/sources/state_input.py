@@ -41,7 +41,8 @@ class StateInputSource:
         self._budget.given = stop
         ended = stop >= len(self._items) or self._budget.spent
         keys = self._keys[first:stop] if self._keys is not None else None
-        return Chunk(self._items[first:stop], keys, dump(Checkpoint(items=stop)), ended, size)
+        share = self._budget.share(stop / max(1, len(self._items)))
+        return Chunk(self._items[first:stop], keys, dump(Checkpoint(items=stop)), ended, size, share=share)
 
     def close(self) -> None:
         """Forgets the items."""

@@ -25,6 +25,11 @@ class FakeStream:
         self.offset = offset
         self.pin = Pin('"e"', len(data))
 
+    @property
+    def share(self) -> float:
+        """How much was passed."""
+        return self.offset / max(1, self.pin.size_bytes)
+
     def fill(self) -> bool:
         """Appends a piece."""
         piece = self._data[self._fetched : self._fetched + self._piece]

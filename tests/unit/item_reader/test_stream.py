@@ -16,6 +16,7 @@ class Chunk(msgspec.Struct):
     checkpoint: bytes
     ended: bool
     source: str = ""
+    share: float = 0.0
 
 
 class ListSource:
@@ -35,7 +36,8 @@ class ListSource:
         self.reads += 1
         part = self.items[self.at : self.at + size]
         self.at += len(part)
-        return Chunk(part, None, str(self.at).encode(), self.at >= len(self.items))
+        share = self.at / max(1, len(self.items))
+        return Chunk(part, None, str(self.at).encode(), self.at >= len(self.items), share=share)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -61,6 +63,19 @@ batchers = st.one_of(
     st.builds(ItemBatcherPlan, st.integers(1, 7), st.just(0), st.sampled_from([b"", b'{"a":1}'])),
     st.builds(ItemBatcherPlan, st.integers(0, 7), st.integers(20, 60), st.just(b"")),
 )
+
+
+@given(item_lists.filter(bool), chunk_sizes, batchers, st.lists(st.integers(1, 9), min_size=1, max_size=9))
+def test_the_share_that_was_read_grows_to_the_whole(
+    items: list[bytes], sizes: list[int], batcher: ItemBatcherPlan | None, reads: list[int]
+) -> None:
+    """Of a source that tells its share every position has one, never less than the one before, 1 with the last."""
+    stream = opened(items, sizes, b"", 0, batcher)
+    shares = []
+    while not stream.ended:
+        shares.append(stream.read(reads[len(shares) % len(reads)], 1 << 20).share)
+    assert shares == sorted(shares)
+    assert (shares[0] > 0, shares[-1]) == (True, 1.0)
 
 
 @given(item_lists, chunk_sizes, chunk_sizes, batchers, st.lists(st.integers(1, 9), min_size=1, max_size=9))
