@@ -61,6 +61,11 @@ class Api:
         events: list[Json] = self._judged("history", status, raw).get("events", [])
         return events
 
+    def progress(self, arn: str) -> Json:
+        """How much of its source a Map Run has read: itemsRead, sourceEnded, sourceShareRead, itemsExpected."""
+        status, raw = self._exchange("GET", f"/maprun/progress?arn={quote(arn, safe='')}", None, {})
+        return self._judged("progress", status, raw)
+
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and body of one HTTP exchange, on the open connection or, once, on a new one."""
         fresh = self._connection is None

@@ -92,9 +92,12 @@ def _polls(api: Api, arn: str, runs: dict[str, Json]) -> Iterator[Json]:
 def _refresh(api: Api, arn: str, runs: dict[str, Json]) -> None:
     """Brings the descriptions of the execution's Map Runs up to date; the ended ones stay as they are."""
     for row in api.pages("ListMapRuns", "mapRuns", 0, executionArn=arn):
-        known = runs.get(row["mapRunArn"])
+        arn = row["mapRunArn"]
+        known = runs.get(arn)
         if known is None or known["status"] == "RUNNING":
-            runs[row["mapRunArn"]] = api.call("DescribeMapRun", mapRunArn=row["mapRunArn"])
+            run = runs[arn] = api.call("DescribeMapRun", mapRunArn=arn)
+            if run["status"] == "RUNNING":
+                run["progress"] = api.progress(arn)
 
 
 def done_of(run: Json) -> int:
@@ -120,10 +123,42 @@ def counts_text(counts: Json) -> str:
     return ", ".join(shown) or "nothing yet"
 
 
+def expected_of(run: Json) -> int | None:
+    """Items that the run will have: what DescribeMapRun counts once all is read, before that an estimate.
+
+    None while nothing is known of the source's length, as of a listing.
+    """
+    total = int(run["itemCounts"]["total"])
+    if run["status"] != "RUNNING":
+        return total
+    expected = run.get("progress", {}).get("itemsExpected")
+    return None if expected is None else max(total, int(expected))
+
+
+def done_text(run: Json) -> str:
+    """Items that have ended, of how many: of an estimate with a sign that it is one."""
+    expected = expected_of(run)
+    if expected is None:
+        return f"{done_of(run):,} of {run['itemCounts']['total']:,} read so far"
+    return f"{done_of(run):,}/{'' if expected == run['itemCounts']['total'] else '~'}{expected:,}"
+
+
+def read_text(run: Json) -> str:
+    """How far the reading of the source is, while it goes on."""
+    progress = run.get("progress", {})
+    if run["status"] != "RUNNING" or not progress or progress["sourceEnded"]:
+        return ""
+    share = progress.get("sourceShareRead")
+    return "source being read" if share is None else f"{share:.0%} of the source read"
+
+
 def eta_text(run: Json, rate: float) -> str:
-    """How long what is known of will take at this rate."""
-    left = int(run["itemCounts"]["total"]) - done_of(run)
-    return f"ETA {output.seconds(left / rate)}" if rate > 0 and left > 0 and run["status"] == "RUNNING" else ""
+    """How long the rest will take at this rate; nothing as long as nobody knows how much that is."""
+    expected = expected_of(run)
+    if run["status"] != "RUNNING" or expected is None or rate <= 0:
+        return ""
+    left = expected - done_of(run)
+    return f"ETA {output.seconds(left / rate)}" if left > 0 else ""
 
 
 def results_in(text: str) -> list[str]:
@@ -155,9 +190,10 @@ class _Bars:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=28, complete_style="cyan", finished_style="green"),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            TextColumn("{task.fields[done]}"),
             TextColumn("{task.fields[rate]}", style="cyan"),
             TextColumn("{task.fields[eta]}"),
+            TextColumn("{task.fields[read]}", style="dim"),
             TextColumn("{task.fields[counts]}", style="dim"),
             console=console,
         )
@@ -173,16 +209,18 @@ class _Bars:
         """Brings one run's bar up to date."""
         arn = run["mapRunArn"]
         if arn not in self._tasks:
-            task = self._progress.add_task(title_of(run), total=0, rate="", eta="", counts="")
+            task = self._progress.add_task(title_of(run), total=None, done="", rate="", eta="", read="", counts="")
             self._tasks[arn] = (task, Rate())
         task, rate = self._tasks[arn]
         speed = rate.add(clock.monotonic_seconds(), done_of(run))
         self._progress.update(
             task,
             completed=done_of(run),
-            total=run["itemCounts"]["total"],
+            total=expected_of(run),
+            done=done_text(run),
             rate=f"{speed:,.0f}/s" if speed else "",
             eta=eta_text(run, speed),
+            read=read_text(run),
             counts=counts_text(run["itemCounts"]),
         )
 
@@ -206,12 +244,12 @@ class _Lines:
         arn, now = run["mapRunArn"], clock.monotonic_seconds()
         speed = self._rates.setdefault(arn, Rate()).add(now, done_of(run))
         then, before = self._shown.get(arn, (-_LINE_EVERY_SECONDS, ""))
-        text = f"{title_of(run)}  {done_of(run):,}/{run['itemCounts']['total']:,}  {counts_text(run['itemCounts'])}"
+        text = f"{title_of(run)}  {done_text(run)}  {counts_text(run['itemCounts'])}"
         ended = run["status"] != "RUNNING"
         if text == before or (now - then < _LINE_EVERY_SECONDS and not ended):
             return
         self._shown[arn] = (now, text)
-        tail = run["status"] if ended else f"{speed:,.0f}/s  {eta_text(run, speed)}".strip()
+        tail = run["status"] if ended else f"{speed:,.0f}/s  {eta_text(run, speed)}  {read_text(run)}".strip()
         self._console.print(f"{text}  {tail}")
 
 

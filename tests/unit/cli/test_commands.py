@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from maprun.cli import main
+from maprun.cli import follow, main
 from maprun.local import statefile
 from maprun.local.statefile import StackStatus
 from tests.unit.cli.fake_api import Answer, FakeApi, Json
@@ -58,6 +58,13 @@ def described_run(status: str, **given: int) -> Json:
         "executionCounts": counts(**given),
         **ended,
     }
+
+
+def progress(share: float | None, read: int, expected: int | None, *, ended: bool = False) -> Json:
+    """What the API says of a Map Run's reading; members that aren't known are absent."""
+    known = {"sourceShareRead": share, "itemsExpected": expected}
+    told = {name: value for name, value in known.items() if value is not None}
+    return {"mapRunArn": RUN, "itemsRead": read, "sourceEnded": ended, **told}
 
 
 def test_deploy_creates_a_machine_that_is_not_there(api: FakeApi, tmp_path: Path) -> None:
@@ -140,12 +147,28 @@ def test_follow_ends_with_counts_and_results(api: FakeApi) -> None:
     api.answers["DescribeExecution"] = describe
     api.answers["ListMapRuns"] = lambda _: {"mapRuns": [{"mapRunArn": RUN}]}
     api.answers["DescribeMapRun"] = lambda _: next(runs)
+    api.answers["GET"] = lambda _: progress(1.0, 10, 10, ended=True)
     result = run(api, "start", MACHINE, "--follow")
     assert result.exit_code == 0, result.output
     assert "Label  4/10  4 succeeded, 6 running" in result.stderr
     assert "Label  10/10  10 succeeded  SUCCEEDED" in result.stderr
     assert "results    s3://b/p/u/manifest.json" in result.stdout
     assert "1 items/s over 10.0 s" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("told", "done", "read", "eta"),
+    [
+        (progress(0.25, 1_000, 4_000), "400/~4,000", "25% of the source read", "ETA 36.0 s"),
+        (progress(None, 1_000, None), "400 of 1,000 read so far", "source being read", ""),
+        (progress(1.0, 1_000, 1_000, ended=True), "400/1,000", "", "ETA 6.0 s"),
+        ({}, "400 of 1,000 read so far", "", ""),
+    ],
+)
+def test_what_is_still_to_be_read_counts_in_the_eta(told: Json, done: str, read: str, eta: str) -> None:
+    """While a source is read its total is an estimate from the share that was read, or nobody knows it."""
+    known = {**described_run("RUNNING", total=1_000, succeeded=400), "progress": told}
+    assert (follow.done_text(known), follow.read_text(known), follow.eta_text(known, 100.0)) == (done, read, eta)
 
 
 def test_follow_of_a_failed_execution_exits_with_one(api: FakeApi) -> None:
@@ -270,6 +293,7 @@ def test_redrive_is_followed_to_its_end(api: FakeApi) -> None:
     api.answers["DescribeExecution"] = lambda _: {**described, "output": "{}", **next(polls)}
     api.answers["ListMapRuns"] = lambda _: {"mapRuns": [{"mapRunArn": RUN}]}
     api.answers["DescribeMapRun"] = lambda _: next(runs)
+    api.answers["GET"] = lambda _: progress(1.0, 10, 10, ended=True)
     result = run(api, "redrive", EXECUTION, "--follow")
     assert result.exit_code == 0, result.output
     assert "Label (redrive 2)  4/10  4 succeeded, 1 running, 5 pending redrive" in result.stderr

@@ -71,7 +71,7 @@ def test_the_share_that_was_read_grows_to_the_whole(
 ) -> None:
     """Of a source that tells its share every position has one, never less than the one before, 1 with the last."""
     stream = opened(items, sizes, b"", 0, batcher)
-    shares = []
+    shares: list[float] = []
     while not stream.ended:
         shares.append(stream.read(reads[len(shares) % len(reads)], 1 << 20).share)
     assert shares == sorted(shares)
