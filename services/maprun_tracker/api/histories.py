@@ -27,7 +27,7 @@ async def get(service: Service, ask: inputs.HistoryAsked, _call: Call) -> shapes
     return await history(service, ask)
 
 
-async def get_any(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
+async def get_any(service: Service, ask: inputs.HistoryAsked, _call: Call) -> shapes.History:
     """The history of any execution, EXPRESS children too: AWS sends those to its logs, here all are kept."""
     parse_arn(ask.execution_arn or "", ("execution", "express"))
     return await history(service, ask)

@@ -45,6 +45,19 @@ OPERATIONS: Final[dict[str, Operation]] = {
 }
 """All but ListExecutions, which the site answers itself: it may have to ask every process."""
 
+
+class OwnOperation(Operation, frozen=True):
+    """One question that AWS has no operation for. `arn_member`: what `arn` in its query is called in its input."""
+
+    arn_member: str
+
+
+OWN_PATHS: Final[dict[str, OwnOperation]] = {
+    "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "executionArn"),
+    "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "mapRunArn"),
+}
+"""By path: the history of any execution, EXPRESS children too; how much of its source a Map Run has read."""
+
 LIST_EXECUTIONS: Final = "ListExecutions"
 
 NOT_YET: Final = frozenset(

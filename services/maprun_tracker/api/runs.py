@@ -63,6 +63,26 @@ async def describe(service: Service, ask: inputs.MapRunAsked, _call: Call) -> sh
     )
 
 
+async def progress(service: Service, ask: inputs.MapRunAsked, _call: Call) -> shapes.MapRunProgress:
+    """How much of its source a Map Run has read, and how many items that lets expect."""
+    part, row = await find_run(service, ask.map_run_arn or "")
+    live = part.home.state.runs.get(row.run)
+    total = row.item_counts["total"]
+    if live is None or live.total is not None:
+        return shapes.MapRunProgress(
+            map_run_arn=row.arn, items_read=total, source_ended=True, source_share_read=1.0, items_expected=total
+        )
+    share = live.source_share
+    left = round(live.source_items * (1 / share - 1)) if share else 0
+    return shapes.MapRunProgress(
+        map_run_arn=row.arn,
+        items_read=live.items_read,
+        source_ended=False,
+        source_share_read=share or None,
+        items_expected=max(total, live.items_read) + left if share else None,
+    )
+
+
 async def update(service: Service, ask: inputs.UpdateMapRun, call: Call) -> shapes.Nothing:
     """UpdateMapRun: the fold of home decides whether the run still goes on."""
     part, row = await find_run(service, ask.map_run_arn or "")

@@ -149,6 +149,19 @@ class MapRunDescription(Output, frozen=True, kw_only=True):
     redrive_date: float | None = None
 
 
+class MapRunProgress(Output, frozen=True, kw_only=True):
+    """Of `GET /maprun/progress`. While the source is read `items_expected` is an estimate from the share of its bytes.
+
+    Neither it nor the share is there where the source's length isn't known, as of a listing.
+    """
+
+    map_run_arn: str
+    items_read: int
+    source_ended: bool
+    source_share_read: float | None = None
+    items_expected: int | None = None
+
+
 class Nothing(Output, frozen=True, kw_only=True):
     """Output of operations that answer nothing."""
 

@@ -1,4 +1,4 @@
-"""The HTTP site: AWS JSON 1.0 over POST /, histories of EXPRESS children, health and metrics."""
+"""The HTTP site: AWS JSON 1.0 over POST /, what AWS has no operation for over GET, health and metrics."""
 
 import asyncio
 import itertools
@@ -12,9 +12,9 @@ from maprun.language.depth import json_depth_ok
 from maprun.mapruns.requests import Refusal, derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
-from services.maprun_tracker.api import executions, front, histories, inputs, runs, shapes
+from services.maprun_tracker.api import executions, front, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
-from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, Answer, decode
+from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, OWN_PATHS, Answer, decode
 from services.maprun_tracker.api.owners import HOMES, PEER_PATH, Asked, Owners, PeerAnswer, hand_on
 from services.maprun_tracker.api.patience import Judged, Patience
 from services.maprun_tracker.api.service import Call, Service
@@ -22,7 +22,6 @@ from services.maprun_tracker.api.tokens import make_token, read_token
 
 BODY_DEPTH_MAX = 64
 TARGET_PREFIX = "AWSStepFunctions."
-HISTORY_PATH = "/maprun/history"
 
 
 class Site:
@@ -46,8 +45,9 @@ class Site:
         application = web.Application(
             client_max_size=self._body_bytes_max, middlewares=[front.middleware(*self._names, self._fresh)]
         )
-        application.add_routes([web.post("/", self._post), web.get(HISTORY_PATH, self._history)])
-        application.add_routes([web.post(PEER_PATH, self._post), web.get(PEER_PATH + HISTORY_PATH, self._history)])
+        for before in ("", PEER_PATH):
+            application.add_routes([web.post(before or "/", self._post)])
+            application.add_routes([web.get(before + path, self._get) for path in OWN_PATHS])
         application.add_routes(health.routes(ready, healthy))
         application.on_startup.append(self._start)
         application.on_cleanup.append(self._close)
@@ -68,14 +68,14 @@ class Site:
         asked = Asked("", request.headers, body)
         return await self._answered(request, call, asked, body, request.headers.get("X-Amz-Target", ""))
 
-    async def _history(self, request: web.Request) -> web.Response:
-        """`GET /maprun/history?arn=…`: the history of any execution, also of an EXPRESS child."""
-        call = self._call(request)
-        members: dict[str, object] = {"executionArn": request.query.get("arn")}
+    async def _get(self, request: web.Request) -> web.Response:
+        """`GET /maprun/…?arn=…`: what AWS has no operation for, as OWN_PATHS lists it."""
+        call, path = self._call(request), request.path.removeprefix(PEER_PATH)
+        members: dict[str, object] = {OWN_PATHS[path].arn_member: request.query.get("arn")}
         if "nextToken" in request.query:
             members["nextToken"] = request.query["nextToken"]
         asked = Asked(request.rel_url.raw_path_qs, request.headers, b"")
-        return await self._answered(request, call, asked, msgspec.json.encode(members), HISTORY_PATH)
+        return await self._answered(request, call, asked, msgspec.json.encode(members), path)
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
@@ -115,8 +115,9 @@ class Site:
     async def _operation(self, call: Call, asked: Asked, body: bytes, target: str) -> Answer:
         if not json_depth_ok(body, BODY_DEPTH_MAX):
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
-        if target == HISTORY_PATH:
-            return await histories.get_any(self.service, decode(inputs.HistoryAsked, body))
+        own = OWN_PATHS.get(target)
+        if own is not None:
+            return await own.handle(self.service, decode(own.asked, body), call)
         name = target.removeprefix(TARGET_PREFIX)
         if name == LIST_EXECUTIONS:
             return await self._list_executions(decode(inputs.ListExecutions, body), call, asked.headers)
@@ -206,7 +207,7 @@ def _given(ask: inputs.ListExecutions) -> dict[str, object]:
 def _known(target: str) -> bool:
     """True for what may become a metric's label: never a user's text."""
     name = target.removeprefix(TARGET_PREFIX)
-    return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, HISTORY_PATH}
+    return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, *OWN_PATHS}
 
 
 def _refused(call: Call, refusal: Refusal) -> Judged:

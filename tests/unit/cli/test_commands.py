@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from maprun.cli import follow, main
+from maprun.cli import main
 from maprun.local import statefile
 from maprun.local.statefile import StackStatus
 from tests.unit.cli.fake_api import Answer, FakeApi, Json
+from tests.unit.cli.rows import EXECUTION, RUN, described_run, progress
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:demo"
-EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:demo:one"
-RUN = "arn:aws:states:us-east-1:123456789012:mapRun:demo/Label:7f2c1d3e-0000-4000-8000-000000000000"
 CHILD = "arn:aws:states:us-east-1:123456789012:express:demo/Label:a:b"
 DEFINITION = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
 
@@ -36,35 +35,6 @@ def run(api: FakeApi, *arguments: str) -> Result:
 def refused(code: str, message: str) -> tuple[int, Json]:
     """One of AWS's errors."""
     return 400, {"__type": code, "message": message}
-
-
-def counts(**given: int) -> Json:
-    """AWS's ten counts, zero unless given."""
-    names = (
-        "pending running succeeded failed timedOut aborted total resultsWritten failuresNotRedrivable pendingRedrive"
-    )
-    return {name: given.get(name, 0) for name in names.split()}
-
-
-def described_run(status: str, **given: int) -> Json:
-    """DescribeMapRun's answer."""
-    ended = {} if status == "RUNNING" else {"stopDate": 1700000010.5}
-    return {
-        "mapRunArn": RUN,
-        "executionArn": EXECUTION,
-        "status": status,
-        "startDate": 1700000000.5,
-        "itemCounts": counts(**given),
-        "executionCounts": counts(**given),
-        **ended,
-    }
-
-
-def progress(share: float | None, read: int, expected: int | None, *, ended: bool = False) -> Json:
-    """What the API says of a Map Run's reading; members that aren't known are absent."""
-    known = {"sourceShareRead": share, "itemsExpected": expected}
-    told = {name: value for name, value in known.items() if value is not None}
-    return {"mapRunArn": RUN, "itemsRead": read, "sourceEnded": ended, **told}
 
 
 def test_deploy_creates_a_machine_that_is_not_there(api: FakeApi, tmp_path: Path) -> None:
@@ -154,21 +124,6 @@ def test_follow_ends_with_counts_and_results(api: FakeApi) -> None:
     assert "Label  10/10  10 succeeded  SUCCEEDED" in result.stderr
     assert "results    s3://b/p/u/manifest.json" in result.stdout
     assert "1 items/s over 10.0 s" in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("told", "done", "read", "eta"),
-    [
-        (progress(0.25, 1_000, 4_000), "400/~4,000", "25% of the source read", "ETA 36.0 s"),
-        (progress(None, 1_000, None), "400 of 1,000 read so far", "source being read", ""),
-        (progress(1.0, 1_000, 1_000, ended=True), "400/1,000", "", "ETA 6.0 s"),
-        ({}, "400 of 1,000 read so far", "", ""),
-    ],
-)
-def test_what_is_still_to_be_read_counts_in_the_eta(told: Json, done: str, read: str, eta: str) -> None:
-    """While a source is read its total is an estimate from the share that was read, or nobody knows it."""
-    known = {**described_run("RUNNING", total=1_000, succeeded=400), "progress": told}
-    assert (follow.done_text(known), follow.read_text(known), follow.eta_text(known, 100.0)) == (done, read, eta)
 
 
 def test_follow_of_a_failed_execution_exits_with_one(api: FakeApi) -> None:
