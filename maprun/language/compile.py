@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
 from maprun.language.compile_states import COMPILERS
 from maprun.language.errors import DefinitionError
 from maprun.language.examine import FINDINGS_MAX, examine
 from maprun.language.expression import Expression, whole_value
 from maprun.language.fields import Source, assignments, catchers, payload, put_at, retriers
 from maprun.language.model import Machine, State
-from maprun.language.validate_jsonata import CODES
 from schemas.history import EventType
 
 _ENTERED = {
@@ -35,16 +36,18 @@ _EXITED = {
 def compile_machine(definition: bytes, machine_type: str = "STANDARD", *, taken: bool = False) -> Machine:
     """Compiles a definition, the JSON text of a whole machine. Costs milliseconds: callers cache by digest.
 
-    `taken` says that it was accepted when its machine was made, by this release or one before: what is refused today of
-    its expressions then stands. Raises DefinitionError, with everything that is wrong; BadExpressionError for one that
-    was `taken` and is no JSONata.
+    `taken` says that it was accepted when its machine was made, by this release or one before: then it is not examined
+    again, and what would be refused of it today stands. Raises DefinitionError, with everything that is wrong.
     """
-    examined = examine(definition, machine_type)
-    errors = [found for found in examined.errors if not (taken and found.code in CODES)]
-    if errors:
-        raise DefinitionError(errors[:FINDINGS_MAX])
-    document = examined.document
+    document = msgspec.json.decode(definition) if taken else _examined(definition, machine_type)
     return _machine(document, machine_type, document.get("QueryLanguage", "JSONPath"), {})
+
+
+def _examined(definition: bytes, machine_type: str) -> Any:
+    examined = examine(definition, machine_type)
+    if examined.errors:
+        raise DefinitionError(examined.errors[:FINDINGS_MAX])
+    return examined.document
 
 
 def _machine(document: dict[str, Any], machine_type: str, language: str, maps: dict[str, State]) -> Machine:

@@ -1,4 +1,4 @@
-"""JSONata states: expressions between `{%` and `%}` compiled once, with AWS's functions, errors and limits.
+"""JSONata states: expressions between `{%` and `%}`, each read once, with AWS's functions, errors and limits.
 
 What an expression gives, or that it fails, follows from its text and its values alone: its work is counted, and what
 would never end ends by that count. The engine's clock is a last resort far behind (decision 16).
@@ -16,13 +16,14 @@ from maprun.language.errors import StatesError
 from maprun.language.jsonata_functions import (
     MEMORY,
     SEQUENCE_LENGTH_MAX,
+    SIGNATURES,
     TEXT_LENGTH_MAX,
     TIMEOUT,
     UNDEFINED,
     JsonataError,
     functions,
 )
-from maprun.language.jsonata_guards import FIRST, HELD, JOINED, LAST, MARK, PAIRS, SPENT, WRAP, guarded
+from maprun.language.jsonata_guards import FIRST, HELD, JOINED, LAST, MARK, PAIRS, SPENT, WRAP, Guarded, guarded
 from maprun.language.jsonata_parse import Node, TooDeepError, nodes_of, parse
 from maprun.language.jsonata_tokens import MESSAGES, JsonataSyntaxError
 from maprun.language.jsonata_words import words
@@ -116,33 +117,54 @@ class _Evaluation:
             self.spend(int(max(last - first, 0)) // RANGE_NUMBERS_A_TURN)
 
 
-class Query:
-    """One compiled expression and the field it stands in."""
+def read(source: str) -> tuple[Node, Guarded, Any]:
+    """The tree of an expression, its text with guards, and the engine for it. Raises BadExpressionError."""
+    try:
+        tree = parse(source)
+    except (JsonataSyntaxError, TooDeepError) as error:
+        raise BadExpressionError(str(error)) from error
+    found = guarded(source, tree)
+    try:
+        return tree, found, _compiled(found.text)
+    except ValueError as error:
+        raise BadExpressionError(_syntax_words(str(error))) from error
 
-    __slots__ = ("_called", "_computes", "_engine", "_operators", "_running", "_wants_context", "field", "source")
+
+class Query:
+    """One expression and the field it stands in.
+
+    It is read when it is evaluated first: most of a large definition's never are in one process, and all were read when
+    the machine was made.
+    """
+
+    __slots__ = ("_computes", "_engine", "_running", "_wants_context", "field", "source")
 
     def __init__(self, source: str, field: str) -> None:
-        """Raises BadExpressionError."""
         self.source = source
         self.field = field
         self._wants_context = "context" in source or "$states" in source.replace("$states.", "")
         self._running: _Evaluation | None = None
-        try:
-            tree = parse(source)
-        except (JsonataSyntaxError, TooDeepError) as error:
-            raise BadExpressionError(str(error)) from error
-        self._called = [str(name) for node in nodes_of(tree) if (name := _name_called(node))]
-        self._operators = [str(node.value) for node in nodes_of(tree) if node.kind == "binary" and node.value in _ORDER]
-        found = guarded(source, tree)
-        self._computes = found.computes
-        try:
-            self._engine = _compiled(found.text)
-        except ValueError as error:
-            raise BadExpressionError(_syntax_words(str(error))) from error
-        self._register(found.called, found.guards)
+        self._computes = False
+        self._engine: Any = None
 
-    def _register(self, called: set[str], guards: set[str]) -> None:
-        engine = self._engine
+    def _read(self) -> None:
+        """Raises StatesError for what is no JSONata today; its machine was made by a release that took it."""
+        try:
+            _, found, engine = read(self.source)
+        except BadExpressionError as error:
+            raise self.failed(f"threw an error during evaluation: {error}") from error
+        self._computes = found.computes
+        for guard in found.guards:
+            engine.register(guard, self._host(guard))
+        called = [name for name in SIGNATURES if f"${name}" in self.source]
+        hosts = functions(lambda: self._now().scope) if called else {}
+        for name in called:
+            engine.register_override(name, _bare(hosts[name]))
+            if name in found.called:
+                engine.register(name + MARK, _wrapped(hosts[name]))
+        self._engine = engine
+
+    def _host(self, guard: str) -> Callable[..., Any]:
         hosts: dict[str, Callable[..., Any]] = {
             JOINED: lambda text=None: self._now().joined(text),
             SPENT: lambda: self._now().spend(),
@@ -151,13 +173,7 @@ class Query:
             PAIRS: lambda count=None: self._now().pairs(count),
             LAST: lambda last=None: self._now().last(last),
         }
-        for guard in guards:
-            engine.register(guard, hosts[guard])
-        for name, function in functions(lambda: self._now().scope).items():
-            if f"${name}" in self.source:
-                engine.register_override(name, _bare(function))
-            if name in called:
-                engine.register(name + MARK, _wrapped(function))
+        return hosts[guard]
 
     def _now(self) -> _Evaluation:
         assert self._running is not None
@@ -165,6 +181,8 @@ class Query:
 
     def __call__(self, root: Any, scope: Scope) -> Any:
         """The value. `root` holds `$states`' members input, result and errorOutput. Raises StatesError."""
+        if self._engine is None:
+            self._read()
         states = {**root, "context": scope.context} if self._wants_context else root
         bindings = {**scope.variables, "states": states} if scope.variables else {"states": states}
         draws, before, self._running = scope.draws, self._running, _Evaluation(scope)
@@ -175,9 +193,7 @@ class Query:
                 scope.draws, self._running = draws, _Evaluation(scope)
                 endless = self._engine.evaluate(None, bindings)
         except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
-            raise self.failed(
-                f"threw an error during evaluation{words(str(error), self._called, self._operators)}"
-            ) from error
+            raise self.failed(f"threw an error during evaluation{_words(self.source, str(error))}") from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":  # a bug in the engine ends the state, not the process
                 raise
@@ -198,6 +214,14 @@ class Query:
         """The error of this expression in AWS's words."""
         cause = f"The JSONata expression '{self.source}' specified for the field '{self.field}' {what}"
         return StatesError(QUERY_ERROR, cause, self.field)
+
+
+def _words(source: str, message: str) -> str:
+    """The engine's message in the reference's words, with the names of what the expression calls and compares."""
+    nodes = list(nodes_of(parse(source)))
+    called = [str(name) for node in nodes if (name := _name_called(node))]
+    operators = [str(node.value) for node in nodes if node.kind == "binary" and node.value in _ORDER]
+    return words(message, called, operators)
 
 
 def _name_called(node: Node) -> str | None:
@@ -259,7 +283,7 @@ def _syntax_words(message: str) -> str:
 
 
 def compile_value(value: Any, field: str) -> Evaluate:
-    """A JSON value in which strings may be expressions. Raises BadExpressionError."""
+    """A JSON value in which strings may be expressions."""
     source = source_of(value)
     if source is not None:
         return Query(source, field)

@@ -15,6 +15,8 @@ what an expression gives stays the same.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from maprun.language.jsonata_functions import SIGNATURES, parameters
 from maprun.language.jsonata_parse import Node, nodes_of
 
@@ -29,6 +31,8 @@ _PILING_CALLS = ("append", "zip")
 PILING_BINDS = 2
 PILING_VARIABLES = 200
 """So many variables in one expression, or values bound in it, can make something large without any loop."""
+_COMPUTING = frozenset(("binary", "negate", "call", "partial", "apply", "variable"))
+_GUARDED = frozenset(("lambda", "range", "apply", "bind", "sort", "transform"))
 _LITERALS = ("number", "string", "value", "array", "path")
 
 
@@ -42,8 +46,7 @@ class Guarded:
     computes: bool = False
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct, eq=False):
     """A node on the way: how many loops it is in (a function's body counts as two), and what it is to its parent."""
 
     node: Node
@@ -64,7 +67,7 @@ class _Guards:
         self.tree = tree
         self.edits: list[tuple[int, int, int, str]] = []
         self.out = Guarded(source)
-        nodes = list(nodes_of(tree))
+        nodes = self.nodes = list(nodes_of(tree))
         self.bound = _bound(nodes)
         self.repeats = any(node.kind in ("lambda", "bind", "apply", "range") for node in nodes)
         self.loops = any(node.kind == "lambda" for node in nodes)
@@ -72,6 +75,12 @@ class _Guards:
         self.piles = binds >= PILING_BINDS or sum(node.kind == "variable" for node in nodes) >= PILING_VARIABLES
 
     def text(self) -> Guarded:
+        self.out.computes = any(node.kind in _COMPUTING for node in self.nodes)
+        if any(map(_needs_looks, self.nodes)) or self.piles:
+            self.walk()
+        return self.out
+
+    def walk(self) -> None:
         open_places = [_Place(self.tree, 0, kept=True)]
         while open_places:
             place = open_places.pop()
@@ -83,7 +92,6 @@ class _Guards:
             out += (self.source[at:where], text)
             at = where
         self.out.text = "".join((*out, self.source[at:]))
-        return self.out
 
     def before(self, at: int, text: str) -> None:
         """Puts a text before the place; of two, the outer node's comes first."""
@@ -103,8 +111,6 @@ class _Guards:
 
     def mark(self, place: _Place) -> None:
         node, role = place.node, place.role
-        if node.kind in ("binary", "negate", "call", "partial", "apply", "variable"):
-            self.out.computes = True
         if place.kept and (place.loops or self.piles) and self.refers(node):
             self.around(node, "($v__:=", f";{self.use(HELD)}($v__);$v__)")
         if (compared := self.compared(node)) is not None:
@@ -217,6 +223,15 @@ def _bound(nodes: list[Node]) -> set[str]:
         if node.kind == "lambda":
             names |= set(node.value)
     return names
+
+
+def _needs_looks(node: Node) -> bool:
+    """True if a node may get a guard, or gives one to those within it."""
+    if node.kind == "path":
+        return node.group is not None or any(step.kind not in _STEPS[:-1] for step in node.parts[1:])
+    if node.kind == "variable":
+        return node.value in SIGNATURES or node.value == "distinct"
+    return node.kind in _GUARDED or bool(node.predicates)
 
 
 def _climbs(node: Node) -> bool:

@@ -1,13 +1,14 @@
 """The tree of a JSONata expression, with the place of each node: a Pratt parser of the grammar of JSONata 2.0.6.
 
 The engine has a parser too, but shows no tree, speaks of other errors and takes operators of later versions. This one
-serves while a definition is read: what AWS refuses is found in the tree (`jsonata_check`), and the places say where the
+serves when an expression is read: what AWS refuses is found in the tree (`jsonata_check`), and the places say where the
 text gets its guards (`jsonata_guards`).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
 
 from maprun.language.jsonata_tokens import JsonataSyntaxError, Token, Tokenizer
 
@@ -20,6 +21,7 @@ LEFT_BINDING = {
 }  # fmt: skip
 _PREFIX_BINDING = 70
 _UNKNOWN = ("!", "~")
+_SIMPLE = {"*": "wildcard", "**": "descendant", "%": "parent"}
 _One = TypeVar("_One")
 
 
@@ -27,8 +29,7 @@ class TooDeepError(ValueError):
     """An expression nests deeper than a parser's or an engine's stack could follow."""
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct, eq=False):
     """One expression. `start` and `end` are places in the source; `parts` are its operands in the order written.
 
     By kind, `value` and parts:
@@ -44,8 +45,8 @@ class Node:
     start: int
     end: int
     value: Any = None
-    parts: list["Node"] = field(default_factory=list)
-    predicates: list["Node"] = field(default_factory=list)
+    parts: list["Node"] = []
+    predicates: list["Node"] = []
     group: list["Node"] | None = None
     single: bool = False
     """A path of one step that no name made: its step may be any expression."""
@@ -112,12 +113,11 @@ class _Parser:
             return Node("path", start, token.end, parts=[Node("name", start, token.end, token.value)])
         if kind != "operator":
             return Node(kind, start, token.end, token.value)
-        simple = {"*": "wildcard", "**": "descendant", "%": "parent"}.get(token.value)
+        simple = _SIMPLE.get(token.value)
         if simple:
             return Node(simple, start, token.end)
-        brackets = {"(": self.block, "[": self.array, "{": self.pairs, "|": self.transform}
-        if token.value in brackets:
-            return brackets[token.value](start)
+        if token.value in self.brackets:
+            return self.brackets[token.value](self, start)
         if token.value != "-":
             raise JsonataSyntaxError("S0211", token=token.value)
         operand = self.expression(_PREFIX_BINDING)
@@ -178,12 +178,8 @@ class _Parser:
 
     def infix(self, left: Node, operator: Token) -> Node:
         sign = operator.value
-        special = {
-            "(": self.call, "[": self.predicate, "{": self.grouped, "^": self.ordered, "?": self.condition,
-            ":=": self.bind, "@": self.bound_step, "#": self.bound_step,
-        }  # fmt: skip
-        if sign in special:
-            return special[sign](left, operator)
+        if sign in self.special:
+            return self.special[sign](self, left, operator)
         right = self.expression(LEFT_BINDING[sign])
         if sign == ".":
             return self.step(left, right)
@@ -305,6 +301,14 @@ class _Parser:
             text += str(self.token.value)
         self.advance(">")
         check_signature(text)
+
+    brackets: ClassVar[dict[str, Callable[["_Parser", int], Node]]] = {
+        "(": block, "[": array, "{": pairs, "|": transform,
+    }  # fmt: skip
+    special: ClassVar[dict[str, Callable[["_Parser", Node, Token], Node]]] = {
+        "(": call, "[": predicate, "{": grouped, "^": ordered, "?": condition, ":=": bind,
+        "@": bound_step, "#": bound_step,
+    }  # fmt: skip
 
 
 def _as_path(node: Node) -> Node:

@@ -7,17 +7,26 @@ and every message are kept: AWS shows the same ones.
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 BLANKS = " \t\n\r\v"
-_TWO_SIGNS = ("..", ":=", "!=", ">=", "<=", "**", "~>")
-_SIGNS = frozenset(".[]{}(),@#;:?+-*/%|=<>^&!~")
 _WORDS = {"true": True, "false": False, "null": None}
+_NAMED_OPERATORS = frozenset(("or", "in", "and"))
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?")
 _HEX = re.compile(r"[0-9a-fA-F]{1,4}")
-_NAME = re.compile(r"[^ \t\n\r\v.\[\]{}(),@#;:?+\-*/%|=<>^&!~]*")
+_IN_NAME = r" \t\n\r\v.\[\]{}(),@#;:?+\-*/%|=<>^&!~"
+_BLANKS = re.compile(rf"[{BLANKS}]*")
+_TOKEN = re.compile(
+    rf"""\$(?P<variable>[^{_IN_NAME}]*)
+    |(?P<name>[^{_IN_NAME}$"'`0-9][^{_IN_NAME}]*)
+    |(?P<operator>\.\.|:=|!=|>=|<=|\*\*|~>|[.\[\]{{}}(),@\#;:?+\-*%|=<>^&!~])
+    |(?P<quoted>"[^"\\]*"|'[^'\\]*')
+    |(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[Ee][-+]?[0-9]+)?)""",
+    re.VERBOSE,
+)
+"""What one look tells; a slash, a text with escapes and a name in backquotes need more."""
 
 MESSAGES = {
     "S0101": "String literal must be terminated by a matching quote",
@@ -61,8 +70,7 @@ def shown(value: Any) -> str:
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value, ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, eq=False, gc=False):
     """`kind` is name, variable, operator, string, number, value, regex or (end); `start` and `end` are places."""
 
     kind: str
@@ -81,49 +89,63 @@ class Tokenizer:
     def next(self, *, infix: bool = False) -> Token:
         """The next token; after an operand (`infix`) a slash divides, else it begins a pattern."""
         source = self.source
-        self._skip()
         start = self.at
-        if start >= len(source):
+        if source[start : start + 1] in BLANKS:
+            start = self._skip(start)
+        found = _TOKEN.match(source, start)
+        if found is None:
+            return self._rare(start, infix=infix)
+        self.at = found.end()
+        kind: Any = found.lastgroup
+        text = found[kind]
+        if kind == "quoted":
+            return Token("string", text[1:-1], start, self.at)
+        if kind == "number":
+            value = float(text)
+            if math.isinf(value):
+                raise JsonataSyntaxError("S0102", token=text)
+            return Token(kind, value, start, self.at)
+        if kind == "name" and text in _NAMED_OPERATORS:
+            return Token("operator", text, start, self.at)
+        if kind == "name" and text in _WORDS:
+            return Token("value", _WORDS[text], start, self.at)
+        return Token(kind, text, start, self.at)
+
+    def _rare(self, start: int, *, infix: bool) -> Token:
+        """The end, what a slash begins, a text with escapes or without an end, a name in backquotes."""
+        source, sign = self.source, self.source[start : start + 1]
+        self.at = start
+        if source.startswith("/*", start):
+            self.at = self._skip(start)
+            return self.next(infix=infix)
+        if not sign:
             return Token("(end)", "(end)", start, start)
-        sign = source[start]
-        if sign == "/" and not infix:
-            return self._pattern()
-        for text in (source[start : start + 2], sign):
-            if text in _TWO_SIGNS or text in _SIGNS:
-                return self._token("operator", text, start + len(text))
-        if sign in "\"'":
-            return self._string(sign)
-        if number := _NUMBER.match(source, start):
-            return self._number(number.group())
+        if sign == "/":
+            return self._token("operator", "/", start + 1) if infix else self._pattern()
         if sign == "`":
             end = source.find("`", start + 1)
             if end < 0:
                 raise JsonataSyntaxError("S0105")
             return self._token("name", source[start + 1 : end], end + 1)
-        return self._word()
+        return self._string(sign)
 
     def _token(self, kind: str, value: Any, end: int) -> Token:
         start, self.at = self.at, end
         return Token(kind, value, start, end)
 
-    def _skip(self) -> None:
+    def _skip(self, at: int) -> int:
+        """The place behind blanks and comments."""
         source = self.source
-        while self.at < len(source):
-            if source[self.at] in BLANKS:
-                self.at += 1
-            elif source.startswith("/*", self.at):
-                end = source.find("*/", self.at + 2)
-                if end < 0:
-                    raise JsonataSyntaxError("S0106")
-                self.at = end + 2
-            else:
-                return
-
-    def _number(self, text: str) -> Token:
-        value = float(text)
-        if math.isinf(value):
-            raise JsonataSyntaxError("S0102", token=text)
-        return self._token("number", value, self.at + len(text))
+        while True:
+            blanks = _BLANKS.match(source, at)
+            assert blanks is not None
+            at = blanks.end()
+            if not source.startswith("/*", at):
+                return at
+            end = source.find("*/", at + 2)
+            if end < 0:
+                raise JsonataSyntaxError("S0106")
+            at = end + 2
 
     def _string(self, quote: str) -> Token:
         source, at = self.source, self.at + 1
@@ -165,18 +187,6 @@ class Tokenizer:
                 depth += (sign in "([{") - (sign in ")]}")
             at += 1
         raise JsonataSyntaxError("S0302")
-
-    def _word(self) -> Token:
-        found = _NAME.match(self.source, self.at)
-        assert found is not None
-        text, end = found.group(), found.end()
-        if text.startswith("$"):
-            return self._token("variable", text[1:], end)
-        if text in ("or", "in", "and"):
-            return self._token("operator", text, end)
-        if text in _WORDS:
-            return self._token("value", _WORDS[text], end)
-        return self._token("name", text, end)
 
 
 def _escaped(source: str, at: int) -> bool:

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from maprun.language.diagnostics import Diagnostic, error
-from maprun.language.jsonata import BadExpressionError, Query, mistyped, source_of
-from maprun.language.jsonata_parse import Node, TooDeepError, parse
-from maprun.language.jsonata_tokens import JsonataSyntaxError
+from maprun.language.jsonata import BadExpressionError, mistyped, read, source_of
+from maprun.language.jsonata_parse import Node
 
 INVALID = "INVALID_JSONATA_EXPRESSION"
 UNSUPPORTED = "UNSUPPORTED_JSONATA_EXPRESSION"
-CODES = (INVALID, UNSUPPORTED)
 INPUT = frozenset({"input", "context"})
 """The members of `$states` that every expression may read."""
 RESULT = INPUT | {"result"}
@@ -47,9 +45,8 @@ MISTYPED = "A JSONata expression must begin with '{%' and end with '%}', with no
 def _check(source: str, pointer: str, offered: frozenset[str]) -> Iterator[Diagnostic]:
     """One expression, without its brackets."""
     try:
-        tree = parse(source)
-        Query(source, "")
-    except (JsonataSyntaxError, TooDeepError, BadExpressionError) as bad:
+        tree, _, _ = read(source)
+    except BadExpressionError as bad:
         yield error(INVALID, str(bad), pointer)
         return
     told: dict[str, None] = {}

@@ -60,7 +60,7 @@ async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -
     _check_role(role)
     _no_versions(ask.publish, ask.version_description)
     spec = spec_of(ask, machine_type, tags.kept(ask.tags))
-    compile_checked(definition, machine_type)
+    await service.examined(lambda: compile_checked(definition, machine_type))
     arn = service.names.machine(name)
     command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec)
     return await _written(service, command)
@@ -80,7 +80,8 @@ async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -
     if machine is None:
         raise machine_missing(arn)
     if ask.definition is not None:
-        compile_checked(ask.definition, machine.spec.machine_type)
+        given, machine_type = ask.definition, machine.spec.machine_type
+        await service.examined(lambda: compile_checked(given, machine_type))
     command = MachineRequested(service.command_id(call, "update"), "update", arn, name, spec)
     return await _written(service, command)
 
@@ -166,9 +167,9 @@ async def list_aliases(service: Service, ask: inputs.MachinePage, _call: Call) -
     return shapes.Aliases(state_machine_aliases=[])
 
 
-async def validate(_service: Service, ask: inputs.ValidateDefinition, _call: Call) -> shapes.Validation:
+async def validate(service: Service, ask: inputs.ValidateDefinition, _call: Call) -> shapes.Validation:
     """ValidateStateMachineDefinition."""
-    return validation(ask)
+    return await service.examined(lambda: validation(ask))
 
 
 def validation(ask: inputs.ValidateDefinition) -> shapes.Validation:

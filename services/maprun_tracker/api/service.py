@@ -85,6 +85,7 @@ class Service:
         self._waiters: dict[str, int] = {}  # attempts of one call may wait at once for one answer
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
         self.following = False
+        self._examining = asyncio.Lock()
 
     # ------------------------------------------------------------------ what comes in beside home
 
@@ -152,6 +153,15 @@ class Service:
         """Waits until all that stands on a home now is folded. Raises Unavailable when that takes too long."""
         end = await self._end(topics.HOME.name, home)
         await self._until(lambda: self.part(home).offset >= end - 1, f"home {home}")
+
+    async def examined(self, work: Callable[[], T]) -> T:
+        """What a look at a definition gives, or raises.
+
+        One of 1 MB takes a second of CPU time: requests and the group's heartbeats go on meanwhile. One at a time, for
+        threads that compute take turns.
+        """
+        async with self._examining:
+            return await self.port.call(work)
 
     async def machine(self, arn: str) -> MachineWritten | None:
         """A state machine; before it is believed to be nowhere, all that is written by now is read."""

@@ -13,7 +13,7 @@ from typing import Any
 from maprun.language.choice import compile_rule
 from maprun.language.errors import PathError, PathSyntaxError, StatesError
 from maprun.language.expression import Expression
-from maprun.language.jsonata import BadExpressionError, Query
+from maprun.language.jsonata import BadExpressionError, Query, read
 from maprun.language.scope import Scope
 from maprun.language.template import compile_node, parse_template
 
@@ -143,7 +143,11 @@ def _scope() -> Scope:
 
 
 def _query(source: str) -> Callable[[], Any]:
-    return lambda: Query(source, "Output")({"input": {"a": 1}}, _scope())
+    def examined_and_evaluated() -> Any:
+        read(source)
+        return Query(source, "Output")({"input": {"a": 1}}, _scope())
+
+    return examined_and_evaluated
 
 
 def _path(text: str, value: Any) -> Callable[[], Any]:

@@ -8,7 +8,7 @@ import jsonata
 from jsonata.jexception import JException
 
 from maprun.language.errors import StatesError
-from maprun.language.jsonata import BadExpressionError, Query
+from maprun.language.jsonata import BadExpressionError, Query, read
 from maprun.language.scope import Scope
 
 NOW_MS = 1_700_000_000_000
@@ -21,11 +21,11 @@ def ours(source: str, given: Any, variables: dict[str, Any] | None = None) -> Ou
     """What the engine makes of it, `$states.input` being `given`."""
     scope = Scope(dict, variables or {}, lambda: "seed", NOW_MS)
     try:
-        query = Query(source, "Output")
+        read(source)
     except BadExpressionError:
         return "refused", None
     try:
-        return "value", query({"input": given}, scope)
+        return "value", Query(source, "Output")({"input": given}, scope)
     except StatesError as error:
         if error.error != "States.QueryEvaluationError":
             return "error", error.error

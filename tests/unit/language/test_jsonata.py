@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from maprun.language.errors import StatesError
-from maprun.language.jsonata import BadExpressionError, Query, compile_value
+from maprun.language.jsonata import BadExpressionError, Query, compile_value, read
 from maprun.language.scope import Scope
 
 
@@ -116,7 +116,19 @@ def test_templates_are_filled_where_strings_are_expressions() -> None:
 def test_what_does_not_parse_is_refused_at_once() -> None:
     """A definition with such an expression is never accepted."""
     with pytest.raises(BadExpressionError):
-        compile_value("{% a[1,2) %}", "Output")
+        read("a[1,2)")
+
+
+def test_an_expression_that_this_release_refuses_fails_its_state_alone() -> None:
+    """A machine made by a release that took it goes on to that state, which fails in words."""
+    query = Query("a[1,2)", "Output")
+    with pytest.raises(StatesError) as caught:
+        query({"input": 1}, scope())
+    assert caught.value.error == "States.QueryEvaluationError"
+    assert caught.value.cause == (
+        "The JSONata expression 'a[1,2)' specified for the field 'Output' threw an error during evaluation: "
+        'Expected "]", got ","'
+    )
 
 
 def test_chance_follows_from_the_seed() -> None:
@@ -152,4 +164,4 @@ def test_a_hostile_expression_ends_within_its_limits(source: str) -> None:
 def test_deep_expressions_are_refused(source: str) -> None:
     """A nesting that would exhaust a stack is no valid expression."""
     with pytest.raises(BadExpressionError):
-        Query(source, "Output")
+        read(source)

@@ -200,7 +200,7 @@ def test_a_comment_is_no_expression() -> None:
 
 def test_a_machine_that_was_taken_before_goes_on() -> None:
     """What is refused today of an expression does not stop a machine that an older release accepted."""
-    states = {"X": {"Type": "Pass", "Output": {"a": "{% phone %}", "b": "{% 1"}, "End": True}}
+    states = {"X": {"Type": "Pass", "Output": {"a": "{% phone %}", "b": "{% 1", "c": "{% a[1,2) %}"}, "End": True}}
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "X", "States": states}).encode()
     with pytest.raises(DefinitionError):
         compile_machine(definition)

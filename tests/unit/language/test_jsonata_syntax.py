@@ -2,7 +2,7 @@
 
 import pytest
 
-from maprun.language.jsonata import BadExpressionError, Query
+from maprun.language.jsonata import BadExpressionError, read
 from maprun.language.jsonata_parse import DEPTH_MAX, TooDeepError, parse
 from maprun.language.jsonata_tokens import JsonataSyntaxError
 
@@ -99,7 +99,7 @@ def test_a_syntax_error_is_told_as_the_reference_does(source: str, code: str, me
         parse(source)
     assert (caught.value.code, str(caught.value)) == (code, message)
     with pytest.raises(BadExpressionError) as refused:
-        Query(source, "Output")
+        read(source)
     assert str(refused.value) == message
 
 

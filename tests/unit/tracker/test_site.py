@@ -52,6 +52,8 @@ class FakePort:
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self.calls: list[Callable[[], Any]] = []
+        self.goes_on = asyncio.Event()
 
     def now_ms(self) -> int:
         """Some time."""
@@ -60,6 +62,12 @@ class FakePort:
     def monotonic(self) -> float:
         """The loop's time."""
         return asyncio.get_running_loop().time()
+
+    async def call(self, work: Callable[[], Any]) -> Any:
+        """Work in a thread, which here takes as long as the test says."""
+        self.calls.append(work)
+        await self.goes_on.wait()
+        return work()
 
     async def end_offset(self, topic: str, partition: int) -> int:
         """The end of a home; there are no other records."""
@@ -75,7 +83,8 @@ class Process:
         self.parts = {home: _part(log, home) for home in homes}
         self.reading: set[int] = set()
         self.believed: dict[str, list[int]] = {}
-        self.service = Service(FakePort(log), self, fakes.NAMES, fakes.HOMES, limits)  # type: ignore[arg-type]
+        self.port = FakePort(log)
+        self.service = Service(self.port, self, fakes.NAMES, fakes.HOMES, limits)  # type: ignore[arg-type]
         self.service.machines.apply(
             MachineWritten(Cause(0, 0, 0), fakes.MACHINE, "m", MachineSpec(fakes.DEFINITION, "r"), "", 0, 0)
         )
@@ -286,6 +295,37 @@ def test_nobody_is_held_in_vain() -> None:
     assert asyncio.run(asked(may_come=True, gone_after=2)) == 2
     assert asyncio.run(asked(may_come=True, held_max=0)) == 1
     assert asyncio.run(asked(may_come=True, seconds=3.0)) == 3
+
+
+def test_requests_are_answered_while_a_definition_is_examined() -> None:
+    """A definition is examined in a thread, one after the other, and a request beside it is answered meanwhile."""
+
+    async def play(first: Process, _second: Process, log: Log) -> None:
+        definition = {"definition": "{}"}
+        made = {**definition, "name": "n", "roleArn": "arn:aws:iam::123456789012:role/r"}
+        asked = [
+            asyncio.create_task(post(first.url, f"AWSStepFunctions.{name}", members))
+            for name, members in (
+                ("ValidateStateMachineDefinition", definition),
+                ("CreateStateMachine", made),
+                ("UpdateStateMachine", {**definition, "stateMachineArn": fakes.MACHINE}),
+            )
+        ]
+        while not first.port.calls:  # noqa: ASYNC110 - until the first has come so far
+            await asyncio.sleep(0.01)
+        answer = await post(first.url, DESCRIBE, {"executionArn": log.arns[0]})
+        assert answer.status == 200
+        assert len(first.port.calls) == 1
+        first.port.goes_on.set()
+        answers = await asyncio.gather(*asked)
+        assert [answer.body.get("result", answer.body.get("__type")) for answer in answers] == [
+            "FAIL",
+            "InvalidDefinition",
+            "InvalidDefinition",
+        ]
+        assert len(first.port.calls) == 3
+
+    played(play)
 
 
 def test_a_machine_that_cannot_be_read_is_counted() -> None:
