@@ -84,10 +84,12 @@ class LineSource:
             items, ends, consumed = self._parser.parse(text, count, last=last)
             if consumed:
                 break
-            # A quote is open at the end of the text: a longer one holds the whole row.
-            if len(text) > RECORD_BYTES_MAX:
+            # A quote is open at the end of the text, and no line ends between there and what was wanted: only a longer
+            # reach holds the whole row.
+            reach = max(wanted, len(text))
+            if reach > RECORD_BYTES_MAX:
                 raise self._too_large()
-            wanted = 2 * len(text)
+            wanted = 2 * reach
         if items:
             if len(items) == 1 and consumed > RECORD_BYTES_MAX:
                 raise self._too_large()
@@ -104,15 +106,16 @@ class LineSource:
         stream = self._stream
         while True:
             start, buffer = stream.start, stream.buffer
-            if len(buffer) - start >= wanted or self._at_end:
-                end = buffer.rfind(b"\n", start, start + wanted) + 1
-                if end == 0:
-                    end = buffer.find(b"\n", start + wanted) + 1
-                if end and not (self._at_end and end == len(buffer)):
-                    return buffer[start:end], False
+            left = len(buffer) - start
+            if self._at_end and left <= wanted:
+                return buffer[start:], True
+            if self._at_end or left >= wanted:
+                end = buffer.rfind(b"\n", start, start + wanted) + 1 or buffer.find(b"\n", start + wanted) + 1
+                if end:
+                    return buffer[start:end], self._at_end and end == len(buffer)
                 if self._at_end:
                     return buffer[start:], True
-                if len(buffer) - start > RECORD_BYTES_MAX:
+                if left > RECORD_BYTES_MAX:
                     raise self._too_large()
             self._at_end = not stream.fill()
 
