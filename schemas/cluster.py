@@ -35,6 +35,15 @@ class TopicsNamed(Fact, frozen=True):
     topics: dict[str, str]
 
 
+class LimitsSet(Fact, frozen=True):
+    """What all processes of this maprun judge by, since `create_topics` ran with these. The newest counts."""
+
+    began: int
+    payload_bytes_max: int
+    history_events_max: int
+    retention_days: float
+
+
 class ProcessStarted(Fact, frozen=True):
     """A process took its name. Key: "process/service/instance"; the newest of a key owns it, an older one ends."""
 
@@ -45,4 +54,4 @@ class ProcessStarted(Fact, frozen=True):
     started_ms: int
 
 
-ClusterRecord = ClusterBegan | TopicsIntended | TopicsNamed | ProcessStarted
+ClusterRecord = ClusterBegan | TopicsIntended | TopicsNamed | ProcessStarted | LimitsSet

@@ -15,7 +15,7 @@ from maprun.bus.cluster import look
 from maprun.bus.configs import Configs
 from maprun.bus.fetcher import Fetcher
 from maprun.bus.limits import bus_limits_of
-from maprun.bus.mark import Mark, differing, not_ours, strange
+from maprun.bus.mark import Mark, differing, limits_of, not_ours, strange
 from maprun.bus.port import BusError, Outgoing
 from maprun.bus.quiet import never_make_topics
 from maprun.bus.security import client_options, require_welcome
@@ -110,6 +110,9 @@ class _Maker:
             [topic for topic in TOPICS if topic not in missing]
         )
         made = await self._make(mark, missing) if missing else []
+        limits = limits_of(settings, mark.began)
+        if mark.limits != limits:
+            await self._append(limits)
         return Made(made, deleted, warnings)
 
     # ------------------------------------------------------------------ the mark

@@ -6,7 +6,7 @@ import msgspec
 
 from maprun.bus.topics import Standing, TopicsDifferError, partitions_of
 from maprun.runtime.settings import Settings
-from schemas.cluster import ClusterBegan, ClusterRecord, ProcessStarted, TopicsIntended, TopicsNamed
+from schemas.cluster import ClusterBegan, ClusterRecord, LimitsSet, ProcessStarted, TopicsIntended, TopicsNamed
 from schemas.topics import CLUSTER, TOPICS, Topic
 from schemas.wire import Decoder
 
@@ -27,6 +27,7 @@ class Mark(msgspec.Struct, frozen=True):
     lanes: int
     intended: frozenset[str] = frozenset()  # names of the registry
     topics: Mapping[str, str] = {}  # name in the registry → Kafka's id
+    limits: LimitsSet | None = None  # None = none were set, as before there were any
 
 
 def fold_mark(records: Iterable[tuple[int, ClusterRecord]]) -> Mark | None:
@@ -43,6 +44,9 @@ def fold_mark(records: Iterable[tuple[int, ClusterRecord]]) -> Mark | None:
             case TopicsNamed():
                 if mark is not None and record.began == mark.began:
                     mark = msgspec.structs.replace(mark, topics={**mark.topics, **record.topics})
+            case LimitsSet():
+                if mark is not None and record.began == mark.began:
+                    mark = msgspec.structs.replace(mark, limits=record)
             case ProcessStarted():
                 pass
     return mark
@@ -62,7 +66,9 @@ def require(settings: Settings, mark: Mark | None, found: Mapping[str, Standing]
         raise TopicsDifferError(
             f"on Kafka at {settings.kafka} there is no maprun under the prefix {settings.prefix!r}: run {CREATE}"
         )
-    said = strange(settings, mark, found) or ("" if mark is None else differing(settings, mark, found))
+    said = strange(settings, mark, found) or (
+        "" if mark is None else differing(settings, mark, found) or unlike(settings, mark)
+    )
     if said or mark is None:
         raise TopicsDifferError(said)
     missing = [topic for topic in TOPICS if settings.prefix + topic.name not in found]
@@ -127,6 +133,30 @@ def differing(settings: Settings, mark: Mark, found: Mapping[str, Standing]) -> 
             return (
                 f"{_named(settings, [topic])} has {now.partitions} partitions and was made with {made}; Kafka takes"
                 f" none away, and with more the records of one execution would be apart. To go on, {BEGIN_ANEW}"
+            )
+    return ""
+
+
+def limits_of(settings: Settings, began: int) -> LimitsSet:
+    """The limits of these settings that scheduler and tracker must share: each folds home by itself."""
+    return LimitsSet(began, settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
+
+
+def unlike(settings: Settings, mark: Mark) -> str:
+    """What to say when this process would judge by other limits than the others do; empty if it wouldn't."""
+    if mark.limits is None:
+        return ""
+    for name, field in (
+        ("MAPRUN_PAYLOAD_BYTES_MAX", "payload_bytes_max"),
+        ("MAPRUN_HISTORY_EVENTS_MAX", "history_events_max"),
+        ("MAPRUN_RETENTION_DAYS", "retention_days"),
+    ):
+        asked, set_to = getattr(settings, field), getattr(mark.limits, field)
+        if asked != set_to:
+            return (
+                f"{name} is {asked} here, and {set_to} for all of this maprun ({settings.prefix!r} on Kafka at"
+                f" {settings.kafka}): processes that judge by different limits come to different results. Set it to"
+                f" {set_to}, or stop all services, run {CREATE} with the new value, and start them with it"
             )
     return ""
 

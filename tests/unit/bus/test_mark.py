@@ -2,11 +2,12 @@
 
 import itertools
 
+import msgspec
 import pytest
 
-from maprun.bus.mark import Mark, fold_mark, require
+from maprun.bus.mark import Mark, fold_mark, limits_of, require, unlike
 from maprun.bus.topics import Standing, TopicsDifferError
-from schemas.cluster import ClusterBegan, ClusterRecord, ProcessStarted, TopicsIntended, TopicsNamed
+from schemas.cluster import ClusterBegan, ClusterRecord, LimitsSet, ProcessStarted, TopicsIntended, TopicsNamed
 from tests.unit.bus.standing import ALL, MARK, SETTINGS, other, standing
 
 
@@ -75,3 +76,22 @@ def test_what_is_not_ours_or_not_what_we_knew_is_said(mark: Mark | None, found: 
     with pytest.raises(TopicsDifferError, match=said) as raised:
         require(SETTINGS, mark, found)
     assert "\n" not in str(raised.value)
+
+
+def test_the_limits_that_were_set_last_hold_for_all() -> None:
+    """Those of the present beginning count; a process with others is told which variable it is, and both ways out."""
+    set_twice = (ClusterBegan(-1, 3, 5), LimitsSet(0, 1, 2, 3.0), LimitsSet(7, 9, 9, 9.0), LimitsSet(0, 4, 5, 6.0))
+    mark = folded(*set_twice)
+    assert mark is not None
+    assert mark.limits == LimitsSet(0, 4, 5, 6.0)
+    assert unlike(SETTINGS, MARK) == ""
+    alike = msgspec.structs.replace(MARK, limits=limits_of(SETTINGS, MARK.began))
+    assert require(SETTINGS, alike, standing()) == alike
+    other_days = msgspec.structs.replace(SETTINGS, retention_days=0.5)
+    with pytest.raises(
+        TopicsDifferError, match=r"MAPRUN_RETENTION_DAYS is 0\.5 here, and 90\.0 for all.*create_topics"
+    ):
+        require(other_days, alike, standing())
+    larger = msgspec.structs.replace(SETTINGS, payload_bytes_max=1 << 20)
+    with pytest.raises(TopicsDifferError, match="MAPRUN_PAYLOAD_BYTES_MAX"):
+        require(larger, alike, standing())
