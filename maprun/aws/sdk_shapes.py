@@ -20,8 +20,22 @@ ReadStream = Callable[[Any], bytes]
 """All bytes of an open body; raises AnswerTooLargeError beyond its bound."""
 
 
-class UnclearMemberError(ValueError):
-    """Parameters name one member twice, in two spellings."""
+class UnusableMemberError(ValueError):
+    """Parameters name one member twice, in two spellings, or give it a value of another type than it has."""
+
+
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "structure": (dict, "an OBJECT"),
+    "map": (dict, "an OBJECT"),
+    "list": (list, "an ARRAY"),
+    "string": ((str, dict, list), "a STRING"),
+    "integer": (int, "an INTEGER"),
+    "long": (int, "an INTEGER"),
+    "float": ((int, float), "a NUMBER"),
+    "double": ((int, float), "a NUMBER"),
+    "boolean": (bool, "a BOOLEAN"),
+}
+"""type of a shape → (JSON values of it, how a cause names it); the other types take several."""
 
 
 class Idempotency(NamedTuple):
@@ -50,16 +64,17 @@ def to_request(value: Any, shape: Any, idempotency: Idempotency, path: str = "")
     """Parameters as botocore's shape names them; a member that is null is absent.
 
     A member may be written as either kind of integration does, or as the service itself does. Idempotency tokens
-    that are not given are derived. Raises UnclearMemberError.
+    that are not given are derived. Raises UnusableMemberError.
     """
-    if shape is None or value is None:
+    if shape is None or value is None or getattr(shape, "is_document_type", False):
         return value
+    _check_type(value, shape, path)
     match shape.type_name:
-        case "structure" if isinstance(value, dict) and not shape.is_document_type:
+        case "structure":
             return _members(value, shape, idempotency, path)
-        case "list" if isinstance(value, list):
+        case "list":
             return [to_request(item, shape.member, idempotency, f"{path}/{n}") for n, item in enumerate(value)]
-        case "map" if isinstance(value, dict):
+        case "map":
             return {key: to_request(item, shape.value, idempotency, f"{path}/{key}") for key, item in value.items()}
         case "string":
             return _text_member(value, shape)
@@ -69,6 +84,16 @@ def to_request(value: Any, shape: Any, idempotency: Idempotency, path: str = "")
             return value
 
 
+def _check_type(value: Any, shape: Any, path: str) -> None:
+    """Botocore looks at types too late: endpoints and hooks read members before, and fail in Python's words."""
+    if shape.type_name not in _TYPES or shape.serialization.get("jsonvalue"):
+        return
+    types, words = _TYPES[shape.type_name]
+    if not isinstance(value, types) or (isinstance(value, bool) and shape.type_name != "boolean"):
+        where = f"The value for the field '{path[1:]}'" if path else "The value"
+        raise UnusableMemberError(f"{where} must be {words}")
+
+
 def _members(value: dict[str, Any], shape: Any, idempotency: Idempotency, path: str) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for name, member in value.items():
@@ -76,7 +101,7 @@ def _members(value: dict[str, Any], shape: Any, idempotency: Idempotency, path: 
         if member is None:
             continue
         if known in named:
-            raise UnclearMemberError(f"The field '{known}' is given twice")
+            raise UnusableMemberError(f"The field '{known}' is given twice")
         named[known] = to_request(member, shape.members.get(known), idempotency, f"{path}/{known}")
     for name, member in shape.members.items():
         if name not in named and member.metadata.get("idempotencyToken"):

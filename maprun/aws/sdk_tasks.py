@@ -27,7 +27,7 @@ from maprun.aws.sdk_errors import (
 )
 from maprun.aws.sdk_shapes import (
     Idempotency,
-    UnclearMemberError,
+    UnusableMemberError,
     missing_members,
     optimised_spelling,
     sdk_spelling,
@@ -108,7 +108,7 @@ class SdkCaller:
         try:
             arguments = to_request(parameters, shape, Idempotency(idempotency_key)) if shape is not None else parameters
             return self._answer(call, client, model, arguments)
-        except (ParamValidationError, UnclearMemberError) as error:
+        except (ParamValidationError, UnusableMemberError) as error:
             return _unusable(request, str(error))
 
     def _answer(self, call: Call, client: Any, model: Any, arguments: dict[str, Any]) -> bytes | Refused:

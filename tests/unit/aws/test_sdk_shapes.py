@@ -14,7 +14,7 @@ from maprun.aws.java_names import botocore_name, exception_name, member_name, pa
 from maprun.aws.sdk_errors import OPTIMISED
 from maprun.aws.sdk_shapes import (
     Idempotency,
-    UnclearMemberError,
+    UnusableMemberError,
     iso_text,
     optimised_spelling,
     sdk_spelling,
@@ -203,8 +203,32 @@ def test_moments_are_written_as_java_does(microsecond: int, text: str) -> None:
 
 def test_a_member_given_in_two_spellings_is_refused() -> None:
     """One member under two names has no meaning."""
-    with pytest.raises(UnclearMemberError, match="DBInstanceIdentifier"):
+    with pytest.raises(UnusableMemberError, match="DBInstanceIdentifier"):
         request("rds", "StartDBInstance", {"DbInstanceIdentifier": "a", "DBInstanceIdentifier": "b"})
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "parameters", "words"),
+    [
+        ("s3", "GetObject", {"Bucket": 5, "Key": "k"}, "The value for the field 'Bucket' must be a STRING"),
+        ("s3", "GetObject", {"Bucket": "b", "Key": True}, "The value for the field 'Key' must be a STRING"),
+        ("dynamodb", "GetItem", {"TableName": 1.5}, "The value for the field 'TableName' must be a STRING"),
+        ("dynamodb", "GetItem", {"Key": {"k": "a"}}, "The value for the field 'Key/k' must be an OBJECT"),
+        ("dynamodb", "PutItem", {"Item": []}, "The value for the field 'Item' must be an OBJECT"),
+        ("dynamodb", "Query", {"Limit": "5"}, "The value for the field 'Limit' must be an INTEGER"),
+        ("dynamodb", "Query", {"Limit": True}, "The value for the field 'Limit' must be an INTEGER"),
+        ("dynamodb", "Query", {"ScanIndexForward": "no"}, "field 'ScanIndexForward' must be a BOOLEAN"),
+        ("events", "PutEvents", {"Entries": {}}, "The value for the field 'Entries' must be an ARRAY"),
+        ("events", "PutEvents", {"Entries": [{"Source": 1}]}, "field 'Entries/0/Source' must be a STRING"),
+        ("cloudwatch", "PutMetricData", {"MetricData": [{"Value": "x"}]}, "'MetricData/0/Value' must be a NUMBER"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_with_its_place(
+    service: str, action: str, parameters: dict[str, Any], words: str
+) -> None:
+    """A Parameter of a wrong type is named in JSON's terms, before anything of botocore stumbles over it."""
+    with pytest.raises(UnusableMemberError, match=words):
+        request(service, action, parameters)
 
 
 def test_tokens_follow_from_the_key() -> None:
