@@ -77,7 +77,11 @@ def deploy(
         )
         if not machine.name:
             raise click.BadParameter(f"{file} gives no name for a state machine; use --name")
-        done, arn = deploy_machine(context, machine)
+        try:
+            done, arn = deploy_machine(context, machine)
+        except Refused as refusal:
+            refusal.message = f"{machine.name}: {refusal.message}"
+            raise
         answers.append({"action": done, "stateMachineArn": arn})
         for note in (*machine.notes, *_warnings(machine)):
             click.echo(note, err=True)

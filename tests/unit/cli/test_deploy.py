@@ -61,6 +61,18 @@ def test_deploy_of_a_template_changes_what_differs(api: FakeApi) -> None:
     assert api.asked[-1][1]["loggingConfiguration"]["level"] == "ALL"
 
 
+def test_a_refusal_names_its_machine(api: FakeApi) -> None:
+    """Of several machines in a template, the one that the API refused."""
+    api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
+    api.answers["CreateStateMachine"] = lambda asked: (
+        {"stateMachineArn": MACHINE} if asked["name"] == "import-rows" else refused("InvalidDefinition", "not so")
+    )
+    application = str(Path(__file__).parent / "data" / "cdk.out")
+    result = run(api, "deploy", application, "--set", "Echo11F3FB29=echo", "--set", "Data666C94C7=rows")
+    assert result.exit_code == 4
+    assert "Loop060FBE9D: CreateStateMachine was refused: InvalidDefinition: not so" in result.stderr
+
+
 def test_deploy_warns_of_what_can_not_run_yet(api: FakeApi, tmp_path: Path) -> None:
     """On stderr, beside the answer; the machine is made all the same, as on AWS."""
     api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
