@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 
 from maprun.cli import output
 from maprun.cli.client import Api, Json
@@ -18,6 +18,9 @@ POLL_SECONDS = 0.5
 UNREACHABLE_SECONDS_MAX = 60.0  # a tracker that is started again recovers well within
 _RATE_WINDOW_SECONDS = 5.0
 _LINE_EVERY_SECONDS = 2.0
+WIDE_COLUMNS = 170  # a line with everything in it, an unlabelled run's UUID too
+_NUMBERS_COLUMNS = 70  # of a narrow line: all but the title
+_TITLE_COLUMNS_MIN = 12
 _ENDED = ("succeeded", "failed", "timedOut", "aborted")
 _WORDS = {"timedOut": "timed out", "pendingRedrive": "pending redrive"}
 
@@ -183,20 +186,40 @@ def results_in(text: str) -> list[str]:
     return found
 
 
+def short_title(title: str, width: int) -> str:
+    """A title that leaves a line of `width` room for the bar and the numbers."""
+    room = max(_TITLE_COLUMNS_MIN, width - _NUMBERS_COLUMNS)
+    return title if len(title) <= room else f"{title[: room - 1]}…"
+
+
+def short_read_text(run: Json) -> str:
+    """`read_text` for a line without room: "25% read"."""
+    return read_text(run).replace("of the source ", "").replace("source being read", "reading")
+
+
+def bars_on(console: Console) -> Progress:
+    """The columns that a terminal has room for: a narrow one leaves out the counts, which stand at the end."""
+    wide = console.width >= WIDE_COLUMNS
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28 if wide else 10, complete_style="cyan", finished_style="green"),
+        TextColumn("{task.fields[done]}"),
+        TextColumn("{task.fields[rate]}", style="cyan"),
+        TextColumn("{task.fields[eta]}"),
+        TextColumn("{task.fields[read]}", style="dim"),
+    ]
+    if wide:
+        columns.append(TextColumn("{task.fields[counts]}", style="dim"))
+    return Progress(*columns, console=console)
+
+
 class _Bars:
     """A live bar for each Map Run on a terminal."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28, complete_style="cyan", finished_style="green"),
-            TextColumn("{task.fields[done]}"),
-            TextColumn("{task.fields[rate]}", style="cyan"),
-            TextColumn("{task.fields[eta]}"),
-            TextColumn("{task.fields[read]}", style="dim"),
-            TextColumn("{task.fields[counts]}", style="dim"),
-            console=console,
-        )
+        self._progress = bars_on(console)
+        self._width = console.width
+        self._wide = console.width >= WIDE_COLUMNS
         self._tasks: dict[str, tuple[TaskID, Rate]] = {}
 
     def __enter__(self) -> None:
@@ -209,7 +232,8 @@ class _Bars:
         """Brings one run's bar up to date."""
         arn = run["mapRunArn"]
         if arn not in self._tasks:
-            task = self._progress.add_task(title_of(run), total=None, done="", rate="", eta="", read="", counts="")
+            title = title_of(run) if self._wide else short_title(title_of(run), self._width)
+            task = self._progress.add_task(title, total=None, done="", rate="", eta="", read="", counts="")
             self._tasks[arn] = (task, Rate())
         task, rate = self._tasks[arn]
         speed = rate.add(clock.monotonic_seconds(), done_of(run))
@@ -220,7 +244,7 @@ class _Bars:
             done=done_text(run),
             rate=f"{speed:,.0f}/s" if speed else "",
             eta=eta_text(run, speed),
-            read=read_text(run),
+            read=read_text(run) if self._wide else short_read_text(run),
             counts=counts_text(run["itemCounts"]),
         )
 
