@@ -351,5 +351,10 @@ def _hear(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at
 
 
 def stop_running(lane: "Lane", run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
-    """Ends a running child as ABORTED."""
-    advance(lane, run, child, stop, now, at)
+    """Ends a running child as ABORTED: at once, or right behind the step it is in.
+
+    However little time is left: what the child asked for in this turn must not be started any more.
+    """
+    child.inbox.appendleft((stop, now))
+    if not child.queued:
+        go_on(lane, run, child, now, at)

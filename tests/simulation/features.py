@@ -12,7 +12,7 @@ NEST_SHARE, RETRY_SHARE, UPDATE_SHARE, REDRIVE_SHARE = 0.2, 0.12, 0.25, 0.5
 BREAKS_SHARE = 0.1
 UNFORESEEN = (KeyError, ValueError, TypeError, ZeroDivisionError)
 LONG_CAUSE_SHARE, BURST_SHARE, PAD_SHARE = 0.2, 0.4, 0.15
-LONG_ITERATIONS, LONG_ITEMS_MAX, LONG_TIMEOUT_SECONDS = 90, 6, 300
+LONG_ITERATIONS, LONG_ITEMS_MAX, LONG_TIMEOUT_SECONDS = 90, 6, 60
 OUTER_ITEMS_MAX = 12
 """Children that hold a Map Run each."""
 
@@ -54,14 +54,17 @@ def enlarge(play: Play, r: random.Random) -> None:
 
 
 def lengthen(play: Play, r: random.Random) -> None:
-    """Draws work that takes longer than a session: an inline Map in the execution or its children."""
+    """Draws work that takes longer than a session: an inline Map in the execution or its children.
+
+    A history that is cut has no past to go on from, so what is redriven has none in its children.
+    """
     play.kinds = play.kinds[:LONG_ITEMS_MAX]
     play.timeout_seconds = LONG_TIMEOUT_SECONDS  # who works all the time hears late how a call ended
     if play.nest is not None:
         play.nest = msgspec.structs.replace(play.nest, kinds=play.nest.kinds[:LONG_ITEMS_MAX])
     if r.random() < 0.5:
         play.long_root = LONG_ITERATIONS
-    if play.nest is None and (not play.long_root or r.random() < 0.5):
+    if play.nest is None and not play.redrives and (not play.long_root or r.random() < 0.5):
         play.long_child = LONG_ITERATIONS
 
 

@@ -1,6 +1,6 @@
 """A lane with its journal beside it: what it writes is read back at once, in one process and no time."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import msgspec
@@ -124,11 +124,19 @@ class Driver:
                 return
         raise AssertionError("the lane never rests")
 
+    def waited_for(self, start: TaskStart) -> Container[str]:
+        """What the child waits for that asks for this Task."""
+        run = self.lane.run_of(*start.run)
+        child = run.running.get(start.position) if run is not None else None
+        return child.waits if child is not None else ()
+
     def _step(self) -> bool:
         lane, at = self.lane, self.now / 1000
         self.pace.begin()
         more = lane.work(self.now, at)
-        self.starts += lane.starts
+        for start in lane.starts:  # as its owner does: who has ended meanwhile starts nothing
+            if start.request.ref in self.waited_for(start):
+                self.starts.append(start)
         wanted = lane.wanted
         lane.starts, lane.wanted = [], []
         for want in wanted:

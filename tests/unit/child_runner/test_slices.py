@@ -157,3 +157,15 @@ def test_timeouts_of_tasks_that_ended_leave_nothing_behind() -> None:
     assert len(driver.answers) == 3_000
     assert len(driver.lane.timers) == 0
     assert driver.lane.timers.entries < 1_500
+
+
+def test_who_is_brought_back_into_a_closing_run_starts_nothing() -> None:
+    """However little time a turn has: a child that an earlier owner ran is stopped before its Task is started again."""
+    driver = Driver(pace=StatesPace(10**9))
+    driver.signal(opened({"A": TASK}))
+    driver.items(0, [b"1"])
+    driver.pace.states = 2  # type: ignore[attr-defined]
+    driver.signals.append(RunClosing(Cause(0, 9, 0), RUN, 0))
+    driver.take_over()
+    assert driver.answers[0, 0].status == ABORTED
+    assert not driver.starts
