@@ -83,6 +83,7 @@ class Service:
         self._machines_next = [0] * homes
         self._waiting: dict[str, asyncio.Future[RequestAnswered]] = {}
         self._waiters: dict[str, int] = {}  # attempts of one call may wait at once for one answer
+        self._sending: set[asyncio.Future[list[int]]] = set()
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
         self.following = False
         self._examining = asyncio.Lock()
@@ -216,16 +217,18 @@ class Service:
         if waiting is None:
             waiting = self._waiting[key] = asyncio.get_running_loop().create_future()
         self._waiters[key] = self._waiters.get(key, 0) + 1
+        recorded = False
         try:
-            await self.port.send([Outgoing(topics.HOME.name, home, encode(command))])
             async with asyncio.timeout(self.limits.answer_wait_seconds_max):
+                await self._record(Outgoing(topics.HOME.name, home, encode(command)))
+                recorded = True
                 answer = await asyncio.shield(waiting)
         except BusError as error:
             raise Unavailable(f"Kafka did not take the request: {error}", may_come=False) from error
         except TimeoutError:
+            what = "was recorded, but not answered" if recorded else "was not acknowledged by Kafka"
             raise Unavailable(
-                "The request was recorded, but not answered in time; asking again with the same name is safe.",
-                may_come=False,
+                f"The request {what} in time; asking again with the same name is safe.", may_come=False
             ) from None
         finally:
             self._waiters[key] -= 1
@@ -234,3 +237,16 @@ class Service:
         if answer.error:
             raise Refusal(answer.error, answer.message)
         return answer.body
+
+    async def _record(self, message: Outgoing) -> None:
+        """Has Kafka's word on a record. It can't be taken back: whoever gives up waiting leaves it on its way."""
+        sending = asyncio.ensure_future(self.port.send([message]))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sent)
+        await asyncio.shield(sending)
+
+    def _sent(self, sending: "asyncio.Future[list[int]]") -> None:
+        """A failed one ends the process, which says why; here it is only looked at, for nobody may wait any more."""
+        self._sending.discard(sending)
+        if not sending.cancelled():
+            sending.exception()
