@@ -14,35 +14,21 @@ import jsonatapy
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.jsonata_functions import (
-    MEMORY,
     SEQUENCE_LENGTH_MAX,
     SIGNATURES,
-    TEXT_LENGTH_MAX,
-    TIMEOUT,
     UNDEFINED,
-    JsonataError,
     functions,
 )
-from maprun.language.jsonata_guards import FIRST, HELD, JOINED, LAST, MARK, PAIRS, SPENT, WRAP, Guarded, guarded
+from maprun.language.jsonata_guards import MARK, WRAP, Guarded, guarded
 from maprun.language.jsonata_parse import Node, TooDeepError, nodes_of, parse
 from maprun.language.jsonata_tokens import MESSAGES, JsonataSyntaxError
 from maprun.language.jsonata_words import words
+from maprun.language.jsonata_work import GUARDS, Evaluation
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
 
 EVALUATION_MS_MAX = 5_000
 """A clock's, where counting did not end the work first: it keeps a process alive, and is reached by nothing useful."""
-WORK_MAX = 300_000
-"""Turns in one evaluation: calls of its own functions and turns of inner loops. That is 0.7 s on one core of a small
-machine; AWS ends an evaluation after a second, and was seen to do 200,000 calls in one."""
-RANGE_NUMBERS_A_TURN = 8
-HELD_BYTES_MAX = 64 * 1024 * 1024
-"""Of JSON, all values together that an evaluation puts into others again and again; AWS holds some 7 MB at a time."""
-VALUE_BYTES_MAX = 2 * TEXT_LENGTH_MAX
-PAIRS_A_TURN = 256
-"""Of elements that `$distinct` compares."""
-TEXT_A_TURN = 4_096
-"""Characters joined by `&` that cost as much as one turn."""
 SECONDS_MAX = 99_999_999
 STACK_DEPTH_MAX = 300
 """Of the engine's levels, guards among them; on a stack of 1 MiB it goes as deep. AWS stops at 100 of its own."""
@@ -67,54 +53,6 @@ def mistyped(text: str) -> bool:
     Brackets within a text, `x {% 1 %} y`, are text, even with nothing but a blank on both sides (recorded on AWS).
     """
     return source_of(text) is None and (text.startswith("{%") or text.endswith("%}"))
-
-
-class _Evaluation:
-    """What the host functions of one expression share while it is evaluated."""
-
-    __slots__ = ("firsts", "held_bytes", "scope", "spent")
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.spent = 0
-        self.held_bytes = 0
-        self.firsts: list[Any] = []
-
-    def spend(self, turns: int = 1) -> None:
-        self.spent += turns
-        if self.spent > WORK_MAX:
-            raise JsonataError(TIMEOUT)
-
-    def joined(self, text: Any) -> Any:
-        if isinstance(text, str):
-            if len(text) > TEXT_LENGTH_MAX:
-                raise JsonataError(MEMORY)
-            self.spend(len(text) // TEXT_A_TURN)
-            self.hold(len(text))
-        return text
-
-    def pairs(self, count: Any) -> None:
-        if isinstance(count, int | float):
-            self.spend(int(count) ** 2 // PAIRS_A_TURN)
-
-    def hold(self, size: int) -> None:
-        self.held_bytes += size
-        if size > VALUE_BYTES_MAX or self.held_bytes > HELD_BYTES_MAX:
-            raise JsonataError(MEMORY)
-
-    def held(self, value: Any = None) -> None:
-        if isinstance(value, str):
-            self.hold(len(value))
-        elif isinstance(value, list | dict):
-            try:
-                self.hold(len(jsontext.encode(value)))
-            except StatesError as error:  # it nests too deep
-                raise JsonataError(MEMORY) from error
-
-    def last(self, last: Any = None) -> None:
-        first = self.firsts.pop() if self.firsts else None
-        if isinstance(first, int | float) and isinstance(last, int | float) and last - first < SEQUENCE_LENGTH_MAX:
-            self.spend(int(max(last - first, 0)) // RANGE_NUMBERS_A_TURN)
 
 
 def read(source: str) -> tuple[Node, Guarded, Any]:
@@ -143,7 +81,7 @@ class Query:
         self.source = source
         self.field = field
         self._wants_context = "context" in source or "$states" in source.replace("$states.", "")
-        self._running: _Evaluation | None = None
+        self._running: Evaluation | None = None
         self._computes = False
         self._engine: Any = None
 
@@ -155,7 +93,7 @@ class Query:
             raise self.failed(f"threw an error during evaluation: {error}") from error
         self._computes = found.computes
         for guard in found.guards:
-            engine.register(guard, self._host(guard))
+            engine.register(guard, _counting(GUARDS[guard], self._now))
         called = [name for name in SIGNATURES if f"${name}" in self.source]
         hosts = functions(lambda: self._now().scope) if called else {}
         for name in called:
@@ -164,18 +102,7 @@ class Query:
                 engine.register(name + MARK, _wrapped(hosts[name]))
         self._engine = engine
 
-    def _host(self, guard: str) -> Callable[..., Any]:
-        hosts: dict[str, Callable[..., Any]] = {
-            JOINED: lambda text=None: self._now().joined(text),
-            SPENT: lambda: self._now().spend(),
-            FIRST: lambda first=None: self._now().firsts.append(first),
-            HELD: lambda value=None: self._now().held(value),
-            PAIRS: lambda count=None: self._now().pairs(count),
-            LAST: lambda last=None: self._now().last(last),
-        }
-        return hosts[guard]
-
-    def _now(self) -> _Evaluation:
+    def _now(self) -> Evaluation:
         assert self._running is not None
         return self._running
 
@@ -185,12 +112,12 @@ class Query:
             self._read()
         states = {**root, "context": scope.context} if self._wants_context else root
         bindings = {**scope.variables, "states": states} if scope.variables else {"states": states}
-        draws, before, self._running = scope.draws, self._running, _Evaluation(scope)
+        draws, before, self._running = scope.draws, self._running, Evaluation(scope)
         endless: Any = None
         try:
             text = self._engine.evaluate_json_or_none(None, bindings)
             if text is not None and (text == '""' or (self._computes and "null" in text)):
-                scope.draws, self._running = draws, _Evaluation(scope)
+                scope.draws, self._running = draws, Evaluation(scope)
                 endless = self._engine.evaluate(None, bindings)
         except (ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
             raise self.failed(f"threw an error during evaluation{_words(self.source, str(error))}") from error
@@ -214,6 +141,11 @@ class Query:
         """The error of this expression in AWS's words."""
         cause = f"The JSONata expression '{self.source}' specified for the field '{self.field}' {what}"
         return StatesError(QUERY_ERROR, cause, self.field)
+
+
+def _counting(guard: Callable[..., None], now: Callable[[], Evaluation]) -> Callable[..., Any]:
+    """A guard as a function of the engine's; an argument that is undefined may be left out by it."""
+    return lambda *given: guard(now(), *given)
 
 
 def _words(source: str, message: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from maprun.language.jsonata_functions import SIGNATURES, parameters
+from maprun.language.jsonata_loops import Loop, Loops
 from maprun.language.jsonata_parse import Node, nodes_of
 
 MARK = "__"
@@ -54,6 +55,10 @@ class _Place(msgspec.Struct, eq=False):
     role: str = ""
     kept: bool = False
     """Its value becomes part of another one, or of the result."""
+    loop: Loop | None = None
+    """Whose turns each come to this place."""
+    element: str = ""
+    """The parameter that is one element of bounded ones, where each turn comes once at most."""
 
 
 def guarded(source: str, tree: Node) -> Guarded:
@@ -65,12 +70,14 @@ class _Guards:
     def __init__(self, source: str, tree: Node) -> None:
         self.source = source
         self.tree = tree
-        self.edits: list[tuple[int, int, int, str]] = []
+        self.edits: list[tuple[int, int, int, str | Loop]] = []
         self.out = Guarded(source)
         nodes = self.nodes = list(nodes_of(tree))
         self.bound = _bound(nodes)
         self.repeats = any(node.kind in ("lambda", "bind", "apply", "range") for node in nodes)
         self.loops = any(node.kind == "lambda" for node in nodes)
+        self.counted = Loops(source, nodes, self.bound)
+        self.paths: dict[int, tuple[Loop, int]] = {}
         binds = sum(node.kind == "bind" for node in nodes)
         self.piles = binds >= PILING_BINDS or sum(node.kind == "variable" for node in nodes) >= PILING_VARIABLES
 
@@ -85,23 +92,30 @@ class _Guards:
         while open_places:
             place = open_places.pop()
             self.mark(place)
-            open_places += reversed(list(_inner(place)))
+            open_places += reversed(list(self.inner(place)))
         out: list[str] = []
         at = 0
-        for where, _, _, text in sorted(self.edits):
-            out += (self.source[at:where], text)
+        for where, opens, _, text in sorted(self.edits, key=lambda edit: edit[:3]):
+            out += (self.source[at:where], text if isinstance(text, str) else self.told(text, opens=bool(opens)))
             at = where
         self.out.text = "".join((*out, self.source[at:]))
 
-    def before(self, at: int, text: str) -> None:
+    def told(self, loop: Loop, *, opens: bool) -> str:
+        """The text of a loop's guard, once it is known what the loop holds."""
+        if not loop.call():
+            return ""
+        self.use(loop.guard)
+        return loop.opens() if opens else loop.closes()
+
+    def before(self, at: int, text: str | Loop) -> None:
         """Puts a text before the place; of two, the outer node's comes first."""
         self.edits.append((at, 1, len(self.edits), text))
 
-    def after(self, at: int, text: str) -> None:
+    def after(self, at: int, text: str | Loop) -> None:
         """Puts a text after what ends at the place; of two, the inner node's comes first."""
         self.edits.append((at, 0, -len(self.edits), text))
 
-    def around(self, node: Node, opens: str, closes: str) -> None:
+    def around(self, node: Node, opens: str | Loop, closes: str | Loop) -> None:
         self.before(node.start, opens)
         self.after(node.end, closes)
 
@@ -111,13 +125,18 @@ class _Guards:
 
     def mark(self, place: _Place) -> None:
         node, role = place.node, place.role
+        if loop := self.counted.subjects.get(id(node)):
+            self.around(node, loop, loop)
+        if node.kind == "path" and not place.loops and (found := self.counted.path(node)):
+            self.paths[id(node)] = found
+            self.around(node, found[0], found[0])
         if place.kept and (place.loops or self.piles) and self.refers(node):
-            self.around(node, "($v__:=", f";{self.use(HELD)}($v__);$v__)")
+            self.held(place)
         if (compared := self.compared(node)) is not None:
             self.around(compared, "($v__:=", f";{self.use(PAIRS)}($count($v__));$v__)")
         if node.kind == "binary" and node.value == "&" and role != "joined" and self.repeats:
             self.around(node, f"{self.use(JOINED)}(", ")")
-        elif node.kind == "lambda":
+        elif node.kind == "lambda" and id(node) not in self.counted.functions:
             self.around(node.parts[0], f"({self.use(SPENT)}();", ")")
         elif node.kind == "range" and (place.loops or self.loops):
             self.span(*node.parts)
@@ -132,6 +151,16 @@ class _Guards:
             given = ",".join(f'{{"{WRAP}":{name}}}' for name in names)
             self.around(node, f"(function({','.join(names)}){{$lookup(", f'{MARK}({given}),"{WRAP}")}})')
             self.out.called.add(str(node.value))
+
+    def held(self, place: _Place) -> None:
+        """The size of a value that is put into another one is counted, unless it is bounded or counted already."""
+        node = place.node
+        if self.counted.small(node) or (place.element and self.counted.bounded(node, place.element)):
+            return
+        if place.loop is not None and self.counted.same(node):
+            place.loop.held.append(self.source[node.start : node.end])
+        else:
+            self.around(node, "($v__:=", f";{self.use(HELD)}($v__);$v__)")
 
     def refers(self, node: Node) -> bool:
         """True if the value comes from elsewhere: a variable, a path that begins with one, a built-in function."""
@@ -181,39 +210,54 @@ class _Guards:
         for argument in arguments:
             self.around(argument, f'{{"{WRAP}":', "}")
 
+    def inner(self, place: _Place) -> Iterable[_Place]:
+        """The nodes within one, in the order written."""
+        node, loops, functions = place.node, place.loops, self.counted.functions
+        last = len(node.parts) - 1
+        for at, part in enumerate(node.parts):
+            inner, role = loops, ""
+            kept = (
+                node.kind == "array"
+                or (node.kind == "lambda" and (id(node) not in functions or functions[id(node)].kept))
+                or (node.kind == "bind" and part.kind in ("call", "apply"))
+                or (node.kind == "path" and at > 0)
+                or (node.kind == "object" and at % 2 == 1)
+                or (place.kept and node.kind == "block" and at == last)
+                or (place.kept and node.kind == "condition" and at > 0)
+                or (node.kind == "call" and node.parts[0].value in _PILING_CALLS)
+            )
+            if node.kind == "path" and at:
+                inner, role = loops + (part.kind not in _STEPS), "step"
+            elif node.kind == "lambda":
+                inner = loops + 2
+            elif node.kind in ("sort", "transform"):
+                inner = loops + 1
+            elif node.kind in ("call", "partial") and at:
+                role = "argument"
+            elif node.kind == "apply" and at:
+                role = "applied"
+            elif node.kind == "binary" and node.value == "&" and part.kind == "binary" and part.value == "&":
+                role = "joined"
+            loop, element = self.turns(place, part, at, inner)
+            yield _Place(part, inner, role, kept, loop, element)
+        for inner_node in node.predicates:
+            yield _Place(inner_node, loops + 1, "predicate")
+        for at, inner_node in enumerate(node.group or ()) if node.kind == "path" else ():
+            yield _Place(inner_node, loops + 1, kept=at % 2 == 1)
 
-def _inner(place: _Place) -> Iterable[_Place]:
-    """The nodes within one, in the order written."""
-    node, loops = place.node, place.loops
-    last = len(node.parts) - 1
-    for at, part in enumerate(node.parts):
-        inner, role = loops, ""
-        kept = (
-            node.kind in ("array", "lambda")
-            or (node.kind == "bind" and part.kind in ("call", "apply"))
-            or (node.kind == "path" and at > 0)
-            or (node.kind == "object" and at % 2 == 1)
-            or (place.kept and node.kind == "block" and at == last)
-            or (place.kept and node.kind == "condition" and at > 0)
-            or (node.kind == "call" and node.parts[0].value in _PILING_CALLS)
+    def turns(self, place: _Place, part: Node, at: int, loops: int) -> tuple[Loop | None, str]:
+        """Loop and element of a part that is in so many loops."""
+        node, element = place.node, place.element if loops == place.loops else ""
+        if node.kind == "lambda":
+            loop = self.counted.functions.get(id(node))
+            return loop, loop.element if loop and not place.loops else ""
+        if node.kind == "path":
+            found = self.paths.get(id(node))
+            return found[0] if found and found[1] == at else None, element
+        same = node.kind in ("array", "block") or (
+            node.kind == "object" and at % 2 == 1 and all(key.kind == "string" for key in node.parts[::2])
         )
-        if node.kind == "path" and at:
-            inner, role = loops + (part.kind not in _STEPS), "step"
-        elif node.kind == "lambda":
-            inner = loops + 2
-        elif node.kind in ("sort", "transform"):
-            inner = loops + 1
-        elif node.kind in ("call", "partial") and at:
-            role = "argument"
-        elif node.kind == "apply" and at:
-            role = "applied"
-        elif node.kind == "binary" and node.value == "&" and part.kind == "binary" and part.value == "&":
-            role = "joined"
-        yield _Place(part, inner, role, kept)
-    for inner_node in node.predicates:
-        yield _Place(inner_node, loops + 1, "predicate")
-    for at, inner_node in enumerate(node.group or ()) if node.kind == "path" else ():
-        yield _Place(inner_node, loops + 1, kept=at % 2 == 1)
+        return place.loop if same and part.kind != "range" else None, element
 
 
 def _bound(nodes: list[Node]) -> set[str]:

@@ -6,6 +6,7 @@ import pytest
 from maprun.language.errors import StatesError
 from maprun.language.jsonata import Query
 from maprun.language.jsonata_guards import FIRST, HELD, JOINED, LAST, PAIRS, SPENT, guarded
+from maprun.language.jsonata_loops import COMPARED, EACH, TURNS
 from maprun.language.jsonata_parse import parse
 from maprun.language.scope import Scope
 from tests.property.language.jsonata_corpus import EXPRESSIONS, INPUTS, written
@@ -53,14 +54,41 @@ TRICKY = [
     "IN ~> |Account.Order|{'n': $states.input.Account.Order.OrderID}|",
     "($m := $merge([{'a': 1}, {'b': [2]}]); $n := $m; [1..2].($m))",
     "($z := $zip([1, 2], [3, 4]); $y := $z; [$z, $y])",
+    "$map(IN.Account.Order, function($o, $i, $all){{'id': $o.OrderID, 'n': $i, 'all': $all, 'x': $states.input.t}})",
+    "$map(IN.nope, function($o){$o})",
+    "$map(IN.Account.Order[], function($o){[$o.OrderID]})",
+    "$map(IN.Account.Order[0], function($o){$o.Product.SKU})",
+    "[$map(IN.Account.Order[0][], function($o){$o.OrderID})]",
+    "($map(IN.Account.Order, function($o){$map($o.Product, function($p){{'a': $p.SKU, 'b': $o.OrderID}})}))",
+    "IN.Account.Order ~> $map(function($o){$o.OrderID}) ~> $sort(function($l, $r){$l < $r})",
+    "$filter(IN.Account.Order, function($o){$o.OrderID = 'order104'}).OrderID",
+    "$single(IN.Account.Order, function($o){$o.OrderID = 'order104'})",
+    "$single(IN.Account.Order, function($o){$o})",
+    "$reduce(IN.Account.Order.Product.Price, function($a, $b){$a + $b}, 1)",
+    "$reduce(IN.nope, function($a, $b){$a + $b}, 1)",
+    "$sort(IN.Account.Order.Product, function($l, $r){$l.Price > $r.Price}).SKU",
+    "$map([1, 2], function($v){$v := 3})",
+    "$map($map([1, 2], function($v){[$v, $v]}), function($v){$v})",
+    "($count := function($x){7}; $map([1, 2], function($v){$v}))",
+    "($map := function($x, $f){$f($x)}; $map(3, function($v){$v + 1}))",
+    "(1; $states.input.Account.Order.{'a': OrderID, 'b': $states.input.Account, 'c': $states.nope})",
+    "$states.input.Account.Order.{'a': $states.input.Account.Order.OrderID}[0]",
+    "$states.input.Account.Order[].[$states.input.Account.`Account Name`]",
+    "$states.input.Account.Order.($states.input.Account.Order[0])",
+    "$states.input.Account.Order.{OrderID: $states.input.Account.`Account Name`}",
+    "$states.input.Account.Order.{'p': %.`Account Name`}",
+    "[$states.input.Account.Order[0].{'a': $states.input.Account.`Account Name`}]",
 ]
+
+
+LARGE = {"many": ["x" * 100] * 2_000, "long": "y" * 50_000}
 
 
 def _outcome(text: str, given: object) -> str | None:
     """What the engine makes of it, without limits: JSON, None for undefined, or that it failed."""
     try:
         engine = jsonatapy.compile(text)
-        for guard in (SPENT, FIRST, LAST, HELD, PAIRS):
+        for guard in (SPENT, FIRST, LAST, HELD, PAIRS, TURNS, COMPARED, EACH):
             engine.register(guard, lambda *_: None)
         engine.register(JOINED, lambda joined=None: joined)
         shown: str | None = engine.evaluate_json_or_none(None, {"states": {"input": given}})
@@ -94,12 +122,22 @@ def test_the_guards_change_no_outcome(expression: str) -> None:
         ("[1..100000].([1..100000])", "timeout"),
         ("$distinct([1..200000].{'a': $})", "timeout"),
         ("[1..5000].($a := $; [1..1000][$ = $a])", "timeout"),
+        ("$map([1..400000], function($v){$v})", "timeout"),
+        ("[1..400000] ~> $filter(function($v){$v > 1}) ~> $count()", "timeout"),
+        ("$map([1..1000], function($x){$map([1..1000], function($y){$y})})", "timeout"),
+        ("$reduce([1..400000], function($a, $b){$a + $b})", "timeout"),
+        ("$sort([1..100000], function($l, $r){$l > $r})", "timeout"),
+        ("$map([1..100000], function($v){$states.input.long})", "memory limit"),
+        ("$map([1..100000], function($v){{'a': {'b': [$states.input.long]}}})", "memory limit"),
+        ("$states.input.many.{'a': $states.input.long}", "memory limit"),
+        ("$map($states.input.many, function($v, $i, $all){$all})", "memory limit"),
+        (f"($a := $states.input.many; {'$a := $map($a, function($v){[$v, $v]}); ' * 40} $a)", "memory limit"),
     ],
 )
 def test_what_would_never_end_ends_in_aws_words(source: str, words: str) -> None:
     """The limits are those of AWS, told after a colon as AWS does, and none of them is a clock's."""
     with pytest.raises(StatesError) as caught:
-        Query(source, "Output")({"input": {}}, Scope(dict, {}, lambda: "seed"))
+        Query(source, "Output")({"input": LARGE}, Scope(dict, {}, lambda: "seed"))
     assert f"threw an error during evaluation: {'Expression evaluation ' * (words != 'Stack overflow')}{words}" in (
         caught.value.cause
     )
