@@ -14,6 +14,7 @@ from schemas import topics
 from services.maprun_tracker.flush import Flusher, MakeHome, restore
 from services.maprun_tracker.handlers import record_folding
 from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.recovery import Change, changes_of
 from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
@@ -27,6 +28,14 @@ class Table(Protocol):
     @property
     def rows(self) -> Mapping[bytes, bytes]:
         """What stands in the table now."""
+        ...
+
+    def forget(self, home: int) -> None:
+        """Drops a home's rows from memory; the changelog keeps them."""
+        ...
+
+    def recovered(self, changes: Sequence[Change], to_go: int) -> None:
+        """Takes over rows of the changelog, without writing them to it again; so many offsets of it are to go."""
         ...
 
     def write(self, key: bytes, row: bytes | None) -> None:
@@ -97,6 +106,9 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
 
     The position is the table's own mark and nothing else: rows and position can't disagree, wherever a process ended.
     """
+    deps.table.forget(home)  # another process may have written newer ones since
+    async for changes, to_go in changes_of(port, home):
+        deps.table.recovered(changes, to_go)
     start = await port.start_offset(topics.HOME.name, home)
     end = await port.end_offset(topics.HOME.name, home)
     stored, head = deps.table.rows, prefix(home)

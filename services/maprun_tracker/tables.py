@@ -1,7 +1,9 @@
 """Faust as the tracker needs it: group, one table with its changelog, and the mends without which it loses rows.
 
-Home itself is not read through Faust: its position would be set by Faust (to what the group committed, at three
-places) and by the table's mark, in two threads and no order. Here Faust's consumer only says who owns which home.
+Neither home nor the table's changelog is read through Faust. Home's position would be set by Faust (to what the group
+committed, at three places) and by the table's mark, in two threads and no order. Its recovery of a table stood still
+now and then, when the group was shared out anew meanwhile. Here Faust's consumer only says who owns which home, and
+its table writes the changelog.
 """
 
 import asyncio
@@ -15,7 +17,8 @@ import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
+from faust.tables.recovery import Recovery
+from faust.transport.drivers.aiokafka import Consumer, ConsumerRebalanceListener
 from faust.transport.producer import ProducerBuffer
 from faust.types import AppT
 
@@ -27,8 +30,6 @@ from maprun.runtime.settings import Settings
 from services.maprun_tracker.rows import home_of_key
 from services.maprun_tracker.topology import OWNED, SERVICE, TABLE
 
-FETCH_WAIT_MS = 20
-"""Faust waits 1,500 ms, and one quiet partition then holds up the recovery of the others for as long."""
 BUFFERED_MESSAGES_MAX = 1_000
 RECORDS_PER_POLL = 64
 """Rows are up to half a megabyte; Faust's default of 4,096 in each buffer could hold gigabytes."""
@@ -158,18 +159,12 @@ def others(app: faust.App) -> dict[str, list[int]]:
     }
 
 
-def recovered(app: faust.App) -> bool:
-    """True when the table holds what its changelog holds, and no rebalance is under way."""
+def settled(app: faust.App) -> bool:
+    """True when an assignment stands: no rebalance is under way, and Faust is through with the last one."""
     manager: Any = app.tables
     recovery = manager.recovery
     begins = recovery.signal_recovery_start.is_set()
     return bool(recovery.completed.is_set()) and not begins and not app.in_recovery and not app.rebalancing
-
-
-def rows_to_recover(app: faust.App) -> int:
-    """How many rows of its changelog the table still lacks; 0 when no recovery is under way, or none is counted yet."""
-    manager: Any = app.tables
-    return int(manager.recovery.active_remaining_total()) if app.in_recovery else 0
 
 
 def missing(app: faust.App) -> str:
@@ -177,9 +172,7 @@ def missing(app: faust.App) -> str:
     consumer = _consumer(app)
     if consumer is None or consumer._coordinator is None or consumer._coordinator.generation < 0:  # noqa: SLF001
         return f"This process is not a member of group {app.conf.id} yet."
-    if app.in_recovery:
-        return f"The tracker is recovering its table: {rows_to_recover(app)} rows to go."
-    if not recovered(app):
+    if not settled(app):
         return "The homes are being shared out among the processes of the tracker."
     return ""
 
@@ -237,8 +230,8 @@ def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None
     """Mends Faust 0.15.3 in place; called once, before an application is started.
 
     Its buffer's flush returns after a pause of 0.1 s with rows unsent, which a recovery then misses; a row that could
-    not be sent is only logged; its fetches wait so long that a quiet partition holds up the others; it pauses
-    partitions where it takes records out, but not where they are fetched.
+    not be sent is only logged; it pauses partitions where it takes records out, but not where they are fetched; and it
+    would recover the table by itself.
     """
     in_flight: set[asyncio.Future[Any]] = set()
 
@@ -272,28 +265,22 @@ def mend_faust(fatal: Callable[[str, BaseException | None], None] = die) -> None
                 await asyncio.wait(set(in_flight), return_when=asyncio.FIRST_COMPLETED)
         return flushed
 
-    make_consumer = AIOKafkaConsumerThread._create_worker_consumer  # noqa: SLF001 - that is where 1,500 ms are written
+    def recover_nothing(_recovery: Any, _table: Any, _partition: Any) -> None:
+        """Owners read the changelog themselves."""
 
-    def make_quick_consumer(thread: Any, transport: Any) -> Any:
-        consumer = make_consumer(thread, transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - it is handed to the fetcher at the start
-        return consumer
-
-    class HomeLeftAlone(ConsumerRebalanceListener):
-        """Pauses the partitions of home as soon as they are assigned, before anything is fetched of them."""
+    class NothingFetched(ConsumerRebalanceListener):
+        """Pauses all partitions as soon as they are assigned, before anything is fetched of them."""
 
         async def on_partitions_assigned(self, assigned: Any) -> None:
-            thread = self._thread
-            homes = [tp for tp in assigned if tp.topic == home_topic(thread.app)]
-            thread._ensure_consumer().pause(*homes)  # noqa: SLF001 - there is no other way
+            self._thread._ensure_consumer().pause(*assigned)  # noqa: SLF001 - there is no other way
             await super().on_partitions_assigned(assigned)
 
     mends: tuple[tuple[type, str, object], ...] = (
-        (Consumer, "RebalanceListener", HomeLeftAlone),
+        (Consumer, "RebalanceListener", NothingFetched),
         (ProducerBuffer, "max_messages", BUFFERED_MESSAGES_MAX),
         (ProducerBuffer, "_send_pending", send_pending),
         (ProducerBuffer, "flush_atmost", flush_atmost),
-        (AIOKafkaConsumerThread, "_create_worker_consumer", make_quick_consumer),
+        (Recovery, "add_active", recover_nothing),
     )
     for owner, name, mend in mends:
         setattr(owner, name, mend)

@@ -1,7 +1,7 @@
-"""The tracker's process as a member of its group: an owner for each home it is given, once the table is recovered."""
+"""The tracker's process as a member of its group: an owner for each home it is given."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
@@ -19,13 +19,14 @@ from schemas.arns import Names
 from services.maprun_tracker import metrics, owner, tables
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.owner import Held
+from services.maprun_tracker.recovery import Change
 from services.maprun_tracker.rows import home_of_key
 from services.maprun_tracker.state import Partition
 
 LOOK_SECONDS = 0.02
 COMMIT_SECONDS = 1.0
-RECOVERY_STILL_SECONDS_MAX = 15.0
-RECOVERY_SECONDS_MAX = 300.0
+SETTLED_SECONDS_MAX = 300.0
+"""A group that comes to no assignment for so long has got stuck: Faust can, without a word."""
 
 
 class Running(Protocol):
@@ -59,11 +60,28 @@ class Table:
         self._app = app
         self._table = table
         self.positions: dict[int, int] = {}  # home → offset behind the last record whose rows are written
+        self.to_go = 0  # offsets of a changelog that is being read
 
     @property
     def rows(self) -> Mapping[bytes, bytes]:
         """What stands in the table now."""
         return tables.stored_rows(self._table)
+
+    def forget(self, home: int) -> None:
+        """Drops a home's rows from memory."""
+        stored = tables.stored_rows(self._table)
+        for key in [key for key in stored if home_of_key(key) == home]:
+            del stored[key]
+
+    def recovered(self, changes: Sequence[Change], to_go: int) -> None:
+        """Takes over rows of the changelog: straight into memory, since through the table they would be sent again."""
+        stored = tables.stored_rows(self._table)
+        for key, row in changes:
+            if row is None:
+                stored.pop(key, None)
+            else:
+                stored[key] = row
+        self.to_go = to_go
 
     def write(self, key: bytes, row: bytes | None) -> None:
         """Puts a row, or deletes it."""
@@ -83,23 +101,6 @@ class Table:
         for key in [key for key in stored if home_of_key(key) not in homes]:
             del stored[key]
         self.positions = {home: at for home, at in self.positions.items() if home in homes}
-
-
-class Recovery:
-    """Whether the recovery of the table gets on: Faust's can stand still for ever, without a word."""
-
-    def __init__(self, now: float) -> None:
-        self._to_go = 0
-        self._began = self._moved_at = now
-
-    def still(self, to_go: int, now: float) -> bool:
-        """True when the same number of rows has been left to read for too long (0 = none), or all of it took too long.
-
-        The first is a recovery that stands still, the second a group that never comes to an assignment.
-        """
-        if not to_go or to_go != self._to_go:
-            self._to_go, self._moved_at = to_go, now
-        return now - self._moved_at > RECOVERY_STILL_SECONDS_MAX or now - self._began > RECOVERY_SECONDS_MAX
 
 
 class Tracker(owner.Watch):
@@ -137,14 +138,15 @@ class Tracker(owner.Watch):
         if held is None:
             unsettled = self._unsettled()
             taking = home in (self._assigned or ())
-            return unsettled or (f"The tracker is taking up the rows of home {home}." if taking else "")
+            rows = f"The tracker is recovering the rows of home {home}: {self.table.to_go} of its changelog to go."
+            return unsettled or (rows if taking else "")
         if held.to_go:
             return f"The tracker is reading home {home}: {held.to_go} records to go."
         return ""
 
     def _unsettled(self) -> str:
         """Why it isn't known which homes are this process's."""
-        if self._assigned is not None and tables.recovered(self.app):
+        if self._assigned is not None and tables.settled(self.app):
             return ""
         lacking = self._host.ready() or tables.leaderless(self.app)
         return f"The tracker can't go on: {lacking}" if lacking else tables.missing(self.app)
@@ -192,11 +194,11 @@ class Tracker(owner.Watch):
             raise self.app.crash_reason
 
     async def _follow_group(self) -> None:
-        """Starts an owner for each home of the assignment once the table is recovered, and ends them with it.
+        """Starts an owner for each home of an assignment once it stands, and ends them with it.
 
         What is looked at is how things stand, not what was told of them: a rebalance may begin while another ends.
         """
-        recovery = Recovery(clock.monotonic_seconds())
+        unsettled = clock.monotonic_seconds()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             now = clock.monotonic_seconds()
@@ -207,14 +209,14 @@ class Tracker(owner.Watch):
                 if refused is not None:
                     raise refused from error
                 tables.die("group_failed", error)
-            if self._assigned is None or not tables.recovered(self.app):
+            if self._assigned is None or not tables.settled(self.app):
                 self._give_up()
                 if tables.leaderless(self.app):
-                    recovery = Recovery(now)  # it goes on once a broker is back: starting again brings nothing
-                elif recovery.still(tables.rows_to_recover(self.app), now):
-                    tables.die(f"recovery stands still: {self._unsettled()}")
+                    unsettled = now  # it goes on once a broker is back: starting again brings nothing
+                elif now - unsettled > SETTLED_SECONDS_MAX:
+                    tables.die(f"the group does not settle: {self._unsettled()}")
             else:
-                recovery = Recovery(now)
+                unsettled = now
                 if self._owners.keys() != self._assigned:
                     self._take_up(self._assigned)
 
@@ -251,7 +253,7 @@ class Tracker(owner.Watch):
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
             new = {home: at for home, at in self.table.positions.items() if told.get(home) != at}
-            if new and self._assigned is not None and tables.recovered(self.app):
+            if new and self._assigned is not None and tables.settled(self.app):
                 await tables.commit(self.app, new)
                 told = dict(self.table.positions)
 

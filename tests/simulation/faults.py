@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from services.maprun_tracker.topology import CHANGELOG
 from tests.simulation.groups import SESSION_SECONDS, Group
 from tests.simulation.process import Process
-from tests.simulation.tracker import CHANGELOG
 from tests.simulation.world import World
 
 

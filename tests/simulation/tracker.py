@@ -15,6 +15,7 @@ from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
 from services.maprun_tracker.owner import Deps, Held, Watch, own_home
 from services.maprun_tracker.state import Partition
+from services.maprun_tracker.topology import CHANGELOG
 from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
 from tests.simulation.work import SimPace
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tests.simulation.books import Book
     from tests.simulation.house import House
 
-CHANGELOG = "tracker-changelog"
 LIMITS = TrackerLimits(
     blocks_decoded_max=1,
     history_page_bytes_max=400,
@@ -39,10 +39,11 @@ Row = tuple[bytes, bytes | None]
 class _Rows:
     """The table of one owner. Faust sends from a buffer of its own: a kill between two batches loses the rest."""
 
-    def __init__(self, tracker: "Tracker", port: SimPort, rows: dict[bytes, bytes]) -> None:
+    def __init__(self, tracker: "Tracker", port: SimPort, home: int) -> None:
         self._tracker = tracker
         self._port = port
-        self._rows = rows
+        self._home = home
+        self._rows: dict[bytes, bytes] = {}
         self._buffer: list[Row] = []
 
     @property
@@ -50,13 +51,27 @@ class _Rows:
         """What stands in the table now."""
         return self._rows
 
+    def forget(self, home: int) -> None:
+        """A process of the simulator begins with nothing in memory."""
+        assert not self._rows, home
+
+    def recovered(self, changes: Sequence[Row], to_go: int) -> None:
+        """Takes over rows of the changelog; all of them, a mutation may tamper with."""
+        for key, row in changes:
+            self._put(key, row)
+        if not to_go:
+            self._tracker.house.mutation.recovered(self._home, self._rows)
+
     def write(self, key: bytes, row: bytes | None) -> None:
         """Puts a row, or deletes it."""
+        self._put(key, row)
+        self._buffer.append((key, row))
+
+    def _put(self, key: bytes, row: bytes | None) -> None:
         if row is None:
             self._rows.pop(key, None)
         else:
             self._rows[key] = row
-        self._buffer.append((key, row))
 
     async def flushed(self, home: int, offset: int) -> None:
         """Sends what was written, and tells the group how far home is folded."""
@@ -100,11 +115,8 @@ class Tracker:
 
     async def own(self, port: SimPort, home: int, pace: SimPace) -> None:
         """Recovers the table, and owns the home as the service does."""
-        end = await port.end_offset(CHANGELOG, home)
-        table = fold_rows([(r.key or b"", r.value) for r in await port.read(CHANGELOG, home, 0, end)])
-        self.house.mutation.recovered(home, table)
         watch = _Seen(self, port)
-        deps = Deps(_Rows(self, port, table), self._home, self._interpreter, LIMITS, watch, pace)
+        deps = Deps(_Rows(self, port, home), self._home, self._interpreter, LIMITS, watch, pace)
         await own_home(port, home, deps)
 
     def restored(self, home: int, table: dict[bytes, bytes], end: int) -> Flusher:

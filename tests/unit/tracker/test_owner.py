@@ -1,7 +1,7 @@
 """The owner of a home over a log, a clock and a table in memory: where it goes on, when it writes, when it gives up."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from schemas import topics
 from services.maprun_tracker import rows, tables
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.owner import Deps, Held, Watch, own_home
+from services.maprun_tracker.recovery import Change
 from services.maprun_tracker.state import Partition
-from services.maprun_tracker.tracker import RECOVERY_SECONDS_MAX, RECOVERY_STILL_SECONDS_MAX, Recovery
+from services.maprun_tracker.topology import CHANGELOG
 from tests.unit.tracker import fakes
 from tests.unit.tracker.test_flush import HOME, KilledError, Table, log_of, run_on, start
 
@@ -68,11 +69,15 @@ class FakePort:
 
     async def start_offset(self, topic: str, partition: int) -> int:
         """Where the log begins."""
+        if topic == CHANGELOG:
+            return 0
         assert (topic, partition) == (topics.HOME.name, HOME)
         return self.home.start
 
     async def end_offset(self, topic: str, partition: int) -> int:
         """Where the log ends."""
+        if topic == CHANGELOG:
+            return 0
         assert (topic, partition) == (topics.HOME.name, HOME)
         return len(self.home.values)
 
@@ -108,6 +113,14 @@ class Rows:
     def rows(self) -> Mapping[bytes, bytes]:
         """What stands there."""
         return self._table.rows
+
+    def forget(self, home: int) -> None:
+        """The changelog of these tests is the table itself: it stays."""
+        assert home == HOME
+
+    def recovered(self, changes: Sequence[Change], to_go: int) -> None:
+        """Never called: the changelog has nothing more."""
+        raise AssertionError((changes, to_go))
 
     def write(self, key: bytes, row: bytes | None) -> None:
         """One write."""
@@ -285,19 +298,6 @@ def test_a_key_says_its_partition_of_the_changelog(tmp_path: Path) -> None:
     for home in (0, 3, 700):
         key = rows.run_key(home, "00000000-0000-4000-8000-000000000000")
         assert table.partition_for_key(key) == rows.home_of_key(key) == home
-
-
-def test_a_recovery_that_reads_nothing_is_given_up() -> None:
-    """The same number of rows to go for too long is a standstill, and so is a group that gives nothing for minutes."""
-    recovery = Recovery(0.0)
-    late = RECOVERY_STILL_SECONDS_MAX + 1
-    assert not recovery.still(0, late)
-    assert not recovery.still(100, 2 * late)
-    assert not recovery.still(99, 3 * late)
-    assert not recovery.still(99, 3 * late + 5)
-    assert recovery.still(99, 4 * late)
-    assert not recovery.still(0, 5 * late)
-    assert recovery.still(0, RECOVERY_SECONDS_MAX + 1)
 
 
 def test_rows_of_a_home_that_was_made_anew_are_folded_again() -> None:
