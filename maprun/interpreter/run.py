@@ -248,13 +248,13 @@ def run_ready(run: Run, spent: Spent) -> None:
     ready = run.ready
     while ready and run.ended is None:
         frame = ready[0]
-        if frame.dead or frame.wait is not None:
-            ready.popleft()
-            continue
-        enter(run, frame)
-        perform(run, frame, frame.machine.states[frame.state])
-        if spent():
-            return
+        states = frame.machine.states
+        while frame.wait is None and not frame.dead and run.ended is None:
+            enter(run, frame)
+            perform(run, frame, states[frame.state])
+            if spent():
+                return
+        ready.popleft()
 
 
 def perform(run: Run, frame: Frame, state: State) -> None:

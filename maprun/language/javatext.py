@@ -25,6 +25,10 @@ def double_text(value: float) -> str:
 
 def map_text(value: Any) -> str:
     """`toString` of maps, lists and what they hold: `{a=1, b=[x, null]}`; texts stand without quotes."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict | list):
+        return _scalar(value)
     return _written(value, lambda text: text, "=", ", ")
 
 
