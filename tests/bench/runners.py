@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maprun.local import statefile
+from tests.integration.jars import share_jars
 from tests.integration.system.stack import REGION, ROOT, Stack
 
 _PARTS = "kafka,seaweedfs,topics,scheduler,item-reader,maprun-tracker"
@@ -33,7 +34,7 @@ class RunnerStack(Stack):
 
     def up(self, parts: str = _PARTS) -> float:
         """Starts it without child-runners; answers the seconds it took."""
-        self._share_jars()
+        share_jars(self.folder)
         began = time.monotonic()
         done = self.launcher("up", "--detach", "--parts", parts)
         assert done.returncode == 0, f"the stack did not come up:\n{done.stdout}{done.stderr}"

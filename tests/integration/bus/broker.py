@@ -10,6 +10,7 @@ from pathlib import Path
 from maprun.local import kafka
 from maprun.local.layout import Layout
 from maprun.runtime.settings import Settings
+from tests.integration.jars import share_jars
 
 ROOT = Path(__file__).resolve().parents[3]
 _START_SECONDS_MAX = 60
@@ -34,12 +35,7 @@ class Broker:
         self.address = f"127.0.0.1:{_free_ports()}"
         self._layout = Layout(settings=Settings(kafka=self.address), root=ROOT, state=folder, functions_dir=folder)
         self._process: subprocess.Popen[bytes] | None = None
-        (folder / "kafka").mkdir(parents=True)
-        fetched = ROOT / ".maprun" / "kafka" / "libs"
-        if (fetched / ".complete").exists():
-            self._layout.kafka_libs.symlink_to(fetched)
-        else:
-            self._layout.kafka_libs.mkdir()
+        share_jars(folder)
 
     @property
     def data(self) -> Path:

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from tests.integration.jars import share_jars
 
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "us-east-1"
@@ -45,7 +46,7 @@ class Stack:
 
     def up(self, parts: str = "") -> float:
         """Starts it, or some parts; answers the seconds it took. Raises AssertionError with the launcher's words."""
-        self._share_jars()
+        share_jars(self.folder)
         began = time.monotonic()
         done = self.launcher("up", "--detach", "--parts", parts)
         assert done.returncode == 0, f"the stack did not come up:\n{done.stdout}{done.stderr}"
@@ -67,18 +68,6 @@ class Stack:
             timeout=_UP_SECONDS_MAX,
             check=False,
         )
-
-    def _share_jars(self) -> None:
-        """Kafka's jars are fetched once for the checkout, not once a test."""
-        jars = ROOT / ".maprun" / "kafka" / "libs"
-        mine = self.folder / "kafka" / "libs"
-        if (jars / ".complete").exists() and not mine.exists():
-            mine.mkdir(parents=True)
-            for jar in jars.iterdir():
-                try:
-                    os.link(jar, mine / jar.name)
-                except OSError:  # another disk
-                    shutil.copyfile(jar, mine / jar.name)
 
     def status(self) -> dict[str, Any]:
         """What the supervisor last wrote down."""
