@@ -14,9 +14,10 @@ WORK_MAX = 300_000
 """Turns in one evaluation: calls of its own functions and turns of inner loops. That is 0.7 s on one core of a small
 machine; AWS ends an evaluation after a second, and was seen to do 200,000 calls in one."""
 RANGE_NUMBERS_A_TURN = 8
-HELD_BYTES_MAX = 64 * 1024 * 1024
+HELD_BYTES_MAX = 16 * 1024 * 1024
 """Of JSON, all values together that an evaluation puts into others again and again; AWS holds some 7 MB at a time."""
-VALUE_BYTES_MAX = 2 * TEXT_LENGTH_MAX
+VALUE_BYTES_MAX = 2 * 1024 * 1024
+"""Of JSON, one such array or object: eight payloads. In memory it is some thirty times as large."""
 PAIRS_A_TURN = 256
 """Of elements that `$distinct` compares."""
 TEXT_A_TURN = 4_096
@@ -57,7 +58,7 @@ class Evaluation:
     def hold(self, size: int, turns: int = 1) -> None:
         """Counts bytes that each of so many turns holds."""
         self.held_bytes += size * turns
-        if size > VALUE_BYTES_MAX or self.held_bytes > HELD_BYTES_MAX:
+        if self.held_bytes > HELD_BYTES_MAX:
             raise JsonataError(MEMORY)
 
     def held(self, value: Any = None, turns: int = 1) -> None:
@@ -66,9 +67,12 @@ class Evaluation:
             self.hold(len(value), turns)
         elif isinstance(value, list | dict):
             try:
-                self.hold(len(jsontext.encode(value)), turns)
+                size = len(jsontext.encode(value))
             except StatesError as error:  # it nests too deep
                 raise JsonataError(MEMORY) from error
+            if size > VALUE_BYTES_MAX:
+                raise JsonataError(MEMORY)
+            self.hold(size, turns)
 
     def each(self, count: Any = None, *values: Any) -> None:
         """Counts the bytes of values that each of so many turns holds."""

@@ -1,4 +1,8 @@
-"""One broker, one decider and one tracker for the tests of this folder."""
+"""One broker for the tests of this folder, one decider and one tracker for each of its modules.
+
+The decider ends with its module: its thread draws from `random`, which Hypothesis takes for the doing of whatever
+property is tried in this process then.
+"""
 
 import asyncio
 import threading
@@ -63,7 +67,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def decider(settings: Settings) -> Iterator[Decider]:
     """The decider."""
     thread = Decider(settings)
@@ -78,7 +82,7 @@ def tracker_settings(settings: Settings, number: int) -> Settings:
     return msgspec.structs.replace(settings, api=f"http://127.0.0.1:{free_port()}", instance=f"tracker-{number}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tracker(settings: Settings, decider: Decider) -> Iterator[TrackerProcess]:
     """One tracker process; kept up by the tests that kill it."""
     assert decider.up.is_set()
