@@ -297,7 +297,8 @@ def told(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at:
     """The world answered a child. A STANDARD child hears it once the journal holds it (write, read back, then act)."""
     if happening.ref not in child.waits or happening.ref in child.told:
         return
-    happening = bounded(happening, _state_of(child.waits[happening.ref]), lane.limits.outcome_bytes_max)
+    if len(getattr(happening, "output", b"")) > lane.limits.outcome_bytes_max or hasattr(happening, "cause"):
+        happening = bounded(happening, _state_of(child.waits[happening.ref]), lane.limits.outcome_bytes_max)
     if run.express or not lane.switches.write_ahead:
         advance(lane, run, child, happening, now, at)
         return
@@ -328,11 +329,11 @@ def _waited_for(child: Child, happening: Any) -> bool:
 
 def advance(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
     """Tells a child what happened: at once, or once its turn comes."""
+    if not child.queued and not lane.pace.spent():
+        _hear(lane, run, child, happening, now, at)
+        return
     child.inbox.append((happening, now))
-    if lane.pace.spent():
-        _queue(lane, run, child)
-    elif not child.queued:
-        go_on(lane, run, child, now, at)
+    _queue(lane, run, child)
 
 
 def _hear(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:

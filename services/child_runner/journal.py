@@ -17,7 +17,7 @@ from schemas.wire import Decoder, encoded_bytes
 
 OVER_KEPT = 10_000
 PART_BYTES = 150
-"""What an adopted child takes in a record beside its input: names and numbers."""
+"""What a fact of a child takes in a record beside its payload, about: names and numbers."""
 RANGE_BYTES = 10
 """What a range of positions takes."""
 RunKey = tuple[str, int]
@@ -165,12 +165,12 @@ class LaneMemory:
         memory = self.run((fact.run, fact.generation))
         if fact.position not in memory.finished:
             memory.past.setdefault(fact.position, []).append(fact)
-            self.bytes += encoded_bytes(fact)
+            self.bytes += about(fact)
 
     def drop(self, memory: RunMemory, position: int) -> None:
         """A child is finished: what it had in the journal isn't needed any more."""
         for fact in memory.past.pop(position, ()):
-            self.bytes -= encoded_bytes(fact)
+            self.bytes -= about(fact)
         adopted = memory.adopted.pop(position, None)
         if adopted is not None:
             self.bytes -= PART_BYTES + adopted.size
@@ -296,6 +296,12 @@ class LaneMemory:
         return self.epoch, self.items, self.signals, runs, set(self.over)
 
 
+def about(fact: ChildAdvanced) -> int:
+    """Bytes that a fact takes, about: enough to know when a snapshot is due, not to know what fits a record."""
+    told = fact.happening
+    return PART_BYTES + len(getattr(told, "output", b"") or getattr(told, "cause", ""))
+
+
 Fact = ChildAdvanced | ChildAdopted | Positions | RunOver
 
 
@@ -307,6 +313,8 @@ def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int, facts_max
     frames again and finds in the journal what it already has. What a record says is done at one go once it is read
     back, so it says no more than `facts_max` things of children.
     """
+    if len(record.advanced) <= facts_max and encoded_bytes(record) <= bytes_max:
+        return [record]
     cuts: list[list[Fact]] = [[]]
     size = advanced = 0
     for fact in _facts(record, bytes_max):
