@@ -1,6 +1,7 @@
 """The owner of a lane: claims it, reads its journal, and does what the lane says until somebody else claims it."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -30,6 +31,10 @@ _signal_decoder: Decoder[LaneSignal] = Decoder(LaneSignal)
 _items_decoder = Decoder(ItemFrame)
 
 
+ASKED_A_LOOK = 8
+"""A state is microseconds of work, the largest a millisecond: eight of them are a small part of a slice."""
+
+
 class Deps(msgspec.Struct, frozen=True):
     """What an owner needs beside its port."""
 
@@ -39,7 +44,7 @@ class Deps(msgspec.Struct, frozen=True):
     switches: Switches = Switches()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     room: Room = msgspec.field(default_factory=lambda: Room(LaneLimits().running_bytes_max))  # of the whole process
-    pace: Pace = msgspec.field(default_factory=LoopPace)  # of the process's loop
+    pace: Pace = msgspec.field(default_factory=partial(LoopPace, asked_a_look=ASKED_A_LOOK))  # of the process's loop
     watch: Callable[[Lane], None] = lambda _lane: None  # a simulation looks at the lane after each turn
 
 
