@@ -75,10 +75,15 @@ def decode(text: str, path: Path) -> Any:
     return _yaml(text, path)
 
 
+TOO_DEEP = "nests too deeply to be read"
+
+
 def _json(text: str, path: Path) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except RecursionError:
+        raise NotDecoded(path, TOO_DEEP) from None
+    except msgspec.DecodeError as error:
         place = re.search(r"\(byte (\d+)\)", str(error))
         before = text.encode()[: int(place[1])].decode("utf-8", "replace") if place else ""
         line = before.count("\n") + 1
@@ -92,7 +97,9 @@ def _yaml(text: str, path: Path) -> Any:
         mark = error.problem_mark
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise NotDecoded(path, f"is not valid YAML: {error.problem}{place}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise NotDecoded(path, TOO_DEEP) from None
+    except yaml.YAMLError as error:
         raise NotDecoded(path, f"is not valid YAML: {error}") from error
 
 

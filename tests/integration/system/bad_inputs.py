@@ -103,13 +103,13 @@ class Sender:
             file = self.folder / f"definition-{number}.json"
             file.write_text(bad.definition, encoding="utf-8")
             got, message = doors.cli_answer(doors.cli(self.stack, "deploy", str(file), "--name", "bad"))
-            yield self._after_cli(Finding("CLI", f"deploy: {bad.title}", bad.error, got, message))
+            yield self._after_cli(Finding("CLI", f"deploy: {bad.title}", bad.cli or bad.error, got, message))
         (self.folder / "latin.json").write_bytes(b"\xff\xfe{}")
         for arguments, expected in (
             (("deploy", "/no/such/file.json"), "usage"),
             (("deploy", str(self.folder / "latin.json")), "usage"),
             (("deploy", str(self.folder)), "usage"),
-            (("deploy", str(self.folder / "definition-0.json"), "--name", "a b"), "InvalidName"),
+            (("deploy", str(self.folder / "definition-3.json"), "--name", "a b"), "InvalidName"),
             (("start", "good", "--input", "@/no/such/file"), "usage"),
             (("describe", "nonsense"), "usage"),
             (("describe", f"{cases.ARN}:execution:good:nobody"), "ExecutionDoesNotExist"),

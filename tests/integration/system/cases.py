@@ -110,11 +110,12 @@ BAD_BODIES = (
 
 
 class BadDefinition(msgspec.Struct, frozen=True):
-    """A definition that CreateStateMachine refuses."""
+    """A definition that CreateStateMachine refuses. `cli`: what the command line says of it, if not the same."""
 
     title: str
     definition: str
     error: str = "InvalidDefinition"
+    cli: str = ""
 
 
 def _states(start: str = "A", **states: Json) -> str:
@@ -136,9 +137,9 @@ def _map(**members: Any) -> str:
 
 _DEEP = '{"StartAt":"A","States":' + '{"a":' * 3_000 + "1" + "}" * 3_000 + "}"
 BAD_DEFINITIONS = (
-    BadDefinition("text", "hello"),
-    BadDefinition("an array", "[]"),
-    BadDefinition("an empty object", "{}"),
+    BadDefinition("text", "hello", cli="usage"),
+    BadDefinition("an array", "[]", cli="usage"),
+    BadDefinition("an empty object", "{}", cli="usage"),
     BadDefinition("no States", '{"StartAt": "A"}'),
     BadDefinition("no StartAt", '{"States": {"A": {"Type": "Succeed"}}}'),
     BadDefinition("StartAt leads nowhere", _states("B", A={"Type": "Succeed"})),
@@ -161,7 +162,7 @@ BAD_DEFINITIONS = (
     BadDefinition("label with a space", _map(Label="a b")),
     BadDefinition("batcher without limit", _map(ItemBatcher={"BatchInput": {}})),
     BadDefinition("reader on nonsense", _map(ItemReader={"Resource": "arn:aws:states:::s3:eat", "Parameters": {}})),
-    BadDefinition("3,000 levels deep", _DEEP),
+    BadDefinition("3,000 levels deep", _DEEP, cli="usage"),
     BadDefinition(
         "more than 1 MB", _states(A={"Type": "Pass", "Comment": "x" * 1_100_000, "End": True}), "ValidationException"
     ),

@@ -84,3 +84,12 @@ def test_deploy_warns_of_what_can_not_run_yet(api: FakeApi, tmp_path: Path) -> N
     assert json.loads(result.stdout)["action"] == "created"
     assert "job: warning: NOT_SUPPORTED_YET: The integration pattern .sync of ecs:runTask" in result.stderr
     assert result.stderr.endswith("at /States/T/Resource\n")
+
+
+@pytest.mark.parametrize("name", ["deep.json", "deep.yaml"])
+def test_a_document_of_any_depth_is_refused_in_words(api: FakeApi, tmp_path: Path, name: str) -> None:
+    """Nobody is asked, and the words are not those of the language that the reader is written in."""
+    file = tmp_path / name
+    file.write_text("[" * 5_000 + "]" * 5_000)
+    result = run(api, "deploy", str(file), "--name", "deep")
+    assert (result.exit_code, "nests too deeply to be read" in result.stderr, api.asked) == (2, True, [])
