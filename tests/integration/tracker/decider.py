@@ -38,8 +38,10 @@ async def decide(port: Port, settings: Settings) -> None:
             fold = homes[record.partition]
             for output in fold.apply(record.offset, record.timestamp_ms, decode_record(record.value or b"")):
                 if isinstance(output, Send) and output.topic in PASSED_ON:
-                    assert isinstance(output.message, Fact)
-                    out.append(Outgoing(output.topic, output.partition, encode(output.message), output.key))
+                    message = output.message  # None deletes the machine's record before this one
+                    assert message is None or isinstance(message, Fact)
+                    value = None if message is None else encode(message)
+                    out.append(Outgoing(output.topic, output.partition, value, output.key))
         if out:
             await port.send(out)
 
