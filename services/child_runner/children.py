@@ -165,8 +165,10 @@ def _resume(
     The past may hold its end: an earlier owner knew it, but could not bring it home any more.
     """
     while not step.more:
-        _wait_for(child, step)
+        _wait_for(lane, run, child, step)
         if step.ended is not None:
+            for ref in list(child.waits):
+                _forgo(lane, run, child, ref)
             _ended(lane, run, child, step, at)
             return
         fact = next((f for f in _taken(past) if f.happening is not None and _waited_for(child, f.happening)), None)
@@ -213,7 +215,7 @@ def _effect(ref: str, waited: TaskRequested | int | Nested) -> Asked:
             return TimerRequested(ref, waited)
 
 
-def _wait_for(child: Child, step: Step) -> None:
+def _wait_for(lane: "Lane", run: LaneRun, child: Child, step: Step) -> None:
     child.execution = step.execution
     child.events += step.events
     for effect in step.effects:
@@ -225,7 +227,19 @@ def _wait_for(child: Child, step: Step) -> None:
             case MapRunRequested() | MapRunRedriveRequested():
                 child.waits[effect.ref] = Nested(effect)
             case EffectCancelled():
-                child.waits.pop(effect.ref, None)
+                _forgo(lane, run, child, effect.ref)
+
+
+def _forgo(lane: "Lane", run: LaneRun, child: Child, ref: str) -> None:
+    """A child that is brought back no longer waits for this: nothing was started for it here.
+
+    But its history tells of a Map Run that began: home must hear of it, or the child could not be redriven, and that it
+    is dropped, or the Map Run would go on. The earlier owner may have said neither.
+    """
+    waited = child.waits.pop(ref, None)
+    if isinstance(waited, Nested) and waited.begun:
+        _ask_home(lane, run, child, waited)
+        lane.asks.append(NestedRunDropped(*run.key, child.position, child.index, ref))
 
 
 def _take(lane: "Lane", run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:

@@ -40,12 +40,13 @@ def messages_of(sends: Iterable[Send], home: int, bytes_max: int) -> list[Messag
     """The records that a record of `home` asks for, in order.
 
     One that fits no record has a dead letter on home instead: its root execution fails, for every reader alike; what
-    else the record asked for on its behalf is left out. Tried again and again it would stop the home for everybody.
+    else the record asked for on its behalf is left out, but for the answer to who asked, as they wait for one. Tried
+    again and again it would stop the home for everybody.
     """
     messages: list[Message] = []
     refused: set[str] = set()
     for send in sends:
-        if send.arn in refused:
+        if send.arn in refused and send.topic != topics.ANSWERS.name:
             continue
         message = _message(send)
         size = len(message.value or b"") + len(message.key or b"")

@@ -112,6 +112,35 @@ def test_who_no_longer_waits_says_so() -> None:
     assert (dropped.position, dropped.ref) == (0, request.ref)
 
 
+def test_a_child_that_ends_while_it_is_brought_back_asks_for_its_run_and_drops_it() -> None:
+    """Its history tells of a Map Run: home hears of it even if the owner that began it told nobody how the child ended.
+
+    Else a redrive of the child asks for a Map Run of which nothing is known.
+    """
+    driver = asking(TIMED, "P")
+    [request] = driver.asks
+    driver.turn(61.0)
+    dropped = driver.asks[1]
+    known = [record for record in driver.log if not (isinstance(record, LaneAdvanced) and record.finished)]
+    assert len(known) == len(driver.log) - 1
+    driver.log = known
+    driver.take_over()
+    assert driver.asks == [request, dropped]
+    assert driver.answers[0, 0].status == FAILED
+
+
+def test_a_child_that_went_on_without_its_run_drops_it_again() -> None:
+    """Brought back behind the state that gave the Map Run up: it may still go on, if an earlier owner told nobody."""
+    caught = {**TIMED["P"], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "T"}]}
+    driver = asking({"P": caught, "T": TASK}, "P")
+    [request] = driver.asks
+    driver.turn(61.0)
+    dropped = driver.asks[1]
+    driver.take_over()
+    assert driver.asks == [request, dropped]
+    assert [start.request.state for start in driver.starts] == ["T"]
+
+
 def test_a_run_that_closes_stops_who_waits_for_a_run() -> None:
     """A STANDARD child that waits for its Map Run is aborted like any other."""
     driver = asking()
