@@ -178,7 +178,7 @@ class ChildrenEnded(Fact, frozen=True):
 
     Slot order: `ranges` is flat (first, count, first, count, …); `statuses` has one byte a slot; `items` the number of
     items a slot, empty when each is one. `pages[k]` is zstd of msgpack: for each of the slots 64k … 64k+63 the list of
-    its history events; a slot that never started has one pseudo event, its input (see maprun.mapruns.pages).
+    its history events; a slot that never started has one pseudo event, its input (see maprun.mapruns.results.shaping).
     `epoch` is the claim the lane's owner worked under; `error` and `cause` belong to the first REJECTED slot.
     `indexes` are the children's indexes as flat (first, count, …) in slot order; empty = each is its position.
     `afterlives` is zstd of the msgpack of a list of `Afterlife`, empty when there is none.

@@ -28,7 +28,7 @@ MACHINES_KEPT = 1_000
 
 
 class RootInterpreter:
-    """Implements `maprun.mapruns.state.Interpreter`. Not thread-safe."""
+    """Implements `maprun.mapruns.fold.state.Interpreter`. Not thread-safe."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()

@@ -1,1 +1,1 @@
-"""The fold of home: windows, lanes, quotas, credit, tolerance, counts, results. Pure: records in, decisions out."""
+"""One Map Run: windows, lanes, quotas, credit, tolerance, counts. Below: the fold of home, and result files. Pure."""

@@ -5,8 +5,8 @@ from collections import deque
 import msgspec
 
 from maprun.bus.port import Port, Record
-from maprun.mapruns.home import decode_record
-from maprun.mapruns.stages import Slots, StagedChild, StageLedger, children
+from maprun.mapruns.fold.home import decode_record
+from maprun.mapruns.results.stages import Slots, StagedChild, StageLedger, children
 from schemas import topics
 from schemas.asks import ItemsRequested
 from schemas.home import ChildrenEnded

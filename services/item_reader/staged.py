@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.stages import StagedChild
+from maprun.mapruns.results.stages import StagedChild
 from schemas.asks import ItemsRequested
 from schemas.home import ItemsRead
 from schemas.lanes import ItemFrame, RedrivenChild

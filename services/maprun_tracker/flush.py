@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 import zstandard
 
-from maprun.mapruns.home import Home
-from maprun.mapruns.state import (
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import (
     FOLD_VERSION,
     FOLD_VERSIONS_READ,
     Closed,

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from maprun.mapruns import outputs
-from maprun.mapruns.home import decode_record
+from maprun.mapruns.fold import outputs
+from maprun.mapruns.fold.home import decode_record
 from maprun.mapruns.ledger import indexed
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas.home import HomeRecord, LaneProgress, MachineRequested, TagsRequested

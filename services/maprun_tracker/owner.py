@@ -7,8 +7,8 @@ from typing import Protocol
 import msgspec
 
 from maprun.bus.port import Port, Record, RecordsGoneError
+from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.slices import Pace
-from maprun.mapruns.state import Interpreter
 from maprun.runtime.pace import LoopPace
 from schemas import topics
 from services.maprun_tracker.flush import Flusher, MakeHome, restore

@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import Root
 from maprun.mapruns.run import Run
-from maprun.mapruns.state import Root
 from maprun.mapruns.verdicts import item_counts
 from schemas.pages import Pages
 from services.maprun_tracker import rows

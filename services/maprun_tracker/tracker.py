@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaError
 
 from maprun.bus.port import Port
 from maprun.bus.rights import refusal
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import HomeState, Interpreter
 from maprun.mapruns.limits import limits_of
-from maprun.mapruns.state import HomeState, Interpreter
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Pace
-from maprun.mapruns.state import Interpreter
 from maprun.runtime.pace import LoopPace
 from schemas.arns import Names
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded

@@ -12,7 +12,8 @@ from functools import partial
 import msgspec
 
 from maprun.bus.port import Outgoing, Port
-from maprun.mapruns.export import (
+from maprun.mapruns.fold.home import Home, decode_record
+from maprun.mapruns.results.export import (
     FilePart,
     RunExport,
     Stretch,
@@ -24,7 +25,6 @@ from maprun.mapruns.export import (
     unreached,
     unwritten,
 )
-from maprun.mapruns.home import Home, decode_record
 from maprun.mapruns.run import ResultFile, Run
 from schemas import topics
 from schemas.home import ChildrenEnded, ResultFileOpened, ResultPartWritten, ResultsFailed, ResultsWritten

@@ -1,7 +1,7 @@
 """Which runs of a home are exported now, and who tells their exports what was folded."""
 
 from maprun.bus.port import Port
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
 from schemas.home import ChildrenEnded
 from services.scheduler.deps import Deps
 from services.scheduler.export import ExportJob

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from maprun.mapruns.outputs import Send
-from maprun.mapruns.registry import MachineRegistry
-from maprun.mapruns.requests import Refusal, Start, derived_id, encode_rejection, parse_record, validate_start
-from maprun.mapruns.roots import rejection_key
+from maprun.mapruns.fold.outputs import Send
+from maprun.mapruns.fold.roots import rejection_key
+from maprun.requests.checks import Refusal
+from maprun.requests.registry import MachineRegistry
+from maprun.requests.starts import Start, derived_id, encode_rejection, parse_record, validate_start
 from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import Origin, OutputRefused

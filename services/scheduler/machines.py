@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from maprun.bus.port import Port, Record
-from maprun.mapruns.registry import MachineRegistry, decode_machine
+from maprun.requests.registry import MachineRegistry, decode_machine
 from schemas import topics
 
 MACHINES_PER_READ = 256

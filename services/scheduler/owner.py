@@ -3,8 +3,8 @@
 import msgspec
 
 from maprun.bus.port import Outgoing, Port, Record
-from maprun.mapruns.home import Home, decode_record
-from maprun.mapruns.outputs import (
+from maprun.mapruns.fold.home import Home, decode_record
+from maprun.mapruns.fold.outputs import (
     CancelEffect,
     EntriesAccepted,
     ExportDue,

@@ -3,7 +3,7 @@
 import msgspec
 
 from maprun.bus.port import Outgoing, Port
-from maprun.mapruns.state import FOLD_VERSION, FOLD_VERSIONS_READ, HomeState, decode_state, encode_state
+from maprun.mapruns.fold.state import FOLD_VERSION, FOLD_VERSIONS_READ, HomeState, decode_state, encode_state
 from schemas import topics
 from schemas.snapshots import SnapshotChunk
 from schemas.wire import Decoder, encode

@@ -2,7 +2,7 @@
 
 from maprun.bus.port import Outgoing, Port, Spawned
 from maprun.interpreter.outcomes import bounded
-from maprun.mapruns.state import HomeState
+from maprun.mapruns.fold.state import HomeState
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.home import ParentTaskEnded

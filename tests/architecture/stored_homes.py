@@ -12,9 +12,9 @@ from typing import Any
 import zstandard
 
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.home import Home
-from maprun.mapruns.outputs import Output, Send
-from maprun.mapruns.state import FOLD_VERSION, HomeState, decode_state, encode_state
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.outputs import Output, Send
+from maprun.mapruns.fold.state import FOLD_VERSION, HomeState, decode_state, encode_state
 from schemas import topics
 from schemas.arns import Names
 from schemas.effects import TaskSucceeded

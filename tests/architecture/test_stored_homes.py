@@ -2,7 +2,7 @@
 
 import pytest
 
-from maprun.mapruns.state import FOLD_VERSION, FOLD_VERSIONS_READ
+from maprun.mapruns.fold.state import FOLD_VERSION, FOLD_VERSIONS_READ
 from tests.architecture import stored_homes
 from tests.architecture.stored_homes import PROGRAMS, Story
 

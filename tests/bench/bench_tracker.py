@@ -20,9 +20,9 @@ from maprun.bus import making
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import Outgoing
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.home import Home
-from maprun.mapruns.outputs import Output, RunChanged, Send
-from maprun.mapruns.state import HomeState
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.outputs import Output, RunChanged, Send
+from maprun.mapruns.fold.state import HomeState
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas import topics

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from maprun.bus.port import Record
-from maprun.mapruns.outputs import EntriesAccepted
+from maprun.mapruns.fold.outputs import EntriesAccepted
 from maprun.mapruns.run import Run, Tally
 from maprun.mapruns.verdicts import LOST, NEVER_STARTED, item_counts
 from schemas.asks import ItemAsk, ItemsRequested

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from maprun.interpreter import effect_key
-from maprun.mapruns.outputs import RootChanged, StartTask
+from maprun.mapruns.fold.outputs import RootChanged, StartTask
 from schemas import topics
 from schemas.effects import TaskRequested
 from tests.simulation import leftovers, trimming

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from maprun.bus.port import Record
-from maprun.mapruns.home import Home, decode_record
-from maprun.mapruns.outputs import EntriesAccepted, HistoryGrew, RootChanged, RunChanged, Send
+from maprun.mapruns.fold.home import Home, decode_record
+from maprun.mapruns.fold.outputs import EntriesAccepted, HistoryGrew, RootChanged, RunChanged, Send
+from maprun.mapruns.fold.state import HomeState, Interpreter, Root, encode_state
 from maprun.mapruns.run import Run
-from maprun.mapruns.state import HomeState, Interpreter, Root, encode_state
 from schemas import topics
 from schemas.asks import ItemAsk
 from schemas.effects import TaskRequested

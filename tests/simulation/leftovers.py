@@ -3,7 +3,7 @@
 import random
 
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.state import FOLD_VERSION, HomeState, encode_state
+from maprun.mapruns.fold.state import FOLD_VERSION, HomeState, encode_state
 from schemas import topics
 from schemas.lanes import Claimed, LaneSnapshot
 from schemas.wire import encode

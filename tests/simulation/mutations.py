@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns import home as fold_of_home
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold import home as fold_of_home
+from maprun.mapruns.fold.context import Fold
 from schemas import topics
 from schemas.home import ChildrenEnded, NestedRunRequested, OutputRefused, RedriveRequested, ResultFileOpened
 from services.child_runner.limits import LaneLimits, Switches

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from maprun.bus.port import Outgoing, Record
-from maprun.mapruns import closing, nested, opening, redrive, runs
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold import closing, nested, opening, redrive, run_records
+from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.run import ResultFile, owing
 from schemas import topics
@@ -156,7 +156,7 @@ def last_answer_wins(fold: Fold, record: ChildrenEnded) -> None:
     if run is not None:
         again = Intervals(record.ranges)
         run.answered = Intervals(n for p in run.answered if p not in again for n in (p, 1))
-    runs.children_were_ended(fold, record)
+    run_records.children_were_ended(fold, record)
 
 
 def last_upload_wins(fold: Fold, record: ResultFileOpened) -> None:
@@ -166,7 +166,7 @@ def last_upload_wins(fold: Fold, record: ResultFileOpened) -> None:
         for i, file in enumerate(run.files):
             if (file.status, file.file) == (record.status, record.file):
                 run.files[i] = ResultFile(record.status, record.file, record.upload_id, file.parts)
-    runs.result_file_opened(fold, record)
+    run_records.result_file_opened(fold, record)
 
 
 def only(group: str, wrap: Callable[[SimPort], Any]) -> Callable[[SimPort], Any]:
@@ -250,7 +250,7 @@ def forget_outcomes(fold: Fold, record: NestedRunRequested) -> None:
 
 def keep_no_nested(fold: Fold, record: ChildrenEnded) -> None:
     """Nested runs that are over are forgotten, whatever became of their children."""
-    runs.children_were_ended(fold, record)
+    run_records.children_were_ended(fold, record)
     for root in fold.state.roots.values():
         root.kept = {key: run for key, run in root.kept.items() if run.parent is None}
 
@@ -262,7 +262,7 @@ def hide_quotas(value: bytes) -> bytes:
 
 def move_units_at_once(fold: Fold, record: ChildrenEnded) -> None:
     """A unit of quota goes to a lane without one from one that still owes answers."""
-    runs.children_were_ended(fold, record)
+    run_records.children_were_ended(fold, record)
     run = fold.state.runs.get(record.run)
     if run is None or run.phase != "open" or 0 not in run.quotas:
         return

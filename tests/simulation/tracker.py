@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from maprun.bus.port import Outgoing
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.home import Home
-from maprun.mapruns.state import HomeState
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import HomeState
 from schemas import topics
 from schemas.home import STATUS_NAMES
 from services.maprun_tracker import rows

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from maprun.mapruns.state import Root
+from maprun.mapruns.fold.state import Root
 from schemas import topics
 from schemas.arns import home_of
 from schemas.home import (

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from services.maprun_tracker.api.rules import Choice, Each, Members, Text
 
 LOG_LEVELS = ("ALL", "FATAL", "ERROR", "OFF")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.requests import Refusal, parse_arn
+from maprun.requests.checks import Refusal, parse_arn
 from schemas.history import (
     EventType,
     HistoryEvent,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 
 UNAVAILABLE: Final = 503
 RETRY_AFTER: Final[Mapping[str, str]] = {"x-amz-retry-after": "1500", "Retry-After": "2"}

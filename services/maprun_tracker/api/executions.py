@@ -5,7 +5,8 @@ from itertools import islice
 
 import msgspec
 
-from maprun.mapruns.requests import Refusal, Start, derived_id, machine_of_arn, parse_arn, validate_start
+from maprun.requests.checks import Refusal, machine_of_arn, parse_arn
+from maprun.requests.starts import Start, derived_id, validate_start
 from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of
 from schemas.home import MachineSpec, RedriveRequested, StopRequested, configured
 from services.maprun_tracker.api import inputs, shapes

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from maprun.mapruns.home import decode_record
+from maprun.mapruns.fold.home import decode_record
 from maprun.mapruns.ledger import pairs
 from schemas.history import HistoryEvent, decode_events
 from schemas.home import PAGE_SLOTS, ChildrenEnded

@@ -14,7 +14,7 @@ import zstandard
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from services.maprun_tracker.api.errors import RETRY_AFTER, UNAVAILABLE, status_of
 
 CONTENT_TYPE = "application/x-amz-json-1.0"

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.requests import Refusal, parse_arn
+from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of
 from schemas.history import HistoryEvent, event_to_api
 from services.maprun_tracker.api import inputs, shapes

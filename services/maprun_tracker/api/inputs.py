@@ -150,7 +150,7 @@ class ValidateDefinition(Input, frozen=True, kw_only=True):
 
 
 class StartExecution(Input, frozen=True, kw_only=True):
-    """Input of StartExecution; its members are judged by maprun.mapruns.requests."""
+    """Input of StartExecution; its members are judged by maprun.requests.starts."""
 
     rules = {"state_machine_arn": ARN, "name": Text(1, 80), "trace_header": Text(0, 256)}
     state_machine_arn: str | None = None

@@ -3,7 +3,7 @@
 import msgspec
 
 from maprun.language import FINDINGS_MAX, DefinitionError, compile_machine, examine
-from maprun.mapruns.requests import Refusal, machine_of_arn, validate_name
+from maprun.requests.checks import Refusal, machine_of_arn, validate_name
 from schemas.arns import home_of
 from schemas.home import MachineRequested, MachineSpec, configured
 from schemas.requests import MachineWritten

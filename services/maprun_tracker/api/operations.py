@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import descriptions, executions, histories, inputs, machines, runs, shapes, tags
 from services.maprun_tracker.api.rules import check
 from services.maprun_tracker.api.service import Call, Service

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 
 
 class Text(msgspec.Struct, frozen=True):

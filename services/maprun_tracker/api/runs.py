@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from maprun.mapruns.requests import Refusal, parse_arn
 from maprun.mapruns.verdicts import item_counts
+from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of, home_of_run
 from schemas.home import MapRunUpdateRequested
 from services.maprun_tracker.api import inputs, shapes

@@ -8,8 +8,9 @@ import msgspec
 
 from maprun.bus.port import BusError, Outgoing, Port, Record
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.registry import MachineRegistry, decode_machine
-from maprun.mapruns.requests import INPUT_BYTES_MAX, Refusal, derived_id
+from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
+from maprun.requests.registry import MachineRegistry, decode_machine
+from maprun.requests.starts import derived_id
 from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import (

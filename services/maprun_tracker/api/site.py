@@ -9,7 +9,8 @@ import msgspec
 from aiohttp import web
 
 from maprun.language.depth import json_depth_ok
-from maprun.mapruns.requests import Refusal, derived_id
+from maprun.requests.checks import Refusal
+from maprun.requests.starts import derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api import executions, front, inputs, runs, shapes

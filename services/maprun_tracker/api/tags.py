@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from maprun.mapruns.machines import TAGS_MAX
-from maprun.mapruns.requests import Refusal, constraint_failed, parse_arn
+from maprun.mapruns.fold.machines import TAGS_MAX
+from maprun.requests.checks import Refusal, constraint_failed, parse_arn
 from schemas.arns import home_of
 from schemas.home import TagsRequested
 from services.maprun_tracker.api import inputs, shapes

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import Outgoing, Port, Record
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.home import Home, decode_record
+from maprun.mapruns.fold.home import Home, decode_record
+from maprun.mapruns.fold.outputs import Send
+from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.limits import limits_of
-from maprun.mapruns.outputs import Send
-from maprun.mapruns.state import HomeState
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas import topics

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.mapruns.home import decode_record
+from maprun.mapruns.fold.home import decode_record
 from schemas import topics
 from schemas.asks import ItemsConfirmed, ItemsRequested, RedriveStage
 from schemas.home import (

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.home import Home
-from maprun.mapruns.outputs import (
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.outputs import (
     Output,
     Send,
 )
-from maprun.mapruns.state import HomeState
+from maprun.mapruns.fold.state import HomeState
 from schemas import topics
 from schemas.home import (
     ExecutionRequested,

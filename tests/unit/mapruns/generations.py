@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from maprun.mapruns.stages import LOST, NEVER_STARTED
+from maprun.mapruns.results.stages import LOST, NEVER_STARTED
 from schemas.asks import RedriveStage
 from schemas.history import EventType, HistoryEvent, encode_events
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, Afterlife, ChildrenEnded

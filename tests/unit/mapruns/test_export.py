@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.mapruns.export import FileStream, RunExport, WrittenFile, file_key, folder, manifest, manifest_key
-from maprun.mapruns.results import inline_output
-from maprun.mapruns.shaping import Shaper, flat
+from maprun.mapruns.fold.map_output import inline_output
+from maprun.mapruns.results.export import FileStream, RunExport, WrittenFile, file_key, folder, manifest, manifest_key
+from maprun.mapruns.results.shaping import Shaper, flat
 from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, TIMED_OUT
 from schemas.pages import Pages
 from schemas.plan import MapRunPlan, ResultWriterPlan

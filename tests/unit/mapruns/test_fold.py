@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.mapruns.outputs import (
+from maprun.mapruns.fold.outputs import (
     CancelEffect,
     ExportDue,
     RunChanged,
@@ -13,7 +13,7 @@ from maprun.mapruns.outputs import (
     SetTimer,
     StartTask,
 )
-from maprun.mapruns.state import decode_state, encode_state
+from maprun.mapruns.fold.state import decode_state, encode_state
 from schemas.arns import child_arn
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.effects import TaskSucceeded

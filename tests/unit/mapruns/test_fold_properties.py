@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maprun.mapruns.outputs import (
+from maprun.mapruns.fold.outputs import (
     EntriesAccepted,
     Output,
 )
-from maprun.mapruns.state import decode_state, encode_state
+from maprun.mapruns.fold.state import decode_state, encode_state
 from schemas.effects import TaskFailed, TaskSucceeded
 from schemas.home import (
     RETURNED,

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.quotas import change_concurrency, settle
 from maprun.mapruns.run import next_windows, owing, strayed

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.mapruns.outputs import Send
+from maprun.mapruns.fold.outputs import Send
 from schemas import topics
 from schemas.home import (
     ENCRYPTION_OWNED,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.outputs import RunChanged
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.outputs import RunChanged
 from maprun.mapruns.verdicts import item_counts
 from schemas.home import FAILED, RETURNED, SUCCEEDED, ItemsRead, RedriveRequested, SourceEnded
 from schemas.lanes import RunOpened

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from maprun.mapruns.fold.outputs import RootChanged
+from maprun.mapruns.fold.state import decode_state, encode_state
 from maprun.mapruns.limits import DAY_MS
-from maprun.mapruns.outputs import RootChanged
-from maprun.mapruns.state import decode_state, encode_state
 from maprun.mapruns.verdicts import item_counts
 from schemas.asks import ItemsRequested, RedriveStage
 from schemas.effects import TaskFailed, TaskSucceeded

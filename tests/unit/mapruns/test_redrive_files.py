@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.mapruns.export import RunExport, unreached, unwritten
 from maprun.mapruns.intervals import Intervals
+from maprun.mapruns.results.export import RunExport, unreached, unwritten
 from maprun.mapruns.run import Run, Tally, Verdict
 from schemas.arns import parse_child_name
 from schemas.asks import RedriveStage

@@ -5,9 +5,9 @@ import json
 import msgspec
 
 from maprun.interpreter.roots import RootInterpreter
-from maprun.mapruns.home import Home
-from maprun.mapruns.outputs import Output, RootChanged
-from maprun.mapruns.state import HomeState, encode_state
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.outputs import Output, RootChanged
+from maprun.mapruns.fold.state import HomeState, encode_state
 from schemas.home import ExecutionRequested, RedriveRequested, StopRequested, TimerDue
 from tests.unit.mapruns.programs import HOMES, LANES, NAMES, request
 

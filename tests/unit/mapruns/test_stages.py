@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.mapruns.stages import Slots, StagedChild, StageLedger, children
+from maprun.mapruns.results.stages import Slots, StagedChild, StageLedger, children
 from schemas.asks import RedriveStage
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
 from schemas.pages import Pages

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.state import encode_state
+from maprun.mapruns.fold.state import encode_state
 from schemas import topics
 from schemas.effects import TaskRequested, TaskSucceeded
 from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.mapruns.home import decode_record
-from maprun.mapruns.stages import LOST
+from maprun.mapruns.fold.home import decode_record
+from maprun.mapruns.results.stages import LOST
 from schemas import topics
 from schemas.arns import parse_child_name
 from schemas.home import (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.mapruns.home import decode_record
-from maprun.mapruns.outputs import Send
-from maprun.mapruns.requests import encode_rejection
+from maprun.mapruns.fold.home import decode_record
+from maprun.mapruns.fold.outputs import Send
+from maprun.requests.starts import encode_rejection
 from schemas import topics
 from schemas.asks import ItemsRequested
 from schemas.home import Origin, OutputRefused

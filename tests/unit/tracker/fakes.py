@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Spent
-from maprun.mapruns.state import HomeState
 from schemas.arns import Names, home_of, run_id
 from schemas.effects import (
     Effect,

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
+from maprun.mapruns.fold.outputs import EntriesAccepted
+from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.outputs import EntriesAccepted
+from maprun.mapruns.results.stages import StageLedger
 from maprun.mapruns.run import Run, awaits_reading
-from maprun.mapruns.stages import StageLedger
-from maprun.mapruns.state import HomeState
 from schemas.home import (
     ABORTED,
     FAILED,

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from maprun.bus.port import Record
 from maprun.mapruns.limits import DAY_MS, MapRunLimits
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from schemas import topics
 from schemas.home import (
     ABORTED,

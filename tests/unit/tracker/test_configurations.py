@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import inputs, tags
 from services.maprun_tracker.api.machines import spec_of
 from services.maprun_tracker.api.operations import decode

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 from aiohttp import web
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import front
 
 OWN = ("api.example.com",)

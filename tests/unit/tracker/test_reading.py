@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maprun.mapruns.intervals import Intervals
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from schemas.history import EventType, HistoryEvent
 from schemas.home import ChildrenEnded, LaneProgress
 from schemas.wire import encode

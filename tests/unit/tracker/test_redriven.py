@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maprun.mapruns.fold.outputs import EntriesAccepted
+from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.outputs import EntriesAccepted
-from maprun.mapruns.state import HomeState
 from schemas.home import ABORTED, STATUS_NAMES, LaneProgress, RedriveRequested, SourceFailed, StopRequested
 from services.maprun_tracker import rows
 from services.maprun_tracker.api.children import Listing, child_of

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import REGISTRY
 
 from maprun.bus.port import Record
-from maprun.mapruns.home import Home
+from maprun.mapruns.fold.home import Home
 from maprun.runtime import health
 from schemas import topics
 from schemas.arns import home_of

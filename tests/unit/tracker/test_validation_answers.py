@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.mapruns.requests import Refusal
+from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import inputs, rules
 from services.maprun_tracker.api.machines import compile_checked, validation
 

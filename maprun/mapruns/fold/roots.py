@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns import closing, nested, opening, runs
-from maprun.mapruns.closing import GONE_CAUSE
-from maprun.mapruns.context import Fold
-from maprun.mapruns.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
+from maprun.mapruns.fold import closing, nested, opening, run_records
+from maprun.mapruns.fold.closing import GONE_CAUSE
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
+from maprun.mapruns.fold.state import Closed, Root, RootStep
 from maprun.mapruns.slices import Slices
-from maprun.mapruns.state import Closed, Root, RootStep
 from schemas import topics
 from schemas.arns import child_of_arn, run_id
 from schemas.effects import (
@@ -282,7 +282,7 @@ def stop_requested(fold: Fold, record: StopRequested) -> None:
     """StopExecution of a root execution, or of a child of one of this partition's runs."""
     child = child_of_arn(record.arn)
     if child is not None:
-        runs.stop_child(fold, record, child)
+        run_records.stop_child(fold, record, child)
         return
     root = fold.state.roots.get(record.arn)
     if root is None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.run import Run
 from schemas import topics
 from schemas.asks import ItemsConfirmed, ItemsRequested

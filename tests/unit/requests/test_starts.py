@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maprun.language.depth import json_depth_ok
-from maprun.mapruns.registry import MachineRegistry
-from maprun.mapruns.requests import (
-    INPUT_BYTES_MAX,
-    Refusal,
-    check_input,
-    derived_id,
-    encode_rejection,
-    parse_record,
-    validate_name,
-    validate_start,
-)
+from maprun.requests.checks import INPUT_BYTES_MAX, Refusal, check_input, validate_name
+from maprun.requests.registry import MachineRegistry
+from maprun.requests.starts import derived_id, encode_rejection, parse_record, validate_start
 from schemas.home import MachineSpec, Origin
 from schemas.lanes import Cause
 from schemas.requests import MachineWritten, RequestRejected

@@ -2,10 +2,11 @@
 
 import msgspec
 
-from maprun.mapruns import asking, nested, outputs, quotas, results
-from maprun.mapruns.closing import close_run, end, go_on
-from maprun.mapruns.context import Fold
-from maprun.mapruns.opening import tell_lanes
+from maprun.mapruns import quotas
+from maprun.mapruns.fold import asking, map_output, nested, outputs
+from maprun.mapruns.fold.closing import close_run, end, go_on
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.opening import tell_lanes
 from maprun.mapruns.run import ResultFile, Run, Verdict, children_ended, items_read, strayed
 from maprun.mapruns.verdicts import judge
 from schemas import topics
@@ -96,7 +97,7 @@ def children_were_ended(fold: Fold, record: ChildrenEnded) -> None:
         return
     fold.outputs.append(outputs.EntriesAccepted(run.run, pieces, record))
     if not run.writes_results and run.outputs_kept:
-        results.keep_outputs(run, record, pieces, fold.interpreter, fold.names, fold.limits.result_bytes_max)
+        map_output.keep_outputs(run, record, pieces, fold.interpreter, fold.names, fold.limits.result_bytes_max)
     if run.nested:
         nested.children_answered(fold, run, record, pieces)
     _settle(fold, run)

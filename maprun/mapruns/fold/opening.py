@@ -2,12 +2,12 @@
 
 import msgspec
 
-from maprun.mapruns import asking, closing, outputs
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold import asking, closing, outputs
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.state import Root
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.quotas import first_quotas
 from maprun.mapruns.run import ParentChild, Run, Tally, Verdict
-from maprun.mapruns.state import Root
 from maprun.mapruns.verdicts import LOST, NEVER_STARTED, judge
 from schemas import topics
 from schemas.arns import auto_label, run_id

@@ -2,10 +2,10 @@
 
 import msgspec
 
+from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.ledger import Piece, indexed
+from maprun.mapruns.results.shaping import Shaper, flat
 from maprun.mapruns.run import Run
-from maprun.mapruns.shaping import Shaper, flat
-from maprun.mapruns.state import Interpreter
 from schemas.arns import Names
 from schemas.home import PAGE_SLOTS, SUCCEEDED, ChildrenEnded
 from schemas.pages import Pages

@@ -1,10 +1,10 @@
 """Nested Map Runs: asked for by children of other runs, their outcomes kept until those children are answered."""
 
-from maprun.mapruns import closing, opening
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold import closing, opening
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.state import Root
 from maprun.mapruns.ledger import Piece
 from maprun.mapruns.run import NestedOutcome, ParentChild, Run
-from maprun.mapruns.state import Root
 from schemas.arns import child_arn, run_id
 from schemas.effects import MapRunFailed
 from schemas.home import SUCCEEDED, ChildrenEnded, NestedRunDropped, NestedRunRequested

@@ -6,9 +6,9 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import accept, indexed
+from maprun.mapruns.results.shaping import FILES, Shaper, Slots
+from maprun.mapruns.results.stages import StageLedger
 from maprun.mapruns.run import Run
-from maprun.mapruns.shaping import FILES, Shaper, Slots
-from maprun.mapruns.stages import StageLedger
 from schemas.arns import Names
 from schemas.asks import RedriveStage
 from schemas.home import ChildrenEnded

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
+from maprun.mapruns.fold.state import Root
 from maprun.mapruns.ledger import Piece
 from maprun.mapruns.run import Run
-from maprun.mapruns.state import Root
 from schemas.effects import TaskRequested
 from schemas.home import ChildrenEnded
 from schemas.wire import Fact

@@ -1,49 +1,32 @@
-"""What may start an execution and what is refused, with AWS's error names and messages, for topic and API alike."""
+"""What may start an execution, from the topic and the API alike, and what is written of a record that may not."""
 
 import hashlib
-import re
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from maprun.language.depth import json_depth_ok
-from maprun.mapruns.registry import MachineRegistry
+from maprun.requests.checks import (
+    INPUT_BYTES_MAX,
+    INPUT_DEPTH_MAX,
+    Refusal,
+    check_input,
+    check_length,
+    constraint_failed,
+    machine_of_arn,
+    nested_too_deeply,
+    validate_name,
+)
+from maprun.requests.registry import MachineRegistry
 from schemas.arns import Names
 from schemas.home import ExecutionRequested, Origin
 from schemas.requests import RequestRejected
 
-NAME_CHARS_MAX = 80
 ARN_CHARS_MAX = 256
 TRACE_HEADER_CHARS_MAX = 256
-INPUT_BYTES_MAX = 262_144
 RECORD_BYTES_MAX = 1 << 20
 RECORD_SHOWN_CHARS_MAX = 262_144
 """Of a rejected record shown in its rejection: a broken record may be of any size."""
-INPUT_DEPTH_MAX = 500
-"""Levels of nesting in an input. A JSON decoder recurses once a level; Python's own bound is 1,000 frames."""
-
-# AWS: whitespace, brackets, wildcards, special and control characters (API reference, StartExecution, `name`)
-_NAME_REFUSED = re.compile('[\\s<>{}\\[\\]?*"#%\\\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]')
-_ARN_PARTS = 6
-_TOKEN = re.compile(r"[A-Za-z0-9_$]+")
-_LITERALS = frozenset({"true", "false", "null"})
-_EXPECTED = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-
-
-class Refusal(Exception):  # noqa: N818 - an answer to the user, not a fault of the system
-    """A request that is refused: AWS's error name and message. The same request again is refused again.
-
-    `reason` is the member of that name that some of AWS's ValidationExceptions have; "" = none.
-    """
-
-    retriable = False
-
-    def __init__(self, code: str, message: str, reason: str = "") -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-        self.reason = reason
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -77,7 +60,7 @@ def parse_record(value: bytes | None) -> Start:
     if len(value) > RECORD_BYTES_MAX:
         raise Refusal("ValidationException", f"The record has {len(value)} bytes; at most {RECORD_BYTES_MAX} are read.")
     if not json_depth_ok(value, INPUT_DEPTH_MAX + 1):
-        raise Refusal("InvalidExecutionInput", _too_deep())
+        raise Refusal("InvalidExecutionInput", nested_too_deeply())
     try:
         record = _record_decoder.decode(value)
         text = _input_text(bytes(record.input))
@@ -180,78 +163,3 @@ def derived_id(*parts: object) -> str:
     text = "\n".join(str(part) for part in parts)
     d = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
-
-
-def validate_name(name: str, member: str = "name") -> None:
-    """A name of an execution or a state machine. Raises Refusal (ValidationException, InvalidName)."""
-    check_length(member, name, 1, NAME_CHARS_MAX)
-    if _NAME_REFUSED.search(name):
-        raise Refusal("InvalidName", f"Invalid Name: '{name}'")
-
-
-def check_length(member: str, value: str, least: int, most: int) -> None:
-    """AWS's framework-level bound on a member's length in characters. Raises Refusal (ValidationException)."""
-    if len(value) > most:
-        constraint_failed(member, f"Member must have length less than or equal to {most}", f"'{value}'")
-    if len(value) < least:
-        constraint_failed(member, f"Member must have length greater than or equal to {least}", f"'{value}'")
-
-
-def constraint_failed(member: str, constraint: str, shown: str = "") -> NoReturn:
-    """Raises AWS's ValidationException for one member; `shown` is its value as printed, empty for secret ones."""
-    value = f"Value {shown}" if shown else "Value"
-    raise Refusal(
-        "ValidationException",
-        f"1 validation error detected: {value} at '{member}' failed to satisfy constraint: {constraint}",
-    )
-
-
-def parse_arn(arn: str, kinds: Sequence[str]) -> tuple[str, list[str]]:
-    """The resource type of a Step Functions ARN and its parts behind it. Raises Refusal (InvalidArn)."""
-    parts = arn.split(":")
-    if parts[0] != "arn" or len(parts) <= _ARN_PARTS or not all(parts[1:4]):
-        raise Refusal("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
-    kind, rest = parts[5], parts[6:]
-    if parts[2] != "states" or kind not in kinds:
-        raise Refusal("InvalidArn", f"Invalid Arn: 'Resource type not valid in this context: {kind}'")
-    return kind, rest
-
-
-def machine_of_arn(arn: str) -> str:
-    """The name in a state machine's ARN. Raises Refusal; the ARN of a Map Run's children is not one to start."""
-    _, rest = parse_arn(arn, ("stateMachine",))
-    if "/" in rest[0]:
-        message = f"This operation does not support labeled state machine ARNs: '{arn}'"
-        raise Refusal("ValidationException", message, "API_DOES_NOT_SUPPORT_LABELED_ARNS")
-    return rest[0]
-
-
-def check_input(text: bytes, input_bytes_max: int = INPUT_BYTES_MAX) -> None:
-    """An execution's input: one JSON value within the payload limit. Raises Refusal."""
-    if len(text) > input_bytes_max:
-        constraint_failed("input", f"Member must have length less than or equal to {input_bytes_max}")
-    if not json_depth_ok(text, INPUT_DEPTH_MAX):
-        raise Refusal("InvalidExecutionInput", _too_deep())
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        message = f"Invalid State Machine Execution Input: '{_what_is_wrong(text)}'"
-        raise Refusal("InvalidExecutionInput", message) from None
-
-
-def _too_deep() -> str:
-    return f"Invalid State Machine Execution Input: 'Document nesting depth exceeds the maximum of {INPUT_DEPTH_MAX}'"
-
-
-def _what_is_wrong(text: bytes) -> str:
-    """Jackson's words where AWS was seen to pass them on, else AWS's general ones."""
-    shown = text.decode(errors="replace").lstrip()
-    token = _TOKEN.match(shown)
-    if token is not None and token[0][0].isalpha() and token[0] not in _LITERALS:
-        return f"Unrecognized token '{token[0]}': was expecting {_EXPECTED}"
-    if shown[:1] == "{":
-        inside = shown[1:].lstrip()[:1]
-        if inside and inside not in '"}':
-            character = f"Unexpected character ('{inside}' (code {ord(inside)}))"
-            return f"{character}: was expecting double-quote to start field name"
-    return "Invalid execution input."

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from maprun.mapruns.results.stages import NEVER_STARTED
 from maprun.mapruns.run import Run
-from maprun.mapruns.stages import NEVER_STARTED
 from schemas.arns import Names, child_express_id, child_name
 from schemas.home import PAGE_SLOTS, STATUS_NAMES, SUCCEEDED, ChildrenEnded
 from schemas.pages import Pages

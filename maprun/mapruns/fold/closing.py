@@ -1,10 +1,10 @@
 """Map Runs go on after each record, close, and end: their parents hear how."""
 
-from maprun.mapruns import asking, outputs, results
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold import asking, map_output, outputs
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.state import Root
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.run import NestedOutcome, Run, Verdict, close, next_windows
-from maprun.mapruns.state import Root
 from maprun.mapruns.verdicts import all_answered
 from schemas import topics
 from schemas.effects import MapRunFailed, MapRunSucceeded
@@ -121,7 +121,7 @@ def _happening(run: Run, verdict: Verdict) -> MapRunSucceeded | MapRunFailed:
         return MapRunFailed(run.ref, verdict.error, verdict.cause)
     if run.writes_results:
         assert run.plan.writer is not None
-        return MapRunSucceeded(run.ref, results.written_output(run.arn, run.plan.writer.bucket, run.manifest_key))
+        return MapRunSucceeded(run.ref, map_output.written_output(run.arn, run.plan.writer.bucket, run.manifest_key))
     if not run.outputs_kept:
         cause = (
             f"The state/task '{run.plan.state}' returned a result with a size exceeding the maximum number of bytes "
@@ -129,4 +129,4 @@ def _happening(run: Run, verdict: Verdict) -> MapRunSucceeded | MapRunFailed:
         )
         return MapRunFailed(run.ref, "States.DataLimitExceeded", cause)
     ordered = [run.outputs[index] for index in sorted(run.outputs)]
-    return MapRunSucceeded(run.ref, results.inline_output(ordered, run.plan.writer))
+    return MapRunSucceeded(run.ref, map_output.inline_output(ordered, run.plan.writer))

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from maprun.mapruns import roots
-from maprun.mapruns.context import Fold
-from maprun.mapruns.state import Root
+from maprun.mapruns.fold import roots
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.state import Root
 from schemas.home import RedriveRequested
 
 REFUSED = "ExecutionNotRedrivable"

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.mapruns import machines, nested, redrive, roots, runs
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold import machines, nested, redrive, roots, run_records
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.outputs import Output
+from maprun.mapruns.fold.state import HomeState, Interpreter
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.outputs import Output
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
-from maprun.mapruns.state import HomeState, Interpreter
 from schemas import home
 from schemas.arns import Names
 from schemas.wire import Decoder
@@ -75,20 +75,20 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.ExecutionRequested: roots.execution_requested,
     home.StopRequested: roots.stop_requested,
     home.RedriveRequested: redrive.redrive_requested,
-    home.MapRunUpdateRequested: runs.map_run_update_requested,
-    home.SourceOpened: runs.source_opened,
-    home.ItemsRead: runs.items_were_read,
-    home.SourceEnded: runs.source_ended,
-    home.SourceFailed: runs.source_failed,
-    home.ChildrenEnded: runs.children_were_ended,
-    home.LaneProgress: runs.lane_progress,
+    home.MapRunUpdateRequested: run_records.map_run_update_requested,
+    home.SourceOpened: run_records.source_opened,
+    home.ItemsRead: run_records.items_were_read,
+    home.SourceEnded: run_records.source_ended,
+    home.SourceFailed: run_records.source_failed,
+    home.ChildrenEnded: run_records.children_were_ended,
+    home.LaneProgress: run_records.lane_progress,
     home.NestedRunRequested: nested.nested_run_requested,
     home.NestedRunDropped: nested.nested_run_dropped,
     home.TimerDue: roots.timer_due,
     home.ParentTaskEnded: roots.parent_task_ended,
-    home.ResultFileOpened: runs.result_file_opened,
-    home.ResultPartWritten: runs.result_part_written,
-    home.ResultsWritten: runs.results_written,
-    home.ResultsFailed: runs.results_failed,
+    home.ResultFileOpened: run_records.result_file_opened,
+    home.ResultPartWritten: run_records.result_part_written,
+    home.ResultsWritten: run_records.results_written,
+    home.ResultsFailed: run_records.results_failed,
     home.OutputRefused: roots.output_refused,
 }

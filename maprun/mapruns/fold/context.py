@@ -1,9 +1,9 @@
 """What the handlers of the fold work with: the state, its ports, and the outputs of the record being folded."""
 
+from maprun.mapruns.fold.outputs import Output, Send
+from maprun.mapruns.fold.state import HomeState, Interpreter, Root, RootStep
 from maprun.mapruns.limits import MapRunLimits
-from maprun.mapruns.outputs import Output, Send
 from maprun.mapruns.slices import Spent
-from maprun.mapruns.state import HomeState, Interpreter, Root, RootStep
 from schemas import topics
 from schemas.arns import Names
 from schemas.effects import Happening

@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from maprun.mapruns.context import Fold
+from maprun.mapruns.fold.context import Fold
 from schemas import topics
 from schemas.home import MachineRequested, MachineSpec, TagsRequested, configured
 from schemas.requests import MachineWritten, RequestAnswered

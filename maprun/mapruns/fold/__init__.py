@@ -1,0 +1,1 @@
+"""The fold of home: records in, decisions out. The same for every reader. Pure."""
