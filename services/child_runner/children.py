@@ -313,7 +313,7 @@ def told(lane: "Lane", run: LaneRun, child: Child, happening: Any, now: int, at:
         return
     if len(getattr(happening, "output", b"")) > lane.limits.outcome_bytes_max or hasattr(happening, "cause"):
         happening = bounded(happening, _state_of(child.waits[happening.ref]), lane.limits.outcome_bytes_max)
-    if run.express or not lane.switches.write_ahead:
+    if run.express:
         advance(lane, run, child, happening, now, at)
         return
     child.told.add(happening.ref)

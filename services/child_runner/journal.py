@@ -60,17 +60,13 @@ class RunMemory:
 class LaneMemory:
     """State of a lane after the records folded so far.
 
-    A record that does not stand under the newest claim before it does not exist (`fence`). A log that was cut begins
+    A record that does not stand under the newest claim before it does not exist. A log that was cut begins
     with a snapshot that counted. At most `inputs_bytes_max` of adopted inputs are kept; the others are left where they
     are.
     """
 
-    def __init__(
-        self, *, fence: bool = True, whole: bool = True, inputs_bytes_max: int = 1 << 62, cluster: str = ""
-    ) -> None:
+    def __init__(self, *, inputs_bytes_max: int = 1 << 62, cluster: str = "") -> None:
         self.cluster = cluster  # records of another one were written for other logs
-        self.fence = fence
-        self.whole = whole  # a snapshot counts once all of it is there
         self.inputs_bytes_max = inputs_bytes_max
         self.inputs_bytes = 0
         self.epoch = -1
@@ -99,12 +95,12 @@ class LaneMemory:
                 self.epoch = offset
                 self._pieces = []
             case LaneAdvanced():
-                if record.epoch == self.epoch or not self.fence:
+                if record.epoch == self.epoch:
                     self._advanced(offset, record)
             case LaneSnapshot() if record.cluster == self.cluster:
                 if self.epoch < 0 and not record.piece:
                     self.epoch = record.epoch
-                if record.epoch == self.epoch or not self.fence:
+                if record.epoch == self.epoch:
                     self._snapshot(offset, record)
             case Claimed() | LaneSnapshot():
                 pass  # written for other logs, before topics were made anew
@@ -189,9 +185,6 @@ class LaneMemory:
     # ------------------------------------------------------------------ snapshots
 
     def _snapshot(self, offset: int, piece: LaneSnapshot) -> None:
-        if not self.whole:
-            self._restored(offset, [piece])
-            return
         if piece.piece == 0:
             self._pieces, self._pieces_offset = [], offset
         if piece.piece != len(self._pieces):

@@ -10,7 +10,7 @@ from schemas.lanes import ChildAdopted, Claimed, LaneAdvanced
 from schemas.wire import encode
 from services.child_runner.journal import PART_BYTES, Adopted, LaneMemory, RunKey, decode_journal
 from services.child_runner.lane import Lane
-from services.child_runner.limits import LaneLimits, Switches
+from services.child_runner.limits import LaneLimits
 
 JOURNAL = topics.LANE_JOURNAL.name
 READ_RECORDS_FIRST, READ_RECORDS_MAX = 64, 5_000
@@ -21,16 +21,11 @@ Unreadable = Callable[[str, int, int], None]
 """Hears of a record that can't be read: topic, partition, offset."""
 
 
-async def claim(port: Port, number: int, limits: LaneLimits, switches: Switches, unreadable: Unreadable) -> LaneMemory:
+async def claim(port: Port, number: int, limits: LaneLimits, unreadable: Unreadable) -> LaneMemory:
     """Writes the claim and reads the journal up to it. Raises RecordsGoneError when a newer claim has made it void."""
     [epoch] = await port.send([Outgoing(JOURNAL, number, encode(Claimed(port.instance, port.cluster)))])
     while True:
-        memory = LaneMemory(
-            fence=switches.fence,
-            whole=switches.snapshot_whole,
-            inputs_bytes_max=limits.spill_bytes_max,
-            cluster=port.cluster,
-        )
+        memory = LaneMemory(inputs_bytes_max=limits.spill_bytes_max, cluster=port.cluster)
         if await _fold(port, number, memory, epoch, unreadable):
             return memory
 
@@ -104,8 +99,7 @@ class Keeper:
             if memory.written < due:
                 return False
             # Once this snapshot is read back, what is older than the one before it may be deleted.
-            moving = memory.before(memory.snapshots[1]) if lane.switches.copy_forward else []
-            self._moving = moving[::-1]
+            self._moving = memory.before(memory.snapshots[1])[::-1]
         if self._moving:
             await self._move(self._moving)
             return True
@@ -147,7 +141,7 @@ class Keeper:
         if before > self._journal_trimmed and lane.snapshot_read > last:
             self._journal_trimmed = before
             await port.trim(JOURNAL, lane.number, before)
-        confirmed = lane.confirmed if lane.switches.trim_behind else (lane.items_next, lane.signals_next)
+        confirmed = lane.confirmed
         at = port.monotonic()
         if confirmed == self._trimmed or at - self._trimmed_at < lane.limits.trim_seconds:
             return

@@ -28,7 +28,7 @@ from schemas.lanes import (
 from schemas.pages import Pages
 from services.child_runner import adoption, children, closing
 from services.child_runner.journal import LaneMemory, RunKey, cut, pairs
-from services.child_runner.limits import LaneLimits, Switches
+from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
 from services.child_runner.state import (
     Child,
@@ -52,7 +52,6 @@ class Lane:
         memory: LaneMemory,
         compile_run: Compile,
         limits: LaneLimits,
-        switches: Switches,
         room: Room | None = None,
         pace: Pace | None = None,
     ) -> None:
@@ -62,7 +61,6 @@ class Lane:
         self.began = (memory.items, memory.signals)
         self.compile_run = compile_run
         self.limits = limits
-        self.switches = switches
         self.room = room or Room(limits.running_bytes_max)
         self.room_taken = 0
         self.pace = pace or NoPace()
@@ -136,9 +134,8 @@ class Lane:
             self._closed(known, at)
         memory = self.memory.run(key)
         run = self.runs[message.run] = LaneRun(message, offset, self.compile_run(message), memory)
-        if self.switches.done_set:
-            run.finished = memory.finished
-            run.known = Intervals(run.finished.flat())
+        run.finished = memory.finished
+        run.known = Intervals(run.finished.flat())
         run.past = dict(memory.past)
 
     def _closed(self, run: LaneRun, at: float) -> None:
@@ -215,9 +212,8 @@ class Lane:
                 self.lost = True
             case LaneAdvanced() if record.epoch == self.epoch and not self.lost:
                 self.confirmed = (record.items, record.signals)
-                if self.switches.read_back:
-                    self.act_on(record, at)
-                    return 1 + len(record.advanced)
+                self._act_on(record, at)
+                return 1 + len(record.advanced)
             case LaneSnapshot() if record.epoch == self.epoch and not self.lost:
                 if record.piece + 1 == record.pieces:
                     self.snapshot_read = offset + 1
@@ -225,7 +221,7 @@ class Lane:
                 pass
         return 1
 
-    def act_on(self, record: LaneAdvanced, at: float) -> None:
+    def _act_on(self, record: LaneAdvanced, at: float) -> None:
         """Tells the children what the journal now holds for good."""
         for fact in record.advanced:
             run = self.run_of(fact.run, fact.generation)

@@ -1,4 +1,4 @@
-"""The named limits of a lane's owner, and the switches that the simulator turns off to show that each is needed."""
+"""The named limits of a lane's owner."""
 
 import msgspec
 
@@ -48,17 +48,3 @@ def limits_of(payload_bytes_max: int, value_bytes_max: int) -> LaneLimits:
     assert limits.journal_bytes_max + limits.outcome_bytes_max <= value_bytes_max, "a journal record must fit a record"
     assert limits.input_bytes_max <= limits.outcome_bytes_max, "a child's input must fit a journal record"
     return limits
-
-
-class Switches(msgspec.Struct, frozen=True):
-    """The protocol's mechanisms; all on, except where a simulation shows what breaks without one."""
-
-    fence: bool = True  # journal records count only under the newest claim before them
-    lease: bool = True  # no effect starts past the lease
-    read_back: bool = True  # act on a journal record only after reading it back under one's own claim
-    done_set: bool = True  # remember finished positions
-    position_in_journal: bool = True  # go on from the journal's positions, not the group's
-    write_ahead: bool = True  # journal a Task's result before the next thing is done
-    snapshot_whole: bool = True  # a snapshot counts once all its pieces are there
-    copy_forward: bool = True  # adopt again what stands in records that are about to be deleted
-    trim_behind: bool = True  # delete only what the journal, read back, says is done with

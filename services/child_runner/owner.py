@@ -15,10 +15,10 @@ from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRu
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
 from services.child_runner import adoption, reports
-from services.child_runner.journal import LaneMemory, RunKey, journal_decoder
+from services.child_runner.journal import RunKey, journal_decoder
 from services.child_runner.keeping import Keeper, claim, read_inputs
 from services.child_runner.lane import Lane
-from services.child_runner.limits import LaneLimits, Switches
+from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
 from services.child_runner.metrics import Metrics
 from services.child_runner.state import InputsRead, InputsWanted, Room, TaskNotStarted, TaskOver, TaskStart
@@ -41,7 +41,6 @@ class Deps(msgspec.Struct, frozen=True):
     compile_run: Compile
     run_task: Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]
     limits: LaneLimits = LaneLimits()
-    switches: Switches = Switches()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     room: Room = msgspec.field(default_factory=lambda: Room(LaneLimits().running_bytes_max))  # of the whole process
     pace: Pace = msgspec.field(default_factory=partial(LoopPace, asked_a_look=ASKED_A_LOOK))  # of the process's loop
@@ -72,8 +71,8 @@ class _Ownership:
     async def work(self) -> int:
         """Claims, reads, works; returns what it committed when the lane was claimed by somebody else."""
         port, number, deps = self.port, self.number, self.deps
-        memory = await claim(port, number, deps.limits, deps.switches, deps.metrics.unreadable)
-        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.switches, deps.room, deps.pace)
+        memory = await claim(port, number, deps.limits, deps.metrics.unreadable)
+        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.room, deps.pace)
         keeper = Keeper(port, lane)
         feeds = [
             self._feed(topics.LANE_JOURNAL.name, memory.epoch + 1),
@@ -88,7 +87,6 @@ class _Ownership:
                     break
                 if self.items_feed is None and lane.signals_next >= signals_end:
                     lane.restore()
-                    lane.items_next = await self._first_items_position(memory)
                     self.items_feed = self._feed(topics.ITEMS.name, lane.items_next)
                 lane.judge_held(port.monotonic())
                 while lane.asks_signals_end:  # again for what came in meanwhile: nobody else will wake this loop for it
@@ -107,11 +105,6 @@ class _Ownership:
     def _feed(self, topic: str, first: int) -> Feed:
         self.next[topic] = first
         return self.port.feed(topic, self.number, first, self.mailbox)
-
-    async def _first_items_position(self, memory: LaneMemory) -> int:
-        if self.deps.switches.position_in_journal:
-            return memory.items
-        return await self.port.committed(topics.ITEMS.name, self.number)
 
     async def _hear_all(self, lane: Lane, events: list[object]) -> None:
         heard, pace = 0, self.deps.pace
@@ -172,7 +165,7 @@ class _Ownership:
         more = lane.work(now, at)
         self._start_tasks(lane)
         lane.adopt(at)
-        lane.mute = self.deps.switches.lease and not port.lease_ok()
+        lane.mute = not port.lease_ok()
         frames = reports.take_frames(lane, at, idle=not more)
         journal = lane.take_journal(at)
         # A child's requests come before its end: home must know each Map Run that its history tells of.
@@ -187,7 +180,7 @@ class _Ownership:
             self.deps.metrics.children_ended(sum(len(f.statuses) for f in frames))
             for offset, record, value in zip(offsets[len(home) :], journal, values, strict=True):
                 lane.written(offset, record, len(value))
-                self._journalled(lane, record, at)
+                self._journalled(record)
         elif more:
             await port.sleep(0)
         more |= await keeper.step()
@@ -198,19 +191,17 @@ class _Ownership:
         waits = (reports.wait_seconds(lane, port.now_ms(), at), keeper.wait_seconds(at))
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _journalled(self, lane: Lane, journal: LaneAdvanced, at: float) -> None:
+    def _journalled(self, journal: LaneAdvanced) -> None:
         if journal.items > self.committed:
             self.committed = journal.items
             self.port.commit(topics.ITEMS.name, self.number, self.committed)
-        if not self.deps.switches.read_back:
-            lane.act_on(journal, at)
 
     def _start_tasks(self, lane: Lane) -> None:
         for stop in lane.stops:
             task = self.tasks.pop((stop.run, stop.position, stop.ref), None)
             if task is not None:
                 task.cancel()
-        if lane.starts and self.deps.switches.lease and not self.port.lease_ok():
+        if lane.starts and not self.port.lease_ok():
             lane.put_off(self.port.monotonic())
         starts, wanted = lane.starts[: self.deps.limits.starts_max], lane.wanted
         lane.stops, lane.wanted = [], []
@@ -226,7 +217,7 @@ class _Ownership:
             self.port.spawn(self._read_inputs(each))
 
     async def _run_task(self, start: TaskStart) -> None:
-        if self.deps.switches.lease and not self.port.lease_ok():
+        if not self.port.lease_ok():
             self.mailbox.put(TaskNotStarted(start))
             return
         outcome = await self.deps.run_task(start.request, start.key)

@@ -3,8 +3,8 @@
 Not listed, as no seed misses them while a table proves itself: that a mark is written last, and that a block keeps the
 earliest answer. They save work (a table that is folded again) and are a second net.
 
-Nothing in the services is edited for it: a lane's switches are part of its dependencies, the others wrap the port that
-owners see, or put another handler into the fold's table while a seed plays.
+Nothing in the services is edited for it, and nothing there knows of it: a mutation wraps the port that owners see, sets
+other limits, or puts another handler into the fold's table while a seed plays.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,11 +17,12 @@ from maprun.mapruns.fold import home as fold_of_home
 from maprun.mapruns.fold.context import Fold
 from schemas import topics
 from schemas.home import ChildrenEnded, NestedRunRequested, OutputRefused, RedriveRequested, ResultFileOpened
-from services.child_runner.limits import LaneLimits, Switches
-from tests.simulation import tampering
+from services.child_runner.limits import LaneLimits
+from tests.simulation import tampering, tampering_lanes
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
-from tests.simulation.tampering import CommitsAhead, FinishedForEver, GoesOnFromCommit, SignalsUnacknowledged, only
+from tests.simulation.tampering import CommitsAhead, GoesOnFromCommit, SignalsUnacknowledged, only
+from tests.simulation.tampering_lanes import journal_read
 from tests.simulation.tracker import unproven
 from tests.simulation.work import Headlong, SimPace
 
@@ -80,7 +81,6 @@ class Mutation(msgspec.Struct, frozen=True):
 
     name: str = "none"
     storm: str = ""  # seeds that are a storm over this service are the likeliest to show it; "" = any
-    lane: Switches = Switches()
     lane_limits: Callable[[LaneLimits], LaneLimits] = lambda limits: limits
     pace: type[SimPace] = SimPace
     wrap: Wrap = lambda port: port
@@ -108,25 +108,25 @@ class Mutation(msgspec.Struct, frozen=True):
             table.update(before)
 
 
+def _of_lanes(name: str, wrap: Wrap) -> Mutation:
+    """One of the child-runner's mechanisms."""
+    return Mutation(name, "child-runner", wrap=only("child-runner", wrap))
+
+
 NONE = Mutation()
 MUTATIONS = {
     m.name: m
     for m in (
         NONE,
-        Mutation("fence", "child-runner", Switches(fence=False)),
-        Mutation("lease", "child-runner", Switches(lease=False)),
-        Mutation("read_back", "child-runner", Switches(read_back=False)),
-        Mutation("done_set", "child-runner", Switches(done_set=False)),
-        Mutation(
-            "position_in_journal",
-            "child-runner",
-            Switches(position_in_journal=False),
-            wrap=only("child-runner", CommitsAhead),
-        ),
-        Mutation("write_ahead", "child-runner", Switches(write_ahead=False)),
-        Mutation("snapshot_whole", "child-runner", Switches(snapshot_whole=False)),
-        Mutation("copy_forward", "child-runner", Switches(copy_forward=False)),
-        Mutation("trim_behind", "child-runner", Switches(trim_behind=False)),
+        _of_lanes("fence", tampering_lanes.NoFence),
+        _of_lanes("lease", tampering_lanes.NoLease),
+        _of_lanes("read_back", tampering_lanes.ActsOnAcknowledgement),
+        _of_lanes("done_set", journal_read(tampering_lanes.nothing_finished)),
+        _of_lanes("position_in_journal", tampering_lanes.ItemsFromCommit),
+        _of_lanes("write_ahead", tampering_lanes.OutcomesUnwritten),
+        _of_lanes("snapshot_whole", journal_read(tampering_lanes.each_piece_whole)),
+        _of_lanes("copy_forward", tampering_lanes.AdoptsOnce),
+        _of_lanes("trim_behind", tampering_lanes.DeletesWhatWasRead),
         Mutation("cluster_beside_positions", wrap=tampering.TrustsLeftovers),
         Mutation("lane_quota", wrap=_reads(topics.LANE_SIGNALS, tampering.double_quota)),
         Mutation("signals_before_asks", wrap=SignalsUnacknowledged),
@@ -147,7 +147,11 @@ MUTATIONS = {
             wrap=only("child-runner", _reads(topics.ITEMS, tampering.without_indexes)),
             needs=_redriven,
         ),
-        Mutation("finished_by_generation", wrap=only("child-runner", FinishedForEver), needs=_redriven),
+        Mutation(
+            "finished_by_generation",
+            wrap=only("child-runner", journal_read(tampering_lanes.finished_for_ever)),
+            needs=_redriven,
+        ),
         Mutation("redrive_once", handlers=((RedriveRequested, tampering.forget_redrives),), needs=_redriven_twice),
         Mutation("outcomes_kept", handlers=((NestedRunRequested, tampering.forget_outcomes),), needs=_nests),
         Mutation("nested_kept", handlers=((ChildrenEnded, tampering.keep_no_nested),), needs=_nests),

@@ -159,7 +159,6 @@ class Services:
             compile_run=compile_run,
             run_task=house.lanes_work.runner(port, owner),
             limits=house.mutation.lane_limits(LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE),
-            switches=house.mutation.lane,
             pace=self._pace(port),
             room=self.rooms.setdefault(port.process.name, Room(ROOM_BYTES_MAX)),
             watch=house.judge.lane_seen,

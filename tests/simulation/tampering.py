@@ -13,16 +13,7 @@ from maprun.mapruns.run import ResultFile, owing
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested, RedriveStage
 from schemas.home import ChildrenEnded, NestedRunRequested, RedriveRequested, ResultFileOpened
-from schemas.lanes import (
-    ItemFrame,
-    JournalRecord,
-    LaneAdvanced,
-    LaneSignal,
-    LaneSnapshot,
-    Positions,
-    QuotaChanged,
-    RunOpened,
-)
+from schemas.lanes import ItemFrame, LaneSignal, QuotaChanged, RunOpened
 from schemas.wire import Fact, encode
 from tests.simulation import leftovers
 from tests.simulation.port import SimPort
@@ -30,8 +21,6 @@ from tests.simulation.port import SimPort
 _asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 _signals: msgspec.msgpack.Decoder[LaneSignal] = msgspec.msgpack.Decoder(LaneSignal)
 _frames = msgspec.msgpack.Decoder(ItemFrame)
-_journal: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
-GENERATIONS_MAX = 5
 UNCONFIRMED = "arn:aws:states:::s3:listWithoutConfirmation"
 """What a listing is called when a mutation hides from the reader that it is one."""
 
@@ -209,32 +198,6 @@ def forget_redrives(fold: Fold, record: RedriveRequested) -> None:
     if root is not None:
         root.redrive_requests.clear()
     redrive.redrive_requested(fold, record)
-
-
-class FinishedForEver(WrappedPort):
-    """Reads a journal as if what is finished were so in every generation."""
-
-    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """Records whose finished positions are those of the next generations too."""
-        records: list[Record] = await self._port.read(topic, partition, first, end)
-        if topic != topics.LANE_JOURNAL.name:
-            return records
-        return [msgspec.structs.replace(record, value=_finished_for_ever(record.value or b"")) for record in records]
-
-
-def _finished_for_ever(value: bytes) -> bytes:
-    try:
-        record = _journal.decode(value)
-    except msgspec.DecodeError:
-        return value
-    if not isinstance(record, LaneAdvanced | LaneSnapshot):
-        return value
-    finished = tuple(
-        Positions(done.run, generation, done.ranges)
-        for done in record.finished
-        for generation in range(done.generation, GENERATIONS_MAX)
-    )
-    return encode(msgspec.structs.replace(record, finished=finished))
 
 
 # ---------------------------------------------------------------------- nested runs, live change

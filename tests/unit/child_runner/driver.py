@@ -17,7 +17,7 @@ from schemas.wire import encode
 from services.child_runner import adoption, reports
 from services.child_runner.journal import LaneMemory, decode_journal
 from services.child_runner.lane import Lane
-from services.child_runner.limits import LaneLimits, Switches
+from services.child_runner.limits import LaneLimits
 from services.child_runner.state import InputsRead, Room, TaskOver, TaskStart
 
 RUN = "1f2e3d4c-0000-4000-a000-000000000001"
@@ -76,7 +76,7 @@ class Driver:
         self.log.append(Claimed("me"))
         for offset, record in enumerate(self.log):
             memory.apply(offset, decode_journal(encode(record)), 1)
-        return Lane(0, memory, self.children.compile_run, self.limits, Switches(), self.room, self.pace)
+        return Lane(0, memory, self.children.compile_run, self.limits, self.room, self.pace)
 
     def take_over(self) -> None:
         """The owner is gone; another one takes the lane."""

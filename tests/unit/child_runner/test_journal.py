@@ -19,9 +19,9 @@ from schemas.wire import encode
 from services.child_runner.journal import LaneMemory, decode_journal
 
 
-def folded(records: list[JournalRecord], *, fence: bool = True, first: int = 0) -> LaneMemory:
+def folded(records: list[JournalRecord], *, first: int = 0) -> LaneMemory:
     """The memory after these records, the first at offset `first`; each goes over the wire."""
-    memory = LaneMemory(fence=fence)
+    memory = LaneMemory()
     for offset, record in enumerate(records, first):
         memory.apply(offset, decode_journal(encode(record)))
     return memory
@@ -38,12 +38,6 @@ def test_late_record_of_an_older_claim_does_not_exist() -> None:
     memory = folded([Claimed("a"), LaneAdvanced(0, 3, 1), Claimed("b"), late])
     assert (memory.epoch, memory.items, memory.signals) == (2, 3, 1)
     assert not memory.runs
-
-
-def test_without_the_fence_the_zombie_is_believed() -> None:
-    """The same records with the fence off lose the positions: the fence is what keeps them."""
-    late = LaneAdvanced(0, 99, 99)
-    assert folded([Claimed("a"), LaneAdvanced(0, 3, 1), Claimed("b"), late], fence=False).items == 99
 
 
 def test_a_finished_child_has_no_past() -> None:

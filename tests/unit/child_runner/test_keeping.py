@@ -10,7 +10,7 @@ from schemas.lanes import Claimed, LaneAdvanced, LaneSnapshot
 from schemas.wire import encode
 from services.child_runner import keeping
 from services.child_runner.journal import LaneMemory
-from services.child_runner.limits import LaneLimits, Switches
+from services.child_runner.limits import LaneLimits
 
 SNAPSHOT = LaneSnapshot(0, 0, 1, 7, 3, (), (), ())
 
@@ -52,7 +52,7 @@ class Journal:
 
 def claimed(journal: Journal) -> LaneMemory:
     """The memory after a claim."""
-    work = keeping.claim(journal, 0, LaneLimits(), Switches(), lambda *_: None)  # type: ignore[arg-type]
+    work = keeping.claim(journal, 0, LaneLimits(), lambda *_: None)  # type: ignore[arg-type]
     return asyncio.run(work)
 
 

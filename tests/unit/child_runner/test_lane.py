@@ -16,7 +16,7 @@ from schemas.plan import MapRunPlan
 from schemas.wire import Decoder, encode
 from services.child_runner.journal import LaneMemory, cut
 from services.child_runner.lane import Lane
-from services.child_runner.limits import LaneLimits, Switches
+from services.child_runner.limits import LaneLimits
 from services.child_runner.owner import unreadable_frame
 
 RUN = "1f2e3d4c-0000-4000-a000-000000000001"
@@ -47,7 +47,7 @@ class Broken:
 
 def lane_of(compile_run: Any, quota: int = 100) -> Lane:
     """A lane that knows the run."""
-    lane = Lane(0, LaneMemory(), compile_run, LaneLimits(), Switches())
+    lane = Lane(0, LaneMemory(), compile_run, LaneLimits())
     lane.signal(0, opened(quota), 1_000, 0.0)
     return lane
 
