@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 
 from maprun.aws.java_names import package_name
 
-FILE = Path(__file__).parents[1] / "maprun" / "language" / "static" / "sdk_actions.txt"
+FILE = Path(__file__).parents[1] / "maprun" / "integrations" / "static" / "sdk_actions.txt"
 
 
 class _Metadata(msgspec.Struct, rename="camel"):

@@ -10,6 +10,7 @@ from urllib3.exceptions import NameResolutionError
 
 from maprun.aws.errors import code_of, sdk_cause, status_of
 from maprun.aws.java_names import EXCEPTION, exception_name, service_name
+from maprun.integrations.service import Words
 
 HTTP_NOT_FOUND = 404
 _HEAD_ERRORS = {
@@ -21,23 +22,6 @@ _HEAD_ERRORS = {
 
 _QUERY_CODES = {"NonExistentQueue": "QueueDoesNotExist", "QueueAlreadyExists": "QueueNameExists"}
 """Codes of SQS's former Query protocol that are not the model's names; some servers give them alone."""
-
-
-class Optimised(NamedTuple):
-    """An optimised integration's words: they stem from version 1 of the Java SDK."""
-
-    service: str  # botocore's name
-    prefix: str  # of error names
-    signature: str  # the service in causes
-    base_error: str
-
-
-OPTIMISED = {
-    "dynamodb": Optimised("dynamodb", "DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
-    "sqs": Optimised("sqs", "SQS", "AmazonSQS", "AmazonSQSException"),
-    "sns": Optimised("sns", "SNS", "AmazonSNS", "AmazonSNSException"),
-    "events": Optimised("events", "EventBridge", "AmazonEventBridge", "AmazonEventBridgeException"),
-}
 
 
 class Refused(NamedTuple):
@@ -67,7 +51,7 @@ def refused_by_sdk(service_model: Any, operation: str, error: ClientError) -> Re
     return Refused(f"{service}.{name}", sdk_cause(service, error))
 
 
-def refused_by_optimised(optimised: Optimised, service_model: Any, error: ClientError) -> Refused:
+def refused_by_optimised(optimised: Words, service_model: Any, error: ClientError) -> Refused:
     """The error of an optimised integration, in the words of version 1 of the Java SDK."""
     code, shape = code_of(error), _shape(modelled_errors(service_model), error)
     name = f"{shape.removesuffix(EXCEPTION)}{EXCEPTION}" if shape else optimised.base_error
@@ -101,7 +85,7 @@ def _words(error: BotoCoreError | OSError) -> str:
     return str(error)
 
 
-def null_members(names: list[str], optimised: Optimised, ref: str) -> Refused:
+def null_members(names: list[str], optimised: Words, ref: str) -> Refused:
     """What a service says to members that must not be null."""
     count = len(names)
     each = "; ".join(

@@ -17,8 +17,6 @@ from maprun.aws.clients import AwsSettings
 from maprun.aws.java_names import service_name
 from maprun.aws.sdk_clients import SdkClients, foreign_queue
 from maprun.aws.sdk_errors import (
-    OPTIMISED,
-    Optimised,
     Refused,
     no_answer,
     null_members,
@@ -34,7 +32,9 @@ from maprun.aws.sdk_shapes import (
     to_request,
     to_result,
 )
-from maprun.language.resources import Integration, Pattern
+from maprun.integrations.registry import SERVICES, runs
+from maprun.integrations.resources import Integration
+from maprun.integrations.service import Words
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 THREADS_EACH_MAX = 64  # calls of one service at once
@@ -46,17 +46,15 @@ class Call(NamedTuple):
 
     service: str
     action: str
-    optimised: Optimised | None
+    optimised: Words | None
 
 
 def call_of(resource: Integration) -> Call | None:
-    """The SDK call that an integration is; None for one that is none, or waits for a callback or a job."""
-    if resource.pattern is not Pattern.REQUEST_RESPONSE:
+    """The SDK call that an integration is; None for one that is none, or that doesn't run here."""
+    if not runs(resource):
         return None
-    if resource.is_sdk:
-        return Call(resource.service, resource.action, None)
-    optimised = OPTIMISED.get(resource.service)
-    return Call(optimised.service, resource.action, optimised) if optimised is not None else None
+    words = None if resource.is_sdk else SERVICES[resource.service].words
+    return Call(resource.service, resource.action, words) if resource.is_sdk or words is not None else None
 
 
 class SdkCaller:

@@ -8,7 +8,7 @@ from maprun.aws.clients import AwsSettings
 from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
-from maprun.language.resources import (
+from maprun.integrations.resources import (
     LAMBDA_INVOKE,
     ActivityResource,
     FunctionResource,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from maprun.integrations.task_events import Scheduled
 from maprun.interpreter.dataflow import arguments_text, complete_text, effective_input
 from maprun.interpreter.execution import Frame, TaskWait
 from maprun.interpreter.failure import CAUSE_LENGTH_MAX, attempt_failed
@@ -11,7 +12,6 @@ from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import State, TaskWork
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
-from schemas.history import EventType
 
 TIMEOUT = "States.Timeout"
 
@@ -33,16 +33,10 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
         heartbeat = seconds(work.heartbeat_seconds, root, scope, "HeartbeatSeconds")
         if work.role_arn is not None:
             role_arn = str(work.role_arn(root, scope).get("RoleArn", ""))
-    if work.is_lambda:
-        details: tuple[Any, ...] = (work.resource, parameters, timeout, role_arn or None)
-        scheduled = run.emit(EventType.LAMBDA_FUNCTION_SCHEDULED, frame.last_id, details)
-        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_STARTED, scheduled)
-    else:
-        kind, name = work.resource_type, work.resource_name
-        region = run.execution.head.arn.split(":", 4)[3:4]
-        details = (kind, name, region[0] if region else "", parameters, timeout, heartbeat, role_arn or None)
-        scheduled = run.emit(EventType.TASK_SCHEDULED, frame.last_id, details)
-        frame.last_id = run.emit(EventType.TASK_STARTED, scheduled, (kind, name))
+    told, region = work.events, run.execution.head.arn.split(":", 4)[3:4]
+    attempt = Scheduled(region[0] if region else "", parameters, timeout, heartbeat, role_arn or None)
+    scheduled = run.emit(told.scheduled, frame.last_id, told.scheduling(attempt))
+    frame.last_id = run.emit(told.started, scheduled, told.labels)
     ref = frame.effect_ref()
     asked = TaskRequested(
         ref, work.resource, parameters, timeout or 0, heartbeat or 0, role_arn, frame.retry_count, state.name
@@ -62,16 +56,12 @@ def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happeni
     assert isinstance(work, TaskWork)
     output = jsontext.compact(happening.output)
     try:
-        run.check_size(output, work.resource if work.is_lambda else work.resource_type)
+        run.check_size(output, work.events.named)
         jsontext.decode(output)  # what a host hands in must be JSON before it goes on as text
     except StatesError as error:
         _failed(run, frame, state, work, error.error, error.cause)
         return
-    if work.is_lambda:
-        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_SUCCEEDED, frame.last_id, (output,))
-    else:
-        details = (work.resource_type, work.resource_name, output)
-        frame.last_id = run.emit(EventType.TASK_SUCCEEDED, frame.last_id, details)
+    frame.last_id = run.emit(work.events.succeeded, frame.last_id, (*work.events.labels, output))
     complete_text(run, frame, state, output, run.scope(frame, "result"))
 
 
@@ -86,11 +76,7 @@ def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening:
 
 def _failed(run: Run, frame: Frame, state: State, work: TaskWork, error: str, cause: str) -> None:
     cause = cause[:CAUSE_LENGTH_MAX]
-    if work.is_lambda:
-        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_FAILED, frame.last_id, (error, cause))
-    else:
-        details = (work.resource_type, work.resource_name, error, cause)
-        frame.last_id = run.emit(EventType.TASK_FAILED, frame.last_id, details)
+    frame.last_id = run.emit(work.events.failed, frame.last_id, (*work.events.labels, error, cause))
     attempt_failed(run, frame, state, error, cause)
 
 
@@ -100,9 +86,5 @@ def task_timed_out(run: Run, frame: Frame, state: State, wait: TaskWait) -> None
     run.cancel(wait.ref)
     work = state.work
     assert isinstance(work, TaskWork)
-    if work.is_lambda:
-        frame.last_id = run.emit(EventType.LAMBDA_FUNCTION_TIMED_OUT, frame.last_id, (TIMEOUT,))
-    else:
-        details = (work.resource_type, work.resource_name, TIMEOUT)
-        frame.last_id = run.emit(EventType.TASK_TIMED_OUT, frame.last_id, details)
+    frame.last_id = run.emit(work.events.timed_out, frame.last_id, (*work.events.labels, TIMEOUT))
     attempt_failed(run, frame, state, TIMEOUT, None)

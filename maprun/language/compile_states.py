@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from maprun.integrations import declared
+from maprun.integrations.resources import parse_resource
 from maprun.language import jsonata, jsontext
 from maprun.language.choice import compile_rule
 from maprun.language.compile_map import map_work
@@ -20,7 +22,6 @@ from maprun.language.model import (
     WaitWork,
     Work,
 )
-from maprun.language.resources import ActivityResource, FunctionResource, Integration, Pattern, parse_resource
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
 
@@ -41,25 +42,11 @@ def task_work(source: Source) -> Work:
     resource: str = state["Resource"]
     role = state.get("Credentials") or {}
     role_arn = payload(source, role, "Credentials") if role else None
-    refusal = kind = name = ""
-    named = parse_resource(resource)
-    match named:
-        case Integration():
-            kind, name = named.resource_type, named.resource_name
-            if named.pattern is not Pattern.REQUEST_RESPONSE:
-                refusal = f"The integration pattern of the resource '{resource}' is not supported yet."
-        case ActivityResource():
-            refusal = f"Activities are not supported yet: '{resource}'."
-        case FunctionResource():
-            pass
-        case None:  # only in a definition that an earlier version took
-            refusal = f"The resource '{resource}' is not recognized."
+    known = declared(resource, parse_resource(resource))
     return TaskWork(
         resource=resource,
-        is_lambda=isinstance(named, FunctionResource),
-        resource_type=kind,
-        resource_name=name,
-        refusal=refusal,
+        events=known.events,
+        refusal=known.refusal,
         timeout_seconds=amount(source, state, "TimeoutSeconds"),
         heartbeat_seconds=amount(source, state, "HeartbeatSeconds"),
         role_arn=role_arn,

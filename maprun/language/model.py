@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from maprun.integrations.task_events import TaskEvents
 from maprun.language.errors import StatesError
 from maprun.language.retry import Retrier
 from maprun.language.scope import Evaluate, Scope
@@ -52,9 +53,7 @@ class TaskWork:
     """Task. `refusal` says why this resource can't run here; empty when it can."""
 
     resource: str
-    is_lambda: bool
-    resource_type: str
-    resource_name: str
+    events: TaskEvents
     refusal: str = ""
     timeout_seconds: Amount = None
     heartbeat_seconds: Amount = None

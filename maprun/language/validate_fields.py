@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from maprun.integrations import exists, not_yet
+from maprun.integrations.resources import ActivityResource, Integration, Pattern, parse_resource
 from maprun.language.diagnostics import Diagnostic, schema_error, warning
-from maprun.language.integrations import exists, not_yet
 from maprun.language.jsonata import source_of
-from maprun.language.resources import ActivityResource, Integration, Pattern, parse_resource
 from maprun.language.timestamps import parse_timestamp
 from maprun.language.validate_jsonata import INPUT, RESULT, check_jsonata
 from maprun.language.validate_map import check_map

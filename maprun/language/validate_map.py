@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from maprun.integrations.resources import READ_LISTING, READ_OBJECT, WRITE_OBJECT, Integration, parse_resource
 from maprun.language.diagnostics import Diagnostic, schema_error
-from maprun.language.resources import READ_LISTING, READ_OBJECT, WRITE_OBJECT, Integration, parse_resource
 from maprun.language.validate_jsonata import INPUT, check_jsonata
 from maprun.language.validate_values import (
     NO_REFERENCE,

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from maprun.language.resources import READ_LISTING, parse_resource
+from maprun.integrations.resources import READ_LISTING, parse_resource
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import Piece, accept, below, tally
 from maprun.mapruns.limits import MapRunLimits

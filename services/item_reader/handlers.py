@@ -5,9 +5,9 @@ from collections import deque
 
 import msgspec
 
+from maprun.integrations.resources import READ_LISTING, parse_resource
 from maprun.interpreter.failure import CAUSE_LENGTH_MAX
 from maprun.interpreter.outcomes import ERROR_LENGTH_MAX
-from maprun.language.resources import READ_LISTING, parse_resource
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.home import ItemsRead, SourceEnded, SourceFailed, SourceOpened
 from schemas.lanes import ItemFrame

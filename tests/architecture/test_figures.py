@@ -1,5 +1,7 @@
 """A figure that can't lie: what ARCHITECTURE.md draws is generated from the registry of topics."""
 
+from maprun.integrations.registry import SERVICES
+from maprun.integrations.resources import Pattern
 from schemas import topics
 from tests.architecture.sources import ROOT
 
@@ -26,6 +28,21 @@ def table() -> str:
     return "\n".join(rows)
 
 
+def integrations() -> str:
+    """The optimised integrations: what AWS has of each, and what of it runs here."""
+    rows = ["| service | action | patterns on AWS | patterns here |", "| --- | --- | --- | --- |"]
+    for _, service in sorted(SERVICES.items()):
+        for patterns, actions in service.actions.items():
+            there = _shown(patterns)
+            here = _shown(patterns & service.runs) or "later"
+            rows.append(f"| {service.name} | {', '.join(actions)} | {there} | {here} |")
+    return "\n".join(rows)
+
+
+def _shown(patterns: frozenset[Pattern]) -> str:
+    return ", ".join(pattern.value or "request-response" for pattern in Pattern if pattern in patterns)
+
+
 def test_the_figure_is_what_the_registry_says() -> None:
     """ARCHITECTURE.md's figure has exactly the arrows of the registry; `python -m` this module prints it anew."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -38,5 +55,11 @@ def test_the_table_is_what_the_registry_says() -> None:
     assert table() in text, f"ARCHITECTURE.md must hold:\n{table()}"
 
 
+def test_the_integrations_are_what_the_registry_says() -> None:
+    """docs/parity.md's table of optimised integrations is generated from their declarations."""
+    text = (ROOT / "docs" / "parity.md").read_text(encoding="utf-8")
+    assert integrations() in text, f"docs/parity.md must hold:\n{integrations()}"
+
+
 if __name__ == "__main__":
-    print(f"```mermaid\n{figure()}\n```\n\n{table()}")
+    print(f"```mermaid\n{figure()}\n```\n\n{table()}\n\n{integrations()}")

@@ -11,7 +11,7 @@ from maprun.aws.sources.manifest import athena_members, inventory_of, whole_text
 from maprun.aws.sources.members import ListedMembers, Member, NamedMembers
 from maprun.aws.sources.object_reads import ObjectName
 from maprun.aws.sources.one_object import OBJECT_TYPES, Format, open_object, open_stream
-from maprun.language.resources import READ_LISTING, READ_OBJECT, parse_resource
+from maprun.integrations.resources import READ_LISTING, READ_OBJECT, parse_resource
 from schemas.plan import ItemReaderPlan
 
 ATHENA_TYPES = ("CSV", "JSONL", "PARQUET")

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maprun.aws.java_names import botocore_name, exception_name, member_name, package_name, service_name
-from maprun.aws.sdk_errors import OPTIMISED
 from maprun.aws.sdk_shapes import (
     Idempotency,
     UnusableMemberError,
@@ -22,7 +21,8 @@ from maprun.aws.sdk_shapes import (
     to_result,
 )
 from maprun.aws.sdk_tasks import Call, call_of
-from maprun.language.resources import Integration, parse_resource
+from maprun.integrations.registry import SERVICES
+from maprun.integrations.resources import Integration, parse_resource
 
 KEY = Idempotency("key")
 
@@ -119,9 +119,9 @@ def test_members_are_named_as_javas_sdk_names_them(member: str, name: str) -> No
     [
         ("arn:aws:states:::aws-sdk:s3:listObjectsV2", Call("s3", "listObjectsV2", None)),
         ("arn:aws:states:::aws-sdk:sfn:startExecution", Call("sfn", "startExecution", None)),
-        ("arn:aws:states:::dynamodb:putItem", Call("dynamodb", "putItem", OPTIMISED["dynamodb"])),
+        ("arn:aws:states:::dynamodb:putItem", Call("dynamodb", "putItem", SERVICES["dynamodb"].words)),
         ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", None),
-        ("arn:aws-us-gov:states:::sqs:sendMessage", Call("sqs", "sendMessage", OPTIMISED["sqs"])),
+        ("arn:aws-us-gov:states:::sqs:sendMessage", Call("sqs", "sendMessage", SERVICES["sqs"].words)),
         ("arn:aws:states:eu-west-1:123456789012:aws-sdk:s3:getObject", Call("s3", "getObject", None)),
         ("arn:aws:states:::http:invoke", None),
     ],
@@ -243,13 +243,13 @@ def test_tokens_follow_from_the_key() -> None:
     assert to_request(own, shape, Idempotency("a")) == own
 
 
-SERVICES = ("dynamodb", "s3", "rds", "ecs", "bedrock-agent", "stepfunctions")
+SAMPLED = ("dynamodb", "s3", "rds", "ecs", "bedrock-agent", "stepfunctions")
 
 
 @st.composite
 def structures(draw: st.DrawFn) -> tuple[Any, Any]:
     """A structure of some service, and a value of it: every member with its own name somewhere below."""
-    service = draw(st.sampled_from(SERVICES))
+    service = draw(st.sampled_from(SAMPLED))
     model = model_of(service)
     name = draw(st.sampled_from(sorted(model.operation_names)))
     shape = model.operation_model(name).input_shape

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from maprun.aws.sdk_errors import OPTIMISED as CALLED
 from maprun.language import examine
-from maprun.language.integrations import OPTIMISED, RUNNABLE
 from ops import sdk_actions as maker
 
 
@@ -129,9 +127,3 @@ def test_an_error_needs_no_warning_beside_it(resource: str) -> None:
     """What an EXPRESS machine may not have is told once."""
     (message,) = told(resource, "EXPRESS")
     assert message.startswith("Express state machine does not support")
-
-
-def test_what_is_said_to_run_is_what_is_called() -> None:
-    """The list of optimised services that run is the one of the calls that are made."""
-    assert frozenset(CALLED) | {"lambda"} == RUNNABLE
-    assert frozenset(OPTIMISED) >= RUNNABLE

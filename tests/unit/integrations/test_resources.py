@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.language.resources import (
+from maprun.integrations.resources import (
     LAMBDA_INVOKE,
     ActivityResource,
     FunctionResource,

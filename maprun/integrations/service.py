@@ -1,0 +1,36 @@
+"""What is declared of an integrated service."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from maprun.integrations.resources import Pattern
+
+PLAIN = frozenset({Pattern.REQUEST_RESPONSE})
+CALLBACK = frozenset({Pattern.REQUEST_RESPONSE, Pattern.CALLBACK})
+JOB = frozenset({Pattern.REQUEST_RESPONSE, Pattern.RUN_A_JOB})
+JOB_OR_CALLBACK = JOB | CALLBACK
+ANY = frozenset(Pattern)
+
+
+class Words(NamedTuple):
+    """How errors of an optimised integration are worded: they stem from version 1 of the Java SDK."""
+
+    prefix: str  # of error names
+    signature: str  # the service in causes
+    base_error: str
+
+
+class Service(NamedTuple):
+    """An optimised integration: the patterns that its actions have on AWS, and those that run here.
+
+    A service with `words` is called by the SDK of its name.
+    """
+
+    name: str  # as in `arn:aws:states:::<name>:<action>`
+    actions: Mapping[frozenset[Pattern], tuple[str, ...]]
+    runs: frozenset[Pattern] = frozenset()
+    words: Words | None = None
+
+    def has(self, action: str, pattern: Pattern) -> bool:
+        """True if AWS has this action with this pattern."""
+        return any(pattern in patterns and action in actions for patterns, actions in self.actions.items())
