@@ -12,7 +12,7 @@ from maprun.bus.calls import Calls
 from maprun.bus.cluster import check_topics
 from maprun.bus.fetcher import Fetcher
 from maprun.bus.group import Group
-from maprun.bus.kafka_port import KafkaPort
+from maprun.bus.kafka_port import Connection, KafkaPort
 from maprun.bus.limits import BusLimits, bus_limits_of, check
 from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.names import Name
@@ -41,7 +41,7 @@ class Owned(msgspec.Struct, frozen=True):
 
 
 class KafkaHost:
-    """A process's one connection to the world: fetcher, producer, groups, threads, and the owners that use them.
+    """A process on Kafka: its one connection to the world, its groups, and the owners that use both.
 
     `run` returns when asked to stop and raises BusError when the bus, or any other exception when an owner, is broken
     beyond what starting that owner again would mend: then the process ends, and its launcher starts it again.
@@ -56,7 +56,6 @@ class KafkaHost:
         service: str = "",
     ) -> None:
         self.service = service  # whose rights are looked at, and under which the instance's name is taken; none: a tool
-        self.cluster = ""  # what positions are kept under; known once started
         self.settings = settings
         self.limits = limits
         self.own = check(own or bus_limits_of(limits), limits)
@@ -74,6 +73,7 @@ class KafkaHost:
         )
         self.fetcher = Fetcher(self._client, settings.prefix, limits, self.own)
         self.sender = Sender(settings, limits, self.own, self.broken_by)
+        self.connection = Connection(self.instance, self.fetcher, self.sender, self.calls)
         self._shares = [_Share(self, each) for each in owned]
         self._beside: list[Owner] = []
         self._watches: list[asyncio.Task[None]] = []
@@ -99,7 +99,7 @@ class KafkaHost:
                     raise BusError(f"Kafka at {self.settings.kafka}{self._trouble}") from error
             await asyncio.sleep(self.own.owner_retry_seconds)
         known = await check_topics(self._client, self.fetcher, self.settings, self.service)
-        self.cluster = known.cluster
+        self.connection.cluster = known.cluster
         for share in self._shares:
             share.group.cluster = known.cluster
         await self.sender.start()
@@ -167,9 +167,9 @@ class KafkaHost:
         owner.start()
         return owner
 
-    def port(self) -> "KafkaPort":
+    def port(self) -> KafkaPort:
         """A port without a partition: its lease never holds, it has no position to commit."""
-        return KafkaPort(self, None, 0)
+        return KafkaPort(self.connection, None, 0)
 
     def broken_by(self, error: BaseException) -> None:
         """Ends `run` with this error; the first one counts."""
@@ -254,7 +254,7 @@ class _Share:
         host, own = self._host, self._owned.own
 
         def new_port() -> KafkaPort:
-            port = self._ports[partition] = KafkaPort(host, self.group, partition)
+            port = self._ports[partition] = KafkaPort(host.connection, self.group, partition)
             return port
 
         return Owner(

@@ -2,18 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from maprun.bus.calls import Calls
 from maprun.bus.feeds import KafkaFeed
+from maprun.bus.fetcher import Fetcher
 from maprun.bus.group import Group
 from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.port import LostOwnershipError, Mailbox, Outgoing, Record
+from maprun.bus.sender import Sender
 from maprun.runtime import clock
 
-if TYPE_CHECKING:
-    from maprun.bus.kafka import KafkaHost
-
 T = TypeVar("T")
+
+
+class Connection:
+    """A process's one connection to the world, which the ports of all its owners share.
+
+    `cluster` is what positions are kept under; empty until the process has connected.
+    """
+
+    __slots__ = ("calls", "cluster", "fetcher", "instance", "sender")
+
+    def __init__(self, instance: str, fetcher: Fetcher, sender: Sender, calls: Calls) -> None:
+        self.instance = instance
+        self.fetcher = fetcher
+        self.sender = sender
+        self.calls = calls
+        self.cluster = ""
 
 
 class Beside:
@@ -32,9 +48,9 @@ class Beside:
 class KafkaPort:
     """The world of one owner, real."""
 
-    def __init__(self, host: "KafkaHost", group: Group | None, partition: int) -> None:
-        self.instance = host.instance
-        self._host = host
+    def __init__(self, connection: Connection, group: Group | None, partition: int) -> None:
+        self.instance = connection.instance
+        self._connection = connection
         self._group = group
         self._partition = partition
         self._loop = asyncio.get_running_loop()
@@ -63,8 +79,8 @@ class KafkaPort:
     @property
     def cluster(self) -> str:
         """What stands beside each position that is kept; known once the host has started."""
-        assert self._host.cluster, "the host has not started"
-        return self._host.cluster
+        assert self._connection.cluster, "the process has not connected"
+        return self._connection.cluster
 
     @property
     def busy(self) -> bool:
@@ -73,7 +89,7 @@ class KafkaPort:
 
     def now_ms(self) -> int:
         """Wall clock, epoch milliseconds, moved as the broker's timestamps ask for."""
-        return self._host.sender.clock.now_ms()
+        return self._connection.sender.clock.now_ms()
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
@@ -101,7 +117,7 @@ class KafkaPort:
         """Feeds the records of a partition from `offset` on into a mailbox."""
         self._still_open()
         assert isinstance(mailbox, KafkaMailbox)
-        feed = self._host.fetcher.feed(topic, partition, offset, mailbox)
+        feed = self._connection.fetcher.feed(topic, partition, offset, mailbox)
         feed.on_error = self._failed
         self._feeds = [each for each in self._feeds if not each.closed]
         self._feeds.append(feed)
@@ -122,29 +138,29 @@ class KafkaPort:
 
     async def call(self, work: Callable[[], T]) -> T:
         """Runs blocking work in a thread; its exceptions come back."""
-        return await self._host.calls.run(work)
+        return await self._connection.calls.run(work)
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
         """Publishes in order (per partition) and waits until all are acknowledged: their offsets."""
         self._still_open()
-        return await self._host.sender.send(messages)
+        return await self._connection.sender.send(messages)
 
     async def end_offset(self, topic: str, partition: int) -> int:
         """The offset that the next record of this partition will get."""
-        return await self._host.fetcher.end_offset(topic, partition)
+        return await self._connection.fetcher.end_offset(topic, partition)
 
     async def start_offset(self, topic: str, partition: int) -> int:
         """The offset of the oldest record that is kept (the end, if none is)."""
-        return await self._host.fetcher.start_offset(topic, partition)
+        return await self._connection.fetcher.start_offset(topic, partition)
 
     async def trim(self, topic: str, partition: int, before: int) -> None:
         """Deletes the records below `before`; a failure is logged."""
         self._still_open()
-        await self._host.fetcher.trim(topic, partition, before)
+        await self._connection.fetcher.trim(topic, partition, before)
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
         """The records with offsets in [first, end), without a feed; for bounded stretches."""
-        return await self._host.fetcher.read(topic, partition, first, end)
+        return await self._connection.fetcher.read(topic, partition, first, end)
 
     async def committed(self, topic: str, partition: int) -> int:
         """The group's position on the partition the owner was given (0 when there is none)."""

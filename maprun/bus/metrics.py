@@ -2,19 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from maprun.bus.kafka import KafkaHost
+from maprun.bus.kafka import KafkaHost
 
 
 class BusMetrics(Collector):
     """What a host's fetcher, producer and groups have done, and how far behind its feeds are."""
 
-    def __init__(self, host: "KafkaHost") -> None:
+    def __init__(self, host: KafkaHost) -> None:
         self._host = host
 
     def describe(self) -> list[Metric]:

@@ -1,15 +1,14 @@
-"""Branches and iterations: started, done, failed, and what that means for the state that holds them."""
+"""Branches and iterations: started, and aborted when a sibling fails."""
 
-from maprun.interpreter.execution import ChildrenWait, Frame
-from maprun.interpreter.run import Run, abort_children
-from maprun.interpreter.store import child_machine
-from maprun.language.errors import StatesError
+from maprun.interpreter.execution import ChildrenWait, Frame, MapRunWait, TaskWait
+from maprun.interpreter.run import Run
+from maprun.language.model import State
 from schemas.history import EventType
 
 
 def start_child(run: Run, parent: Frame, wait: ChildrenWait, index: int, text: bytes, previous_id: int) -> None:
     """Starts branch or iteration `index` with an input."""
-    machine = child_machine(parent.machine.states[parent.state], index)
+    machine = parent.machine.states[parent.state].child_machine(index)
     child = Frame(machine, parent, index, f"{parent.effect_ref()}/{index}:")
     child.input = text
     child.last_id = previous_id
@@ -17,42 +16,33 @@ def start_child(run: Run, parent: Frame, wait: ChildrenWait, index: int, text: b
     run.ready.append(child)
 
 
-def child_done(run: Run, child: Frame, output: bytes) -> None:
-    """A branch or iteration ended well."""
-    from maprun.interpreter import map_state, parallel_state
-    from maprun.interpreter.failure import state_failed
-
-    parent = child.parent
-    assert parent is not None
-    wait = parent.wait
-    assert isinstance(wait, ChildrenWait)
-    state = parent.machine.states[parent.state]
-    del wait.live[child.index]
-    wait.results[child.index] = output
-    try:
-        if state.kind == "Map":
-            map_state.iteration_done(run, parent, state, wait, child)
-        else:
-            parallel_state.branch_done(run, parent, state, wait, child)
-    except StatesError as error:
-        state_failed(run, parent, state, error)
-    if parent.wait is None and not parent.dead and run.ended is None:
-        run.ready.append(parent)
+def abort(run: Run, frame: Frame, previous_id: int) -> None:
+    """Ends a frame because a sibling failed: cancels what it waits for, the innermost first."""
+    frame.dead = True
+    wait = frame.wait
+    if wait is None:
+        frame.entered_id = 0  # it was about to enter its state: so will a redrive
+        return
+    state = frame.machine.states[frame.state]
+    if isinstance(wait, ChildrenWait):
+        abort_children(run, state, wait, previous_id)
+    else:
+        run.cancel(wait.ref)
+        if isinstance(wait, TaskWait):
+            run.cancel(wait.timer)
+        elif isinstance(wait, MapRunWait) and wait.started_id:
+            run.emit(EventType.MAP_RUN_ABORTED, wait.started_id)
+    aborted_type = run.kinds[state.kind].aborted_type
+    if aborted_type:
+        run.emit(aborted_type, previous_id)
 
 
-def child_failed(run: Run, child: Frame, error: str | None, cause: str | None) -> None:
-    """A branch or iteration failed: its siblings are ended, and the state that holds them fails."""
-    from maprun.interpreter.failure import attempt_failed
-
-    parent = child.parent
-    assert parent is not None
-    wait = parent.wait
-    assert isinstance(wait, ChildrenWait)
-    state = parent.machine.states[parent.state]
-    if state.kind == "Map":
-        run.emit(EventType.MAP_ITERATION_FAILED, child.last_id, (state.name, child.index))
-    abort_children(run, state, wait, child.last_id)
-    parent.last_id = child.last_id
-    attempt_failed(run, parent, state, error, cause)
-    if parent.wait is None and not parent.dead and run.ended is None:
-        run.ready.append(parent)
+def abort_children(run: Run, state: State, wait: ChildrenWait, previous_id: int) -> None:
+    """Ends all branches or iterations that still run: not the one that failed, which is dead already."""
+    aborted_type = run.kinds[state.kind].child_aborted_type
+    for index, child in sorted(wait.live.items()):
+        if child.dead:
+            continue
+        abort(run, child, previous_id)
+        if aborted_type:
+            run.emit(aborted_type, previous_id, (state.name, index))

@@ -1,8 +1,9 @@
 """Choice: the first rule that matches decides where to go."""
 
-from maprun.interpreter.dataflow import assign, effective_input, pass_through
+from maprun.interpreter.dataflow import assign, pass_through
 from maprun.interpreter.execution import Frame
 from maprun.interpreter.run import Run, leave
+from maprun.interpreter.scopes import effective_input, root_value
 from maprun.language import jsontext
 from maprun.language.errors import runtime_error
 from maprun.language.model import ChoiceWork, Rule, State
@@ -14,7 +15,7 @@ def perform_choice(run: Run, frame: Frame, state: State) -> None:
     work = state.work
     assert isinstance(work, ChoiceWork)
     scope = run.scope(frame)
-    root = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
+    root = root_value(frame, state, scope)
     for rule in work.rules:
         if rule.test(root, scope):
             if rule.assign or rule.output is not None:

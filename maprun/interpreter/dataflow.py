@@ -4,24 +4,17 @@ from typing import Any
 
 from maprun.interpreter.execution import UNSET, Frame
 from maprun.interpreter.run import Run, leave
+from maprun.interpreter.scopes import effective_input, root_value
 from maprun.language import jsontext
 from maprun.language.model import Assign, State
 from maprun.language.scope import Scope
 
 
-def effective_input(frame: Frame, state: State, scope: Scope) -> Any:
-    """The raw input after InputPath; in JSONata the raw input itself."""
-    value = frame.decoded()
-    return value if state.input is None else state.input(value, scope)
-
-
 def arguments(frame: Frame, state: State, scope: Scope) -> Any:
     """What the state works on: the effective input, shaped by Parameters or Arguments when given."""
-    if state.jsonata:
-        value = frame.decoded()
-        return value if state.parameters is None else state.parameters({"input": value}, scope)
-    value = effective_input(frame, state, scope)
-    return value if state.parameters is None else state.parameters(value, scope)
+    if state.parameters is None:
+        return effective_input(frame, state, scope)
+    return state.parameters(root_value(frame, state, scope), scope)
 
 
 def arguments_text(frame: Frame, state: State, scope: Scope) -> bytes:

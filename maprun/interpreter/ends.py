@@ -2,8 +2,7 @@
 
 from maprun.interpreter.dataflow import pass_through
 from maprun.interpreter.execution import Frame
-from maprun.interpreter.failure import frame_failed
-from maprun.interpreter.run import Run
+from maprun.interpreter.run import Run, fail
 from maprun.language.compile_map import shown_json
 from maprun.language.errors import runtime_error
 from maprun.language.model import FailWork, State
@@ -22,7 +21,7 @@ def perform_fail(run: Run, frame: Frame, state: State) -> None:
     scope = run.scope(frame)
     error = _text(work.error, frame, state, scope)
     cause = _text(work.cause, frame, state, scope)
-    frame_failed(run, frame, error, cause)
+    fail(run, frame, error, cause)
 
 
 def _text(evaluate: Evaluate | None, frame: Frame, state: State, scope: Scope) -> str | None:

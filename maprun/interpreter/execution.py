@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import jsontext
 from maprun.language.model import Machine
 from schemas.history import HistoryEvent
@@ -227,6 +228,11 @@ class Execution:
         self.unweighed: list[HistoryEvent] = []  # the newest ones: to weigh each as it comes would cost more
         self.waits: dict[str, Frame | None] = {}
         self.input_value: Any = UNSET
+
+    def weigh(self) -> None:
+        """Adds the bytes of the newest events to those it counts."""
+        self.bytes += sum(event_bytes(event.details) for event in self.unweighed)
+        self.unweighed = []
 
     def variables_bytes(self) -> int:
         """The JSON of all variables that live, in all scopes together."""

@@ -1,10 +1,11 @@
-"""A state fails: Retry, then Catch, then the frame and whatever encloses it."""
+"""A state fails: Retry, then Catch, then its frame."""
 
 from typing import Any
 
+from maprun.interpreter.children import abort_children
 from maprun.interpreter.dataflow import assign
 from maprun.interpreter.execution import ChildrenWait, Frame, MapRunWait, RetryWait, Wait
-from maprun.interpreter.run import Run, abort_children, leave
+from maprun.interpreter.run import Run, fail, leave
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import Catcher, State
@@ -15,7 +16,6 @@ CAUSE_LENGTH_MAX = 32_768
 """AWS's length of a cause."""
 _ENGINE_TROUBLE = "Error contacting AWS Service."
 """How the cause begins when not the definition is at fault but the Map Run's engine (recorded: facts, section 1.8)."""
-_FAILED = {"Map": EventType.MAP_STATE_FAILED, "Parallel": EventType.PARALLEL_STATE_FAILED}
 
 
 def state_failed(run: Run, frame: Frame, state: State, error: StatesError) -> None:
@@ -50,20 +50,20 @@ def attempt_failed(
     `evaluated` says that an expression of the state itself failed, not its work.
     """
     begun, frame.wait = frame.wait, None
+    failed_type = run.kinds[state.kind].failed_type
     if error != TERMINAL:
         if _retried(run, frame, state, error):
             return
-        failed = _FAILED.get(state.kind)
-        if failed is not None:
-            frame.last_id = run.emit(failed, frame.last_id)
+        if failed_type:
+            frame.last_id = run.emit(failed_type, frame.last_id)
         for catcher in state.catch:
             if error_matches(catcher.errors, error):
                 _caught(run, frame, state, catcher, error, cause, begun)
                 return
-    elif not evaluated and state.kind in _FAILED:
-        frame.last_id = run.emit(_FAILED[state.kind], frame.last_id)
+    elif failed_type and not evaluated:
+        frame.last_id = run.emit(failed_type, frame.last_id)
     frame.wait = _redrivable(begun, error, cause)
-    frame_failed(run, frame, error, cause)
+    fail(run, frame, error, cause)
 
 
 def _redrivable(begun: Wait | None, error: str | None, cause: str | None) -> Wait | None:
@@ -116,18 +116,4 @@ def _caught(
         leave(run, frame, state, jsontext.encode(value), value, assigned, catcher.next)
     except StatesError as failed:
         frame.wait = _redrivable(begun, error, cause)
-        frame_failed(run, frame, failed.error, _told(frame, state, failed))
-
-
-def frame_failed(run: Run, frame: Frame, error: str | None, cause: str | None) -> None:
-    """Nobody in the frame stops the error: its enclosing state fails with it, or the execution.
-
-    The frame stays where it is among its siblings, dead, for a redrive.
-    """
-    frame.dead = True
-    if frame.parent is None:
-        run.fail(error, cause, frame.last_id)
-    else:
-        from maprun.interpreter.children import child_failed
-
-        child_failed(run, frame, error, cause)
+        fail(run, frame, failed.error, _told(frame, state, failed))

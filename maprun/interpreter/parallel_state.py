@@ -23,13 +23,17 @@ def perform_parallel(run: Run, frame: Frame, state: State) -> None:
 
 def branch_done(run: Run, frame: Frame, state: State, wait: ChildrenWait, child: Frame) -> None:
     """A branch ended; after the last one the results are the state's result, in the order of the definition."""
-    go_on(run, frame, state, wait, child.last_id)
+    if not wait.live:
+        _all_done(run, frame, state, wait, child.last_id)
 
 
-def go_on(run: Run, frame: Frame, state: State, wait: ChildrenWait, previous_id: int) -> None:
+def go_on(run: Run, frame: Frame, state: State, wait: ChildrenWait) -> None:
     """Completes the state if no branch is left."""
-    if wait.live:
-        return
+    if not wait.live:
+        _all_done(run, frame, state, wait, wait.began_id)
+
+
+def _all_done(run: Run, frame: Frame, state: State, wait: ChildrenWait, previous_id: int) -> None:
     frame.last_id = previous_id
     run.emit(EventType.PARALLEL_STATE_SUCCEEDED, previous_id)
     complete_text(run, frame, state, wait.result(), run.scope(frame, "result"))

@@ -6,7 +6,7 @@ is its frames as they stood: those that ended well keep their results, all other
 
 import msgspec
 
-from maprun.interpreter import map_state, parallel_state
+from maprun.interpreter.drive import go_on, perform
 from maprun.interpreter.execution import (
     Beginning,
     ChildrenWait,
@@ -20,13 +20,11 @@ from maprun.interpreter.execution import (
     ref_prefix,
     timeout_ref,
 )
-from maprun.interpreter.failure import state_failed
-from maprun.interpreter.run import HistoryFullError, Run, Spent, never_spent, perform
-from maprun.interpreter.states import PERFORM
+from maprun.interpreter.kinds import KINDS
+from maprun.interpreter.run import HistoryFullError, Run, Spent, never_spent
 from maprun.interpreter.step import DEFAULT_LIMITS, Step, finish, history_full
 from maprun.interpreter.store import bind
-from maprun.language.errors import StatesError
-from maprun.language.model import Machine
+from maprun.language.model import Machine, MapWork
 from schemas.effects import MapRunRedriveRequested
 from schemas.history import EventType
 
@@ -46,7 +44,7 @@ def redrive(
     remains.waits.clear()
     before = remains.head
     head = remains.head = msgspec.structs.replace(before, redrive_count=before.redrive_count + 1, redrive_ms=now_ms)
-    run = Run(remains, now_ms, limits, PERFORM)
+    run = Run(remains, now_ms, limits, KINDS)
     root = remains.root
     assert root is not None
     try:
@@ -66,7 +64,7 @@ def redrive(
 def _revive(run: Run, frame: Frame, path: str, before: ExecutionHead, due: Due) -> None:
     """Makes a frame, and those below it, wait as if nothing had failed. `before` is the head before the redrive."""
     wait = frame.wait
-    is_map = frame.machine.states[frame.state].kind == "Map"
+    is_map = isinstance(frame.machine.states[frame.state].work, MapWork)
     if is_map and isinstance(wait, ChildrenWait) and wait.beginning is None:
         ref = frame.effect_ref()
         wait.beginning = Beginning(before.redrive_count, before.redrive_ms, frame.retry_count, ref)
@@ -97,12 +95,6 @@ def _go_on(run: Run, frame: Frame, wait: Wait) -> None:
         frame.wait = None
         perform(run, frame, state)
     else:
-        try:
-            if state.kind == "Map":
-                map_state.go_on(run, frame, state, wait)
-            else:
-                parallel_state.go_on(run, frame, state, wait, wait.began_id)
-        except StatesError as error:
-            state_failed(run, frame, state, error)
+        go_on(run, frame, state, wait)
     if frame.wait is None and not frame.dead and run.ended is None:
         run.ready.append(frame)

@@ -1,11 +1,12 @@
-"""One step at work: the events and effects it gathers, and the loop that takes frames from state to state."""
+"""One step at work: the events and effects it gathers, and how a frame enters a state and leaves it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from maprun.interpreter.context import make_context
-from maprun.interpreter.execution import UNSET, Beginning, ChildrenWait, Execution, Frame, Limits, MapRunWait, TaskWait
+from maprun.interpreter.execution import UNSET, ChildrenWait, Execution, Frame, Limits
+from maprun.interpreter.scopes import scope_of
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import State
@@ -33,11 +34,45 @@ class HistoryFullError(Exception):
         self.cause = cause
 
 
-Work = Callable[["Run", Frame, State], None]
+class FrameDone:
+    """A branch or iteration ended well."""
+
+    __slots__ = ("frame", "output")
+
+    def __init__(self, frame: Frame, output: bytes) -> None:
+        self.frame = frame
+        self.output = output
+
+
+class FrameFailed:
+    """A branch or iteration failed."""
+
+    __slots__ = ("cause", "error", "frame")
+
+    def __init__(self, frame: Frame, error: str | None, cause: str | None) -> None:
+        self.frame = frame
+        self.error = error
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class StateKind:
+    """What a type of state does: its work, what it hears of its branches or iterations, the events it ends with.
+
+    `go_on` starts what a redriven Parallel or Map has left to start. An event type of 0 means that there is no event.
+    """
+
+    perform: "Callable[[Run, Frame, State], None]"
+    child_done: "Callable[[Run, Frame, State, ChildrenWait, Frame], None] | None" = None
+    go_on: "Callable[[Run, Frame, State, ChildrenWait], None] | None" = None
+    failed_type: int = 0
+    aborted_type: int = 0
+    child_failed_type: int = 0
+    child_aborted_type: int = 0
+
+
 Spent = Callable[[], bool]
-"""Asked after each state: True when the step should pause, so that its host can do something else for a moment."""
-EVENT_BYTES, _HEADER_BYTES = 48, 5
-"""What an event takes beside its details (type, ids, times, headers), and what a text takes beside its characters."""
+"""Asked between states: True when the step should pause, so that its host can do something else for a moment."""
 WEIGHED_EVENTS = 64
 """An execution's bytes are compared with their limit every so many events: one by one they would cost more."""
 
@@ -48,19 +83,35 @@ def never_spent() -> bool:
 
 
 class Run:
-    """The working object of one step. `begins` says that it is an execution's first."""
+    """The working object of one step. `begins` says that it is an execution's first.
 
-    __slots__ = ("begins", "effects", "ended", "events", "execution", "limits", "now_ms", "ready", "weighed", "work")
+    `frame_end` is how a branch or iteration just ended, until the state that holds it has taken it up.
+    """
 
-    def __init__(self, execution: Execution, now_ms: int, limits: Limits, work: "dict[str, Work]") -> None:
-        """`work` leads from the type of a state to the function that does its work."""
-        self.work = work
+    __slots__ = (
+        "begins",
+        "effects",
+        "ended",
+        "events",
+        "execution",
+        "frame_end",
+        "kinds",
+        "limits",
+        "now_ms",
+        "ready",
+        "weighed",
+    )
+
+    def __init__(self, execution: Execution, now_ms: int, limits: Limits, kinds: Mapping[str, StateKind]) -> None:
+        """`kinds` leads from the type of a state to what it does."""
+        self.kinds = kinds
         self.execution = execution
         self.now_ms = now_ms
         self.limits = limits
         self.events: list[HistoryEvent] = []
         self.effects: list[Effect] = []
         self.ready: deque[Frame] = deque()
+        self.frame_end: FrameDone | FrameFailed | None = None
         self.ended: Ended | None = None
         self.begins = False
         self.weighed = 0  # events of this step that the execution has weighed, or keeps for it
@@ -88,7 +139,7 @@ class Run:
     def weigh(self) -> None:
         """Adds the bytes of the newest events to the execution's."""
         self.keep_unweighed()
-        weigh(self.execution)
+        self.execution.weigh()
 
     def keep_unweighed(self) -> None:
         """Leaves the step's newest events with the execution, to be weighed when so many have gathered."""
@@ -136,23 +187,8 @@ class Run:
             raise too_large(f"The state/task '{name}' returned a result")
 
 
-def scope_of(execution: Execution, frame: Frame, phase: str, now_ms: int, beginning: Beginning | None = None) -> Scope:
-    """The scope of the frame's present state in one phase of its work; as it was at `beginning` if given."""
-
-    def seed() -> str:
-        head = execution.head
-        if beginning is None:
-            redrive_count, ref = head.redrive_count, frame.effect_ref()
-        else:
-            redrive_count, ref = beginning.redrive_count, beginning.ref
-        return f"{head.arn}\n{redrive_count}\n{ref}\n{phase}"
-
-    return Scope(lambda: make_context(execution, frame, beginning), frame.variables, seed, now_ms)
-
-
-def enter(run: Run, frame: Frame) -> None:
+def enter(run: Run, frame: Frame, state: State) -> None:
     """Begins the frame's present state: its Entered event, and fresh counts."""
-    state = frame.machine.states[frame.state]
     frame.entered_ms = run.now_ms
     frame.visit = 0
     frame.retry_count = 0
@@ -172,8 +208,8 @@ def leave(
 ) -> None:
     """Ends the present state with an output and goes to the next one, or ends the frame.
 
-    `value` is the output decoded, or UNSET. The caller's loop goes on while `frame.wait` is None and the frame is not
-    dead.
+    `value` is the output decoded, or UNSET. Nothing may happen in the step between this and the driver's next look at
+    `frame_end`: the events of whatever encloses the frame come right after.
     """
     if len(output) > run.limits.payload_bytes_max:
         run.check_size(output, state.name)
@@ -192,32 +228,19 @@ def leave(
     if frame.parent is None:
         run.end(Ended("SUCCEEDED", output), EventType.EXECUTION_SUCCEEDED, frame.last_id, (output,))
     else:
-        from maprun.interpreter.children import child_done
-
-        child_done(run, frame, output)
+        run.frame_end = FrameDone(frame, output)
 
 
-def weigh(execution: Execution) -> None:
-    """Adds the bytes of an execution's newest events to those it counts."""
-    execution.bytes += sum(event_bytes(event.details) for event in execution.unweighed)
-    execution.unweighed = []
+def fail(run: Run, frame: Frame, error: str | None, cause: str | None) -> None:
+    """Ends the frame: nobody in it stops the error, so its enclosing state fails with it, or the execution.
 
-
-def event_bytes(details: tuple[Any, ...]) -> int:
-    """Bytes of an event with these details, about: never less than it takes once it is encoded."""
-    size = EVENT_BYTES
-    for part in details:
-        if isinstance(part, bytes):
-            size += len(part)
-        elif isinstance(part, str):
-            size += _text_bytes(part)
-        elif isinstance(part, dict):
-            size += sum(_text_bytes(name) + _text_bytes(text) for name, text in part.items())
-    return size
-
-
-def _text_bytes(text: str) -> int:
-    return _HEADER_BYTES + (len(text) if text.isascii() else len(text.encode()))
+    The frame stays where it is among its siblings, dead, for a redrive.
+    """
+    frame.dead = True
+    if frame.parent is None:
+        run.fail(error, cause, frame.last_id)
+    else:
+        run.frame_end = FrameFailed(frame, error, cause)
 
 
 def _assign(run: Run, frame: Frame, state: State, assigned: dict[str, Any]) -> dict[str, str]:
@@ -238,69 +261,3 @@ def too_large(what: str) -> StatesError:
     """The error of what exceeds one of AWS's limits of bytes."""
     cause = f"{what} with a size exceeding the maximum number of bytes service limit."
     return StatesError("States.DataLimitExceeded", cause, shown_raw=True)
-
-
-def run_ready(run: Run, spent: Spent) -> None:
-    """Takes every ready frame on until it waits or ends; stops between two states once `spent`. Where changes nothing.
-
-    Frames that are still `ready` then are taken on by the next call.
-    """
-    ready = run.ready
-    while ready and run.ended is None:
-        frame = ready[0]
-        states = frame.machine.states
-        while frame.wait is None and not frame.dead and run.ended is None:
-            enter(run, frame)
-            perform(run, frame, states[frame.state])
-            if spent():
-                return
-        ready.popleft()
-
-
-def perform(run: Run, frame: Frame, state: State) -> None:
-    """Does (or does again) the present state's work; what it raises goes to Retry and Catch."""
-    try:
-        run.work[state.kind](run, frame, state)
-    except StatesError as error:
-        from maprun.interpreter.failure import state_failed
-
-        state_failed(run, frame, state, error)
-
-
-def abort(run: Run, frame: Frame, previous_id: int) -> None:
-    """Ends a frame because a sibling failed: cancels what it waits for and tells so, innermost first."""
-    frame.dead = True
-    wait = frame.wait
-    if wait is None:
-        frame.entered_id = 0  # it was about to enter its state: so will a redrive
-        return
-    state = frame.machine.states[frame.state]
-    if isinstance(wait, ChildrenWait):
-        abort_children(run, state, wait, previous_id)
-    else:
-        run.cancel(wait.ref)
-        if isinstance(wait, TaskWait):
-            run.cancel(wait.timer)
-        elif isinstance(wait, MapRunWait) and wait.started_id:
-            run.emit(EventType.MAP_RUN_ABORTED, wait.started_id)
-    kind = _ABORTED.get(state.kind)
-    if kind is not None:
-        run.emit(kind, previous_id)
-
-
-def abort_children(run: Run, state: State, wait: ChildrenWait, previous_id: int) -> None:
-    """Ends all branches or iterations that still run: not the one that failed, which is dead already."""
-    for index, child in sorted(wait.live.items()):
-        if child.dead:
-            continue
-        abort(run, child, previous_id)
-        if state.kind == "Map":
-            run.emit(EventType.MAP_ITERATION_ABORTED, previous_id, (state.name, index))
-
-
-_ABORTED = {
-    "Task": EventType.TASK_STATE_ABORTED,
-    "Wait": EventType.WAIT_STATE_ABORTED,
-    "Parallel": EventType.PARALLEL_STATE_ABORTED,
-    "Map": EventType.MAP_STATE_ABORTED,
-}

@@ -3,6 +3,7 @@
 import hashlib
 
 from maprun.interpreter import map_run, task_state, wait_state
+from maprun.interpreter.drive import perform, run_ready, settle
 from maprun.interpreter.execution import (
     UNSET,
     DelayWait,
@@ -17,8 +18,8 @@ from maprun.interpreter.execution import (
     timeout_ref,
 )
 from maprun.interpreter.failure import state_failed
-from maprun.interpreter.run import Ended, HistoryFullError, Run, Spent, never_spent, perform, run_ready
-from maprun.interpreter.states import PERFORM
+from maprun.interpreter.kinds import KINDS
+from maprun.interpreter.run import Ended, HistoryFullError, Run, Spent, never_spent
 from maprun.interpreter.store import bind
 from maprun.language.errors import StatesError
 from maprun.language.model import Machine
@@ -88,7 +89,7 @@ def begin(
     frame = Frame(machine, None, 0, ref_prefix(head.redrive_count))
     frame.input = head.input
     execution = Execution(head, frame)
-    run = Run(execution, now_ms, limits, PERFORM)
+    run = Run(execution, now_ms, limits, KINDS)
     run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
     given = machine.timeout_seconds
     if given is not None:
@@ -113,7 +114,7 @@ def advance(
     """
     if execution.unbound is not None:
         bind(execution, machine)
-    run = Run(execution, now_ms, limits, PERFORM)
+    run = Run(execution, now_ms, limits, KINDS)
     if isinstance(happening, StopAsked):
         error, cause = happening.error or None, happening.cause or None
         details = (error, cause) if error or cause else ()
@@ -129,6 +130,7 @@ def advance(
         return finish(run, spent)
     try:
         _tell(run, frame, happening)
+        settle(run)
     except HistoryFullError as full:
         history_full(run, full)
     if frame.wait is None and not frame.dead:

@@ -20,9 +20,9 @@ from maprun.interpreter.execution import (
     ref_prefix,
     timeout_ref,
 )
-from maprun.interpreter.run import event_bytes, weigh
+from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import jsontext
-from maprun.language.model import Machine, MapWork, ParallelWork, State
+from maprun.language.model import Machine
 from schemas.history import HistoryEvent
 from schemas.wire import Part
 
@@ -102,7 +102,7 @@ def encode_execution(execution: Execution) -> bytes:
     """The bytes of a running execution, or of what remains of one."""
     timeout = timeout_ref(execution.head) in execution.waits or execution.timeout
     root = _saved_root(execution)
-    weigh(execution)
+    execution.weigh()
     return _encode(SavedExecution(STORE_VERSION, execution.head, execution.events, timeout, root, execution.bytes))
 
 
@@ -242,13 +242,4 @@ def _restore_children(execution: Execution, frame: Frame, saved: SavedChildren) 
     wait.next_index = saved.next_index
     for child in saved.live:
         path = f"{frame.effect_ref()}/{child.index}:"
-        wait.live[child.index] = _restored(execution, child, child_machine(state, child.index), frame, path)
-
-
-def child_machine(state: State, index: int) -> Machine:
-    """The machine of a branch or iteration of this state."""
-    work = state.work
-    if isinstance(work, ParallelWork):
-        return work.branches[index]
-    assert isinstance(work, MapWork)
-    return work.processor
+        wait.live[child.index] = _restored(execution, child, state.child_machine(child.index), frame, path)

@@ -1,13 +1,12 @@
 """Task: asks the host for one attempt, hears how it ended."""
 
-from typing import Any
-
 from maprun.integrations.task_events import Scheduled
-from maprun.interpreter.dataflow import arguments_text, complete_text, effective_input
+from maprun.interpreter.dataflow import arguments_text, complete_text
 from maprun.interpreter.execution import Frame, TaskWait
 from maprun.interpreter.failure import CAUSE_LENGTH_MAX, attempt_failed
 from maprun.interpreter.numbers import seconds
 from maprun.interpreter.run import Run
+from maprun.interpreter.scopes import root_value
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import State, TaskWork
@@ -28,7 +27,7 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
     timeout = heartbeat = None
     role_arn = ""
     if work.timeout_seconds is not None or work.heartbeat_seconds is not None or work.role_arn is not None:
-        root: Any = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
+        root = root_value(frame, state, scope)
         timeout = seconds(work.timeout_seconds, root, scope, "TimeoutSeconds")
         heartbeat = seconds(work.heartbeat_seconds, root, scope, "HeartbeatSeconds")
         if work.role_arn is not None:

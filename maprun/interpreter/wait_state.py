@@ -1,8 +1,9 @@
 """Wait: goes on at a moment."""
 
-from maprun.interpreter.dataflow import effective_input, pass_through
+from maprun.interpreter.dataflow import pass_through
 from maprun.interpreter.execution import DelayWait, Frame
 from maprun.interpreter.run import Run
+from maprun.interpreter.scopes import root_value
 from maprun.language.model import State, WaitWork
 
 
@@ -11,7 +12,7 @@ def perform_wait(run: Run, frame: Frame, state: State) -> None:
     work = state.work
     assert isinstance(work, WaitWork)
     scope = run.scope(frame)
-    root = {"input": frame.decoded()} if state.jsonata else effective_input(frame, state, scope)
+    root = root_value(frame, state, scope)
     due_ms = work.due_ms(root, scope, run.now_ms)
     if due_ms <= run.now_ms:
         pass_through(run, frame, state, scope)

@@ -177,6 +177,13 @@ class State:
     catch: tuple[Catcher, ...] = ()
     plain: bool = False  # the output is the input, untouched
 
+    def child_machine(self, index: int) -> "Machine":
+        """The machine of a branch of this Parallel, or of an iteration of this Map."""
+        if isinstance(self.work, ParallelWork):
+            return self.work.branches[index]
+        assert isinstance(self.work, MapWork)
+        return self.work.processor
+
 
 @dataclass(slots=True)
 class Machine:

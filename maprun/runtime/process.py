@@ -115,7 +115,7 @@ def _profiled(service: str, folder: str) -> Iterator[None]:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """The loop of uvloop where it is to be had (it is not on every platform), else asyncio's own."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - a compiled loop that only a service needs, and not every platform has
     except ImportError:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop

@@ -139,7 +139,7 @@ def test_makers_at_once_make_one_cluster(settings: Settings) -> None:
         clusters = set()
         for _ in range(2):
             async with hosted(mine) as host:
-                clusters.add(host.cluster)
+                clusters.add(host.connection.cluster)
         return clusters
 
     assert len(asyncio.run(test())) == 1

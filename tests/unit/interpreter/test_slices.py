@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from maprun.interpreter import ExecutionHead, Limits, Step, begin, decode_execution, encode_execution, go_on
-from maprun.interpreter.run import event_bytes
+from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import compile_machine
 from schemas.history import HistoryEvent, encode_events
 
