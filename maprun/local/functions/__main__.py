@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from aiohttp import web
 from prometheus_client import REGISTRY
 
+from maprun.local.functions.entrance import Entrance
+from maprun.local.functions.invoking import Functions
 from maprun.local.functions.pool import Pool, PoolLimits
-from maprun.local.functions.site import Site
 from maprun.runtime import logs, process, settings
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -38,18 +38,15 @@ async def serve(loaded: Settings, _limits: Limits, stop: asyncio.Event) -> None:
     )
     pool = Pool(limits, folder)
     await pool.start()
-    site = Site(pool, folder, loaded.region, loaded.account, limits.timeout_seconds, REGISTRY)
-    # The low-level server: no routing, no middlewares, nothing per call that isn't needed.
-    server = web.Server(site.handle, access_log=None)
-    runner = web.ServerRunner(server)
-    await runner.setup()
+    functions = Functions(pool, folder, loaded.region, loaded.account, limits.timeout_seconds, REGISTRY)
     host = os.environ.get("MAPRUN_FUNCTIONS_HOST", "127.0.0.1")
-    await web.TCPSite(runner, host, settings.port_of(loaded.functions), backlog=4096).start()
+    entrance = Entrance(functions, pool, REGISTRY)
+    await entrance.open(host, settings.port_of(loaded.functions))
     logs.logger("functions").info("function_host_ready", folder=str(folder), workers=limits.workers)
     try:
         await stop.wait()
     finally:
-        await runner.cleanup()
+        await entrance.close()
         await pool.close()
 
 

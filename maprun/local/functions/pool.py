@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import msgspec
@@ -39,12 +39,26 @@ class ThrottledError(Exception):
     """Too many calls wait: TooManyRequestsException."""
 
 
-class Waiting(msgspec.Struct, gc=True):
+class Waiting:
     """One call on its way: what to run, and where its outcome goes."""
 
-    call: Call
-    done: "asyncio.Future[Outcome]"
-    deadline: float = 0.0  # monotonic, from when a worker has it
+    __slots__ = ("_done", "call", "deadline", "is_over")
+
+    def __init__(self, call: Call, done: Callable[[Outcome], None]) -> None:
+        self.call = call
+        self.deadline = 0.0  # monotonic, from when a worker has it
+        self.is_over = False  # answered, or given up
+        self._done = done
+
+    def end(self, outcome: Outcome) -> None:
+        """Gives the caller its outcome; a later one counts no more."""
+        if not self.is_over:
+            self.is_over = True
+            self._done(outcome)
+
+    def give_up(self) -> None:
+        """Nobody waits for the outcome any more: what has not begun is not run."""
+        self.is_over = True
 
 
 class _Worker(asyncio.Protocol):
@@ -103,8 +117,8 @@ class _Worker(asyncio.Protocol):
         for message in frames.split(self._buffer):
             outcome = frames.outcome_decoder.decode(message)
             waiting = self.calls.pop(outcome.number, None)
-            if waiting is not None and not waiting.done.done():
-                waiting.done.set_result(outcome)
+            if waiting is not None:
+                waiting.end(outcome)
         self._pool.after_answers(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,10 +144,10 @@ class _Worker(asyncio.Protocol):
         for waiting in list(self.calls.values()):
             if waiting.deadline > now:
                 break
-            if not waiting.done.done():
+            if not waiting.is_over:
                 _answer(waiting, answers.timed_out(waiting.call.request_id, self._limits.timeout_seconds))
-                self._pool.retire(self)
-        if self.retired and all(waiting.done.done() for waiting in self.calls.values()):
+            self._pool.retire(self)
+        if self.retired and all(waiting.is_over for waiting in self.calls.values()):
             self.kill()
 
     def kill(self) -> None:
@@ -160,9 +174,9 @@ class Pool:
         await asyncio.gather(*(self._add() for _ in range(self._limits.workers)))
         self._spawn(self._watch())
 
-    async def invoke(self, call: Call) -> Outcome:
-        """Runs one call. Raises ThrottledError when too many wait already."""
-        waiting = Waiting(call, asyncio.get_running_loop().create_future())
+    def submit(self, call: Call, done: Callable[[Outcome], None]) -> Waiting:
+        """Runs one call and hands its outcome to `done`. Raises ThrottledError when too many wait already."""
+        waiting = Waiting(call, done)
         worker = self._least_loaded()
         if worker is not None:
             worker.send(waiting)
@@ -170,7 +184,12 @@ class Pool:
             self._queue.append(waiting)
         else:
             raise ThrottledError
-        return await waiting.done
+        return waiting
+
+    @property
+    def is_full(self) -> bool:
+        """True when the host should read no more calls until some have ended."""
+        return len(self._queue) >= self._limits.waiting_calls_max // 2
 
     def problem(self) -> str:
         """Why calls can't be run now, or nothing."""
@@ -180,13 +199,13 @@ class Pool:
         """A worker has room again."""
         self._deaths_in_a_row = 0
         while self._queue and not worker.retired and len(worker.calls) < self._limits.threads_max:
-            worker.send(self._queue.popleft())
+            self._send_next(worker)
 
     def after_death(self, worker: _Worker, again: list[Waiting], words: str) -> None:
         """A worker died: its calls that had not begun go to others, and a new one is started in its place."""
         was_serving = worker in self._workers
         self._forget(worker)
-        self._queue.extendleft(reversed([waiting for waiting in again if not waiting.done.done()]))
+        self._queue.extendleft(reversed(again))
         if self._closing:
             return
         if was_serving:
@@ -227,7 +246,15 @@ class Pool:
     def _drain(self) -> None:
         """Gives waiting calls to whoever has room."""
         while self._queue and (worker := self._least_loaded()) is not None:
-            worker.send(self._queue.popleft())
+            self._send_next(worker)
+
+    def _send_next(self, worker: _Worker) -> None:
+        """Gives a worker the first call that somebody still waits for, if there is one."""
+        while self._queue:
+            waiting = self._queue.popleft()
+            if not waiting.is_over:
+                worker.send(waiting)
+                return
 
     def _least_loaded(self) -> _Worker | None:
         """The worker with the fewest calls, if it has room."""
@@ -259,5 +286,4 @@ def _load(worker: _Worker) -> int:
 
 def _answer(waiting: Waiting, body: bytes) -> None:
     """Gives the caller an error in place of the handler's answer."""
-    if not waiting.done.done():
-        waiting.done.set_result(Outcome(waiting.call.number, UNHANDLED, body))
+    waiting.end(Outcome(waiting.call.number, UNHANDLED, body))

@@ -1,71 +1,13 @@
 """The function host as its callers see it: over HTTP, with handlers that behave, raise, exit, crash and hang."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp import web
-from prometheus_client import CollectorRegistry
 
-from maprun.local.functions.pool import Pool, PoolLimits
-from maprun.local.functions.site import Site
+from tests.integration.local.hosting import host
 
 pytestmark = pytest.mark.integration
-
-HANDLERS = {
-    "echo.py": "def handler(event, context):\n    return {'got': event}\n",
-    "broken.py": (
-        "import os, sys, time\n"
-        "def handler(event, context):\n"
-        "    kind = event['kind']\n"
-        "    if kind == 'raise': raise ValueError('boom')\n"
-        "    if kind == 'exit': sys.exit(3)\n"
-        "    if kind == 'crash': os._exit(4)\n"
-        "    if kind == 'hang': time.sleep(30)\n"
-        "    if kind == 'nap': time.sleep(0.3)\n"
-        "    if kind == 'object': return object()\n"
-        "    return kind\n"
-    ),
-    "keyed.py": "def handler(event, context):\n    return context.client_context.custom['maprunIdempotencyKey']\n",
-    "my_fn.py": "def lambda_handler(event, context):\n    return context.function_name\n",
-    "unimportable.py": "import there_is_no_such_module\n",
-    "without.py": "x = 1\n",
-}
-Invoke = Callable[..., Coroutine[None, None, tuple[int, dict[str, str], Any]]]
-
-
-@asynccontextmanager
-async def host(folder: Path, timeout_seconds: float = 5.0) -> AsyncIterator[Invoke]:
-    """A running function host and a call of it: (status, headers, parsed body)."""
-    for name, text in HANDLERS.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    pool = Pool(PoolLimits(workers=2, threads_max=16, timeout_seconds=timeout_seconds), folder)
-    await pool.start()
-    face = Site(pool, folder, "us-east-1", "123456789012", timeout_seconds, CollectorRegistry())
-    runner = web.ServerRunner(web.Server(face.handle))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}/2015-03-31/functions"
-    async with aiohttp.ClientSession() as session:
-
-        async def invoke(name: str, event: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
-            body = event if isinstance(event, bytes) else json.dumps(event).encode()
-            named = {key.replace("_", "-"): value for key, value in headers.items()}
-            async with session.post(f"{base}/{name}/invocations", data=body, headers=named) as answer:
-                got = await answer.read()
-                return answer.status, dict(answer.headers), json.loads(got) if got else None
-
-        try:
-            yield invoke
-        finally:
-            await runner.cleanup()
-            await pool.close()
 
 
 def test_a_function_is_called_by_name_and_by_arn(tmp_path: Path) -> None:

@@ -1,0 +1,142 @@
+"""Lambda's Invoke call over a keep-alive pool: endpoint, keys and signature as boto3 would have them, at a fraction."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from maprun.aws.clients import AwsSettings, client_config, make_session
+from maprun.aws.errors import AnswerTooLargeError
+from maprun.aws.lambda_answers import FUNCTION_ERROR, HTTP_OK_BELOW, Answer, InvokeParameters, client_context
+from maprun.aws.sigv4 import Keys, Signer
+
+IDEMPOTENCY_HEADER = "X-Maprun-Idempotency-Key"
+API = "/2015-03-31/functions/"
+ANSWER_BYTES_MAX = 6_291_556  # Lambda's own bound of a synchronous answer
+READ_BYTES = 64 << 10
+KEYS_SECONDS_MAX = 60.0  # temporary keys are asked for again so often; botocore renews them well before they expire
+
+_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+class LambdaHttp:
+    """Makes Invoke calls. Use within one event loop; `close` at the end."""
+
+    def __init__(
+        self,
+        settings: AwsSettings,
+        wall_seconds: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        session = make_session(settings)
+        # botocore knows the endpoint of every region and all settings that name another one.
+        client: Any = session.client(
+            "lambda",
+            endpoint_url=settings.lambda_endpoint or None,
+            config=client_config(settings),
+            aws_access_key_id="unused",
+            aws_secret_access_key="unused",  # noqa: S106 - this client makes no call; its endpoint is all we want
+        )
+        endpoint = urlsplit(str(client.meta.endpoint_url))
+        self._base = f"{endpoint.scheme}://{endpoint.netloc}"
+        self._root = endpoint.path.rstrip("/")
+        self._host = endpoint.netloc
+        self._region = str(client.meta.region_name)
+        self._credentials: Any = session.get_credentials()
+        self._wall_seconds = wall_seconds
+        self._monotonic = monotonic
+        self._keys: Keys | None = None
+        self._signer: Signer | None = None
+        self._keys_due = float("-inf")
+        self._date: tuple[int, str] = (-1, "")
+        self._http: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def invoke(
+        self, parameters: InvokeParameters, body: bytes, seconds_max: float, idempotency_key: str
+    ) -> Answer:
+        """The answer. Raises aiohttp.ClientError, TimeoutError, OSError or AnswerTooLargeError."""
+        path = f"{self._root}{API}{quote(parameters.function_name, safe='')}/invocations"
+        query = f"Qualifier={quote(parameters.qualifier, safe='')}" if parameters.qualifier else ""
+        headers = {"x-amz-invocation-type": parameters.invocation_type}
+        if parameters.log_type:
+            headers["x-amz-log-type"] = parameters.log_type
+        headers["x-amz-client-context"] = parameters.client_context or client_context(idempotency_key)
+        signer = await self._current_signer()
+        if signer is not None:
+            headers = signer.signed("POST", self._host, path, query, headers, body, self._amz_date())
+        headers[IDEMPOTENCY_HEADER] = idempotency_key
+        headers["Content-Type"] = "application/json"
+        url = URL(f"{self._base}{path}?{query}" if query else f"{self._base}{path}", encoded=True)
+        return await self._post(url, headers, body, seconds_max)
+
+    async def _post(self, url: URL, headers: dict[str, str], body: bytes, answer_seconds: float) -> Answer:
+        # Connections waited for in the pool are no trouble of the callee: only connecting and reading are timed.
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=self._settings.lambda_connect_timeout_seconds,
+            sock_read=answer_seconds,
+        )
+        async with self._pool().post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=timeout,
+            skip_auto_headers=_NO_AUTO_HEADERS,
+            allow_redirects=False,
+        ) as response:
+            return Answer(response.status, response.headers, await _read(response))
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._settings.lambda_connections_max, ttl_dns_cache=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._http
+
+    def _amz_date(self) -> str:
+        second = int(self._wall_seconds())
+        if second != self._date[0]:
+            self._date = (second, dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y%m%dT%H%M%SZ"))
+        return self._date[1]
+
+    async def _current_signer(self) -> Signer | None:
+        """The signer for today's keys; None without keys: a function host on this machine asks for none."""
+        if self._credentials is None:
+            return None
+        now = self._monotonic()
+        if self._signer is None or now >= self._keys_due:
+            # Renewing temporary keys is an HTTP call of botocore's own, which blocks.
+            frozen = await asyncio.to_thread(self._credentials.get_frozen_credentials)
+            keys = Keys(frozen.access_key, frozen.secret_key, frozen.token or "")
+            self._keys_due = now + KEYS_SECONDS_MAX
+            if keys != self._keys:
+                self._keys = keys
+                self._signer = Signer(keys, self._region, "lambda")
+        return self._signer
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The answer's body; of an error its beginning is enough. Raises AnswerTooLargeError, the connection closed."""
+    if (response.content_length or ANSWER_BYTES_MAX + 1) <= ANSWER_BYTES_MAX:
+        return await response.read()
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(READ_BYTES):
+        body += chunk
+        if len(body) > ANSWER_BYTES_MAX:
+            response.close()
+            if response.status >= HTTP_OK_BELOW or FUNCTION_ERROR in response.headers:
+                break
+            raise AnswerTooLargeError(f"The function answered more than {ANSWER_BYTES_MAX} bytes")
+    return bytes(body)
