@@ -6,6 +6,7 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from schemas.home import ChildrenEnded
+from schemas.ranges import pairs
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -14,12 +15,6 @@ class Piece(msgspec.Struct, frozen=True):
     slot: int
     position: int
     count: int
-
-
-def pairs(flat: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """(first, count) of a flat sequence."""
-    numbers = iter(flat)
-    return zip(numbers, numbers, strict=True)
 
 
 def accept(answered: Intervals, asked: int, ranges: Sequence[int]) -> list[Piece]:

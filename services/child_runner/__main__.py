@@ -15,9 +15,9 @@ from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from services.child_runner.limits import limits_of
 from services.child_runner.machine import shared
+from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Counted
 from services.child_runner.owner import Deps, own_lane
-from services.child_runner.state import Room
 from services.child_runner.topology import OWNED, SERVICE
 
 
@@ -46,7 +46,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         run_task=tasks.run_task,
         limits=own,
         metrics=Counted(),
-        room=Room(settings.running_bytes_max),
+        budget=MemoryBudget(settings.running_bytes_max),
     )
     return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds)], close=tasks.close)
 

@@ -1,7 +1,5 @@
 """What a lane's journal says: the pure fold of its records, from which an owner takes the lane over."""
 
-from collections.abc import Iterator
-
 from maprun.mapruns.intervals import Intervals
 from schemas.lanes import (
     ChildAdopted,
@@ -13,13 +11,13 @@ from schemas.lanes import (
     Positions,
     RunOver,
 )
+from schemas.ranges import pairs
 from schemas.wire import Decoder, encoded_bytes
+from services.child_runner.journal_pieces import parts_of
 
 OVER_KEPT = 10_000
 PART_BYTES = 150
 """What a fact of a child takes in a record beside its payload, about: names and numbers."""
-RANGE_BYTES = 10
-"""What a range of positions takes."""
 RunKey = tuple[str, int]
 """(run, generation)."""
 
@@ -226,7 +224,7 @@ class LaneMemory:
         finished = [
             Positions(*key, part)
             for key, memory in self.runs.items()
-            for part in _parts(memory.finished.flat(), bytes_max)
+            for part in parts_of(memory.finished.flat(), bytes_max)
         ]
         past = [fact for memory in self.runs.values() for facts in memory.past.values() for fact in facts]
         over = [RunOver(*key) for key in self.over]
@@ -293,63 +291,3 @@ def about(fact: ChildAdvanced) -> int:
     """Bytes that a fact takes, about: enough to know when a snapshot is due, not to know what fits a record."""
     told = fact.happening
     return PART_BYTES + len(getattr(told, "output", b"") or getattr(told, "cause", ""))
-
-
-Fact = ChildAdvanced | ChildAdopted | Positions | RunOver
-
-
-def cut(record: LaneAdvanced, before: tuple[int, int], bytes_max: int, facts_max: int) -> list[LaneAdvanced]:
-    """The record in pieces of about `bytes_max` bytes each, to be written in order.
-
-    A single fact of a child may be larger; it is bounded before it comes here. Only the last piece says where to go on
-    from: all others stand at `before`, the (items, signals) said last, so whoever comes between two of them reads the
-    frames again and finds in the journal what it already has. What a record says is done at one go once it is read
-    back, so it says no more than `facts_max` things of children.
-    """
-    if len(record.advanced) <= facts_max and encoded_bytes(record) <= bytes_max:
-        return [record]
-    cuts: list[list[Fact]] = [[]]
-    size = advanced = 0
-    for fact in _facts(record, bytes_max):
-        fact_bytes = encoded_bytes(fact)
-        if cuts[-1] and (size + fact_bytes > bytes_max or advanced >= facts_max):
-            cuts.append([])
-            size = advanced = 0
-        cuts[-1].append(fact)
-        size += fact_bytes
-        advanced += isinstance(fact, ChildAdvanced)
-    positions = [before] * (len(cuts) - 1) + [(record.items, record.signals)]
-    return [
-        LaneAdvanced(
-            record.epoch,
-            *position,
-            tuple(fact for fact in facts if isinstance(fact, Positions)),
-            tuple(fact for fact in facts if isinstance(fact, ChildAdvanced)),
-            tuple(fact for fact in facts if isinstance(fact, ChildAdopted)),
-            record.forgotten if facts is cuts[-1] else (),
-            tuple(fact for fact in facts if isinstance(fact, RunOver)),
-        )
-        for position, facts in zip(positions, cuts, strict=True)
-    ]
-
-
-def _facts(record: LaneAdvanced, bytes_max: int) -> Iterator[Fact]:
-    """Everything a record says; what it forgets comes last."""
-    yield from record.advanced
-    yield from record.adopted
-    for done in record.finished:
-        for part in _parts(done.ranges, bytes_max):
-            yield Positions(done.run, done.generation, part)
-    yield from record.over
-
-
-def _parts(flat: tuple[int, ...], bytes_max: int) -> Iterator[tuple[int, ...]]:
-    """A flat sequence in parts of whole pairs, each far below `bytes_max`."""
-    step = max(1, bytes_max // (4 * RANGE_BYTES)) * 2
-    for i in range(0, len(flat), step):
-        yield flat[i : i + step]
-
-
-def pairs(flat: tuple[int, ...]) -> list[tuple[int, int]]:
-    """(first, count) of flat positions."""
-    return list(zip(flat[::2], flat[1::2], strict=True))

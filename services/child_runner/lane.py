@@ -1,15 +1,15 @@
-"""One lane under one claim: what comes in, what runs, what goes out. Pure: its owner does what it says."""
+"""One lane under one claim: what comes in, what runs, what goes out. Pure: its owner does what it says.
 
-from collections import deque
+The lane puts its parts together and hands each of them what comes in: the store of inputs, the executions with what
+they wait for, the draft of the journal, the reports to home.
+"""
 
-from maprun.mapruns.intervals import Intervals
+from collections.abc import Iterator
+
 from maprun.mapruns.slices import NoPace, Pace
-from maprun.mapruns.timers import Timers
-from schemas.home import ChildrenEnded, NestedRunDropped, NestedRunRequested
+from schemas.home import ChildrenEnded
 from schemas.lanes import (
     Cause,
-    ChildAdopted,
-    ChildAdvanced,
     ChildStopRequested,
     Claimed,
     ItemFrame,
@@ -18,29 +18,25 @@ from schemas.lanes import (
     LaneSignal,
     LaneSnapshot,
     NestedRunEnded,
-    Positions,
     QuotaChanged,
     RunClosed,
     RunClosing,
     RunOpened,
-    RunOver,
 )
-from schemas.pages import Pages
-from services.child_runner import adoption, children, closing
-from services.child_runner.journal import LaneMemory, RunKey, cut, pairs
+from schemas.ranges import pairs
+from services.child_runner import closing
+from services.child_runner.executions import Executions
+from services.child_runner.held_frames import HeldFrames
+from services.child_runner.home_reports import HomeFact, HomeReports
+from services.child_runner.input_store import InputsRead, InputsRequested, InputStore, input_in_memory
+from services.child_runner.journal import LaneMemory
+from services.child_runner.journal_draft import JournalDraft
+from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
-from services.child_runner.state import (
-    Child,
-    Frame,
-    InputsWanted,
-    LaneRun,
-    Room,
-    TaskNotStarted,
-    TaskOver,
-    TaskStart,
-    TaskStop,
-)
+from services.child_runner.memory_budget import BudgetShare, MemoryBudget
+from services.child_runner.task_calls import TaskCalls, TaskNotStarted, TaskOver, TaskStart, TaskStop
+from services.child_runner.waits import Waits
 
 
 class Lane:
@@ -52,49 +48,39 @@ class Lane:
         memory: LaneMemory,
         compile_run: Compile,
         limits: LaneLimits,
-        room: Room | None = None,
+        budget: MemoryBudget | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.number = number
         self.epoch = memory.epoch
         self.memory = memory  # goes on as the fold of the journal, with the records that this owner writes
         self.began = (memory.items, memory.signals)
-        self.compile_run = compile_run
         self.limits = limits
-        self.room = room or Room(limits.running_bytes_max)
-        self.room_taken = 0
-        self.pace = pace or NoPace()
-        self.at_work: deque[tuple[LaneRun, Child]] = deque()  # children with more to do, each queued once
-        self.cramped = False  # a child could start if the process had room for it
-        self.pages = Pages()
         self.runs: dict[str, LaneRun] = {}
         self.lost = False  # somebody else claimed the lane
         self.signals_next, self.items_next = memory.signals, memory.items
-        self.journalled = self.began  # the positions that the journal said last
-        self.confirmed = self.began  # the same, read back: nobody will need what is below
+        self.confirmed = self.began  # the positions that the journal said last, read back: what is below is needless
         self.snapshot_read = -1  # offset behind the last snapshot that was read back
-        self.frames: deque[Frame] = deque()
-        self.held: deque[tuple[int, ItemFrame | None]] = deque()  # frames in front of the first unknown run
-        self.held_until = -1  # signals to be read before the first held frame may be judged; -1 = to be asked
-        self.held_sure = 0  # held frames that were there when it was asked
-        self.timers: Timers[children.TimerKey] = Timers()
-        self.starts: list[TaskStart] = []
-        self.refused: list[TaskStart] = []  # the lease didn't hold: to be tried again
-        self.refused_at = 0.0
-        self.mute = False  # the lease doesn't hold: nothing is said on home
-        self.stops: list[TaskStop] = []
-        self.wanted: list[InputsWanted] = []
-        self.asks: list[NestedRunRequested | NestedRunDropped] = []  # for home
-        self.advanced: list[ChildAdvanced] = []  # for the journal
-        self.urgent = False  # a child waits for the journal
-        self.adopted: list[ChildAdopted] = []
-        self.finished: dict[RunKey, list[int]] = {}  # acknowledged on home, not in the journal yet
-        self.over: list[RunOver] = []
-        self.journal_since = 0.0
-        self.progress_at = 0.0
-        self.turn = 0
+        self.memory_full = False  # a child could start if the process had memory for it
+        self._compile_run = compile_run
+        self._pace = pace or NoPace()
+        self._turn = 0
+        self.calls = TaskCalls(limits.lease_retry_seconds)
+        self.draft = JournalDraft(self.epoch, self.began, limits)
+        self.waits = Waits(number, self.calls)
+        self.share = BudgetShare(budget or MemoryBudget(limits.running_bytes_max))
+        self.store = InputStore(memory, self.draft, limits, self._pace)
+        self.executions = Executions(limits, self._pace, self.store, self.draft, self.waits, self.share)
+        self.reports = HomeReports(number, self.epoch, limits, self.waits)
+        self.held = HeldFrames()
+        self._closing = closing.QueueOfClosing(limits, self._pace, self.store, self.executions)
 
-    # ------------------------------------------------------------------ what comes in
+    def run_of(self, run_id: str, generation: int) -> LaneRun | None:
+        """The run, if this generation of it is open here."""
+        run = self.runs.get(run_id)
+        return run if run is not None and run.key[1] == generation else None
+
+    # ------------------------------------------------------------------ signals
 
     def signal(self, offset: int, message: LaneSignal | None, now: int, at: float) -> None:
         """A signal of the scheduler; None when it can't be read. Of two values the higher cause stands."""
@@ -110,20 +96,18 @@ class Lane:
                 if _newer(message.cause, run.cause):
                     run.quota, run.cause = message.quota, message.cause
             case RunClosing():
-                closing.close_run(self, run, now, at)
+                if not run.closing:
+                    run.closing = True
+                    closing.abort_running(self.executions, run, now, at)
+                    self._closing.answer(run, now, at)
             case RunClosed():
                 self._closed(run, at)
             case ChildStopRequested():
-                closing.stop_child(self, run, message, now, at)
+                closing.stop_child(self.executions, run, message, now, at)
             case NestedRunEnded():
                 child = run.running.get(message.position)
-                if child is not None:  # else the child asks again once it runs, and is told again
-                    children.told(self, run, child, message.outcome, now, at)
-
-    def run_of(self, run_id: str, generation: int) -> LaneRun | None:
-        """The run, if this generation of it is open here."""
-        run = self.runs.get(run_id)
-        return run if run is not None and run.key[1] == generation else None
+                if child is not None:  # else the child asks again once it runs, and is answered again
+                    self.executions.record_outcome(run, child, message.outcome, now, at)
 
     def _opened(self, offset: int, message: RunOpened, at: float) -> None:
         key = (message.run, message.generation)
@@ -132,80 +116,60 @@ class Lane:
             return
         if known is not None:  # its end can't be read: a later generation is proof enough
             self._closed(known, at)
-        memory = self.memory.run(key)
-        run = self.runs[message.run] = LaneRun(message, offset, self.compile_run(message), memory)
-        run.finished = memory.finished
-        run.known = Intervals(run.finished.flat())
-        run.past = dict(memory.past)
+        self.runs[message.run] = LaneRun(message, offset, self._compile_run(message), self.memory.run(key))
 
     def _closed(self, run: LaneRun, at: float) -> None:
-        for child in run.running.values():
-            self.stops += [TaskStop(run.key, child.position, ref) for ref in child.waits]
-            for ref in child.waits:
-                self.timers.cancel((run.key, child.position, ref))
-            self.leave_room(child)
+        self.executions.abandon(run)
+        run.over = True
         del self.runs[run.opened.run]
         self.memory.forget(run.key)
-        self.finished.pop(run.key, None)
-        self.adopted = [child for child in self.adopted if (child.run, child.generation) != run.key]
-        self.advanced = [fact for fact in self.advanced if (fact.run, fact.generation) != run.key]
-        self._journal_soon(at)
-        self.over.append(RunOver(*run.key))
+        self.draft.run_over(run.key, at)
 
     def restore(self) -> None:
         """Takes over the children that an earlier owner had adopted, once the signals are read."""
         for run in self.runs.values():
-            adoption.restore(run)
+            self.store.restore(run)
+
+    # ------------------------------------------------------------------ items
 
     def items(self, offset: int, frame: ItemFrame | None, at: float) -> None:
         """An item frame; None when it can't be read. Frames behind one whose run is unknown wait in order."""
-        self.held.append((offset, frame))
+        self.held.add(offset, frame)
         self.judge_held(at)
-
-    def signals_end(self, end: int) -> None:
-        """Where the signals end now: what the frames held so far may have to wait for."""
-        self.held_until, self.held_sure = end, len(self.held)
 
     def judge_held(self, at: float) -> None:
         """Takes the frames in whose runs are known; drops those of runs that the signals prove closed."""
-        while self.held:
-            offset, frame = self.held[0]
-            unknown = frame is not None and self.run_of(frame.run, frame.generation) is None
-            if unknown and (self.held_until < 0 or self.signals_next < self.held_until):
-                return
-            self.held.popleft()
-            self.held_sure -= 1
-            if self.held_sure <= 0:
-                self.held_until = -1
-            adoption.take_in(self, offset, frame, at)
+        for offset, frame in self.held.judged(self._is_open, self.signals_next):
+            self.items_next = max(self.items_next, offset + 1)
+            run = self.run_of(frame.run, frame.generation) if frame is not None else None
+            if frame is not None and run is not None:
+                self.store.take_in(run, offset, frame, at)
 
-    @property
-    def asks_signals_end(self) -> bool:
-        """True when the end of the signals must be known to judge the first held frame."""
-        return bool(self.held) and self.held_until < 0
+    def _is_open(self, frame: ItemFrame) -> bool:
+        return self.run_of(frame.run, frame.generation) is not None
+
+    # ------------------------------------------------------------------ what was asked for comes back
 
     def task_over(self, over: TaskOver | TaskNotStarted, now: int, at: float) -> None:
         """A Task's call came back, or was not made because the lease did not hold: then it is made a little later."""
         if isinstance(over, TaskNotStarted):
-            self.starts.append(over.start)
-            self.put_off(at)
+            self.calls.start(over.start)
+            self.calls.put_off(at)
             return
         run = self.run_of(*over.run)
         child = run.running.get(over.position) if run is not None else None
         if run is not None and child is not None:
-            children.told(self, run, child, over.outcome, now, at)
+            self.executions.record_outcome(run, child, over.outcome, now, at)
 
-    def put_off(self, at: float) -> None:
-        """The lease does not hold: what was to be started is tried again a little later."""
-        if not self.refused:
-            self.refused_at = at
-        self.refused += self.starts
-        self.starts = []
+    def inputs_read(self, read: InputsRead) -> bool:
+        """Inputs came back from the journal. False if one is nowhere: who deleted it is the lane's owner now."""
+        run = self.run_of(*read.requested.run)
+        return run is None or self.store.received(run, read)
 
     def journal(self, offset: int, record: JournalRecord | None, at: float) -> int:
         """The lane's journal, read back: a foreign claim ends this ownership; what is one's own may be acted on.
 
-        Says how many things a record held that were acted on; None is a record that can't be read.
+        Answers how many things a record held that were acted on; None is a record that can't be read.
         """
         match record:
             case Claimed() if record.cluster == self.memory.cluster:
@@ -222,89 +186,109 @@ class Lane:
         return 1
 
     def _act_on(self, record: LaneAdvanced, at: float) -> None:
-        """Tells the children what the journal now holds for good."""
+        """Children hear what the journal now holds for good."""
         for fact in record.advanced:
             run = self.run_of(fact.run, fact.generation)
             child = run.running.get(fact.position) if run is not None else None
             if run is not None and child is not None and fact.happening is not None:
-                children.advance(self, run, child, fact.happening, fact.at_ms, at)
+                self.executions.happened(run, child, fact.happening, fact.at_ms, at)
 
     # ------------------------------------------------------------------ what it does
 
     def work(self, now: int, at: float) -> bool:
-        """One turn: due timers, children at work, then new ones of each run under its quota.
+        """One turn: due timers, children that have more to do, then new ones of each run under its quota.
 
         True if there is more to do at once. However long it takes: each of these is taken a little further.
         """
-        for timer in self.timers.take_due(now):
-            children.timer_due(self, timer, now, at)
-        for _ in range(len(self.at_work)):
-            run, child = self.at_work.popleft()
-            if self.run_of(*run.key) is run and run.running.get(child.position) is child:
-                children.go_on(self, run, child, now, at)
-            if self.pace.spent():
-                break
-        if self.refused and at - self.refused_at >= self.limits.lease_retry_seconds:
-            self.starts += self.refused
-            self.refused = []
+        self.executions.timers_due(self.runs, now, at)
+        self.executions.go_on(now, at)
+        self.calls.try_again(at)
         order = [run for run in self.runs.values() if run.queue]
-        self.turn += 1
-        self.cramped = False
-        budget = self.limits.turn_children_max // max(1, len(order))
+        self._turn += 1
+        self.memory_full = False
+        count_max = max(1, self.limits.turn_children_max // max(1, len(order)))
         more = False
         for i in range(len(order)):
-            more |= self._start_some(order[(self.turn + i) % len(order)], max(1, budget), now, at)
-        adoption.spill(self)
-        return more or bool(self.at_work)
+            more |= self._start_some(order[(self._turn + i) % len(order)], count_max, now, at)
+        self.store.spill(self.runs.values(), can_start=not self.share.budget.full)
+        return more or self.executions.unfinished
 
-    def _start_some(self, run: LaneRun, budget: int, now: int, at: float) -> bool:
+    def _start_some(self, run: LaneRun, count_max: int, now: int, at: float) -> bool:
         """Starts waiting children while the lane's quota of the run, and the process, have room for them.
 
         One child of each run runs however full the process is. True if more could start at once.
         """
         if run.closing:
-            return closing.close_queued(self, run, now, at)
+            return self._closing.answer(run, now, at)
         queue, running = run.queue, run.running
-        while queue and budget > 0 and len(running) < run.quota:
+        while queue and count_max > 0 and len(running) < run.quota:
             waiting = queue[0]
             if waiting.position >= waiting.end:
                 queue.popleft()
                 continue
-            if running and self.room.full:
-                self.cramped = True
+            if running and self.share.budget.full:
+                self.memory_full = True
                 return False
-            if waiting.items is None and not adoption.at_hand(run, waiting):
-                adoption.want(self, run)
+            if waiting.items is None and not input_in_memory(run, waiting):
+                self.store.request(run)
                 return False
-            position = waiting.position
-            waiting.position += 1
-            budget -= 1
-            children.start(self, run, waiting, position, now, at)
-            if self.pace.spent():
-                budget = 0
-        return bool(queue) and budget <= 0 and len(running) < run.quota
+            count_max -= 1
+            self.executions.start(run, waiting, now, at)
+            if self._pace.spent():
+                count_max = 0
+        return bool(queue) and count_max <= 0 and len(running) < run.quota
 
-    def take_room(self, child: Child, size: int) -> None:
-        """A running child takes so many bytes more."""
-        child.size += size
-        self.room_taken += size
-        self.room.used += size
+    def take_calls(self) -> tuple[list[TaskStop], list[TaskStart]]:
+        """Calls of Tasks to be given up, and to be made for children that still wait for them."""
+        stops, starts = self.calls.take_stops(), self.calls.take_starts(self.limits.starts_max)
+        return stops, [start for start in starts if self._waits_for(start)]
 
-    def leave_room(self, child: Child) -> None:
-        """A child runs no more."""
-        self.room_taken -= child.size
-        self.room.used -= child.size
+    def _waits_for(self, start: TaskStart) -> bool:
+        run = self.run_of(*start.run)
+        child = run.running.get(start.position) if run is not None else None
+        return child is not None and start.request.ref in child.waits
 
-    def settle_frames(self) -> None:
-        """Forgets the frames at the head whose children are all finished or adopted."""
-        while self.frames and (self.run_of(*self.frames[0].run.key) is None or self.frames[0].passed):
-            self.frames.popleft()
+    def take_input_requests(self) -> list[InputsRequested]:
+        """Inputs to be read from the journal."""
+        return self.store.take_requests()
+
+    def take_facts(self, at: float, *, idle: bool) -> list[HomeFact]:
+        """What is to be said on home, in this order: home must know each Map Run that a child's history tells of."""
+        runs = self.runs.values()
+        return [
+            *self.reports.take_requests(),
+            *self.reports.take_frames(runs, at, idle=idle),
+            *self.reports.take_progress(runs, at),
+        ]
+
+    def acknowledged(self, facts: list[HomeFact], at: float) -> None:
+        """These are on home: the children of its frames are finished."""
+        for frame in facts:
+            run = self.run_of(frame.run, frame.generation) if isinstance(frame, ChildrenEnded) else None
+            if run is None or not isinstance(frame, ChildrenEnded):
+                continue
+            for first, count in pairs(frame.ranges):
+                run.finished.add(first, count)
+            self.draft.finish(run.key, frame.ranges, at)
+
+    # ------------------------------------------------------------------ the journal
+
+    def take_journal(self, at: float) -> list[LaneAdvanced]:
+        """The next journal records, if they are due: one, unless what is to be kept fits none."""
+        due_in_seconds = self.draft.due_in_seconds(at)
+        if due_in_seconds is None or due_in_seconds > 0:
+            return []
+        self.store.settle_frames(self.runs)
+        return self.draft.take(self.position, self.signals_position)
+
+    def written(self, offset: int, record: LaneAdvanced, size: int) -> None:
+        """A record of this owner is in the journal, at this offset."""
+        self.store.written(offset, record, size, self.runs)
 
     @property
     def position(self) -> int:
         """Where a successor must read the items on from."""
-        first = self.held[0][0] if self.held else self.items_next
-        return min(self.frames[0].offset, first) if self.frames else first
+        return self.store.position(self.held.first_offset(self.items_next))
 
     @property
     def signals_position(self) -> int:
@@ -314,79 +298,27 @@ class Lane:
     @property
     def bytes_queued(self) -> int:
         """Items in memory that have not started."""
-        held = sum(sum(map(len, frame.items)) for _, frame in self.held if frame is not None)
-        return held + sum(run.bytes_queued for run in self.runs.values())
+        return self.held.bytes + sum(run.bytes_queued for run in self.runs.values())
 
-    # ------------------------------------------------------------------ for the journal
+    # ------------------------------------------------------------------ time
 
-    def acknowledged(self, frames: list[ChildrenEnded], at: float) -> None:
-        """These frames are on home: their children are finished."""
-        for frame in frames:
-            run = self.run_of(frame.run, frame.generation)
-            if run is None:
-                continue
-            for first, count in pairs(frame.ranges):
-                run.finished.add(first, count)
-            self._journal_soon(at)
-            self.finished.setdefault(run.key, []).extend(frame.ranges)
+    def wait_seconds(self, now: int, at: float) -> float | None:
+        """How long nothing will have to be done, unless something comes in."""
+        waits = [seconds for seconds in self._waits_seconds(now, at) if seconds is not None]
+        return max(0.0, min(waits)) if waits else None
 
-    @property
-    def journal_due(self) -> bool:
-        """True when something is to be written into the journal."""
-        return bool(self.finished or self.advanced or self.adopted or self.over)
-
-    def _journal_soon(self, at: float) -> None:
-        if not self.journal_due:
-            self.journal_since = at
-
-    def advance_soon(self, fact: ChildAdvanced, at: float, *, urgent: bool) -> None:
-        """A fact of a child's past for the journal; `urgent` when the child waits for it."""
-        self._journal_soon(at)
-        self.advanced.append(fact)
-        self.urgent |= urgent
-
-    def adopt(self, at: float) -> None:
-        """Moves the unfinished children of old frames into the journal, so that the position can pass the frames."""
-        self.settle_frames()
-        old = [f for f in self.frames if not f.adopted and at - f.at >= self.limits.adopt_after_seconds]
-        if old:
-            self._journal_soon(at)
-            left: set[Frame] = set()
-            for run in {f.run.key: f.run for f in old}.values():
-                if self.run_of(*run.key) is run:  # frames of a closed run may still wait behind others
-                    left |= adoption.adopt(self, run, set(old))
-            for frame in old:
-                if frame in left:
-                    break
-                frame.adopted = True
-
-    def take_journal(self, at: float) -> list[LaneAdvanced]:
-        """The next journal records, if they are due: one, unless what is to be kept fits none."""
-        if not self.journal_due:
-            return []
-        if not self.urgent and at - self.journal_since < self.limits.journal_linger_seconds:
-            return []
-        for child in self.adopted:
-            self.runs[child.run].adopted.add(child.position, 1)
-        self.settle_frames()
-        record = LaneAdvanced(
-            self.epoch,
-            self.position,
-            self.signals_position,
-            tuple(Positions(*key, Intervals(flat).flat()) for key, flat in self.finished.items()),
-            tuple(self.advanced),
-            tuple(self.adopted),
-            (),
-            tuple(self.over),
-        )
-        self.finished, self.advanced, self.adopted, self.over, self.urgent = {}, [], [], [], False
-        before, self.journalled = self.journalled, (record.items, record.signals)
-        return cut(record, before, self.limits.journal_bytes_max, self.limits.journal_facts_max)
-
-    def written(self, offset: int, record: LaneAdvanced, size: int) -> None:
-        """A record of this owner is in the journal, at this offset: the memory goes along."""
-        self.memory.apply(offset, record, size)
-        adoption.journalled(self, record)
+    def _waits_seconds(self, now: int, at: float) -> Iterator[float | None]:
+        due_ms = self.waits.timers.next_ms()
+        if due_ms is not None:
+            yield (due_ms - now) / 1000
+        if self.memory_full:
+            yield self.limits.memory_retry_seconds
+        if self.calls.waiting or self.store.requests:
+            yield 0.0
+        yield self.calls.retry_in_seconds(at)
+        yield self.draft.due_in_seconds(at)
+        yield self.store.adopts_in_seconds(at)
+        yield from self.reports.due_in_seconds(self.runs.values(), at)
 
 
 def _newer(a: Cause, b: Cause) -> bool:

@@ -21,8 +21,8 @@ class LaneLimits(msgspec.Struct, frozen=True):
     progress_seconds: float = 0.5
     queued_bytes_max: int = 32 << 20  # items read and not started; above it the items feed rests
     spill_bytes_max: int = 8 << 20  # above it inputs that the journal holds too are let go of
-    wanted_bytes_max: int = 1 << 20  # of inputs read from the journal at once, for one run
-    room_retry_seconds: float = 0.05  # how often a lane looks whether the process has room for more children
+    inputs_read_bytes_max: int = 1 << 20  # of inputs read from the journal at once, for one run
+    memory_retry_seconds: float = 0.05  # how often a lane looks whether the process has memory for more children
     snapshot_bytes_min: int = 8 << 20  # of journal since the last snapshot
     snapshot_factor: int = 4  # and so many times what is needed of it
     trim_seconds: float = 15.0
@@ -41,7 +41,7 @@ def limits_of(payload_bytes_max: int, value_bytes_max: int) -> LaneLimits:
         history_bytes_max=min(usual.history_bytes_max, value_bytes_max // 10 * 7),
         journal_bytes_max=min(usual.journal_bytes_max, value_bytes_max // 4),
         outcome_bytes_max=min(max(usual.outcome_bytes_max, payload_bytes_max), value_bytes_max // 2),
-        wanted_bytes_max=min(usual.wanted_bytes_max, value_bytes_max // 4),
+        inputs_read_bytes_max=min(usual.inputs_read_bytes_max, value_bytes_max // 4),
     )
     # a frame takes outcomes until it is full, the last one whole; the rest is for names, ranges, an error and its cause
     assert limits.frame_bytes_max + limits.history_bytes_max <= value_bytes_max // 10 * 9, "a frame must fit a record"

@@ -1,10 +1,10 @@
 """Outcomes on their way to home: gathered by run, cut into frames by count and bytes."""
 
-from collections.abc import Iterable
 from operator import itemgetter
 
 from schemas.home import REJECTED, Afterlife, ChildrenEnded
 from schemas.pages import Pages
+from schemas.ranges import ranges_of, ranges_of_ascending
 
 Outcome = tuple[int, int, int, bytes, int]
 """Position, status, items, entry (msgpack: the history, or the input of who never started), index."""
@@ -64,35 +64,12 @@ class Outbox:
             self.run,
             self.generation,
             lane,
-            ranges_of(positions),
+            ranges_of_ascending(positions),
             bytes(statuses),
             () if items.count(1) == len(items) else items,
             pages.pack(entries),
             epoch,
             *(self.error if rejected else ("", "")),
-            runs_of(indexes) if self.generation else (),
+            ranges_of(indexes) if self.generation else (),
             pages.pack_afterlives(afterlives),
         )
-
-
-def ranges_of(positions: tuple[int, ...] | list[int]) -> tuple[int, ...]:
-    """Ascending positions as flat (first, count, …)."""
-    if positions and positions[-1] - positions[0] == len(positions) - 1:
-        return (positions[0], len(positions))
-    return runs_of(positions)
-
-
-def runs_of(numbers: Iterable[int]) -> tuple[int, ...]:
-    """Numbers in whatever order as flat (first, count, …), in that order."""
-    flat: list[int] = []
-    first = last = -2
-    for number in numbers:
-        if number == last + 1 and first >= 0:
-            last = number
-            continue
-        if first >= 0:
-            flat += (first, last - first + 1)
-        first = last = number
-    if first >= 0:
-        flat += (first, last - first + 1)
-    return tuple(flat)

@@ -10,23 +10,25 @@ from maprun.bus.port import Feed, Mailbox, Outgoing, Port, Record, RecordsGoneEr
 from maprun.mapruns.slices import Pace
 from maprun.runtime.pace import LoopPace
 from schemas import topics
+from schemas.arns import home_of_run
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
-from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
+from schemas.home import ChildrenEnded
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
-from services.child_runner import adoption, reports
+from services.child_runner.home_reports import HomeFact
+from services.child_runner.input_store import InputsRead, InputsRequested
 from services.child_runner.journal import RunKey, journal_decoder
-from services.child_runner.keeping import Keeper, claim, read_inputs
+from services.child_runner.journal_upkeep import JournalUpkeep, claim, read_inputs
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
+from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Metrics
-from services.child_runner.state import InputsRead, InputsWanted, Room, TaskNotStarted, TaskOver, TaskStart
+from services.child_runner.task_calls import TaskNotStarted, TaskOver, TaskStart
 
 UNREADABLE_ITEMS_MAX = 100_000  # that a header may speak of: a reader's frames hold far fewer
 
 T = TypeVar("T")
-HomeFact = ChildrenEnded | LaneProgress | NestedRunRequested | NestedRunDropped
 _signal_decoder: Decoder[LaneSignal] = Decoder(LaneSignal)
 _items_decoder = Decoder(ItemFrame)
 
@@ -42,7 +44,7 @@ class Deps(msgspec.Struct, frozen=True):
     run_task: Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]
     limits: LaneLimits = LaneLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
-    room: Room = msgspec.field(default_factory=lambda: Room(LaneLimits().running_bytes_max))  # of the whole process
+    budget: MemoryBudget = msgspec.field(default_factory=lambda: MemoryBudget(LaneLimits().running_bytes_max))
     pace: Pace = msgspec.field(default_factory=partial(LoopPace, asked_a_look=ASKED_A_LOOK))  # of the process's loop
     watch: Callable[[Lane], None] = lambda _lane: None  # a simulation looks at the lane after each turn
 
@@ -72,8 +74,8 @@ class _Ownership:
         """Claims, reads, works; returns what it committed when the lane was claimed by somebody else."""
         port, number, deps = self.port, self.number, self.deps
         memory = await claim(port, number, deps.limits, deps.metrics.unreadable)
-        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.room, deps.pace)
-        keeper = Keeper(port, lane)
+        lane = Lane(number, memory, deps.compile_run, deps.limits, deps.budget, deps.pace)
+        upkeep = JournalUpkeep(port, lane)
         feeds = [
             self._feed(topics.LANE_JOURNAL.name, memory.epoch + 1),
             self._feed(topics.LANE_SIGNALS.name, memory.signals),
@@ -89,13 +91,14 @@ class _Ownership:
                     lane.restore()
                     self.items_feed = self._feed(topics.ITEMS.name, lane.items_next)
                 lane.judge_held(port.monotonic())
-                while lane.asks_signals_end:  # again for what came in meanwhile: nobody else will wake this loop for it
-                    lane.signals_end(await port.end_offset(topics.LANE_SIGNALS.name, number))
+                # Again for what came in meanwhile: nobody else wakes this loop for it.
+                while lane.held.asks_signals_end:
+                    lane.held.signals_end(await port.end_offset(topics.LANE_SIGNALS.name, number))
                     lane.judge_held(port.monotonic())
-                wait = await self._turn(lane, keeper)
+                wait = await self._turn(lane, upkeep)
                 self.deps.watch(lane)
         finally:
-            deps.room.used -= lane.room_taken
+            lane.share.give_all_back()
             for feed in [*feeds, *([self.items_feed] if self.items_feed else [])]:
                 feed.close()
             for task in self.tasks.values():
@@ -129,8 +132,10 @@ class _Ownership:
                 self.tasks.pop((event.start.run, event.start.position, event.start.request.ref), None)
                 lane.task_over(event, now, at)
             case InputsRead():
-                if not adoption.inputs_read(lane, event):
-                    raise RecordsGoneError(f"inputs of {event.wanted.run} are gone from the journal of {self.number}")
+                if not lane.inputs_read(event):
+                    raise RecordsGoneError(
+                        f"inputs of {event.requested.run} are gone from the journal of {self.number}"
+                    )
             case _:
                 raise AssertionError(event)
         return 1
@@ -157,64 +162,60 @@ class _Ownership:
             self.deps.metrics.unreadable(record.topic, record.partition, record.offset)
             return None
 
-    async def _turn(self, lane: Lane, keeper: Keeper) -> float | None:
+    async def _turn(self, lane: Lane, upkeep: JournalUpkeep) -> float | None:
         """One turn of the lane's work; how long nothing will be to do after it."""
         port = self.port
         now, at = port.now_ms(), port.monotonic()
         self.deps.pace.begin()
         more = lane.work(now, at)
-        self._start_tasks(lane)
-        lane.adopt(at)
-        lane.mute = not port.lease_ok()
-        frames = reports.take_frames(lane, at, idle=not more)
+        self._call_tasks(lane)
+        lane.store.adopt_old(at)
+        lane.reports.lease_lost = not port.lease_ok()
+        facts = lane.take_facts(at, idle=not more)
         journal = lane.take_journal(at)
-        # A child's requests come before its end: home must know each Map Run that its history tells of.
-        facts: list[HomeFact] = [*reports.take_asks(lane), *frames, *reports.take_progress(lane, at)]
         if facts or journal:
-            topic = topics.LANE_JOURNAL.name
-            values = [encode(record) for record in journal]
-            home = [Outgoing(topics.HOME.name, _home_of(fact.run), encode(fact)) for fact in facts]
-            offsets = await port.send([*home, *(Outgoing(topic, self.number, value) for value in values)])
-            at = port.monotonic()
-            lane.acknowledged(frames, at)
-            self.deps.metrics.children_ended(sum(len(f.statuses) for f in frames))
-            for offset, record, value in zip(offsets[len(home) :], journal, values, strict=True):
-                lane.written(offset, record, len(value))
-                self._journalled(record)
+            await self._say(lane, facts, journal)
         elif more:
             await port.sleep(0)
-        more |= await keeper.step()
+        more |= await upkeep.step()
         self._mind_memory(lane)
-        if more or lane.starts or lane.wanted:
+        if more:
             return 0.0
         at = port.monotonic()
-        waits = (reports.wait_seconds(lane, port.now_ms(), at), keeper.wait_seconds(at))
+        waits = (lane.wait_seconds(port.now_ms(), at), upkeep.wait_seconds(at))
         return min((wait for wait in waits if wait is not None), default=None)
+
+    async def _say(self, lane: Lane, facts: list[HomeFact], journal: list[LaneAdvanced]) -> None:
+        """Publishes what goes to home and into the journal, and waits until it is there."""
+        values = [encode(record) for record in journal]
+        home = [Outgoing(topics.HOME.name, _home_of(fact), encode(fact)) for fact in facts]
+        lines = [Outgoing(topics.LANE_JOURNAL.name, self.number, value) for value in values]
+        offsets = await self.port.send([*home, *lines])
+        lane.acknowledged(facts, self.port.monotonic())
+        self.deps.metrics.children_ended(sum(len(f.statuses) for f in facts if isinstance(f, ChildrenEnded)))
+        for offset, record, value in zip(offsets[len(home) :], journal, values, strict=True):
+            lane.written(offset, record, len(value))
+            self._journalled(record)
 
     def _journalled(self, journal: LaneAdvanced) -> None:
         if journal.items > self.committed:
             self.committed = journal.items
             self.port.commit(topics.ITEMS.name, self.number, self.committed)
 
-    def _start_tasks(self, lane: Lane) -> None:
-        for stop in lane.stops:
+    def _call_tasks(self, lane: Lane) -> None:
+        if not self.port.lease_ok():
+            lane.calls.put_off(self.port.monotonic())
+        stops, starts = lane.take_calls()
+        for stop in stops:
             task = self.tasks.pop((stop.run, stop.position, stop.ref), None)
             if task is not None:
                 task.cancel()
-        if lane.starts and not self.port.lease_ok():
-            lane.put_off(self.port.monotonic())
-        starts, wanted = lane.starts[: self.deps.limits.starts_max], lane.wanted
-        lane.stops, lane.wanted = [], []
-        del lane.starts[: len(starts)]
         for start in starts:
-            run = lane.run_of(*start.run)
-            child = run.running.get(start.position) if run is not None else None
-            if child is not None and start.request.ref in child.waits:
-                key = (start.run, start.position, start.request.ref)
-                self.tasks[key] = self.port.spawn(self._run_task(start))
+            key = (start.run, start.position, start.request.ref)
+            self.tasks[key] = self.port.spawn(self._run_task(start))
         self.deps.metrics.tasks_started(len(starts))
-        for each in wanted:
-            self.port.spawn(self._read_inputs(each))
+        for request in lane.take_input_requests():
+            self.port.spawn(self._read_inputs(request))
 
     async def _run_task(self, start: TaskStart) -> None:
         if not self.port.lease_ok():
@@ -223,13 +224,13 @@ class _Ownership:
         outcome = await self.deps.run_task(start.request, start.key)
         self.mailbox.put(TaskOver(start.run, start.position, outcome))
 
-    async def _read_inputs(self, wanted: InputsWanted) -> None:
-        places = [(offset, place) for _, offset, place in wanted.places]
+    async def _read_inputs(self, request: InputsRequested) -> None:
+        places = [(offset, place) for _, offset, place in request.places]
         read = await read_inputs(self.port, self.number, places)
         found: dict[int, ChildAdopted] = {
-            position: child for (position, _, _), child in zip(wanted.places, read, strict=True) if child is not None
+            position: child for (position, _, _), child in zip(request.places, read, strict=True) if child is not None
         }
-        self.mailbox.put(InputsRead(wanted, found))
+        self.mailbox.put(InputsRead(request, found))
 
     def _mind_memory(self, lane: Lane) -> None:
         """Above the limit the items feed rests; signals never do."""
@@ -257,5 +258,7 @@ def unreadable_frame(record: Record) -> ItemFrame | None:
     return None
 
 
-def _home_of(run: str) -> int:
-    return int(run[15:18], 16)
+def _home_of(fact: HomeFact) -> int:
+    home = home_of_run(fact.run)
+    assert home is not None, "runs that a scheduler opened have ids that name their home"
+    return home

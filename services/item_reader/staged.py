@@ -9,6 +9,7 @@ from maprun.mapruns.results.stages import StagedChild
 from schemas.asks import ItemsRequested
 from schemas.home import ItemsRead
 from schemas.lanes import ItemFrame, RedrivenChild
+from schemas.ranges import ranges_of
 from schemas.wire import encode
 from services.item_reader.handlers import ReaderLimits, Window
 
@@ -76,20 +77,9 @@ def _frame(ask: ItemsRequested, first: int, group: Sequence[StagedItem], *, lost
         (head.key,) if head.key is not None else (),
         () if counts.count(1) == len(counts) else counts,
         built=not lost and not head.alone,
-        indexes=_ranges([item.child.index for item in group]),
+        indexes=ranges_of(item.child.index for item in group),
         redriven=lost,
     )
-
-
-def _ranges(indexes: list[int]) -> tuple[int, ...]:
-    """Indexes in any order as flat (first, count, …)."""
-    flat: list[int] = []
-    for index in indexes:
-        if flat and flat[-2] + flat[-1] == index:
-            flat[-1] += 1
-        else:
-            flat += (index, 1)
-    return tuple(flat)
 
 
 def read(ask: ItemsRequested, first: int, items: Sequence[StagedItem], *, lost: bool) -> ItemsRead:

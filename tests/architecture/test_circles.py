@@ -8,14 +8,6 @@ import pytest
 
 from tests.architecture.sources import PRODUCT, modules, tree
 
-KNOWN_CIRCLES = {
-    frozenset(
-        Path("services/child_runner", name)
-        for name in ("adoption.py", "children.py", "closing.py", "inputs.py", "lane.py")
-    )
-}
-"""Circles that are still to be untied: none may come to them."""
-
 IMPORTED_LATE = {
     "pyarrow": "tens of MB, for Parquet and ORC alone, and need not be installed",
     "uvloop": "a compiled event loop that only a service needs, and not every platform has",
@@ -93,7 +85,7 @@ def test_a_circle_is_seen(links: str, circles: set[str]) -> None:
 
 def test_no_file_imports_itself_by_way_of_others() -> None:
     """Files build on each other in one direction, in every room and across rooms."""
-    assert _circles(_imports()) == KNOWN_CIRCLES
+    assert _circles(_imports()) == set()
 
 
 def test_functions_import_heavy_packages_only() -> None:

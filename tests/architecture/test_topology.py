@@ -11,7 +11,7 @@ from tests.architecture.sources import ROOT
 
 SERVICES = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
 FILES = ("__init__.py", "__main__.py", "topology.py")
-DECIDERS = ("handlers.py", "state.py")
+DECIDERS = ("handlers.py", "lane.py")
 MAIN_LINES_MAX = 60
 
 

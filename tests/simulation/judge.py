@@ -19,7 +19,7 @@ from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneS
 from schemas.requests import RequestAnswered
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
-from services.child_runner.state import LaneRun
+from services.child_runner.lane_run import LaneRun
 from tests.simulation import leftovers
 from tests.simulation.books import Book, Books
 from tests.simulation.fakes import Whose

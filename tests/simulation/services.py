@@ -11,9 +11,9 @@ from maprun.interpreter.roots import RootInterpreter
 from schemas import topics
 from schemas.lanes import RunOpened
 from services.child_runner import owner as lane_owner
-from services.child_runner.children import CHILD_BYTES
+from services.child_runner.lane_run import CHILD_BYTES
 from services.child_runner.limits import limits_of as lane_limits
-from services.child_runner.state import Room
+from services.child_runner.memory_budget import MemoryBudget
 from services.item_reader import owner as ask_owner
 from services.item_reader.handlers import limits_of as reader_limits
 from services.item_reader.open_streams import OpenStreams
@@ -47,12 +47,12 @@ LANE_LIMITS = msgspec.structs.replace(
     heard_max=4,
     starts_max=2,
     spill_bytes_max=150,
-    wanted_bytes_max=120,
+    inputs_read_bytes_max=120,
     snapshot_bytes_min=1_500,
     snapshot_factor=1,
     trim_seconds=0.5,
 )
-ROOM_BYTES_MAX = 6 * CHILD_BYTES
+RUNNING_BYTES_MAX = 6 * CHILD_BYTES
 STREAMS_MAX = 0  # so every stream gives way as soon as another one is read
 READER_LIMITS_LARGE = msgspec.structs.replace(reader_limits(VALUE_BYTES_MAX), idle_seconds=5.0)
 READER_LIMITS = msgspec.structs.replace(READER_LIMITS_LARGE, part_items_max=7, frame_bytes_max=200, idle_seconds=2.0)
@@ -127,7 +127,7 @@ class Services:
     def __init__(self, house: "House") -> None:
         self.house = house
         self.views: dict[str, MachinesView] = {}  # one a process
-        self.rooms: dict[str, Room] = {}  # likewise
+        self.budgets: dict[str, MemoryBudget] = {}  # likewise
         self.streams: dict[str, OpenStreams] = {}  # likewise
 
     def _pace(self, port: SimPort) -> SimPace:
@@ -160,7 +160,7 @@ class Services:
             run_task=house.lanes_work.runner(port, owner),
             limits=house.mutation.lane_limits(LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE),
             pace=self._pace(port),
-            room=self.rooms.setdefault(port.process.name, Room(ROOM_BYTES_MAX)),
+            budget=self.budgets.setdefault(port.process.name, MemoryBudget(RUNNING_BYTES_MAX)),
             watch=house.judge.lane_seen,
         )
         return [lane_owner.own_lane(house.mutation.port(port), lane, deps)]

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from maprun.mapruns.fold.home import decode_record
-from maprun.mapruns.ledger import pairs
 from schemas.history import HistoryEvent, decode_events
 from schemas.home import PAGE_SLOTS, ChildrenEnded
 from schemas.pages import Pages
+from schemas.ranges import pairs
 
 Read = Callable[[int, int], Awaitable[bytes | None]]
 """The value of the record at (home, offset); None when home no longer holds it."""

@@ -1,6 +1,6 @@
 """A lane with its journal beside it: what it writes is read back at once, in one process and no time."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,13 +12,15 @@ from schemas.effects import TaskFailed, TaskSucceeded
 from schemas.history import HistoryEvent, decode_events
 from schemas.home import PAGE_SLOTS, Afterlife, ChildrenEnded, NestedRunDropped, NestedRunRequested
 from schemas.lanes import Cause, ChildAdopted, Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, RunOpened
+from schemas.pages import Pages
 from schemas.plan import MapRunPlan
 from schemas.wire import encode
-from services.child_runner import adoption, reports
+from services.child_runner.input_store import InputsRead
 from services.child_runner.journal import LaneMemory, decode_journal
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits
-from services.child_runner.state import InputsRead, Room, TaskOver, TaskStart
+from services.child_runner.memory_budget import MemoryBudget
+from services.child_runner.task_calls import TaskOver, TaskStart
 
 RUN = "1f2e3d4c-0000-4000-a000-000000000001"
 NAMES = Names("us-east-1", "123456789012")
@@ -57,10 +59,12 @@ class Answer(msgspec.Struct, frozen=True):
 class Driver:
     """One owner after the other of a lane."""
 
-    def __init__(self, limits: LaneLimits = AT_ONCE, room: Room | None = None, pace: Pace | None = None) -> None:
+    def __init__(
+        self, limits: LaneLimits = AT_ONCE, budget: MemoryBudget | None = None, pace: Pace | None = None
+    ) -> None:
         self.limits = limits
         self.pace = pace or NoPace()
-        self.room = room or Room(1 << 40)
+        self.budget = budget or MemoryBudget(1 << 40)
         self.log: list[JournalRecord] = []
         self.signals: list[LaneSignal] = []
         self.frames: list[ItemFrame] = []
@@ -68,6 +72,7 @@ class Driver:
         self.asks: list[NestedRunRequested | NestedRunDropped] = []
         self.starts: list[TaskStart] = []
         self.children = Children(NAMES)
+        self.pages = Pages()
         self.now = 1_000_000
         self.lane = self._claim()
 
@@ -76,11 +81,11 @@ class Driver:
         self.log.append(Claimed("me"))
         for offset, record in enumerate(self.log):
             memory.apply(offset, decode_journal(encode(record)), 1)
-        return Lane(0, memory, self.children.compile_run, self.limits, self.room, self.pace)
+        return Lane(0, memory, self.children.compile_run, self.limits, self.budget, self.pace)
 
     def take_over(self) -> None:
         """The owner is gone; another one takes the lane."""
-        self.room.used -= self.lane.room_taken
+        self.lane.share.give_all_back()
         self.starts, self.asks = [], []
         self.lane = self._claim()
         for offset in range(self.lane.signals_next, len(self.signals)):
@@ -124,37 +129,29 @@ class Driver:
                 return
         raise AssertionError("the lane never rests")
 
-    def waited_for(self, start: TaskStart) -> Container[str]:
-        """What the child waits for that asks for this Task."""
-        run = self.lane.run_of(*start.run)
-        child = run.running.get(start.position) if run is not None else None
-        return child.waits if child is not None else ()
-
     def _step(self) -> bool:
         lane, at = self.lane, self.now / 1000
         self.pace.begin()
         more = lane.work(self.now, at)
-        for start in lane.starts:  # as its owner does: who has ended meanwhile starts nothing
-            if start.request.ref in self.waited_for(start):
-                self.starts.append(start)
-        wanted = lane.wanted
-        lane.starts, lane.wanted = [], []
-        for want in wanted:
-            adoption.inputs_read(lane, InputsRead(want, self._found(want.places)))
-        lane.adopt(at)
-        frames = reports.take_frames(lane, at, idle=not more)
+        _, starts = lane.take_calls()
+        self.starts += starts
+        requests = lane.take_input_requests()
+        for request in requests:
+            lane.inputs_read(InputsRead(request, self._found(request.places)))
+        lane.store.adopt_old(at)
+        facts = lane.take_facts(at, idle=not more)
         journal = lane.take_journal(at)
-        asks = reports.take_asks(lane)
-        self.asks += asks
-        lane.acknowledged(frames, at)
-        for frame in frames:
-            self._answered(frame)
+        self.asks += [fact for fact in facts if isinstance(fact, NestedRunRequested | NestedRunDropped)]
+        lane.acknowledged(facts, at)
+        for fact in facts:
+            if isinstance(fact, ChildrenEnded):
+                self._answered(fact)
         for record in journal:
             self.log.append(record)
             lane.written(len(self.log) - 1, record, len(encode(record)))
         for record in journal:
             lane.journal(len(self.log), decode_journal(encode(record)), at)
-        return bool(more or frames or journal or asks or wanted)
+        return bool(more or facts or journal or starts or requests)
 
     def _found(self, places: tuple[tuple[int, int, int], ...]) -> dict[int, ChildAdopted]:
         found = {}
@@ -167,9 +164,9 @@ class Driver:
     def _answered(self, frame: ChildrenEnded) -> None:
         slots = [p for f, c in zip(frame.ranges[::2], frame.ranges[1::2], strict=True) for p in range(f, f + c)]
         indexes = [p for f, c in zip(frame.indexes[::2], frame.indexes[1::2], strict=True) for p in range(f, f + c)]
-        afterlives = self.lane.pages.unpack_afterlives(frame.afterlives)
+        afterlives = self.pages.unpack_afterlives(frame.afterlives)
         for slot, position in enumerate(slots):
-            raw = bytes(self.lane.pages.unpack(frame.pages[slot // PAGE_SLOTS])[slot % PAGE_SLOTS])
+            raw = bytes(self.pages.unpack(frame.pages[slot // PAGE_SLOTS])[slot % PAGE_SLOTS])
             status = frame.statuses[slot]
             history = decode_events(raw) if status <= 4 else []
             index = indexes[slot] if indexes else position

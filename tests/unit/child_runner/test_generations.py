@@ -185,8 +185,8 @@ def test_a_frame_of_the_next_generation_waits_for_its_run() -> None:
     """Items may be read before the signal that opens their generation: they wait for it, as those of a new run do."""
     driver, items = failed_chain()
     driver.items(0, items, generation=1, indexes=(0, 2), redriven=True)
-    assert driver.lane.asks_signals_end
-    driver.lane.signals_end(len(driver.signals) + 1)
+    assert driver.lane.held.asks_signals_end
+    driver.lane.held.signals_end(len(driver.signals) + 1)
     driver.signal(opened(CHAIN, generation=1, n=6))
     driver.lane.judge_held(0.0)
     driver.turn()

@@ -12,9 +12,11 @@ from schemas.arns import Names
 from schemas.effects import TaskSucceeded
 from schemas.home import FAILED, REJECTED
 from schemas.lanes import Cause, ChildAdopted, ChildAdvanced, ItemFrame, LaneAdvanced, LaneSignal, RunOpened
+from schemas.pages import Pages
 from schemas.plan import MapRunPlan
 from schemas.wire import Decoder, encode
-from services.child_runner.journal import LaneMemory, cut
+from services.child_runner.journal import LaneMemory
+from services.child_runner.journal_pieces import cut
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits
 from services.child_runner.owner import unreadable_frame
@@ -63,7 +65,7 @@ def test_adopted_inputs_are_journaled_in_records_that_fit() -> None:
     for offset in range(60):
         lane.items(offset, frame((b'"' + b"x" * 200_000 + b'"',), offset), 0.0)
     lane.work(1_000, 0.0)
-    lane.adopt(2.0)
+    lane.store.adopt_old(2.0)
     records = lane.take_journal(3.0)
     assert max(len(encode(record)) for record in records) < Limits().record_bytes_max // 2
     assert sum(len(record.adopted) for record in records) == 60
@@ -98,7 +100,8 @@ def test_a_bug_that_meets_one_child_refuses_it_alone() -> None:
     lane = lane_of(lambda _opened: broken)
     lane.items(0, frame((b"1", b"2")), 0.0)
     lane.work(1_000, 0.0)
-    [answer] = lane.runs[RUN].outbox.frames(0, 0, 10, 1 << 20, lane.pages)
+    pages = Pages()
+    [answer] = lane.runs[RUN].outbox.frames(0, 0, 10, 1 << 20, pages)
     assert answer.statuses == bytes((REJECTED, REJECTED))
     assert answer.error == "States.Runtime"
     assert "ZeroDivisionError" in answer.cause
@@ -111,9 +114,10 @@ def test_a_bug_in_a_step_fails_the_child() -> None:
     lane = lane_of(lambda _opened: children)
     lane.items(0, frame((b"1",)), 0.0)
     lane.work(1_000, 0.0)
-    [answer] = lane.runs[RUN].outbox.frames(0, 0, 10, 1 << 20, lane.pages)
+    pages = Pages()
+    [answer] = lane.runs[RUN].outbox.frames(0, 0, 10, 1 << 20, pages)
     assert answer.statuses == bytes((FAILED,))
-    events = lane.pages.unpack_events(answer.pages[0])[0]
+    events = pages.unpack_events(answer.pages[0])[0]
     assert b"KeyError" in bytes(events[-1])
 
 

@@ -1,4 +1,4 @@
-"""What a lane keeps in memory is bounded: inputs that the journal holds leave it, running children share a room."""
+"""What a lane keeps in memory is bounded: inputs that the journal holds leave it, running children share a budget."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import msgspec
 from schemas.effects import TaskSucceeded
 from schemas.home import RETURNED, SUCCEEDED
 from schemas.lanes import Cause, RunClosing, RunOpened
-from services.child_runner import adoption
-from services.child_runner.children import CHILD_BYTES
+from services.child_runner.input_store import InputsRead
+from services.child_runner.lane_run import CHILD_BYTES
 from services.child_runner.machine import shared
-from services.child_runner.state import InputsRead, Room
+from services.child_runner.memory_budget import MemoryBudget
 from tests.unit.child_runner.driver import AT_ONCE, RUN, TASK, Driver, opened
 
-LIMITS = msgspec.structs.replace(AT_ONCE, spill_bytes_max=20_000, wanted_bytes_max=5_000)
+LIMITS = msgspec.structs.replace(AT_ONCE, spill_bytes_max=20_000, inputs_read_bytes_max=5_000)
 ITEMS = [b'"%04d%s"' % (i, b"x" * 994) for i in range(60)]
 
 
@@ -91,13 +91,13 @@ def test_an_input_that_moved_is_asked_for_where_it_is() -> None:
     driver = full()
     lane, run = driver.lane, driver.lane.runs[RUN]
     run.loading = False
-    adoption.want(lane, run)
-    [wanted] = lane.wanted
-    position = wanted.places[0][0]
-    assert not adoption.inputs_read(lane, InputsRead(wanted, {}))
-    for moved, _, _ in wanted.places:
+    lane.store.request(run)
+    [request] = lane.take_input_requests()
+    position = request.places[0][0]
+    assert not lane.inputs_read(InputsRead(request, {}))
+    for moved, _, _ in request.places:
         run.memory.adopted[moved].offset += 1_000
-    assert adoption.inputs_read(lane, InputsRead(wanted, {}))
+    assert lane.inputs_read(InputsRead(request, {}))
     assert run.memory.adopted[position].input is None
     assert not run.loading
 
@@ -107,13 +107,13 @@ def test_an_input_that_moved_is_asked_for_where_it_is() -> None:
 
 def test_running_children_share_a_bound() -> None:
     """At the bound no more start, on any lane of the process; as one ends, the next begins."""
-    room = Room(int(CHILD_BYTES * 3.5))
-    first, second = Driver(room=room), Driver(room=room)
+    budget = MemoryBudget(int(CHILD_BYTES * 3.5))
+    first, second = Driver(budget=budget), Driver(budget=budget)
     for driver in (first, second):
         driver.signal(opened({"A": TASK}))
         driver.items(0, [b"1"] * 9)
     assert (len(first.starts), len(second.starts)) == (4, 1)
-    assert second.lane.cramped
+    assert second.lane.memory_full
     first.answer_tasks()
     first.answer_tasks()
     first.answer_tasks()
@@ -123,12 +123,12 @@ def test_running_children_share_a_bound() -> None:
     while second.starts:
         second.answer_tasks()
     assert len(second.answers) == 9
-    assert room.used == 0
+    assert budget.used == 0
 
 
 def test_one_child_of_each_run_always_runs() -> None:
     """However full the process is: a run whose child could never start would never end."""
-    driver = Driver(room=Room(0))
+    driver = Driver(budget=MemoryBudget(0))
     driver.signal(opened({"A": TASK}))
     driver.items(0, [b"1"] * 3)
     for done in (1, 2, 3):
@@ -144,13 +144,13 @@ def test_what_a_child_was_told_counts() -> None:
     driver = Driver()
     driver.signal(opened(chain))
     driver.items(0, [b"1"])
-    before = driver.room.used
+    before = driver.budget.used
     driver.outcome(driver.starts[0], TaskSucceeded(driver.starts[0].request.ref, b'"' + b"x" * 9_998 + b'"'))
-    assert driver.room.used - before == 10_000
+    assert driver.budget.used - before == 10_000
     driver.take_over()
-    assert driver.room.used - before == 10_000
+    assert driver.budget.used - before == 10_000
     driver.answer_tasks()
-    assert driver.room.used == 0
+    assert driver.budget.used == 0
 
 
 def test_a_process_compiles_a_run_once() -> None:

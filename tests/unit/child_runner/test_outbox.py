@@ -8,17 +8,10 @@ from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import accept, tally
 from schemas.home import PAGE_SLOTS, ChildrenEnded
 from schemas.pages import Pages
-from services.child_runner.outbox import Outbox, ranges_of, runs_of
+from schemas.ranges import ranges_of
+from services.child_runner.outbox import Outbox
 
 positions = st.lists(st.integers(0, 400), unique=True, max_size=200)
-
-
-@given(positions)
-def test_ranges_name_the_positions(some: list[int]) -> None:
-    """Flat ranges of ascending positions hold these positions and no others, in as few ranges as can be."""
-    flat = ranges_of(sorted(some))
-    assert sorted(some) == [p for f, c in zip(flat[::2], flat[1::2], strict=True) for p in range(f, f + c)]
-    assert flat == Intervals(flat).flat()
 
 
 @given(positions, st.integers(1, 90), st.integers(1, 2000))
@@ -72,10 +65,3 @@ def test_a_redriven_frame_says_indexes_and_afterlives(some: list[int], data: st.
             life = afterlives.get(slot)
             seen[p] = (index, (0, b"") if life is None else (life.redrive_count, life.remains))
     assert seen == {p: (index, left[p]) for p, index in zip(some, indexes, strict=True)}
-
-
-def test_indexes_in_any_order_keep_it() -> None:
-    """Numbers that happen to span as much as they are many are no range unless they ascend by one."""
-    assert runs_of([0, 5, 1, 3]) == (0, 1, 5, 1, 1, 1, 3, 1)
-    assert runs_of([4, 5, 6, 2, 0, 1]) == (4, 3, 2, 1, 0, 2)
-    assert runs_of([]) == ()

@@ -12,7 +12,8 @@ from schemas.home import FAILED, REJECTED
 from schemas.lanes import ChildAdopted, ChildAdvanced, LaneAdvanced, Positions, RunOver
 from schemas.pages import Pages
 from schemas.wire import encode
-from services.child_runner.journal import LaneMemory, cut
+from services.child_runner.journal import LaneMemory
+from services.child_runner.journal_pieces import cut
 from services.child_runner.limits import limits_of
 from services.child_runner.outbox import Outbox
 

@@ -8,9 +8,8 @@ from schemas.effects import TaskSucceeded
 from schemas.history import EventType, encode_events
 from schemas.home import ABORTED, FAILED, SUCCEEDED
 from schemas.lanes import Cause, ChildStopRequested, RunClosed, RunClosing
-from services.child_runner import reports
 from services.child_runner.limits import LaneLimits
-from services.child_runner.state import TaskOver
+from services.child_runner.task_calls import TaskOver
 from tests.unit.child_runner.driver import AT_ONCE, RUN, TASK, Driver, opened
 from tests.unit.child_runner.pace import StatesPace
 
@@ -76,7 +75,7 @@ def test_who_is_stopped_in_the_midst_of_a_step_ends_behind_it() -> None:
     done = TaskSucceeded(start.request.ref, b"{}")
     driver.lane.task_over(TaskOver(start.run, start.position, done), driver.now, driver.now / 1000)
     step(driver, 3)
-    assert driver.lane.at_work
+    assert driver.lane.executions.unfinished
     driver.signal(ChildStopRequested(Cause(0, 9, 0), RUN, 0, 0, "E", "C"))
     assert driver.answers[0, 0].status == ABORTED
     assert driver.answers[0, 0].history[-1].details == ("E", "C")
@@ -91,7 +90,7 @@ def test_a_new_owner_finds_a_child_in_a_long_step_where_its_journal_stands() -> 
     done = TaskSucceeded(start.request.ref, b"{}")
     driver.lane.task_over(TaskOver(start.run, start.position, done), driver.now, driver.now / 1000)
     step(driver, 3)
-    assert driver.lane.at_work
+    assert driver.lane.executions.unfinished
     driver.take_over()
     driver.answer_tasks()
     assert driver.answers[0, 0].status == SUCCEEDED
@@ -108,7 +107,7 @@ def test_what_happens_in_the_midst_of_a_step_is_heard_behind_it() -> None:
     done = TaskSucceeded(start.request.ref, b"{}")
     driver.lane.task_over(TaskOver(start.run, start.position, done), driver.now, driver.now / 1000)
     step(driver, 2)
-    assert driver.lane.at_work
+    assert driver.lane.executions.unfinished
     driver.turn(301)
     types = [event.type for event in driver.answers[0, 0].history]
     assert types[-1] == EventType.EXECUTION_TIMED_OUT
@@ -124,24 +123,21 @@ def test_a_run_that_closes_answers_every_child_at_work() -> None:
     assert sorted(position for _, position in driver.answers) == [0, 1, 2, 3]
     driver.signal(RunClosed(Cause(0, 10, 0), RUN, 0))
     assert not driver.lane.runs
-    assert not driver.lane.at_work
+    assert not driver.lane.executions.unfinished
 
 
 def test_past_the_lease_nothing_is_said_on_home() -> None:
     """A lane whose lease doesn't hold keeps its outcomes, requests and progress to itself; later they go out."""
     limits = LaneLimits(journal_linger_seconds=0.0, linger_seconds=0.0, progress_seconds=0.0)
     driver = Driver(limits)
-    driver.signal(opened({"A": TASK}))
-    driver.lane.mute = True
+    driver.signal(opened({"A": TASK}, n=1))
+    reports = driver.lane.reports
+    reports.lease_lost = True
     driver.items(0, [b"1"])
     driver.answer_tasks(fail=True)
-    driver.lane.asks.append(None)  # type: ignore[arg-type]
-    at = driver.now / 1000
     assert not driver.answers
-    assert reports.take_asks(driver.lane) == []
-    assert reports.take_progress(driver.lane, at + 9) == []
-    driver.lane.mute = False
-    assert reports.take_asks(driver.lane) == [None]
+    assert driver.lane.take_facts(driver.now / 1000 + 9, idle=True) == []
+    reports.lease_lost = False
     driver.turn()
     assert driver.answers[0, 0].status == FAILED
 
@@ -155,8 +151,8 @@ def test_timeouts_of_tasks_that_ended_leave_nothing_behind() -> None:
         while driver.starts:
             driver.answer_tasks()
     assert len(driver.answers) == 3_000
-    assert len(driver.lane.timers) == 0
-    assert driver.lane.timers.entries < 1_500
+    assert len(driver.lane.waits.timers) == 0
+    assert driver.lane.waits.timers.entries < 1_500
 
 
 def test_who_is_brought_back_into_a_closing_run_starts_nothing() -> None:

@@ -22,7 +22,7 @@ def test_a_definition_that_cannot_be_read_fails_its_run_alone() -> None:
     for built, status in ((False, REJECTED), (True, FAILED)):
         lane.items(90 + built, ItemFrame(other, 0, 10 + built, (b"1",), "", built=built), driver.now / 1000)
         lane.work(driver.now, driver.now / 1000)
-        frames = run.outbox.frames(0, 0, 9, 1 << 20, lane.pages)
+        frames = run.outbox.frames(0, 0, 9, 1 << 20, driver.pages)
         assert frames[0].statuses == bytes([status])
-        text = lane.pages.unpack(frames[0].pages[0])[0] if built else frames[0].cause.encode()
+        text = driver.pages.unpack(frames[0].pages[0])[0] if built else frames[0].cause.encode()
         assert b"The definition of the state machine cannot be read" in bytes(text)

@@ -68,7 +68,7 @@ async def read_inputs(port: Port, number: int, places: list[tuple[int, int]]) ->
     return found
 
 
-class Keeper:
+class JournalUpkeep:
     """Snapshots and deletion, a step at a time between the turns of the lane."""
 
     def __init__(self, port: Port, lane: Lane) -> None:
@@ -115,7 +115,7 @@ class Keeper:
         lane = self.lane
         some: list[tuple[RunKey, int, Adopted]] = []
         size = 0
-        while moving and size < lane.limits.wanted_bytes_max:
+        while moving and size < lane.limits.inputs_read_bytes_max:
             some.append(moving.pop())
             size += PART_BYTES + some[-1][2].size
         gone = [(child.offset, child.place) for _, _, child in some if child.input is None]
@@ -128,7 +128,7 @@ class Keeper:
                     raise RecordsGoneError(f"the input of {key}/{position} is gone from {JOURNAL}/{lane.number}")
                 adopted.append(ChildAdopted(*key, position, child_input, child.items, child.index, child.redriven))
         if adopted:
-            record = LaneAdvanced(lane.epoch, *lane.journalled, (), (), tuple(adopted))
+            record = LaneAdvanced(lane.epoch, *lane.draft.written, (), (), tuple(adopted))
             value = encode(record)
             [offset] = await self.port.send([Outgoing(JOURNAL, lane.number, value)])
             lane.written(offset, record, len(value))

@@ -1,4 +1,4 @@
-"""What a lane's owner keeps of each run, each frame and each child that waits for something."""
+"""What a lane knows of one generation of a Map Run: its item frames, its children that wait, those that run."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,25 +8,10 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from schemas.effects import Happening, MapRunRedriveRequested, MapRunRequested, TaskRequested
-from schemas.lanes import ChildAdopted, ChildAdvanced, ChildStopRequested, ItemFrame, RunOpened
+from schemas.lanes import ChildAdvanced, ChildStopRequested, ItemFrame, RunOpened
 from services.child_runner.journal import RunKey, RunMemory
 from services.child_runner.machine import ChildMachine, Step
 from services.child_runner.outbox import Outbox
-
-
-class Room:
-    """What running children take of a process's memory, about: shared by all its lanes. Units: bytes."""
-
-    __slots__ = ("max", "used")
-
-    def __init__(self, bytes_max: int) -> None:
-        self.max = bytes_max
-        self.used = 0
-
-    @property
-    def full(self) -> bool:
-        """True when no more children should start until some have ended."""
-        return self.used >= self.max
 
 
 class Frame:
@@ -35,19 +20,19 @@ class Frame:
     The lane's position can't pass it before all of them are finished, or adopted by the journal.
     """
 
-    __slots__ = ("adopted", "at", "offset", "parts", "run")
+    __slots__ = ("adopted", "arrived_seconds", "offset", "parts", "run")
 
-    def __init__(self, offset: int, run: "LaneRun", parts: list[tuple[int, int]], at: float) -> None:
+    def __init__(self, offset: int, run: "LaneRun", parts: list[tuple[int, int]], arrived_seconds: float) -> None:
         self.offset = offset
         self.run = run
         self.parts = parts
-        self.at = at
+        self.arrived_seconds = arrived_seconds
         self.adopted = False
 
     @property
     def passed(self) -> bool:
         """True when a successor doesn't need the frame any more."""
-        return all(
+        return self.run.over or all(
             self.run.adopted.covers(*part)
             for first, count in self.parts
             for part in self.run.finished.missing(first, count)
@@ -57,8 +42,8 @@ class Frame:
 class Waiting:
     """Children that have not started: positions [position, end).
 
-    Their items stand in the frame `items`; or, when that is None, they are adopted and the run's memory knows them.
-    `indexes` are those of the frame's children, whose first position is `base`.
+    Their items stand in `items`; or, when that is None, they are adopted and the run's memory knows them. `indexes` are
+    those of the frame's children, whose first position is `base`.
     """
 
     __slots__ = ("base", "end", "frame", "indexes", "items", "position")
@@ -74,8 +59,12 @@ class Waiting:
         self.end = end
 
 
+CHILD_BYTES = 4_000
+"""What a running child takes beside its input and what happened to it, about (measured: 3 to 5 KB)."""
+
+
 class Nested:
-    """The wait of a child for a Map Run of its own; `begun` once the child was told that there is one."""
+    """A Map Run that a child asked for; `begun` once the child has heard that it started, or goes on."""
 
     __slots__ = ("begun", "effect")
 
@@ -84,13 +73,16 @@ class Nested:
         self.begun = False
 
 
-class Child:
-    """A child that runs: it waits for at least one effect, or its `step` has more to do.
+Waited = TaskRequested | int | Nested
+"""What a child waits for: a Task, a timer (its due time), a Map Run."""
 
-    While it is `queued` among those that the lane takes further slice by slice, what it is told waits in `inbox`.
-    """
+
+class Child:
+    """A child that waits for something."""
 
     __slots__ = (
+        "awaiting_journal",
+        "bytes",
         "events",
         "execution",
         "frame",
@@ -98,40 +90,38 @@ class Child:
         "index",
         "input",
         "items",
+        "last_event_ms",
         "past",
         "position",
         "queued",
         "redriven",
         "redrives",
-        "size",
         "step",
-        "told",
-        "told_ms",
         "waits",
     )
 
     def __init__(self, position: int, index: int, child_input: bytes, items: int, frame: Frame | None) -> None:
         self.position = position
         self.index = index
-        self.input = child_input  # kept while it may have to be adopted
+        self.input = child_input  # empty when the journal has it
         self.items = items
-        self.frame = frame
+        self.frame = frame  # None when the lane's position has passed it
         self.redriven = False  # `input` is a RedrivenChild
         self.redrives = 0
-        self.size = 0  # what it takes of the process's room
-        self.told_ms = 0  # when it was last told something: clocks of two owners differ, its time never goes back
+        self.bytes = 0  # what it takes of the process's memory budget
+        self.last_event_ms = 0  # its time never goes back, though the clocks of two owners differ
         self.execution: Any = None
         self.events: list[Any] = []
-        self.waits: dict[str, TaskRequested | int | Nested] = {}  # ref → the Task, the timer's due time, the Map Run
-        self.told: set[str] = set()  # refs whose outcome is on its way through the journal
-        self.step: Step | None = None
-        self.queued = False
-        self.past: deque[ChildAdvanced] | None = None  # what an earlier owner told it, to be told again
+        self.waits: dict[str, Waited] = {}  # by ref
+        self.awaiting_journal: set[str] = set()  # refs whose outcome is not read back from the journal yet
+        self.step: Step | None = None  # it has more to do
+        self.queued = False  # among those that have more to do
+        self.past: deque[ChildAdvanced] | None = None  # what happened under an earlier owner, while it is done again
         self.inbox: deque[tuple[Happening, int]] = deque()  # what happened, and when
 
 
 class LaneRun:
-    """One generation of a run on one lane."""
+    """One generation of a run on one lane. Each group of attributes is changed by one part of the lane alone."""
 
     __slots__ = (
         "adopted",
@@ -149,6 +139,7 @@ class LaneRun:
         "opened",
         "opened_offset",
         "outbox",
+        "over",
         "past",
         "progress",
         "queue",
@@ -165,64 +156,30 @@ class LaneRun:
         self.key: RunKey = (opened.run, opened.generation)
         self.machine = machine
         self.memory = memory
+        self.express = opened.plan.child_type == "EXPRESS"
+        # the lane itself, as signals come and answers are acknowledged
         self.quota = opened.quota
         self.cause = opened.cause
         self.closing = False
-        self.express = opened.plan.child_type == "EXPRESS"
-        self.known = Intervals()  # positions that came to this lane
-        self.finished = Intervals()  # of these, answered on home
+        self.over = False  # its RunClosed was read
+        self.finished = memory.finished  # positions answered on home
+        # the store of inputs
+        self.known = Intervals(memory.finished.flat())  # positions that came to this lane
         self.adopted = Intervals()  # of these, with their input in the journal
         self.queue: deque[Waiting] = deque()
-        self.running: dict[int, Child] = {}
-        self.past: dict[int, list[ChildAdvanced]] = {}  # of children that an earlier owner ran
-        self.stops: dict[int, ChildStopRequested] = {}  # by index, of children that may be among those
         self.bytes_queued = 0  # items in memory that have not started
         self.bytes_adopted = 0  # of these, the inputs that the journal holds as well
         self.loading = False  # inputs are being read from the journal
+        # the executions
+        self.running: dict[int, Child] = {}  # by position
+        self.past: dict[int, list[ChildAdvanced]] = dict(memory.past)  # of children that an earlier owner ran
+        self.stops: dict[int, ChildStopRequested] = {}  # by index, of children that may be among those
+        # reports to home
         self.outbox = Outbox(opened.run, opened.generation)
         self.progress: tuple[int, ...] = ()
 
-
-class TaskStart(msgspec.Struct, frozen=True):
-    """Start this Task (if the lease holds at that very moment)."""
-
-    run: RunKey
-    position: int
-    request: TaskRequested
-    key: str
-
-
-class TaskStop(msgspec.Struct, frozen=True):
-    """Nobody waits for this Task any more."""
-
-    run: RunKey
-    position: int
-    ref: str
-
-
-class TaskOver(msgspec.Struct, frozen=True):
-    """A Task's call came back."""
-
-    run: RunKey
-    position: int
-    outcome: Happening
-
-
-class TaskNotStarted(msgspec.Struct, frozen=True):
-    """The lease did not hold: the Task was not started and is to be started again."""
-
-    start: TaskStart
-
-
-class InputsWanted(msgspec.Struct, frozen=True):
-    """Read these inputs from the journal: (position, offset of the record, place in it), in the journal's order."""
-
-    run: RunKey
-    places: tuple[tuple[int, int, int], ...]
-
-
-class InputsRead(msgspec.Struct, frozen=True):
-    """What was found of them: by position."""
-
-    wanted: InputsWanted
-    found: dict[int, ChildAdopted]
+    def child(self, index: int) -> Child | None:
+        """The running child with this index; in generation 0 that is its position."""
+        if not self.key[1]:
+            return self.running.get(index)
+        return next((child for child in self.running.values() if child.index == index), None)

@@ -8,7 +8,7 @@ import pytest
 from maprun.bus.port import Outgoing, Record, RecordsGoneError
 from schemas.lanes import Claimed, LaneAdvanced, LaneSnapshot
 from schemas.wire import encode
-from services.child_runner import keeping
+from services.child_runner import journal_upkeep
 from services.child_runner.journal import LaneMemory
 from services.child_runner.limits import LaneLimits
 
@@ -52,7 +52,7 @@ class Journal:
 
 def claimed(journal: Journal) -> LaneMemory:
     """The memory after a claim."""
-    work = keeping.claim(journal, 0, LaneLimits(), lambda *_: None)  # type: ignore[arg-type]
+    work = journal_upkeep.claim(journal, 0, LaneLimits(), lambda *_: None)  # type: ignore[arg-type]
     return asyncio.run(work)
 
 

@@ -1,0 +1,290 @@
+"""The child executions of a lane: started, taken on as things happen to them, answered. Pure."""
+
+from collections import deque
+from typing import Any
+
+from maprun.interpreter.outcomes import bounded
+from maprun.language.errors import StatesError
+from maprun.mapruns.slices import Pace
+from schemas.effects import EffectCancelled, Happening, StopAsked, TimerFired
+from schemas.history import EventType, HistoryEvent, last_ms
+from schemas.home import ABORTED, FAILED, SUCCEEDED, TIMED_OUT
+from schemas.lanes import ChildAdvanced
+from services.child_runner import inputs
+from services.child_runner.input_store import InputStore
+from services.child_runner.journal_draft import JournalDraft
+from services.child_runner.lane_run import CHILD_BYTES, Child, LaneRun, Nested, Waiting
+from services.child_runner.limits import LaneLimits
+from services.child_runner.machine import Step
+from services.child_runner.memory_budget import BudgetShare
+from services.child_runner.waits import Waits, asked_again, state_of, was_waited_for
+
+_STATUS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": TIMED_OUT, "ABORTED": ABORTED}
+
+
+class Executions:
+    """Runs children. A STANDARD child hears of what happened once the journal holds it: write, read back, then act."""
+
+    def __init__(
+        self,
+        limits: LaneLimits,
+        pace: Pace,
+        store: InputStore,
+        draft: JournalDraft,
+        waits: Waits,
+        memory: BudgetShare,
+    ) -> None:
+        self._limits = limits
+        self._pace = pace
+        self._store = store
+        self._draft = draft
+        self._waits = waits
+        self._memory = memory
+        self._unfinished: deque[tuple[LaneRun, Child]] = deque()  # children with more to do, each queued once
+
+    @property
+    def unfinished(self) -> bool:
+        """True while a child has more to do."""
+        return bool(self._unfinished)
+
+    # ------------------------------------------------------------------ begin and end
+
+    def start(self, run: LaneRun, waiting: Waiting, now: int, at: float) -> None:
+        """Starts the first child that waits here, or answers that it can't be started."""
+        position, raw, items, index, redriven = self._store.dequeue(run, waiting)
+        past = run.past.pop(position, None) if run.past else None
+        began = past[0].at_ms if past else now
+        redrives = 0
+        if redriven:
+            child_input, earlier = raw, inputs.read_redriven(raw)
+            redrives = earlier.redrive_count + 1
+            if not past and not run.express:
+                began = max(began, last_ms(earlier.history))  # the clock of who wrote it may have been ahead
+            step = run.machine.redrive(index, earlier, began, self._pace.spent)
+        else:
+            try:
+                child_input = raw if waiting.items is None else inputs.built(run, waiting, position, self._limits)
+            except StatesError as refused:
+                inputs.refuse(run, waiting, position, refused, at, self._limits.history_bytes_max)
+                return
+            step = run.machine.begin(index, child_input, began, self._pace.spent)
+        if step.ended is not None:
+            self._answer(run, (position, index, items, redrives), step, step.events, at)
+            return
+        kept = b"" if waiting.items is None else child_input  # what is adopted stands in the journal
+        child = run.running[position] = Child(position, index, kept, items, waiting.frame)
+        child.redriven, child.redrives, child.last_event_ms = redriven, redrives, began
+        self._take_memory(child, CHILD_BYTES + len(child_input))
+        if past:
+            child.past = deque(past)
+        self._stepped(run, child, step, now, at)
+
+    def _answer(self, run: LaneRun, place: tuple[int, int, int, int], step: Step, events: list[Any], at: float) -> None:
+        """The end and history of the child with this position, index, number of items and redrives, for home.
+
+        A history that fits no record is cut to how it began and why it failed.
+        """
+        position, index, items, redrives = place
+        assert step.ended is not None
+        status = _STATUS[step.ended.status]
+        entry = run.machine.pack(events)
+        bytes_max = self._limits.history_bytes_max
+        remains = b""
+        if len(entry) > bytes_max:
+            cause = (
+                f"The execution history has a size of {len(entry)} bytes, exceeding the maximum of {bytes_max} bytes."
+            )
+            status = FAILED
+            failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, events[-1].at_ms, ("States.DataLimitExceeded", cause))
+            entry = run.machine.pack([events[0], failed])
+        elif status != SUCCEEDED and not run.express:
+            remains = run.machine.remains(step)
+            if len(entry) + len(remains) > bytes_max:
+                remains = b""  # then it starts from its beginning
+        if redrives or remains:
+            run.outbox.leave(position, redrives, remains)
+        run.outbox.add(position, status, items, entry, at, index)
+
+    def _ended(self, run: LaneRun, child: Child, step: Step, at: float) -> None:
+        """A child that had waited ends."""
+        del run.running[child.position]
+        self._memory.give_back(child.bytes)
+        self._answer(run, (child.position, child.index, child.items, child.redrives), step, child.events, at)
+
+    def stop(self, run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
+        """Ends a running child as ABORTED: at once, or right behind the step it is in.
+
+        However little time is left: what the child asked for in this turn must not be started any more.
+        """
+        child.inbox.appendleft((stop, now))
+        if not child.queued:
+            self._go_on(run, child, now, at)
+
+    def abandon(self, run: LaneRun) -> None:
+        """The run is closed: whatever of it still runs here was answered elsewhere."""
+        for child in run.running.values():
+            self._waits.abandon(run, child)
+            self._memory.give_back(child.bytes)
+
+    def _take_memory(self, child: Child, size: int) -> None:
+        child.bytes += size
+        self._memory.take(size)
+
+    # ------------------------------------------------------------------ steps, slice by slice
+
+    def go_on(self, now: int, at: float) -> None:
+        """Takes each child that has more to do a little further, until the turn's time is used up."""
+        for _ in range(len(self._unfinished)):
+            run, child = self._unfinished.popleft()
+            if not run.over and run.running.get(child.position) is child:
+                self._go_on(run, child, now, at)
+            if self._pace.spent():
+                break
+
+    def _go_on(self, run: LaneRun, child: Child, now: int, at: float) -> None:
+        """The step that the child is in, then what happened meanwhile."""
+        child.queued = False
+        step, child.step = child.step, None
+        if step is not None:
+            further = run.machine.go_on(step, self._pace.spent) if step.more else step
+            self._stepped(run, child, further, now, at)
+        while child.inbox and not child.queued and run.running.get(child.position) is child:
+            self._hear(run, child, *child.inbox.popleft(), at)
+            if child.inbox and self._pace.spent():
+                self._queue(run, child)
+
+    def _queue(self, run: LaneRun, child: Child) -> None:
+        if not child.queued:
+            child.queued = True
+            self._unfinished.append((run, child))
+
+    def _stepped(self, run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
+        """A step came. What it brought counts once it is through; until then the child is queued."""
+        if child.past is not None:
+            self._repeat(run, child, child.past, step, now, at)
+        elif step.more:
+            child.step = step
+            self._queue(run, child)
+        else:
+            if child.execution is None and step.ended is None and not run.express:
+                self._journal(run, child, None, child.last_event_ms, at)
+            self._take_over(run, child, step, now, at)
+
+    def _take_over(self, run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
+        """Takes over what a step of a live child brought."""
+        child.execution = step.execution
+        child.events += step.events
+        for effect in step.effects:
+            if isinstance(effect, EffectCancelled):
+                self._waits.cancel(run, child, effect.ref)
+            elif child.position in run.running:
+                self._ask(run, child, effect, now, at)
+        if step.ended is not None:
+            self._waits.cancel_all(run, child)
+            self._ended(run, child, step, at)
+
+    def _ask(self, run: LaneRun, child: Child, effect: Any, now: int, at: float) -> None:
+        happening = self._waits.ask(run, child, effect)
+        if happening is not None:
+            self.record_outcome(run, child, happening, now, at)
+
+    # ------------------------------------------------------------------ after a takeover
+
+    def _repeat(self, run: LaneRun, child: Child, past: deque[ChildAdvanced], step: Step, now: int, at: float) -> None:
+        """Lets a child's recorded past happen again: the same decisions, the same history.
+
+        What it waits for then is started. The past may hold its end: an earlier owner knew it, but could not bring it
+        home any more.
+        """
+        while not step.more:
+            child.execution = step.execution
+            child.events += step.events
+            self._waits.note(run, child, step)
+            if step.ended is not None:
+                for ref in list(child.waits):
+                    self._waits.forgo(run, child, ref)
+                self._ended(run, child, step, at)
+                return
+            fact = _next_waited_for(child, past)
+            if fact is None or fact.happening is None:
+                child.past = None
+                self._ask_again(run, child, now, at)
+                return
+            child.last_event_ms = fact.at_ms
+            self._take_memory(child, len(getattr(fact.happening, "output", b"")))
+            step = run.machine.advance(child.execution, fact.happening, fact.at_ms, self._pace.spent)
+            if self._pace.spent():
+                break
+        child.step = step
+        self._queue(run, child)
+
+    def _ask_again(self, run: LaneRun, child: Child, now: int, at: float) -> None:
+        """A child that was brought back asks for what it still waits for."""
+        waits, child.waits = child.waits, {}
+        for ref, waited in waits.items():
+            if isinstance(waited, Nested) and waited.begun:
+                child.waits[ref] = waited
+                self._waits.ask_home(run, child, waited)  # again: an earlier owner's answer may have reached nobody
+            elif child.position in run.running:
+                self._ask(run, child, asked_again(ref, waited), now, at)
+        stop = run.stops.pop(child.index, None)
+        if stop is not None and child.position in run.running:
+            self.stop(run, child, StopAsked(stop.error, stop.cause_text), now, at)
+
+    # ------------------------------------------------------------------ what happens to a child
+
+    def timers_due(self, runs: dict[str, LaneRun], now: int, at: float) -> None:
+        """Fires the timers whose time has passed; each counts if its child still waits for it."""
+        for (name, generation), position, ref in self._waits.timers.take_due(now):
+            run = runs.get(name)
+            child = run.running.get(position) if run is not None and run.key[1] == generation else None
+            if run is not None and child is not None and isinstance(child.waits.get(ref), int):
+                self.record_outcome(run, child, TimerFired(ref), now, at)
+
+    def record_outcome(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+        """What a child asked for has an outcome. A STANDARD child hears of it when the journal holds it."""
+        if happening.ref not in child.waits or happening.ref in child.awaiting_journal:
+            return
+        bytes_max = self._limits.outcome_bytes_max
+        if len(getattr(happening, "output", b"")) > bytes_max or hasattr(happening, "cause"):
+            happening = bounded(happening, state_of(child.waits[happening.ref]), bytes_max)
+        if run.express:
+            self.happened(run, child, happening, now, at)
+            return
+        child.awaiting_journal.add(happening.ref)
+        self._journal(run, child, happening, now, at)
+
+    def _journal(self, run: LaneRun, child: Child, happening: Happening | None, now: int, at: float) -> None:
+        child.last_event_ms = max(now, child.last_event_ms)
+        fact = ChildAdvanced(*run.key, child.position, child.last_event_ms, happening)
+        self._draft.advance(fact, at, urgent=happening is not None)
+
+    def happened(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+        """A child hears what happened: at once, or once its turn comes."""
+        if not child.queued and not self._pace.spent():
+            self._hear(run, child, happening, now, at)
+            return
+        child.inbox.append((happening, now))
+        self._queue(run, child)
+
+    def _hear(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+        """A child hears what happened, unless it no longer waits for it."""
+        if not isinstance(happening, StopAsked):
+            if not was_waited_for(child, happening):
+                return
+            child.awaiting_journal.discard(happening.ref)
+            self._take_memory(child, len(getattr(happening, "output", b"")))
+            nested = child.waits.get(happening.ref)
+            if isinstance(nested, Nested):
+                self._waits.ask_home(run, child, nested)
+        step = run.machine.advance(child.execution, happening, max(now, child.last_event_ms), self._pace.spent)
+        self._stepped(run, child, step, now, at)
+
+
+def _next_waited_for(child: Child, past: deque[ChildAdvanced]) -> ChildAdvanced | None:
+    """The next of these facts that the child waits for; those before it are taken away as well."""
+    while past:
+        fact = past.popleft()
+        if fact.happening is not None and was_waited_for(child, fact.happening):
+            return fact
+    return None

@@ -1,0 +1,78 @@
+"""What a lane says on home: how children ended, what they ask for, and which ones run. Pure.
+
+Past the lease nothing is said: a child that was stopped here may go on elsewhere, and must not be found ended, or
+asking for what it no longer wants, meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
+from schemas.pages import Pages
+from schemas.ranges import ranges_of_ascending
+from services.child_runner.lane_run import LaneRun
+from services.child_runner.limits import LaneLimits
+from services.child_runner.waits import Waits
+
+HomeFact = ChildrenEnded | LaneProgress | NestedRunRequested | NestedRunDropped
+
+
+class HomeReports:
+    """Gathers what is to be said."""
+
+    def __init__(self, lane: int, epoch: int, limits: LaneLimits, waits: Waits) -> None:
+        self._lane = lane
+        self._epoch = epoch
+        self._limits = limits
+        self._waits = waits
+        self._pages = Pages()
+        self._progress_seconds = 0.0  # when the progress was said last
+        self.lease_lost = False
+
+    def take_requests(self) -> list[NestedRunRequested | NestedRunDropped]:
+        """What children ask of home."""
+        return [] if self.lease_lost else self._waits.take_for_home()
+
+    def take_frames(self, runs: Iterable[LaneRun], at: float, *, idle: bool) -> list[ChildrenEnded]:
+        """Outcome frames that are full, old enough, or with nothing left to wait for."""
+        frames: list[ChildrenEnded] = []
+        if self.lease_lost:
+            return frames
+        limits = self._limits
+        for run in runs:
+            box = run.outbox
+            count = len(box.outcomes)
+            if not count:
+                continue
+            alone = idle and not run.running and not run.queue
+            if alone or count >= limits.frame_children_max or at - box.first_at >= limits.linger_seconds:
+                frames += box.frames(
+                    self._lane, self._epoch, limits.frame_children_max, limits.frame_bytes_max, self._pages
+                )
+        return frames
+
+    def take_progress(self, runs: Iterable[LaneRun], at: float) -> list[LaneProgress]:
+        """Which children run, by index, where that changed; at most twice a second."""
+        if at - self._progress_seconds < self._limits.progress_seconds:
+            return []
+        self._progress_seconds = at
+        if self.lease_lost:
+            return []
+        said = []
+        for run in runs:
+            running = ranges_of_ascending(sorted(child.index for child in run.running.values()))
+            if running != run.progress:
+                run.progress = running
+                said.append(LaneProgress(*run.key, self._lane, running))
+        return said
+
+    def due_in_seconds(self, runs: Iterable[LaneRun], at: float) -> Iterator[float]:
+        """When something is to be said."""
+        limits = self._limits
+        if self._waits.for_home:
+            yield limits.lease_retry_seconds if self.lease_lost else 0.0
+        for run in runs:
+            if run.outbox.outcomes:
+                lingers = run.outbox.first_at + limits.linger_seconds - at
+                yield limits.lease_retry_seconds if self.lease_lost else lingers
+        if any(run.running or run.progress for run in runs):
+            yield self._progress_seconds + limits.progress_seconds - at

@@ -1,0 +1,89 @@
+"""The calls of Tasks that a lane wants made and given up, until its owner does so."""
+
+import msgspec
+
+from schemas.effects import Happening, TaskRequested
+from services.child_runner.journal import RunKey
+
+
+class TaskStart(msgspec.Struct, frozen=True):
+    """Make this call (if the lease holds at that very moment)."""
+
+    run: RunKey
+    position: int
+    request: TaskRequested
+    key: str
+
+
+class TaskStop(msgspec.Struct, frozen=True):
+    """Nobody waits for this call any more."""
+
+    run: RunKey
+    position: int
+    ref: str
+
+
+class TaskOver(msgspec.Struct, frozen=True):
+    """A call came back."""
+
+    run: RunKey
+    position: int
+    outcome: Happening
+
+
+class TaskNotStarted(msgspec.Struct, frozen=True):
+    """The lease did not hold: the call was not made, and is to be made later."""
+
+    start: TaskStart
+
+
+class TaskCalls:
+    """Calls to be made, calls to be given up, and those put off because the lease did not hold."""
+
+    def __init__(self, retry_seconds: float) -> None:
+        self._retry_seconds = retry_seconds
+        self._starts: list[TaskStart] = []
+        self._stops: list[TaskStop] = []
+        self._put_off: list[TaskStart] = []
+        self._put_off_seconds = 0.0
+
+    def start(self, call: TaskStart) -> None:
+        """A call is to be made."""
+        self._starts.append(call)
+
+    def stop(self, call: TaskStop) -> None:
+        """A call is to be given up."""
+        self._stops.append(call)
+
+    def take_starts(self, count_max: int) -> list[TaskStart]:
+        """The next calls to be made."""
+        taken = self._starts[:count_max]
+        del self._starts[:count_max]
+        return taken
+
+    def take_stops(self) -> list[TaskStop]:
+        """All calls to be given up."""
+        taken, self._stops = self._stops, []
+        return taken
+
+    def put_off(self, at: float) -> None:
+        """The lease does not hold: what was to be started is tried again a little later."""
+        if not self._put_off:
+            self._put_off_seconds = at
+        self._put_off += self._starts
+        self._starts = []
+
+    def try_again(self, at: float) -> None:
+        """Takes up what was put off, once that is long enough ago."""
+        if self._put_off and at - self._put_off_seconds >= self._retry_seconds:
+            self._starts += self._put_off
+            self._put_off = []
+
+    @property
+    def waiting(self) -> bool:
+        """True while there are calls to be made."""
+        return bool(self._starts)
+
+    def retry_in_seconds(self, at: float) -> float | None:
+        """When what was put off is tried again; None when nothing was."""
+        return self._put_off_seconds + self._retry_seconds - at if self._put_off else None

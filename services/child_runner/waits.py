@@ -1,0 +1,153 @@
+"""What children ask for and wait for: Tasks, timers, Map Runs of their own. Pure."""
+
+from typing import Any
+
+from maprun.mapruns.timers import Timers
+from schemas.effects import (
+    EffectCancelled,
+    Happening,
+    MapRunRedriven,
+    MapRunRedriveRequested,
+    MapRunRequested,
+    MapRunStarted,
+    TaskRequested,
+    TimerRequested,
+    redrive_of,
+)
+from schemas.home import NestedRunDropped, NestedRunRequested
+from services.child_runner.journal import RunKey
+from services.child_runner.lane_run import Child, LaneRun, Nested, Waited
+from services.child_runner.machine import Step
+from services.child_runner.task_calls import TaskCalls, TaskStart, TaskStop
+
+Asked = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested
+TimerKey = tuple[RunKey, int, str]
+"""Run, position, ref."""
+
+
+def asked_again(ref: str, waited: Waited) -> Asked:
+    """The effect that a child waits for."""
+    match waited:
+        case Nested():
+            return waited.effect
+        case TaskRequested():
+            return waited
+        case int():
+            return TimerRequested(ref, waited)
+
+
+def state_of(waited: Waited) -> str:
+    """The state of a Task; empty for everything else."""
+    return waited.state if isinstance(waited, TaskRequested) else ""
+
+
+def was_waited_for(child: Child, happening: Any) -> bool:
+    """True if the child waited for this; only that a Map Run of its own began or goes on doesn't end its wait."""
+    waited = child.waits.get(happening.ref)
+    if isinstance(happening, MapRunStarted | MapRunRedriven):
+        if not isinstance(waited, Nested) or waited.begun:
+            return False
+        waited.begun = True
+        return True
+    return child.waits.pop(happening.ref, None) is not None
+
+
+class Waits:
+    """Timers that are set, calls of Tasks, and requests for Map Runs on their way to home."""
+
+    def __init__(self, lane: int, calls: TaskCalls) -> None:
+        self._lane = lane
+        self._calls = calls
+        self._timers: Timers[TimerKey] = Timers()
+        self._for_home: list[NestedRunRequested | NestedRunDropped] = []
+
+    @property
+    def timers(self) -> Timers[TimerKey]:
+        """The timers of all children."""
+        return self._timers
+
+    @property
+    def for_home(self) -> bool:
+        """True while there are requests for home."""
+        return bool(self._for_home)
+
+    def take_for_home(self) -> list[NestedRunRequested | NestedRunDropped]:
+        """What children ask of home."""
+        taken, self._for_home = self._for_home, []
+        return taken
+
+    def ask(self, run: LaneRun, child: Child, effect: Asked) -> Happening | None:
+        """Asks for an effect; what the child is to hear of it at once, if anything."""
+        match effect:
+            case TaskRequested():
+                child.waits[effect.ref] = effect
+                key = run.machine.effect_key(child.index, child.redrives, effect.ref)
+                self._calls.start(TaskStart(run.key, child.position, effect, key))
+            case TimerRequested():
+                child.waits[effect.ref] = effect.due_ms
+                self._timers.set((run.key, child.position, effect.ref), effect.due_ms)
+            case MapRunRequested():
+                child.waits[effect.ref] = Nested(effect)
+                return MapRunStarted(effect.ref, run.machine.map_run_arn(child.index, effect.ref)[1])
+            case MapRunRedriveRequested():
+                child.waits[effect.ref] = Nested(effect)
+                arn = run.machine.map_run_arn(child.index, effect.ref)[1]
+                return MapRunRedriven(effect.ref, arn, child.redrives - redrive_of(effect.ref))
+        return None
+
+    def ask_home(self, run: LaneRun, child: Child, nested: Nested) -> None:
+        """Asks for the Map Run that the child has heard of."""
+        effect = nested.effect
+        plan = effect.plan if isinstance(effect, MapRunRequested) else None
+        place = (*run.key, child.position, child.index)
+        redrive = child.redrives - redrive_of(effect.ref) if plan is None else 0
+        self._for_home.append(NestedRunRequested(*place, self._lane, effect.ref, plan, redrive))
+
+    def cancel(self, run: LaneRun, child: Child, ref: str) -> None:
+        """A child no longer waits for this."""
+        match child.waits.pop(ref, None):
+            case TaskRequested():
+                self._calls.stop(TaskStop(run.key, child.position, ref))
+            case int():
+                self._timers.cancel((run.key, child.position, ref))
+            case Nested() as waited if waited.begun:
+                self._for_home.append(NestedRunDropped(*run.key, child.position, child.index, ref))
+            case _:
+                pass  # nothing was begun for it
+
+    def cancel_all(self, run: LaneRun, child: Child) -> None:
+        """A child ends."""
+        for ref in list(child.waits):
+            self.cancel(run, child, ref)
+
+    def abandon(self, run: LaneRun, child: Child) -> None:
+        """Its run is closed: home knows that nobody waits for the child's Map Runs."""
+        for ref in child.waits:
+            self._calls.stop(TaskStop(run.key, child.position, ref))
+            self._timers.cancel((run.key, child.position, ref))
+
+    # ------------------------------------------------------------------ while a child's past is done again
+
+    def note(self, run: LaneRun, child: Child, step: Step) -> None:
+        """Remembers what a step asked for, without asking: the past may say what became of it."""
+        for effect in step.effects:
+            match effect:
+                case TaskRequested():
+                    child.waits[effect.ref] = effect
+                case TimerRequested():
+                    child.waits[effect.ref] = effect.due_ms
+                case MapRunRequested() | MapRunRedriveRequested():
+                    child.waits[effect.ref] = Nested(effect)
+                case EffectCancelled():
+                    self.forgo(run, child, effect.ref)
+
+    def forgo(self, run: LaneRun, child: Child, ref: str) -> None:
+        """A child that is brought back no longer waits for this: nothing was started for it here.
+
+        But its history tells of a Map Run that began: home must hear of it, or the child could not be redriven, and
+        that it is dropped, or the Map Run would go on. The earlier owner may have said neither.
+        """
+        waited = child.waits.pop(ref, None)
+        if isinstance(waited, Nested) and waited.begun:
+            self.ask_home(run, child, waited)
+            self._for_home.append(NestedRunDropped(*run.key, child.position, child.index, ref))
