@@ -1,4 +1,4 @@
-"""What users send and get by topic: requests, rejections, answers, machines and status events."""
+"""What users send and get by topic: requests, rejections, machines and status events."""
 
 from schemas.home import MachineSpec, Origin
 from schemas.lanes import Cause
@@ -15,15 +15,6 @@ class RequestRejected(Fact, frozen=True):
     error: str
     message: str
     record: bytes
-
-
-class RequestAnswered(Fact, frozen=True):
-    """The decider's word on a request: `error` is empty when it was accepted; `body` is JSON of the answer."""
-
-    request_id: str
-    error: str
-    message: str
-    body: bytes
 
 
 class MachineWritten(Fact, frozen=True):

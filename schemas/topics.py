@@ -8,8 +8,7 @@ from schemas import asks, cluster, home, lanes, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
+DAY_MS = 86_400_000
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,16 +125,6 @@ MACHINES = Topic(
     messages=(requests.MachineWritten,),
     compacted=True,
 )
-ANSWERS = Topic(
-    name="answers",
-    partitioned_by="homes",
-    key="request id",
-    writers=("scheduler",),
-    readers=("maprun-tracker",),
-    messages=(requests.RequestAnswered,),
-    retention_ms=HOUR_MS,
-    replaceable=True,
-)
 TRACKER_CHANGELOG = Topic(
     name="maprun-tracker-state-changelog",  # Faust's own way to call it
     partitioned_by="homes",
@@ -167,7 +156,6 @@ TOPICS: tuple[Topic, ...] = (
     LANE_SIGNALS,
     LANE_JOURNAL,
     MACHINES,
-    ANSWERS,
     TRACKER_CHANGELOG,
     CLUSTER,
 )

@@ -45,7 +45,7 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
         for number in {settings.api_port, settings.http_port or settings.api_port}:
             await web.TCPSite(runner, settings.http_host, number).start()
         await host.start()
-        host.beside("machines and answers", service.follow)
+        host.beside("machines", service.follow)
         tables.quieten_collector()
         async with asyncio.TaskGroup() as group:
             group.create_task(host.run(stop))

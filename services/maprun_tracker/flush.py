@@ -17,6 +17,7 @@ from maprun.mapruns.fold.state import (
 )
 from services.maprun_tracker import rows
 from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.machine_definitions import with_definition
 from services.maprun_tracker.rows import MARK, ROOT, RUN, SUMMED, Codec, Mark
 from services.maprun_tracker.running import RunningChildren
 from services.maprun_tracker.state import Partition
@@ -25,6 +26,8 @@ Write = Callable[[bytes, bytes | None], None]
 """Puts one row into the table (None deletes it); it stands in `Partition.stored` at once."""
 MakeHome = Callable[[HomeState], Home]
 
+MACHINES_FOLD_VERSION = 4
+"""Marks of earlier folds hold no machines: the tracker passed over the requests that made them."""
 ROWS_VERSION = 3
 """Raised when the meaning of a row changes: the table is then emptied and home folded again."""
 
@@ -41,6 +44,7 @@ class Flusher:
         cluster: str = "",
     ) -> None:
         self.part = part
+        self.lacks_machines = False  # what made them is not folded: it was passed over, or home holds it no more
         self._cluster = cluster
         self._interpreter = interpreter
         self._doomed = doomed  # the table, and the rows of it that go before the first new one is written
@@ -125,8 +129,9 @@ class Flusher:
         )
 
     def _forgotten(self) -> tuple[bytes, ...]:
-        """The rows of executions that the fold forgot, so many as one mark takes: they are known no more."""
-        part, keys = self.part, list[bytes]()
+        """The rows of executions that the fold forgot, so many as one mark takes, and of definitions without use."""
+        part = self.part
+        keys = part.unused_definitions()
         state = part.home.state
         while len(keys) < part.limits.gone_rows_max:
             arn = part.index.longest_over()
@@ -145,7 +150,7 @@ class Flusher:
             self._sum ^= before ^ rows.digest(key, part.stored[key])
         for key in gone:
             self._sum ^= rows.digest(key, part.stored[key])
-        snapshot = part.codec.compress(_encode_state(part.home.state, self._interpreter))
+        snapshot = part.codec.compress(_encode_state(part, self._interpreter))
         self._parity ^= 1
         chunk_bytes = part.limits.chunk_bytes_max
         chunks = [snapshot[i : i + chunk_bytes] for i in range(0, len(snapshot), chunk_bytes)]
@@ -200,7 +205,7 @@ def restore(
                 found ^= rows.digest_at(mark.offset, key, stored[key])
         part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
         part.mark_offset, part.buried = mark.offset, gone
-        reason = _index(part, state, keys)
+        reason = _index(part, state, keys) or _take_machines(part, state)
         if mark.cluster != cluster:
             reason = "the rows are of a home that was made anew"
         elif end is not None and mark.offset >= end:
@@ -210,9 +215,13 @@ def restore(
         elif found != mark.sum:
             reason = f"the rows do not add up to the mark at offset {mark.offset}"
         if not reason:
-            return Flusher(part, interpreter, mark, cluster=cluster), ""
+            flusher = Flusher(part, interpreter, mark, cluster=cluster)
+            flusher.lacks_machines = mark.version < _version(MACHINES_FOLD_VERSION)
+            return flusher, ""
     part = Partition(number, make_home(HomeState(home=number)), {}, limits, RunningChildren())
-    return Flusher(part, interpreter, None, (stored, keys), cluster), reason if keys else ""
+    flusher = Flusher(part, interpreter, None, (stored, keys), cluster)
+    flusher.lacks_machines = start > 0
+    return flusher, reason if keys else ""
 
 
 def _read_mark(
@@ -235,6 +244,19 @@ def _read_mark(
         return mark, decode_state(codec.decompress(snapshot), interpreter), ""
     except msgspec.DecodeError as error:
         return None, None, f"the fold's state can't be read: {error}"
+
+
+def _take_machines(part: Partition, state: HomeState) -> str:
+    """Gives the machines of a mark their definitions again; or why that can't be done."""
+    for arn, machine in state.machines.items():
+        digest = machine.spec.definition
+        try:
+            definition = part.definition(digest)
+        except (KeyError, zstandard.ZstdError) as error:
+            return f"the definition of {arn} can't be read: {error!r}"
+        part.machines.written(machine, digest)
+        state.machines[arn] = with_definition(machine, definition)
+    return ""
 
 
 def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
@@ -263,12 +285,15 @@ def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
     return ""
 
 
-def _encode_state(state: HomeState, interpreter: Interpreter) -> bytes:
-    closed, state.closed = state.closed, {}
+def _encode_state(part: Partition, interpreter: Interpreter) -> bytes:
+    """The fold's state without what stands in rows: names of ended executions, definitions of machines."""
+    state = part.home.state
+    closed, machines = state.closed, state.machines
+    state.closed, state.machines = {}, dict(part.machines.machines)
     try:
         return encode_state(state, interpreter)
     finally:
-        state.closed = closed
+        state.closed, state.machines = closed, machines
 
 
 def _version(fold_version: int = FOLD_VERSION) -> int:

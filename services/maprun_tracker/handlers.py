@@ -4,9 +4,11 @@ import msgspec
 
 from maprun.mapruns.fold import outputs
 from maprun.mapruns.fold.home import decode_record
+from maprun.mapruns.fold.state import RequestAnswered
 from maprun.mapruns.ledger import indexed
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
-from schemas.home import HomeRecord, LaneProgress, MachineRequested, TagsRequested
+from schemas.home import HomeRecord, LaneProgress
+from schemas.requests import MachineWritten
 from services.maprun_tracker.blocks import marked
 from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.state import Partition
@@ -27,11 +29,6 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
     except (msgspec.DecodeError, RecursionError):
         part.home.skip(offset)
         return False
-    if isinstance(record, MachineRequested | TagsRequested):
-        # Machines come from their own topic; folding them here too would put every definition into each snapshot.
-        part.home.state.now_ms = max(part.home.state.now_ms, timestamp_ms)
-        part.home.skip(offset)
-        return True
     folded = yield from part.home.folding(offset, timestamp_ms, record, spent)
     for output in folded:
         match output:
@@ -43,6 +40,10 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
                 _root_changed(part, output)
             case outputs.HistoryGrew():
                 part.history(output.arn, output.first_id).append(output.first_id, output.events)
+            case outputs.Send(message=MachineWritten() as machine):
+                part.machine_written(machine)
+            case RequestAnswered():
+                part.waits.say(output.request_id, output)
             case _:
                 pass  # for the scheduler
     if isinstance(record, LaneProgress):

@@ -9,6 +9,7 @@ import msgspec
 from maprun.bus.port import Port, Record, RecordsGoneError
 from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.slices import Pace
+from maprun.requests.registry import MachineRegistry
 from maprun.runtime.pace import LoopPace
 from schemas import topics
 from services.maprun_tracker.flush import Flusher, MakeHome, restore
@@ -18,6 +19,7 @@ from services.maprun_tracker.recovery import Change, changes_of
 from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
+MACHINES_PER_READ = 64
 SLICE_SECONDS = 0.001
 """Requests are answered between two slices."""
 
@@ -116,6 +118,8 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     flusher, rebuilt = restore(
         home, stored, keys, deps.make_home, deps.interpreter, deps.limits, start, end, port.cluster
     )
+    if flusher.lacks_machines:
+        await _take_machines(port, flusher.part)
     held = Held(flusher, end)
     deps.watch.taken(held, len(keys), rebuilt)
     mailbox = port.mailbox()
@@ -127,7 +131,24 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
                 await flush(port, held, deps)
     finally:
         feed.close()
+        held.part.waits.give_up()
         deps.watch.given_up(held)
+
+
+async def _take_machines(port: Port, part: Partition) -> None:
+    """Takes the machines of a home as they stand on their own topic by now.
+
+    Some may be newer than the next record that is folded. The requests that changed them, folded once more, leave them
+    as they are.
+    """
+    topic, machines = topics.MACHINES.name, MachineRegistry()
+    end = await port.end_offset(topic, part.number)
+    for first in range(0, end, MACHINES_PER_READ):
+        for record in await port.read(topic, part.number, first, min(end, first + MACHINES_PER_READ)):
+            machines.read(part.number, record.offset, record.value)
+    for machine in machines:
+        part.home.state.machines[machine.arn] = machine
+        part.machine_written(machine)
 
 
 def _wait(port: Port, held: Held, limits: TrackerLimits) -> float | None:
@@ -176,6 +197,7 @@ async def _fold(port: Port, held: Held, record: Record, deps: Deps) -> None:
         else:
             await _pause(port, deps)
     held.folding = False
+    part.waits.passed(part.offset)
     if not readable:
         deps.watch.unreadable(part.number, record.offset)
     size = len(record.value or b"")

@@ -8,13 +8,16 @@ from maprun.mapruns.fold.state import Root
 from maprun.mapruns.run import Run
 from maprun.mapruns.verdicts import item_counts
 from schemas.pages import Pages
+from schemas.requests import MachineWritten
 from services.maprun_tracker import rows
 from services.maprun_tracker.blocks import Block, decode_block
 from services.maprun_tracker.histories import RootHistory, page_of, pages_before
 from services.maprun_tracker.indexes import Indexes
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
+from services.maprun_tracker.machine_definitions import MachineDefinitions
 from services.maprun_tracker.rows import Codec, RootRow, RunRow, Tolerance
 from services.maprun_tracker.running import RunningChildren
+from services.maprun_tracker.waits import Waits
 
 BlockId = tuple[str, int]
 
@@ -33,9 +36,11 @@ class Partition:
         self.stored = stored
         self.limits = limits
         self.running = running
+        self.waits = Waits()
         self.codec = Codec()
         self.pages = Pages()
         self.index = Indexes()
+        self.machines = MachineDefinitions()
         self.blocks: OrderedDict[BlockId, Block] = OrderedDict()
         self.dirty_blocks: set[BlockId] = set()
         self.changed_runs: dict[str, Run] = {}
@@ -160,7 +165,22 @@ class Partition:
         known = self.digests.get(owner)
         if known is not None:
             return known
-        digest = self.digests[owner] = rows.definition_digest(definition)
+        digest = self.digests[owner] = self._store_definition(definition)
+        return digest
+
+    def machine_written(self, machine: MachineWritten) -> None:
+        """Sees to it that the definition of a machine is stored, and those that it had are not kept for it."""
+        digest = b"" if machine.deleted else self._store_definition(machine.spec.definition)
+        self.machines.written(machine, digest)
+
+    def unused_definitions(self) -> list[bytes]:
+        """The keys of rows of definitions that a machine had, and that nothing has any more."""
+        left = [digest for digest in self.machines.take_left() if not self.index.users_of(digest)]
+        keys = [rows.definition_key(self.number, digest) for digest in left]
+        return [key for key in keys if key in self.stored and key not in self.buried]
+
+    def _store_definition(self, definition: bytes) -> bytes:
+        digest = rows.definition_digest(definition)
         row = self.row(rows.definition_key(self.number, digest))
         if row is None or rows.ENVELOPE.unpack_from(row)[0] > self.mark_offset:  # ahead of the mark: written again
             self.definitions[digest] = definition
@@ -175,7 +195,7 @@ class Partition:
         assert row is not None
         keys = [rows.root_key(self.number, arn)]
         keys += [rows.history_key(self.number, arn, page) for page in range(len(row.pages))]
-        if self.index.users_of(row.definition) == 1:
+        if self.index.users_of(row.definition) == 1 and not self.machines.users_of(row.definition):
             keys.append(rows.definition_key(self.number, row.definition))
         runs = [run for run_id in self.index.runs_of_root(arn) if (run := self.run(run_id)) is not None]
         for run in runs:

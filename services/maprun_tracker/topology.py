@@ -6,11 +6,5 @@ SERVICE = "maprun-tracker"
 OWNED = topics.HOME.name
 TABLE = "state"
 CHANGELOG = topics.TRACKER_CHANGELOG.name
-CONSUMES: tuple[str, ...] = (
-    topics.HOME.name,
-    topics.MACHINES.name,
-    topics.ANSWERS.name,
-    CHANGELOG,
-    topics.CLUSTER.name,
-)
+CONSUMES: tuple[str, ...] = (topics.HOME.name, topics.MACHINES.name, CHANGELOG, topics.CLUSTER.name)
 PRODUCES: tuple[str, ...] = (topics.HOME.name, CHANGELOG, topics.CLUSTER.name)

@@ -25,9 +25,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None = None
 
 
-BEHIND = {topics.ITEM_ASKS.name: topics.LANE_SIGNALS.name, topics.ANSWERS.name: topics.MACHINES.name}
-"""What must be acknowledged first: a lane must know a run before the reader can send it items; who is told that a
-machine exists must find it, through whatever door."""
+BEHIND = {topics.ITEM_ASKS.name: topics.LANE_SIGNALS.name}
+"""What must be acknowledged first: a lane must know a run before the reader can send it items."""
 
 
 class Phases(msgspec.Struct):
@@ -41,13 +40,12 @@ def messages_of(sends: Iterable[Send], home: int, bytes_max: int) -> list[Messag
     """The records that a record of `home` asks for, in order.
 
     One that fits no record has a dead letter on home instead: its root execution fails, for every reader alike; what
-    else the record asked for on its behalf is left out, but for the answer to who asked, as they wait for one. Tried
-    again and again it would stop the home for everybody.
+    else the record asked for on its behalf is left out. Tried again and again it would stop the home for everybody.
     """
     messages: list[Message] = []
     refused: set[str] = set()
     for send in sends:
-        if send.arn in refused and send.topic != topics.ANSWERS.name:
+        if send.arn in refused:
             continue
         message = _message(send)
         size = len(message.value or b"") + len(message.key or b"")

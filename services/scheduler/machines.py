@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-import msgspec
-
-from maprun.bus.port import Port, Record
-from maprun.requests.registry import MachineRegistry, decode_machine
+from maprun.bus.port import Port
+from maprun.requests.registry import MachineRegistry
 from schemas import topics
 
 MACHINES_PER_READ = 256
@@ -18,25 +16,15 @@ class MachinesView:
 
     def __init__(self) -> None:
         self.registry = MachineRegistry()
-        self._next: dict[int, int] = {}
 
     async def refresh(self, port: Port, homes: Iterable[int], unreadable: Unreadable) -> None:
         """Applies what stands on these partitions of `machines` by now: who was told of a machine finds it here."""
         topic = topics.MACHINES.name
         for home in sorted(set(homes)):
             end = await port.end_offset(topic, home)
-            first = self._next.get(home, 0)
-            while first < end:
+            while (first := self.registry.next_offset(home)) < end:
                 until = min(end, first + MACHINES_PER_READ)
                 for record in await port.read(topic, home, first, until):
-                    self._apply(record, unreadable)
-                first = until
-            self._next[home] = max(self._next.get(home, 0), end)
-
-    def _apply(self, record: Record, unreadable: Unreadable) -> None:
-        if record.value is None:
-            return  # an older revision was deleted, behind a newer one
-        try:
-            self.registry.apply(decode_machine(record.value))
-        except (msgspec.DecodeError, RecursionError):
-            unreadable(record.topic, record.partition, record.offset)  # the machine stays as it was
+                    if not self.registry.read(home, record.offset, record.value):
+                        unreadable(topic, home, record.offset)
+                self.registry.read_to(home, until)

@@ -17,7 +17,6 @@ PRODUCES: tuple[str, ...] = (
     topics.HOME_SNAPSHOTS.name,
     topics.LANE_SIGNALS.name,
     topics.ITEM_ASKS.name,
-    topics.ANSWERS.name,
     topics.MACHINES.name,
     topics.EXECUTION_EVENTS.name,
     topics.REJECTED_REQUESTS.name,

@@ -24,6 +24,8 @@ from schemas.home import (
     ChildrenEnded,
     ExecutionRequested,
     ItemsRead,
+    MachineRequested,
+    MachineSpec,
     ParentTaskEnded,
     RedriveRequested,
     SourceEnded,
@@ -164,7 +166,8 @@ class Story:
                 self.ended[detail["name"]] = (detail["status"], shown)
 
     def begin(self) -> None:
-        """Everything starts; the Map Run has read three items, and the first has ended."""
+        """A machine is made, everything starts; the Map Run has read three items, and the first has ended."""
+        self.put(MachineRequested("make", "create", NAMES.machine("m"), "m", MachineSpec(PROGRAMS["waits"][0], ROLE)))
         for request in requests():
             self.put(request)
         [run] = self.home.state.runs

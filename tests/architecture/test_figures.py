@@ -23,7 +23,6 @@ def table() -> str:
     for topic in topics.TOPICS:
         days = topic.retention_ms // topics.DAY_MS
         kept = "by key" if topic.compacted else "until trimmed" if topic.retention_ms < 0 else f"{days} days"
-        kept = "1 hour" if topic.retention_ms == topics.HOUR_MS else kept
         rows.append(f"| {topic.name} | {topic.partitioned_by} | {topic.key} | {kept} |")
     return "\n".join(rows)
 

@@ -40,3 +40,11 @@ def test_a_stored_home_goes_on_to_the_same_ends(version: int) -> None:
     story.go_on()
     assert {name: end for name, end in EXPECTED.items() if name in story.ended} == story.ended
     assert set(story.ended) == set(EXPECTED)
+
+
+def test_machines_and_answers_are_stored() -> None:
+    """A home that is taken over knows its machines, and what it answered to requests that may come again."""
+    state = stored_homes.load(FOLD_VERSION).home.state
+    [(arn, machine)] = state.machines.items()
+    assert (machine.arn, machine.spec.definition) == (arn, PROGRAMS["waits"][0])
+    assert list(state.answered) == ["make"]

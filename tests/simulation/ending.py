@@ -30,8 +30,8 @@ def check(house: House) -> None:
 def _requests_answered(house: House) -> None:
     """Each request has an answer, and always the same one, or a refusal before it was accepted."""
     answers = house.judge.answers
-    if house.users.asked - answers.keys():
-        house.world.violated(f"requests without an answer: {sorted(house.users.asked - answers.keys())}")
+    if house.doors.unanswered():
+        house.world.violated(f"requests without an answer: {house.doors.unanswered()}")
     for request_id, given in answers.items():
         accepted = {answer.body for answer in given if not answer.error}
         if len(accepted) > 1 and request_id.startswith(("redrive-", "untimely-", "request-")):

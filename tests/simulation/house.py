@@ -10,6 +10,7 @@ from schemas import topics
 from schemas.effects import TaskRequested
 from tests.simulation import leftovers, trimming
 from tests.simulation.books import Book
+from tests.simulation.doors import Doors
 from tests.simulation.fakes import Shelf, Whose, Workshop
 from tests.simulation.faults import inject
 from tests.simulation.judge import Judge
@@ -57,6 +58,8 @@ class House:
         if scenario.leftovers:
             leftovers.strew(self.world, with_.roots(scenario), scenario.homes, scenario.lanes, seed)
         self.groups = Services(self).start()
+        self.trackers = self.groups[-1]
+        self.doors = Doors(self)
         self.users = Users(self)
         self._schedule()
 
@@ -116,6 +119,7 @@ class House:
         return (
             len(judge.requested) == len(self.scenario.plays)
             and not self.users.pending
+            and not self.doors.unanswered()
             and judge.settled()
             and not judge.never_sent()
             and not judge.unheard()
@@ -136,6 +140,7 @@ class House:
                 for r in home.state.roots.values()
             ]
         parts += [f"never sent {what}" for what in self.judge.never_sent()]
+        parts += [f"never answered {request_id}" for request_id in self.doors.unanswered()]
         return "; ".join(parts + self.judge.unheard()) or "requests that no home has, or a tracker that is behind"
 
     def bury(self) -> None:

@@ -9,14 +9,14 @@ import msgspec
 from maprun.bus.port import Record
 from maprun.mapruns.fold.home import Home, decode_record
 from maprun.mapruns.fold.outputs import EntriesAccepted, HistoryGrew, RootChanged, RunChanged, Send
-from maprun.mapruns.fold.state import HomeState, Interpreter, Root, encode_state
+from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, encode_state
 from maprun.mapruns.run import Run
 from schemas import topics
 from schemas.asks import ItemAsk
 from schemas.effects import TaskRequested
 from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
 from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, LaneSnapshot
-from schemas.requests import RequestAnswered
+from schemas.requests import MachineWritten
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
 from services.child_runner.lane_run import LaneRun
@@ -31,13 +31,10 @@ from tests.simulation.world import World
 _asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 _frames = msgspec.msgpack.Decoder(ItemFrame)
 _journal: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
-_answers = msgspec.msgpack.Decoder(RequestAnswered)
+_machines = msgspec.msgpack.Decoder(MachineWritten)
 _signals: msgspec.msgpack.Decoder[LaneSignal] = msgspec.msgpack.Decoder(LaneSignal)
 
-DERIVED = {
-    topic.name
-    for topic in (topics.ITEM_ASKS, topics.LANE_SIGNALS, topics.ANSWERS, topics.MACHINES, topics.EXECUTION_EVENTS)
-}
+DERIVED = {topic.name for topic in (topics.ITEM_ASKS, topics.LANE_SIGNALS, topics.MACHINES, topics.EXECUTION_EVENTS)}
 """Topics on which every record must follow from a record of home."""
 
 
@@ -88,6 +85,10 @@ class Judge:
         self.books = self.runs.of
         self.truth = [LaneTruth() for _ in range(lanes)]
         self.answers: dict[str, list[RequestAnswered]] = {}  # by request id
+        self.recorded: dict[str, int] = {}  # request id → offset of its first record on home
+        self.call_of: dict[str, str] = {}  # request id → that of the first attempt of the same request
+        self.carried_out: dict[str, int] = {}  # requests (by their first attempts) that something came of → offset
+        self.shown: set[str] = set()  # machines that stand on their topic
         self.requested: set[str] = set()  # executions that were asked for
         self.origins: dict[tuple[str, int, int], str] = {}  # of records of users: "" until something came of it
         self.expected: dict[tuple[str, int], dict[bytes, int]] = {}  # derived messages → times seen
@@ -115,7 +116,7 @@ class Judge:
             topics.ITEMS.name: self._items,
             topics.LANE_JOURNAL.name: self._lane_journal,
             topics.LANE_SIGNALS.name: self._signal,
-            topics.ANSWERS.name: self._answer,
+            topics.MACHINES.name: self._machine,
             topics.EXECUTION_REQUESTS.name: self._request,
             topics.REJECTED_REQUESTS.name: self._rejected,
         }.get(record.topic)
@@ -143,6 +144,9 @@ class Judge:
         outputs = home.apply(record.offset, record.timestamp_ms, fact)
         if before is not None:
             self.parent_told.add(before)
+        request_id = getattr(fact, "request_id", "")
+        if request_id in self.call_of:
+            self._asked(record, request_id, outputs)
         for output in outputs:
             match output:
                 case Send(message=None):
@@ -155,7 +159,7 @@ class Judge:
                         self.refused.add(output.arn)
                         continue
                     # what else is said for an execution that is about to fail for it may be left out, but no answer
-                    seen = int(output.arn in self.refused and output.topic != topics.ANSWERS.name)
+                    seen = int(output.arn in self.refused)
                     self.expected.setdefault((output.topic, output.partition), {}).setdefault(message, seen)
                 case EntriesAccepted():
                     self.runs.accepted(record, output)
@@ -166,6 +170,8 @@ class Judge:
                     self._root_changed(arn, root)
                 case HistoryGrew():
                     self._history_grew(output)
+                case RequestAnswered():
+                    self.answers.setdefault(output.request_id, []).append(output)
                 case _:
                     pass
         if isinstance(fact, ExecutionRequested) and fact.origin is not None:
@@ -180,13 +186,30 @@ class Judge:
                 self.runs.holds(run)
         self._nothing_left_open(home)
 
+    def attempted(self, request_id: str, call: str) -> None:
+        """A user's request is sent under this id."""
+        self.call_of[request_id] = call
+
+    def _asked(self, record: Record, request_id: str, outputs: list[Any]) -> None:
+        """A record of a user's request: something comes of one of them at most, however many there are."""
+        self.recorded.setdefault(request_id, record.offset)
+        if all(isinstance(output, RequestAnswered) for output in outputs):
+            return
+        call = self.call_of[request_id]
+        before = self.carried_out.setdefault(call, record.offset)
+        if before != record.offset:
+            self.world.violated(f"{call} is carried out at {before} and at {record.offset}")
+
+    def _machine(self, record: Record) -> None:
+        if record.value is not None:
+            self.shown.add(_machines.decode(record.value).arn)
+
     def _digest(self, home: Home) -> bytes:
         return hashlib.blake2b(encode_state(home.state, self.interpreter), digest_size=8).digest()
 
     def _digest_shared(self, home: Home) -> bytes:
-        """Without machines (the tracker reads them elsewhere), names of the ended in any order."""
-        state = home.state
-        shared = msgspec.structs.replace(state, machines={}, answered={}, closed=dict(sorted(state.closed.items())))
+        """Names of the ended in any order: a tracker's come from its rows."""
+        shared = msgspec.structs.replace(home.state, closed=dict(sorted(home.state.closed.items())))
         return hashlib.blake2b(encode_state(shared, self.interpreter), digest_size=8).digest()
 
     def compare_shared(self, fold: Home) -> None:
@@ -200,10 +223,6 @@ class Judge:
         expected = self.states[fold.state.home].get(fold.state.offset)
         if expected is not None and expected != self._digest(fold):
             self.world.violated(f"a scheduler's fold of home {fold.state.home} differs at {fold.state.offset}")
-
-    def _answer(self, record: Record) -> None:
-        answer = _answers.decode(record.value or b"")
-        self.answers.setdefault(answer.request_id, []).append(answer)
 
     def _request(self, record: Record) -> None:
         self.origins[record.topic, record.partition, record.offset] = ""

@@ -9,7 +9,7 @@ other limits, or puts another handler into the fold's table while a seed plays.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,13 +18,18 @@ from maprun.mapruns.fold.context import Fold
 from schemas import topics
 from schemas.home import ChildrenEnded, NestedRunRequested, OutputRefused, RedriveRequested, ResultFileOpened
 from services.child_runner.limits import LaneLimits
-from tests.simulation import tampering, tampering_lanes
+from services.maprun_tracker.api.commands import Command, answer_to
+from tests.simulation import tampering, tampering_lanes, tampering_requests
+from tests.simulation.doors import AnswerTo
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
 from tests.simulation.tampering import CommitsAhead, GoesOnFromCommit, SignalsUnacknowledged, only
 from tests.simulation.tampering_lanes import journal_read
 from tests.simulation.tracker import unproven
 from tests.simulation.work import Headlong, SimPace
+
+if TYPE_CHECKING:
+    from tests.simulation.house import House
 
 Wrap = Callable[[SimPort], Any]
 BURST_CHILDREN = 10
@@ -86,6 +91,8 @@ class Mutation(msgspec.Struct, frozen=True):
     wrap: Wrap = lambda port: port
     handlers: tuple[tuple[type, Callable[[Fold, Any], None]], ...] = ()
     recovered: Callable[[int, dict[bytes, bytes]], None] = lambda _home, _table: None
+    attempted: Callable[[Command, int], Command] = lambda command, _attempt: command
+    answer_to: Callable[["House"], AnswerTo] = lambda _house: answer_to
     needs: Callable[[Play], bool] = lambda _play: True  # and those with a play like this
 
     def likely(self, storm: str, plays: list[Play]) -> bool:
@@ -166,5 +173,8 @@ MUTATIONS = {
         Mutation("histories_bounded", lane_limits=_unbounded("history_bytes_max"), needs=_flaky_for_long),
         Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
         Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), needs=_updated),
+        Mutation("answered_behind_the_fold", answer_to=tampering_requests.on_acknowledgement),
+        Mutation("attempts_are_one_request", attempted=tampering_requests.under_an_id_of_its_own),
+        Mutation("requests_once", handlers=tampering_requests.FORGETFUL),
     )
 }

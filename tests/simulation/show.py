@@ -8,7 +8,7 @@ from schemas import topics
 from schemas.asks import ItemAsk
 from schemas.home import HomeRecord
 from schemas.lanes import ItemFrame, JournalRecord, LaneSignal
-from schemas.requests import MachineWritten, RequestAnswered
+from schemas.requests import MachineWritten
 
 _DECODERS: dict[str, Any] = {
     topics.HOME.name: msgspec.msgpack.Decoder(HomeRecord),
@@ -16,7 +16,6 @@ _DECODERS: dict[str, Any] = {
     topics.ITEMS.name: msgspec.msgpack.Decoder(ItemFrame),
     topics.LANE_SIGNALS.name: msgspec.msgpack.Decoder(LaneSignal),
     topics.LANE_JOURNAL.name: msgspec.msgpack.Decoder(JournalRecord),
-    topics.ANSWERS.name: msgspec.msgpack.Decoder(RequestAnswered),
     topics.MACHINES.name: msgspec.msgpack.Decoder(MachineWritten),
 }
 _HIDDEN = {"plan", "definition", "pages", "spec", "label", "root_arn", "map_run_arn", "machine_arn", "machine_name"}

@@ -94,6 +94,7 @@ class _Seen(Watch):
         """A home's rows were taken up."""
         self._tracker.rebuilt += bool(rebuilt)
         self._tracker.parts.setdefault(held.part.number, []).append((self._port, held.part))
+        self._tracker.held[self._port] = held
 
     def folded(self, part: Partition, size: int) -> None:  # noqa: ARG002 - the fold is looked at
         """A record was folded."""
@@ -106,6 +107,7 @@ class Tracker:
     def __init__(self, house: "House") -> None:
         self.house = house
         self.parts: dict[int, list[tuple[SimPort, Partition]]] = {}  # by home, of every owner so far
+        self.held: dict[SimPort, Held] = {}  # of owners that have taken up their rows
         self.rebuilt = 0
 
     def _home(self, state: HomeState) -> Home:

@@ -15,7 +15,7 @@ from schemas.home import (
     RedriveRequested,
     StopRequested,
 )
-from schemas.wire import Fact, encode
+from services.maprun_tracker.api.commands import Command
 from tests.simulation.plays import NAMES, Door, Play, Redrive, Update
 from tests.simulation.scenario import REQUEST_PARTITIONS
 
@@ -59,9 +59,9 @@ class Users:
         self.pending -= 1
         act(*arguments)  # type: ignore[operator]
 
-    def _tell(self, arn: str, request_id: str, command: Fact) -> None:
-        self.asked.add(request_id)
-        self.house.world.log(topics.HOME.name, home_of(arn, self.house.scenario.homes)).append(encode(command))
+    def _tell(self, arn: str, command: Command) -> None:
+        self.asked.add(command.request_id)
+        self.house.doors.ask(home_of(arn, self.house.scenario.homes), command)
 
     # ------------------------------------------------------------------ start and stop
 
@@ -69,14 +69,14 @@ class Users:
         arn = NAMES.machine(play.machine)
         request_id = f"machine-{play.machine}"
         spec = MachineSpec(play.definition)
-        self._tell(arn, request_id, MachineRequested(request_id, "create", arn, play.machine, spec))
+        self._tell(arn, MachineRequested(request_id, "create", arn, play.machine, spec))
 
     def _start(self, play: Play, door: Door) -> None:
         if door == "home":
             self._start_by_command(play)
-        elif f"machine-{play.machine}" in self.house.judge.answers:
+        elif NAMES.machine(play.machine) in self.house.judge.shown:
             self._start_by_topic(play)
-        else:  # who does not know yet that the machine exists may not count on it
+        else:  # who does not know yet that the machine exists may not count on it: its making is answered behind this
             self.house.world.after(0.3, self._start, play, door)
 
     def _start_by_topic(self, play: Play) -> None:
@@ -99,11 +99,11 @@ class Users:
             input=play.input,
         )
         self.house.judge.requested.add(play.arn)
-        self._tell(play.arn, request.request_id, request)
+        self._tell(play.arn, request)
 
     def _stop(self, play: Play, what: str) -> None:
         request_id = f"{what}-{play.name}"
-        self._tell(play.arn, request_id, StopRequested(request_id, play.arn, "Stopped", "by the user"))
+        self._tell(play.arn, StopRequested(request_id, play.arn, "Stopped", "by the user"))
 
     # ------------------------------------------------------------------ what goes on is changed
 
@@ -119,7 +119,7 @@ class Users:
         command = MapRunUpdateRequested(
             request_id, book.run.run, update.concurrency, update.tolerated_count, update.tolerated_percentage
         )
-        self._tell(play.arn, request_id, command)
+        self._tell(play.arn, command)
 
     # ------------------------------------------------------------------ redrives
 
@@ -148,4 +148,4 @@ class Users:
             self._soon(redrive.stop_after, self._stop, play, f"stop-{request_id}")
 
     def _redrive(self, play: Play, request_id: str) -> None:
-        self._tell(play.arn, request_id, RedriveRequested(request_id, play.arn))
+        self._tell(play.arn, RedriveRequested(request_id, play.arn))

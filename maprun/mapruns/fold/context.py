@@ -1,14 +1,13 @@
 """What the handlers of the fold work with: the state, its ports, and the outputs of the record being folded."""
 
 from maprun.mapruns.fold.outputs import Output, Send
-from maprun.mapruns.fold.state import HomeState, Interpreter, Root, RootStep
+from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, RootStep
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Spent
 from schemas import topics
 from schemas.arns import Names
 from schemas.effects import Happening
 from schemas.lanes import Cause
-from schemas.requests import RequestAnswered
 from schemas.wire import Fact
 
 
@@ -82,8 +81,6 @@ class Fold:
         self.at_work = None
         self.told = [(arn, told) for arn, told in self.told if isinstance(told, str)]
 
-    def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> RequestAnswered:
+    def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> None:
         """The word on a request, to whoever waits for it."""
-        answer = RequestAnswered(request_id, error, message, body)
-        self.send(topics.ANSWERS, self.state.home, answer, request_id.encode())
-        return answer
+        self.outputs.append(RequestAnswered(request_id, error, message, body, self.state.now_ms))

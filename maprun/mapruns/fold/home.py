@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.mapruns.fold import machines, nested, redrive, roots, run_records
+from maprun.mapruns.fold import answers, machines, nested, redrive, roots, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
 from maprun.mapruns.fold.state import HomeState, Interpreter
@@ -51,6 +51,7 @@ class Home:
         state.now_ms = max(state.now_ms, timestamp_ms)
         fold = Fold(state, *self._ports, spent)
         roots.forget_old(fold)
+        answers.forget_old(fold)
         whose = fold.arn = roots.root_of(
             fold, record
         )  # asked first: a Map Run that ends with the record is known no more

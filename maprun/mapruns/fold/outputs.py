@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.fold.state import Root
+from maprun.mapruns.fold.state import RequestAnswered, Root
 from maprun.mapruns.ledger import Piece
 from maprun.mapruns.run import Run
 from schemas.effects import TaskRequested
@@ -83,5 +83,14 @@ class EntriesAccepted(msgspec.Struct, frozen=True):
 
 
 Output = (
-    Send | StartTask | SetTimer | CancelEffect | ExportDue | HistoryGrew | RootChanged | RunChanged | EntriesAccepted
+    Send
+    | StartTask
+    | SetTimer
+    | CancelEffect
+    | ExportDue
+    | HistoryGrew
+    | RootChanged
+    | RunChanged
+    | EntriesAccepted
+    | RequestAnswered
 )

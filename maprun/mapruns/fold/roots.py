@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from maprun.mapruns.fold import closing, nested, opening, run_records
+from maprun.mapruns.fold.answers import once
 from maprun.mapruns.fold.closing import GONE_CAUSE
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
@@ -278,6 +279,7 @@ def parent_task_ended(fold: Fold, record: ParentTaskEnded) -> None:
         tell(fold, record.arn, record.outcome)
 
 
+@once
 def stop_requested(fold: Fold, record: StopRequested) -> None:
     """StopExecution of a root execution, or of a child of one of this partition's runs."""
     child = child_of_arn(record.arn)

@@ -4,6 +4,7 @@ import msgspec
 
 from maprun.mapruns import quotas
 from maprun.mapruns.fold import asking, map_output, nested, outputs
+from maprun.mapruns.fold.answers import once
 from maprun.mapruns.fold.closing import close_run, end, go_on
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.opening import tell_lanes
@@ -121,6 +122,7 @@ def stop_child(fold: Fold, record: StopRequested, child: ChildId) -> None:
     fold.answer(record.request_id, msgspec.json.encode({"stopDate": fold.state.now_ms / 1000}))
 
 
+@once
 def map_run_update_requested(fold: Fold, record: MapRunUpdateRequested) -> None:
     """UpdateMapRun: new limits count from this record on. Children that run already run on."""
     run = fold.state.runs.get(record.run)

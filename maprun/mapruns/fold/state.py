@@ -10,11 +10,12 @@ from maprun.mapruns.run import Run
 from maprun.mapruns.slices import Spent
 from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
-from schemas.requests import MachineWritten, RequestAnswered
+from schemas.requests import MachineWritten
+from schemas.wire import Fact
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3)
+FOLD_VERSIONS_READ = (2, 3, 4)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -144,6 +145,19 @@ class Closed(msgspec.Struct, frozen=True, array_like=True):
     status: str = ""
 
 
+class RequestAnswered(Fact, frozen=True):
+    """The fold's word on a request: `error` is empty when it was accepted; `body` is JSON of the answer.
+
+    An output of the fold, and kept for repeats of the request; stored, so its fields are only added to.
+    """
+
+    request_id: str
+    error: str
+    message: str
+    body: bytes
+    answered_ms: int = 0
+
+
 class HomeState(msgspec.Struct, kw_only=True):
     """Everything the fold of one home partition knows after the record at `offset`."""
 
@@ -156,7 +170,7 @@ class HomeState(msgspec.Struct, kw_only=True):
     redrivable: dict[str, Root] = {}  # of these, those that can be redriven yet
     waiting: list[str] = []  # runs past the limit of open ones, in order
     machines: dict[str, MachineWritten] = {}
-    answered: dict[str, RequestAnswered] = {}  # the newest answers to machine requests, for repeats
+    answered: dict[str, RequestAnswered] = {}  # the newest answers, for repeats of their requests
 
 
 def encode_state(state: HomeState, interpreter: Interpreter) -> bytes:

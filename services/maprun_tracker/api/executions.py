@@ -56,10 +56,7 @@ async def stop(service: Service, ask: inputs.StopExecution, call: Call) -> msgsp
     if child is not None:
         await find_child(service, arn)
     request = StopRequested(service.command_id(call, "stop"), arn, ask.error or "", ask.cause or "")
-    body = await service.command(home, request)
-    if home in service.parts.owned():
-        await service.folded(home)
-    return msgspec.Raw(body)
+    return msgspec.Raw(await service.command(home, request))
 
 
 async def redrive(service: Service, ask: inputs.RedriveExecution, call: Call) -> msgspec.Raw:
@@ -73,11 +70,8 @@ async def redrive(service: Service, ask: inputs.RedriveExecution, call: Call) ->
     if "/" in rest[0] or len(rest) != 2:  # noqa: PLR2004 - machine:name
         raise execution_missing(arn)
     request_id = derived_id("redrive", arn, token) if token else service.command_id(call, "redrive")
-    home = home_of(arn, service.homes)
-    body = await service.command(home, RedriveRequested(request_id, arn))
-    if home in service.parts.owned():
-        await service.folded(home)
-    return msgspec.Raw(body)
+    command = RedriveRequested(request_id, arn)
+    return msgspec.Raw(await service.command(home_of(arn, service.homes), command))
 
 
 def _child_id(service: Service, arn: str) -> ChildId | None:

@@ -3,6 +3,7 @@
 import msgspec
 
 from maprun.language import FINDINGS_MAX, DefinitionError, compile_machine, examine
+from maprun.language.diagnostics import Diagnostic
 from maprun.requests.checks import Refusal, machine_of_arn, validate_name
 from schemas.arns import home_of
 from schemas.home import MachineRequested, MachineSpec, configured
@@ -19,12 +20,20 @@ NOTHING_GIVEN = (
 )
 
 
-def compile_checked(definition: str, machine_type: str) -> None:
-    """Refuses a definition that can't be used, naming all that is wrong. Raises Refusal (InvalidDefinition)."""
+def faults_of(definition: bytes, machine_type: str) -> str:
+    """All that is wrong with a definition that can't be used; "" = it can."""
     try:
-        compile_machine(definition.encode(), machine_type)
+        compile_machine(definition, machine_type)
     except DefinitionError as error:
-        raise Refusal("InvalidDefinition", f"Invalid State Machine Definition: '{error}'") from None
+        return str(error)
+    return ""
+
+
+async def _check_definition(service: Service, definition: str, machine_type: str) -> None:
+    """Refuses a definition that can't be used, naming all that is wrong. Raises Refusal (InvalidDefinition)."""
+    faults = await service.examiner.examined(faults_of, definition, machine_type)
+    if faults:
+        raise Refusal("InvalidDefinition", f"Invalid State Machine Definition: '{faults}'")
 
 
 def _no_versions(publish: bool | None, description: str | None) -> None:
@@ -60,8 +69,9 @@ async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -
     _check_role(role)
     _no_versions(ask.publish, ask.version_description)
     spec = spec_of(ask, machine_type, tags.kept(ask.tags))
-    await service.examined(lambda: compile_checked(definition, machine_type))
     arn = service.names.machine(name)
+    service.part(home_of(arn, service.homes))  # whose owner examines the definition
+    await _check_definition(service, definition, machine_type)
     command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec)
     return await _written(service, command)
 
@@ -80,8 +90,8 @@ async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -
     if machine is None:
         raise machine_missing(arn)
     if ask.definition is not None:
-        given, machine_type = ask.definition, machine.spec.machine_type
-        await service.examined(lambda: compile_checked(given, machine_type))
+        service.part(home_of(arn, service.homes))  # whose owner examines the definition
+        await _check_definition(service, ask.definition, machine.spec.machine_type)
     command = MachineRequested(service.command_id(call, "update"), "update", arn, name, spec)
     return await _written(service, command)
 
@@ -95,10 +105,8 @@ async def delete(service: Service, ask: inputs.MachineAsked, call: Call) -> msgs
 
 
 async def _written(service: Service, command: MachineRequested) -> msgspec.Raw:
-    """The decider's answer, given once this process itself knows what was written."""
-    home = home_of(command.arn, service.homes)
-    body = await service.command(home, command)
-    await service.machines_read(home)
+    body = await service.command(home_of(command.arn, service.homes), command)
+    await service.machine_shown(command.arn)
     return msgspec.Raw(body)
 
 
@@ -169,19 +177,30 @@ async def list_aliases(service: Service, ask: inputs.MachinePage, _call: Call) -
 
 async def validate(service: Service, ask: inputs.ValidateDefinition, _call: Call) -> shapes.Validation:
     """ValidateStateMachineDefinition."""
-    return await service.examined(lambda: validation(ask))
+    findings = await service.examiner.examined(findings_of, ask.definition or "", ask.type or "STANDARD")
+    return validation(ask, findings)
 
 
-def validation(ask: inputs.ValidateDefinition) -> shapes.Validation:
-    """What is found about a definition: errors, and from severity WARNING on warnings after them.
+Findings = tuple[list[Diagnostic], list[Diagnostic]]
+"""Errors and warnings."""
+
+
+def findings_of(definition: bytes, machine_type: str) -> Findings:
+    """What is found about a definition."""
+    examined = examine(definition, machine_type)
+    return examined.errors, examined.warnings
+
+
+def validation(ask: inputs.ValidateDefinition, findings: Findings) -> shapes.Validation:
+    """Errors, and from severity WARNING on warnings after them.
 
     So a cut at maxResults never leaves out an error for a warning.
     """
-    examined = examine((ask.definition or "").encode(), ask.type or "STANDARD")
-    found = [*examined.errors, *(examined.warnings if ask.severity == "WARNING" else ())]
+    errors, warnings = findings
+    found = [*errors, *(warnings if ask.severity == "WARNING" else ())]
     most = ask.max_results or FINDINGS_MAX
     return shapes.Validation(
-        result="FAIL" if examined.errors else "OK",
+        result="FAIL" if errors else "OK",
         diagnostics=[
             shapes.Diagnostic(severity=one.severity, code=one.code, message=one.message, location=one.location or None)
             for one in found[:most]

@@ -17,7 +17,10 @@ HOMES = "X-Maprun-Homes"
 HANDED_ON_SECONDS_MAX = 25.0
 CONNECT_SECONDS_MAX = 2.0
 LOOK_SECONDS = 0.1
-_HEADERS_KEPT = ("X-Amz-Target", "Content-Type", "amz-sdk-invocation-id")
+INVOCATION = "amz-sdk-invocation-id"
+"""Of an SDK's call, the same for all its attempts. A request that came without one is handed on with one, so that it is
+the same request wherever it comes."""
+_HEADERS_KEPT = ("X-Amz-Target", "Content-Type")
 
 
 class Owners(Protocol):
@@ -41,11 +44,12 @@ class PeerAnswer(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request as it is handed on: its path and query, headers, and body ("" = GET)."""
+    """A request as it is handed on: its path and query, headers, body ("" = GET), and what all its attempts share."""
 
     path: str
     headers: Mapping[str, str]
     body: bytes
+    attempt_of: str
 
 
 async def hand_on(http: aiohttp.ClientSession, url: str, asked: Asked, owns: Callable[[], bool]) -> PeerAnswer:
@@ -66,6 +70,7 @@ async def hand_on(http: aiohttp.ClientSession, url: str, asked: Asked, owns: Cal
 
 async def _ask(http: aiohttp.ClientSession, url: str, asked: Asked) -> PeerAnswer:
     kept = {name: asked.headers[name] for name in _HEADERS_KEPT if name in asked.headers}
+    kept[INVOCATION] = asked.attempt_of
     timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
     address = url.rstrip("/") + PEER_PATH + asked.path
     try:

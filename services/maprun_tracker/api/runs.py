@@ -87,7 +87,7 @@ async def update(service: Service, ask: inputs.UpdateMapRun, call: Call) -> shap
     """UpdateMapRun: the fold of home decides whether the run still goes on."""
     part, row = await find_run(service, ask.map_run_arn or "")
     wanted = MapRunUpdateRequested(
-        service.command_id(call, "update"),
+        service.command_id(call, "update-map-run"),
         row.run,
         ask.max_concurrency,
         ask.tolerated_failure_count,
@@ -99,8 +99,6 @@ async def update(service: Service, ask: inputs.UpdateMapRun, call: Call) -> shap
         if refusal.code != "ValidationException":
             raise
         raise Refusal(refusal.code, refusal.message, "CANNOT_UPDATE_COMPLETED_MAP_RUN") from None
-    if part.number in service.parts.owned():
-        await service.folded(part.number)
     return shapes.Nothing()
 
 

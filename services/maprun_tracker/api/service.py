@@ -6,33 +6,24 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from maprun.bus.port import BusError, Outgoing, Port, Record
+from maprun.bus.port import BusError, Port, Record
 from maprun.mapruns.limits import MapRunLimits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
-from maprun.requests.registry import MachineRegistry, decode_machine
+from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import derived_id
 from schemas import topics
 from schemas.arns import Names, home_of
-from schemas.home import (
-    ExecutionRequested,
-    MachineRequested,
-    MapRunUpdateRequested,
-    RedriveRequested,
-    StopRequested,
-    TagsRequested,
-)
-from schemas.requests import MachineWritten, RequestAnswered
-from schemas.wire import Decoder, encode
+from schemas.requests import MachineWritten
 from services.maprun_tracker import metrics
+from services.maprun_tracker.api import commands
+from services.maprun_tracker.api.commands import Command
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
+from services.maprun_tracker.api.examining import Examiner
 from services.maprun_tracker.api.frames import Frames
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 
 T = TypeVar("T")
-Command = (
-    MachineRequested | TagsRequested | ExecutionRequested | StopRequested | RedriveRequested | MapRunUpdateRequested
-)
 POLL_SECONDS = 0.002
 
 
@@ -81,51 +72,25 @@ class Service:
         self.limits = limits
         self.input_bytes_max = INPUT_BYTES_MAX
         self.machines = MachineRegistry()
-        self._machines_next = [0] * homes
-        self._waiting: dict[str, asyncio.Future[RequestAnswered]] = {}
-        self._waiters: dict[str, int] = {}  # attempts of one call may wait at once for one answer
-        self._sending: set[asyncio.Future[list[int]]] = set()
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
-        self.following = False
-        self._examining = asyncio.Lock()
+        self.examiner = Examiner(port)
 
     # ------------------------------------------------------------------ what comes in beside home
 
     async def follow(self, port: Port) -> None:
-        """Reads `machines` from the beginning and `answers` from now on; runs until it is cancelled."""
+        """Reads `machines` from the beginning; runs until it is cancelled."""
         mailbox = port.mailbox()
         for home in range(self.homes):
             port.feed(topics.MACHINES.name, home, 0, mailbox)
-            end = await port.end_offset(topics.ANSWERS.name, home)
-            port.feed(topics.ANSWERS.name, home, end, mailbox)
-        self.following = True
-        answers = Decoder(RequestAnswered)
         while True:
             for record in await mailbox.get(None):
                 assert isinstance(record, Record)
-                if record.topic == topics.ANSWERS.name:
-                    self._answered(answers, record)
-                else:
-                    self.machine_written(record)
-
-    def _answered(self, decoder: Decoder[RequestAnswered], record: Record) -> None:
-        waiting = self._waiting.get((record.key or b"").decode(errors="replace"))
-        if waiting is None or waiting.done():
-            return  # somebody else's
-        try:
-            waiting.set_result(decoder.decode(record.value or b""))
-        except (msgspec.DecodeError, RecursionError) as error:
-            metrics.unreadable(record.topic, record.partition, record.offset)
-            waiting.set_exception(Unavailable(f"The answer can't be read: {error}", may_come=False))
+                self.machine_written(record)
 
     def machine_written(self, record: Record) -> None:
         """Takes over a record of `machines`."""
-        if record.value is not None:  # else an older revision was deleted, behind a newer one
-            try:
-                self.machines.apply(decode_machine(record.value))
-            except (msgspec.DecodeError, RecursionError):  # the machine stays as it was
-                metrics.unreadable(record.topic, record.partition, record.offset)
-        self._machines_next[record.partition] = record.offset + 1
+        if not self.machines.read(record.partition, record.offset, record.value):
+            metrics.unreadable(record.topic, record.partition, record.offset)
 
     # ------------------------------------------------------------------ reads
 
@@ -154,16 +119,7 @@ class Service:
     async def folded(self, home: int) -> None:
         """Waits until all that stands on a home now is folded. Raises Unavailable when that takes too long."""
         end = await self._end(topics.HOME.name, home)
-        await self._until(lambda: self.part(home).offset >= end - 1, f"home {home}")
-
-    async def examined(self, work: Callable[[], T]) -> T:
-        """What a look at a definition gives, or raises.
-
-        One of 1 MB takes a second of CPU time: requests and the group's heartbeats go on meanwhile. One at a time, for
-        threads that compute take turns.
-        """
-        async with self._examining:
-            return await self.port.call(work)
+        await commands.passed(self.port, self.part(home), end - 1, self.limits.applied_wait_seconds_max)
 
     async def machine(self, arn: str) -> MachineWritten | None:
         """A state machine; before it is believed to be nowhere, all that is written by now is read."""
@@ -176,18 +132,23 @@ class Service:
     async def machines_read(self, home: int) -> None:
         """Waits until all machines that stand on a partition now are read."""
         end = await self._end(topics.MACHINES.name, home)
-        await self._until(lambda: self._machines_next[home] >= end, "the state machines")
+        await self._until(lambda: self.machines.next_offset(home) >= end)
 
     async def all_machines_read(self) -> None:
         """The same for all partitions."""
         for home in range(self.homes):
             await self.machines_read(home)
 
-    async def _until(self, done: Callable[[], bool], what: str) -> None:
+    async def machine_shown(self, arn: str) -> None:
+        """Waits until a machine stands on its topic as it is on its home: who is told of it finds it at any door."""
+        home = home_of(arn, self.homes)
+        await self._until(lambda: self.machines.shows(arn, self.part(home).home.state.machines.get(arn)))
+
+    async def _until(self, done: Callable[[], bool]) -> None:
         deadline = self.port.monotonic() + self.limits.applied_wait_seconds_max
         while not done():
             if self.port.monotonic() > deadline:
-                raise Unavailable(f"The tracker is behind on {what}; try again.")
+                raise Unavailable("The tracker is behind on the state machines; try again.")
             await asyncio.sleep(POLL_SECONDS)
 
     async def _end(self, topic: str, partition: int) -> int:
@@ -210,44 +171,9 @@ class Service:
         return derived_id(operation, call.attempt_of)
 
     async def command(self, home: int, command: Command) -> bytes:
-        """Has the decider's word on a command: its JSON. Raises Refusal as decided, Unavailable when no word came."""
-        if not self.following:
-            raise Unavailable("The tracker is starting.")
-        key = command.request_id
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            waiting = self._waiting[key] = asyncio.get_running_loop().create_future()
-        self._waiters[key] = self._waiters.get(key, 0) + 1
-        recorded = False
-        try:
-            async with asyncio.timeout(self.limits.answer_wait_seconds_max):
-                await self._record(Outgoing(topics.HOME.name, home, encode(command)))
-                recorded = True
-                answer = await asyncio.shield(waiting)
-        except BusError as error:
-            raise Unavailable(f"Kafka did not take the request: {error}", may_come=False) from error
-        except TimeoutError:
-            what = "was recorded, but not answered" if recorded else "was not acknowledged by Kafka"
-            raise Unavailable(
-                f"The request {what} in time; asking again with the same name is safe.", may_come=False
-            ) from None
-        finally:
-            self._waiters[key] -= 1
-            if not self._waiters[key]:
-                del self._waiting[key], self._waiters[key]
+        """Has the fold's word on a command: its JSON. Raises Refusal as decided, Unavailable when no word came."""
+        part = self.part(home)
+        answer = await commands.answer_to(self.port, part, command, self.limits.answer_wait_seconds_max)
         if answer.error:
             raise Refusal(answer.error, answer.message)
         return answer.body
-
-    async def _record(self, message: Outgoing) -> None:
-        """Has Kafka's word on a record. It can't be taken back: whoever gives up waiting leaves it on its way."""
-        sending = asyncio.ensure_future(self.port.send([message]))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sent)
-        await asyncio.shield(sending)
-
-    def _sent(self, sending: "asyncio.Future[list[int]]") -> None:
-        """A failed one ends the process, which says why; here it is only looked at, for nobody may wait any more."""
-        self._sending.discard(sending)
-        if not sending.cancelled():
-            sending.exception()

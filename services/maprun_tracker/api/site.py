@@ -16,7 +16,7 @@ from services.maprun_tracker import metrics
 from services.maprun_tracker.api import executions, front, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, OWN_PATHS, Answer, decode
-from services.maprun_tracker.api.owners import HOMES, PEER_PATH, Asked, Owners, PeerAnswer, hand_on
+from services.maprun_tracker.api.owners import HOMES, INVOCATION, PEER_PATH, Asked, Owners, PeerAnswer, hand_on
 from services.maprun_tracker.api.patience import Judged, Patience
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
@@ -66,7 +66,7 @@ class Site:
     async def _post(self, request: web.Request) -> web.Response:
         call = self._call(request)
         body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
-        asked = Asked("", request.headers, body)
+        asked = Asked("", request.headers, body, call.attempt_of)
         return await self._answered(request, call, asked, body, request.headers.get("X-Amz-Target", ""))
 
     async def _get(self, request: web.Request) -> web.Response:
@@ -75,12 +75,12 @@ class Site:
         members: dict[str, object] = {OWN_PATHS[path].arn_member: request.query.get("arn")}
         if "nextToken" in request.query:
             members["nextToken"] = request.query["nextToken"]
-        asked = Asked(request.rel_url.raw_path_qs, request.headers, b"")
+        asked = Asked(request.rel_url.raw_path_qs, request.headers, b"", call.attempt_of)
         return await self._answered(request, call, asked, msgspec.json.encode(members), path)
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
-        return Call(fresh, request.headers.get("amz-sdk-invocation-id") or fresh, request.path.startswith(PEER_PATH))
+        return Call(fresh, request.headers.get(INVOCATION) or fresh, request.path.startswith(PEER_PATH))
 
     def _fresh(self) -> str:
         return derived_id(self._born, next(self._calls))
@@ -164,7 +164,7 @@ class Site:
         lists = [shapes.ExecutionList(executions=own)]
         if not call.forwarded:
             homes = set(service.parts.owned())
-            lists += await self._from_others(msgspec.structs.replace(ask, max_results=size), headers, homes)
+            lists += await self._from_others(msgspec.structs.replace(ask, max_results=size), call, headers, homes)
         merged = sorted(itertools.chain(*(each.executions for each in lists)), key=_age, reverse=True)
         cut = merged[:size]
         more = len(merged) > size or any(each.next_token for each in lists)
@@ -172,11 +172,11 @@ class Site:
         return shapes.ExecutionList(executions=cut, next_token=token)
 
     async def _from_others(
-        self, ask: inputs.ListExecutions, headers: Mapping[str, str], homes: set[int]
+        self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str], homes: set[int]
     ) -> list[shapes.ExecutionList]:
         """The lists of all other processes, which speak for all homes but these. Raises Unavailable when one lacks."""
         body = msgspec.json.encode(_given(ask))
-        asked = Asked("", headers, body)
+        asked = Asked("", headers, body, call.attempt_of)
         answers = await asyncio.gather(*(self._from_other(url, asked) for url in self.owners.others()))
         if any(answer.status != 200 for answer in answers):  # noqa: PLR2004 - OK
             raise Unavailable("Another process of the tracker can't answer just now; try again.")

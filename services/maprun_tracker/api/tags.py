@@ -78,8 +78,6 @@ def _resource(given: str | None) -> str:
 
 
 async def _written(service: Service, command: TagsRequested) -> msgspec.Raw:
-    """The decider's answer, given once this process itself has read the machine that was written."""
-    home = home_of(command.arn, service.homes)
-    await service.command(home, command)
-    await service.machines_read(home)
+    await service.command(home_of(command.arn, service.homes), command)
+    await service.machine_shown(command.arn)
     return msgspec.Raw(b"{}")

@@ -49,7 +49,7 @@ def test_the_broker_took_the_settings(settings: Settings) -> None:
 
 def test_a_topic_of_other_settings_is_mended(settings: Settings) -> None:
     """A clock that somebody changed is put right, an operator's retention stays, and its smaller records are told."""
-    topic = ConfigResourceType.TOPIC, "maprun.answers"
+    topic = ConfigResourceType.TOPIC, "maprun.rejected-requests"
 
     async def test() -> dict[str, str]:
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
@@ -70,7 +70,9 @@ def test_a_topic_of_other_settings_is_mended(settings: Settings) -> None:
             small = {"max.message.bytes": "1000000"}
             await admin.alter_configs([ConfigResource(*topic, small)])
             await settled(max_message_bytes="1000000")
-            with pytest.raises(SetupError, match=r"maprun.answers \(1000000\) is below MAPRUN_RECORD_BYTES_MAX"):
+            with pytest.raises(
+                SetupError, match=r"maprun.rejected-requests \(1000000\) is below MAPRUN_RECORD_BYTES_MAX"
+            ):
                 await making.make_topics(settings, Limits())
             other = {"message.timestamp.type": "LogAppendTime", "retention.ms": "7200000"}
             await admin.alter_configs([ConfigResource(*topic, other)])

@@ -14,7 +14,7 @@ from tests.integration.system.running import PASS, map_definition, output_of, ru
 from tests.integration.system.stack import ROOT, Stack
 
 pytestmark = pytest.mark.integration
-NAMES = {"items": 8, "machines": 4, "answers": 3}
+NAMES = {"items": 8, "machines": 4, "rejected-requests": 3}
 ITEMS = 300
 SERVICES = "topics,scheduler,item-reader,child-runner,maprun-tracker"
 TRIM_SECONDS_MAX = 60.0
@@ -35,7 +35,7 @@ def _trimmed(kafka: str, name: str) -> bool:
 
 
 def test_topics_of_others_stay_as_they_are_byte_for_byte(one: Stack, tmp_path: Path) -> None:
-    """`items`, `machines` and `answers` of a stranger, also under the default prefix, beside runs of two maprun.
+    """`items`, `machines`, `rejected-requests` of a stranger, also under the default prefix, beside runs of two maprun.
 
     Records, offsets and settings are the same afterwards, when both have deleted items of their own; and a maprun under
     the default prefix is refused.
@@ -62,7 +62,7 @@ def test_topics_of_others_stay_as_they_are_byte_for_byte(one: Stack, tmp_path: P
     environment = {**one.environ, "MAPRUN_PREFIX": "maprun."}
     refused = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert refused.returncode == 78
-    assert "maprun.items, maprun.machines, maprun.answers are there already" in refused.stderr
+    assert "maprun.rejected-requests, maprun.items, maprun.machines are there already" in refused.stderr
     assert asyncio.run(strangers.read(one.kafka, *counts)) == before
 
 

@@ -1,4 +1,4 @@
-"""A decider with nothing else around it: folds the homes and sends what the tracker waits for, by the bus's port."""
+"""A scheduler with nothing else around it: folds the homes and shows their machines, by the bus's port."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,6 @@ from maprun.runtime.settings import Settings
 from schemas import topics
 from schemas.arns import Names
 from schemas.wire import Fact, encode
-
-PASSED_ON = {topics.ANSWERS.name, topics.MACHINES.name}
 
 
 async def decide(port: Port, settings: Settings) -> None:
@@ -37,7 +35,7 @@ async def decide(port: Port, settings: Settings) -> None:
             assert isinstance(record, Record)
             fold = homes[record.partition]
             for output in fold.apply(record.offset, record.timestamp_ms, decode_record(record.value or b"")):
-                if isinstance(output, Send) and output.topic in PASSED_ON:
+                if isinstance(output, Send) and output.topic == topics.MACHINES.name:
                     message = output.message  # None deletes the machine's record before this one
                     assert message is None or isinstance(message, Fact)
                     value = None if message is None else encode(message)

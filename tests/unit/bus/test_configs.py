@@ -50,4 +50,4 @@ def test_a_retention_below_what_histories_need_is_said() -> None:
     assert (judged.changed, len(judged.warnings)) == ({}, 1)
     assert "MAPRUN_RETENTION_DAYS" in judged.warnings[0]
     assert judge(*stands("p.home", retention_ms=Setting("-1", OVERRIDE))).warnings == []
-    assert judge(*stands("p.answers", retention_ms=Setting("8000", OVERRIDE))).warnings == []
+    assert judge(*stands("p.machines", retention_ms=Setting("8000", OVERRIDE))).warnings == []

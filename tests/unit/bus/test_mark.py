@@ -62,8 +62,16 @@ def test_topics_as_they_were_made_are_ours() -> None:
         (MARK, standing(items=other("items", id="x")), r"topic p.items was deleted and made anew.*--begin-anew"),
         (MARK, standing(items=None), r"topic p.items is gone, and the records with it.*--begin-anew"),
         (MARK, standing(items=None, home=None), r"topics p.home, p.items are gone, and the records with them"),
-        (MARK, standing(answers=other("answers", id="x")), r"topic p.answers is there already.*left alone.*--adopt"),
-        (MARK, standing(answers=None), r"topic p.answers is not there: run `python -m maprun.bus.create_topics`$"),
+        (
+            MARK,
+            standing(rejected_requests=other("rejected-requests", id="x")),
+            r"topic p.rejected-requests is there already.*left alone.*--adopt",
+        ),
+        (
+            MARK,
+            standing(rejected_requests=None),
+            r"topic p.rejected-requests is not there: run `python -m maprun.bus.create_topics`$",
+        ),
         (MARK, standing(items=other("items", partitions=12)), r"p.items has 12 partitions and was made with 5"),
         (MARK, standing(home=other("home", partitions=4)), r"p.home has 4 partitions and was made with 3"),
         (Mark(0, 2, 5, frozenset(), MARK.topics), standing(), r"MAPRUN_HOMES is 3, .* made with 2, for good"),

@@ -35,7 +35,7 @@ def test_with_all_rights_nothing_is_said() -> None:
         ("child-runner", ("Describe", "Read"), "Write on p.home, p.lane-journal, p.cluster. Give it"),
         ("child-runner", ("Describe", "Write"), "Read on p.items, p.lane-signals, p.lane-journal, p.cluster. Give it"),
         ("", ("Describe", "Write"), "Read on p.cluster. Give it"),
-        ("maprun-tracker", (), "p.answers"),
+        ("maprun-tracker", (), "p.machines"),
     ],
 )
 def test_what_is_missing_is_named(service: str, rights: tuple[str, ...], said: str) -> None:

@@ -40,7 +40,7 @@ def test_counts_follow_homes_and_lanes(name: str, partitions: int) -> None:
         ("home-snapshots", "cleanup.policy", "compact"),
         ("lane-journal", "cleanup.policy", "delete"),
         ("lane-journal", "retention.ms", "-1"),
-        ("answers", "retention.ms", "3600000"),
+        ("rejected-requests", "retention.ms", str(30 * 86_400_000)),
         ("items", "max.message.bytes", str(10 << 20)),
         ("execution-requests", "compression.type", "uncompressed"),
         ("items", "compression.type", "producer"),

@@ -9,7 +9,7 @@ from maprun.mapruns.fold.outputs import (
     Output,
     Send,
 )
-from maprun.mapruns.fold.state import HomeState
+from maprun.mapruns.fold.state import HomeState, RequestAnswered
 from schemas import topics
 from schemas.home import (
     ExecutionRequested,
@@ -46,6 +46,11 @@ class Folding:
         """Starts a program that begins with a Map Run; the run's id."""
         self.started(*steps, name=name)
         return next(reversed(self.state.runs))
+
+
+def answers(outputs: list[Output]) -> list[RequestAnswered]:
+    """The answers to requests among the outputs."""
+    return [output for output in outputs if isinstance(output, RequestAnswered)]
 
 
 def sent(outputs: list[Output], kind: type) -> list[Any]:

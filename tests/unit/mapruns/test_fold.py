@@ -37,8 +37,8 @@ from schemas.home import (
 )
 from schemas.lanes import ChildStopRequested, RunClosed, RunClosing, RunOpened
 from schemas.plan import ItemReaderPlan, ResultWriterPlan
-from schemas.requests import RequestAnswered, RequestRejected
-from tests.unit.mapruns.folding import Folding, sent, status_event, statuses
+from schemas.requests import RequestRejected
+from tests.unit.mapruns.folding import Folding, answers, sent, status_event, statuses
 from tests.unit.mapruns.programs import LANES, NAMES, Programs, frame, pages_of, plan, request
 
 WRITER = ResultWriterPlan(bucket="b", prefix="p")
@@ -64,10 +64,10 @@ def test_a_name_is_taken_once(again: dict[str, Any], ended: bool, error: str) ->
     steps = [] if ended else [["wait", 100]]
     asked, first = folding.started(*steps)
     outputs = folding.put(msgspec.structs.replace(asked, **again))
-    [answer] = sent(outputs, RequestAnswered)
+    [answer] = answers(outputs)
     assert answer.error == error
     if not error:
-        assert answer.body == sent(first, RequestAnswered)[0].body
+        assert answer.body == answers(first)[0].body
     assert statuses(outputs) == []
 
 
@@ -86,7 +86,7 @@ def test_a_name_is_remembered_by_a_snapshot() -> None:
     folding = Folding()
     asked, _ = folding.started()
     again = Folding(decode_state(encode_state(folding.state, Programs()), Programs()))
-    [answer] = sent(again.put(msgspec.structs.replace(asked, request_id="other")), RequestAnswered)
+    [answer] = answers(again.put(msgspec.structs.replace(asked, request_id="other")))
     assert answer.error == "ExecutionAlreadyExists"
 
 
@@ -117,11 +117,11 @@ def test_stopping_cancels_what_is_pending_and_is_answered_each_time() -> None:
     outputs = folding.put(StopRequested("s1", asked.arn))
     assert statuses(outputs) == ["ABORTED"]
     assert [o.ref for o in outputs if isinstance(o, CancelEffect)] == ["step-0"]
-    [first] = sent(outputs, RequestAnswered)
+    [first] = answers(outputs)
     for request_id in ("s1", "s2"):
-        [answer] = sent(folding.put(StopRequested(request_id, asked.arn)), RequestAnswered)
+        [answer] = answers(folding.put(StopRequested(request_id, asked.arn)))
         assert (answer.error, answer.body) == ("", first.body)
-    [answer] = sent(folding.put(StopRequested("s3", asked.arn + "-not")), RequestAnswered)
+    [answer] = answers(folding.put(StopRequested("s3", asked.arn + "-not")))
     assert answer.error == "ExecutionDoesNotExist"
 
 
@@ -292,7 +292,7 @@ def test_stopping_a_child_is_handed_to_the_lanes() -> None:
     outputs = folding.put(StopRequested("s", arn, "E", "because"))
     stops = sent(outputs, ChildStopRequested)
     assert {(s.position, s.error, s.cause_text) for s in stops} == {(2, "E", "because")}
-    assert len(sent(outputs, RequestAnswered)) == 1
+    assert len(answers(outputs)) == 1
 
 
 def test_a_run_with_a_writer_ends_when_its_results_are_written() -> None:

@@ -12,8 +12,7 @@ from maprun.mapruns.run import next_windows, owing, strayed
 from schemas.asks import ItemsRequested
 from schemas.home import FAILED, SUCCEEDED, ItemsRead, MapRunUpdateRequested, SourceEnded, StopRequested
 from schemas.lanes import QuotaChanged, RunOpened
-from schemas.requests import RequestAnswered
-from tests.unit.mapruns.folding import Folding, sent, statuses
+from tests.unit.mapruns.folding import Folding, answers, sent, statuses
 from tests.unit.mapruns.programs import HOMES, LANES, NAMES, Programs, frame, plan
 from tests.unit.mapruns.test_run import LIMITS, make_run
 
@@ -29,7 +28,7 @@ def test_more_concurrency_opens_more_lanes_and_raises_quotas() -> None:
     assert [changed.quota for changed in sent(outputs, QuotaChanged)] in ([2], [3])
     assert sum(folding.state.runs[run].quotas) == 7
     assert sent(outputs, ItemsRequested)
-    assert sent(outputs, RequestAnswered)[0].error == ""
+    assert answers(outputs)[0].error == ""
     assert first in folding.state.runs[run].lanes
 
 
@@ -75,10 +74,10 @@ def test_units_move_only_from_lanes_that_owe_nothing(first: int, story: list[tup
     lanes = 6
     run = make_run(lanes=(), quotas=())
     change_concurrency(run, first, lanes)
-    for concurrency, answers in story:
+    for concurrency, answered in story:
         change_concurrency(run, concurrency, lanes)
         assert sum(run.quotas) <= concurrency
-        for lane, count in answers:
+        for lane, count in answered:
             next_windows(run, LIMITS)
             had = dict(zip(run.lanes, run.quotas, strict=True))
             if had.get(lane):
@@ -110,7 +109,7 @@ def test_a_tolerance_is_judged_as_soon_as_it_changes() -> None:
 
 def test_a_run_that_is_over_can_not_be_changed() -> None:
     """UpdateMapRun of what does not run is refused."""
-    [answer] = sent(Folding().put(MapRunUpdateRequested("u", "run", max_concurrency=1)), RequestAnswered)
+    [answer] = answers(Folding().put(MapRunUpdateRequested("u", "run", max_concurrency=1)))
     assert answer.error == "ValidationException"
 
 

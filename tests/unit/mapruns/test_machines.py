@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from maprun.mapruns.fold.outputs import Send
+from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
 from schemas.home import (
     ENCRYPTION_OWNED,
@@ -15,8 +16,8 @@ from schemas.home import (
     MachineSpec,
     TagsRequested,
 )
-from schemas.requests import MachineWritten, RequestAnswered
-from tests.unit.mapruns.folding import Folding, sent
+from schemas.requests import MachineWritten
+from tests.unit.mapruns.folding import Folding, answers, sent
 from tests.unit.mapruns.programs import NAMES
 
 ARN = NAMES.machine("m")
@@ -26,7 +27,7 @@ SPEC = MachineSpec(b'{"v":1}', "role-1", tags=b"[1]")
 def ask(folding: Folding, request_id: str, action: Any, spec: MachineSpec = SPEC) -> tuple[RequestAnswered, list[Any]]:
     """A request's answer and the machines it wrote."""
     outputs = folding.put(MachineRequested(request_id, action, ARN, "m", spec))
-    [answer] = sent(outputs, RequestAnswered)
+    [answer] = answers(outputs)
     return answer, sent(outputs, MachineWritten)
 
 
@@ -123,16 +124,16 @@ def test_tags_change_without_a_revision() -> None:
     assert msgspec.json.decode(later.spec.tags) == [{"key": "b", "value": "2"}]
     assert (later.revision_id, later.updated_ms, later.updated) == (machine.revision_id, machine.updated_ms, False)
     outputs = folding.put(TagsRequested("2", ARN, ("b", "2", "a", "3")))
-    assert (sent(outputs, MachineWritten), [a.error for a in sent(outputs, RequestAnswered)]) == ([], [""])
+    assert (sent(outputs, MachineWritten), [a.error for a in answers(outputs)]) == ([], [""])
 
 
 def test_tags_of_nothing_and_too_many_tags_are_refused() -> None:
     """A machine that isn't there is ResourceNotFound; more than fifty tags in all are TooManyTags, with none added."""
     folding = Folding()
     outputs = folding.put(TagsRequested("1", ARN, ("a", "1")))
-    assert [answer.error for answer in sent(outputs, RequestAnswered)] == ["ResourceNotFound"]
+    assert [answer.error for answer in answers(outputs)] == ["ResourceNotFound"]
     ask(folding, "2", "create", msgspec.structs.replace(SPEC, tags=b'[{"key":"a","value":"1"}]'))
     many = tuple(text for n in range(50) for text in (f"k{n}", ""))
     outputs = folding.put(TagsRequested("3", ARN, many))
-    assert [answer.error for answer in sent(outputs, RequestAnswered)] == ["TooManyTags"]
+    assert [answer.error for answer in answers(outputs)] == ["TooManyTags"]
     assert sent(outputs, MachineWritten) == []

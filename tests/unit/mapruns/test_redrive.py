@@ -29,8 +29,7 @@ from schemas.home import (
 )
 from schemas.lanes import RunOpened
 from schemas.plan import ItemReaderPlan, ResultWriterPlan
-from schemas.requests import RequestAnswered
-from tests.unit.mapruns.folding import Folding, sent, statuses
+from tests.unit.mapruns.folding import Folding, answers, sent, statuses
 from tests.unit.mapruns.programs import Programs, frame, plan
 
 WRITER = ResultWriterPlan(bucket="b", prefix="p")
@@ -53,7 +52,7 @@ def test_only_what_did_not_succeed_runs_again() -> None:
     assert not folding.state.runs
     first = folding.state.redrivable[arn].kept[run].generation_offset + 1
     outputs = folding.put(RedriveRequested("r", arn))
-    [answer] = sent(outputs, RequestAnswered)
+    [answer] = answers(outputs)
     assert (answer.error, msgspec.json.decode(answer.body)) == ("", {"redriveDate": folding.now / 1000})
     [ask] = sent(outputs, ItemsRequested)
     stages = [
@@ -234,7 +233,7 @@ def test_what_cannot_be_redriven_is_refused(case: str, error: str, message: str)
     if case == "full":
         folding.state.redrivable[asked.arn].events = 24_999
     arn = "arn" if case == "none" else asked.arn
-    [answer] = sent(folding.put(RedriveRequested("r", arn)), RequestAnswered)
+    [answer] = answers(folding.put(RedriveRequested("r", arn)))
     assert (answer.error, answer.message) == (error, message.format(arn))
 
 
@@ -242,8 +241,8 @@ def test_the_same_request_is_answered_the_same() -> None:
     """A redrive request that is delivered twice redrives once."""
     folding = Folding()
     arn, _ = failed_run(folding, [FAILED])
-    first = sent(folding.put(RedriveRequested("r", arn)), RequestAnswered)[0]
-    second = sent(folding.put(RedriveRequested("r", arn)), RequestAnswered)[0]
+    first = answers(folding.put(RedriveRequested("r", arn)))[0]
+    second = answers(folding.put(RedriveRequested("r", arn)))[0]
     assert first.body == second.body
     assert folding.state.roots[arn].redrive_count == 1
 
@@ -254,13 +253,13 @@ def test_an_older_request_that_comes_again_redrives_nothing() -> None:
     arn, run = failed_run(folding, [FAILED])
     bodies = []
     for generation, request_id in enumerate(["a", "b"], 1):
-        bodies.append(sent(folding.put(RedriveRequested(request_id, arn)), RequestAnswered)[0].body)
+        bodies.append(answers(folding.put(RedriveRequested(request_id, arn)))[0].body)
         folding.put(ItemsRead(run, generation, 0, 1, 1, 1, b"", redriven=(FAILED, 1, 1)))
         folding.put(frame(run, 0, [0], [FAILED], generation=generation, indexes=(0, 1)))
-    assert sent(folding.put(RedriveRequested("a", arn)), RequestAnswered)[0].body == bodies[0]
+    assert answers(folding.put(RedriveRequested("a", arn)))[0].body == bodies[0]
     assert folding.state.redrivable[arn].redrive_count == 2
     folding.now += 16 * 60_000
-    assert sent(folding.put(RedriveRequested("a", arn)), RequestAnswered)[0].body not in bodies
+    assert answers(folding.put(RedriveRequested("a", arn)))[0].body not in bodies
     assert folding.state.roots[arn].redrive_count == 3
 
 
@@ -271,7 +270,7 @@ def test_a_name_is_free_again_after_its_retention() -> None:
     folding.now += 91 * DAY_MS
     folding.started(name="other")
     assert asked.arn not in folding.state.closed
-    [answer] = sent(folding.put(msgspec.structs.replace(asked, request_id="new")), RequestAnswered)
+    [answer] = answers(folding.put(msgspec.structs.replace(asked, request_id="new")))
     assert answer.error == ""
 
 

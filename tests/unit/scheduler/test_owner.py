@@ -9,7 +9,6 @@ from maprun.mapruns.fold.state import encode_state
 from schemas import topics
 from schemas.effects import TaskRequested, TaskSucceeded
 from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
-from schemas.requests import RequestAnswered
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.owner import own_home
 from tests.unit.mapruns.programs import HOMES, LANES, plan, request
@@ -40,9 +39,6 @@ def test_a_task_runs_once_under_its_key_and_the_execution_succeeds(make_rig: Mak
     rig.put(topics.HOME, 0, asked)
     rig.until(lambda: _statuses(rig) == ["RUNNING", "SUCCEEDED"])
     assert rig.tasks == [("step-0", f"{asked.arn}|0|step-0")]
-    answer = msgspec.msgpack.decode(rig.records(topics.ANSWERS)[0].value or b"", type=RequestAnswered)
-    assert (answer.request_id, answer.error) == ("request-one", "")
-    assert msgspec.json.decode(answer.body)["executionArn"] == asked.arn
 
 
 def test_a_timer_fires_in_log_time_and_no_earlier(make_rig: Make) -> None:

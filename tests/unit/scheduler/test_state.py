@@ -14,7 +14,7 @@ from schemas.asks import ItemsRequested
 from schemas.home import Origin, OutputRefused
 from schemas.lanes import Cause, RunClosed
 from schemas.plan import MapRunPlan
-from schemas.requests import RequestAnswered, RequestRejected
+from schemas.requests import RequestRejected
 from services.scheduler.handlers import messages_of, phases_of
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.state import SnapshotPace, SnapshotSearch, cut_snapshot, lost_before, snapshot_key
@@ -147,14 +147,6 @@ def test_what_fits_no_record_has_a_dead_letter_for_its_execution() -> None:
     assert isinstance(fact, OutputRefused)
     assert (fact.arn, fact.error) == ("big", "States.DataLimitExceeded")
     assert "A record for 'lane-signals' has a size of 2" in fact.cause
-
-
-def test_who_asked_has_an_answer_even_if_what_follows_fits_no_record() -> None:
-    """The API waits for it: without one the caller would hang until its own timeout."""
-    signal = Send(topics.LANE_SIGNALS.name, 0, RunClosed(Cause(0, 1, 0), "r" * 2_000, 0), arn="big")
-    answer = Send(topics.ANSWERS.name, 0, RequestAnswered("update", "", "", b"{}"), arn="big")
-    messages = messages_of([signal, answer], 3, 1_000)
-    assert [message.topic for message in messages] == ["home", "answers"]
 
 
 @given(st.text(max_size=3_000), st.binary(max_size=3_000))

@@ -12,6 +12,10 @@ from maprun.bus.port import Record, RecordsGoneError
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas import topics
+from schemas.home import MachineRequested, MachineSpec
+from schemas.lanes import Cause
+from schemas.requests import MachineWritten
+from schemas.wire import encode
 from services.maprun_tracker import rows, tables
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.owner import Deps, Held, Watch, own_home
@@ -41,6 +45,7 @@ class FakePort:
 
     def __init__(self, home: Home, batch: int = 10) -> None:
         self.home = home
+        self.machines: list[bytes] = []
         self.now = 0.0
         self.began = -1
         self.feeding = False
@@ -78,8 +83,15 @@ class FakePort:
         """Where the log ends."""
         if topic == CHANGELOG:
             return 0
+        if topic == topics.MACHINES.name:
+            return len(self.machines)
         assert (topic, partition) == (topics.HOME.name, HOME)
         return len(self.home.values)
+
+    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
+        """What stands on the topic of machines."""
+        assert (topic, partition) == (topics.MACHINES.name, HOME)
+        return [Record(topic, HOME, first + i, 0, b"k", value) for i, value in enumerate(self.machines[first:end])]
 
     async def sleep(self, seconds: float) -> None:
         """A turn of the loop."""
@@ -244,6 +256,24 @@ def test_what_was_deleted_under_an_owner_ends_it() -> None:
     assert heard.holes == [(0, 40)]
     assert heard.held is not None
     assert heard.held.part.offset == len(log) - 1
+
+
+def test_machines_made_before_the_beginning_of_home_are_known() -> None:
+    """They are taken from their own topic, and what home still holds of their changes is folded into them."""
+    made = MachineSpec(fakes.DEFINITION, "r1")
+    first = MachineWritten(Cause(HOME, 3, 0), fakes.MACHINE, "m", made, "rev", 1, 1)
+    changed = MachineRequested("late", "update", fakes.MACHINE, "m", MachineSpec(b"", "r2", ""))
+    log = [*log_of(5)[:40], encode(changed)]
+    port = FakePort(Home(log, start=30))
+    port.machines = [encode(first)]
+    table = Table()
+    for _ in range(2):
+        heard, _ = owned(port, table)
+        assert heard.held is not None
+        [machine] = heard.held.part.home.state.machines.values()
+        assert (machine.spec.definition, machine.spec.role_arn, machine.cause.offset) == (fakes.DEFINITION, "r2", 40)
+        assert (machine.created_ms, heard.rebuilt) == (1, "")
+        port.machines = []  # from here on the rows know them
 
 
 def test_a_hole_that_was_always_there_is_passed_over() -> None:

@@ -1,19 +1,12 @@
 """Several processes of the API over HTTP: who is asked, how long a request is held, and what a "not now" says."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-import aiohttp
-import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import REGISTRY
 
 from maprun.bus.port import Record
-from maprun.mapruns.fold.home import Home
-from maprun.runtime import health
 from schemas import topics
 from schemas.arns import home_of
 from schemas.home import MachineSpec
@@ -22,141 +15,8 @@ from schemas.requests import MachineWritten
 from schemas.wire import encode
 from services.maprun_tracker.api.owners import HOMES, PEER_PATH
 from services.maprun_tracker.api.patience import Judged, Patience
-from services.maprun_tracker.api.service import Service
-from services.maprun_tracker.api.site import Site
-from services.maprun_tracker.flush import restore
-from services.maprun_tracker.handlers import record_arrived
-from services.maprun_tracker.limits import TrackerLimits
-from services.maprun_tracker.state import Partition
 from tests.unit.tracker import fakes
-
-DESCRIBE, LIST = "AWSStepFunctions.DescribeExecution", "AWSStepFunctions.ListExecutions"
-
-
-class Log:
-    """All homes, as Kafka has them."""
-
-    def __init__(self) -> None:
-        self.homes: dict[int, list[bytes]] = {home: [] for home in range(fakes.HOMES)}
-        self.arns: dict[int, str] = {}
-        for home in range(fakes.HOMES):
-            request = fakes.execution(home)
-            self.homes[home].append(encode(request))
-            self.arns[home] = request.arn
-
-
-class FakePort:
-    """What the API asks of Kafka."""
-
-    instance = "test"
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self.calls: list[Callable[[], Any]] = []
-        self.goes_on = asyncio.Event()
-
-    def now_ms(self) -> int:
-        """Some time."""
-        return 1_000
-
-    def monotonic(self) -> float:
-        """The loop's time."""
-        return asyncio.get_running_loop().time()
-
-    async def call(self, work: Callable[[], Any]) -> Any:
-        """Work in a thread, which here takes as long as the test says."""
-        self.calls.append(work)
-        await self.goes_on.wait()
-        return work()
-
-    async def end_offset(self, topic: str, partition: int) -> int:
-        """The end of a home; there are no other records."""
-        return len(self._log.homes[partition]) if topic == topics.HOME.name else 0
-
-
-class Process:
-    """One process: the homes it owns, those it is still reading, and what it believes of the others."""
-
-    def __init__(self, log: Log, homes: set[int], hold_seconds: float = 20.0) -> None:
-        limits = TrackerLimits(hold_seconds_max=hold_seconds)
-        self.log = log
-        self.parts = {home: _part(log, home) for home in homes}
-        self.reading: set[int] = set()
-        self.believed: dict[str, list[int]] = {}
-        self.port = FakePort(log)
-        self.service = Service(self.port, self, fakes.NAMES, fakes.HOMES, limits)  # type: ignore[arg-type]
-        self.service.machines.apply(
-            MachineWritten(Cause(0, 0, 0), fakes.MACHINE, "m", MachineSpec(fakes.DEFINITION, "r"), "", 0, 0)
-        )
-        self.site = Site(self.service, self, "born")
-        self.server = TestServer(self.site.application(health.well, health.well))
-
-    def ready(self) -> str:
-        """All of its homes."""
-        return next(filter(None, map(self.missing, sorted(self.parts))), "")
-
-    def missing(self, home: int) -> str:
-        """One home."""
-        return f"home {home} is being read" if home in self.reading else ""
-
-    def owned(self) -> Mapping[int, Partition]:
-        """Its homes."""
-        return self.parts
-
-    def url_of(self, home: int) -> str | None:
-        """Who owns a home, as far as it knows."""
-        return next((url for url, homes in self.believed.items() if home in homes), None)
-
-    def others(self) -> Mapping[str, list[int]]:
-        """The others, as far as it knows."""
-        return self.believed
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return str(self.server.make_url("")).rstrip("/")
-
-
-def _part(log: Log, home: int) -> Partition:
-    interpreter = fakes.FakeInterpreter()
-
-    def fold(state: Any) -> Home:
-        return fakes.fold(state, interpreter)
-
-    part = restore(home, {}, [], fold, interpreter, TrackerLimits())[0].part
-    for offset, value in enumerate(log.homes[home]):
-        record_arrived(part, offset, 1_000 + offset, value)
-    return part
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What came back."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-
-async def post(url: str, target: str, members: dict[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
-    """One call."""
-    async with (
-        aiohttp.ClientSession() as http,
-        http.post(url, data=json.dumps(members), headers={"X-Amz-Target": target, **(headers or {})}) as answer,
-    ):
-        return Answer(answer.status, json.loads(await answer.read()), answer.headers)
-
-
-def played(play: Callable[[Process, Process, Log], Awaitable[None]], hold_seconds: float = 20.0) -> None:
-    """Two processes; the first owns home 0, the second home 1, and both know it."""
-
-    async def run() -> None:
-        log = Log()
-        first, second = Process(log, {0}, hold_seconds), Process(log, {1}, hold_seconds)
-        async with first.server, second.server:
-            first.believed, second.believed = {second.url: [1]}, {first.url: [0]}
-            await play(first, second, log)
-
-    asyncio.run(run())
+from tests.unit.tracker.processes import DESCRIBE, LIST, Log, Process, part_of, played, post
 
 
 def test_who_does_not_own_a_home_asks_its_owner() -> None:
@@ -199,7 +59,7 @@ def test_a_dead_owner_is_waited_out() -> None:
         await asyncio.sleep(0.4)
         assert not asked.done()
         assert not listed.done()
-        first.believed, first.parts[1] = {}, _part(log, 1)
+        first.believed, first.parts[1] = {}, part_of(log, 1)
         assert (await asked).status == 200
         assert len((await listed).body["executions"]) == fakes.HOMES
 
@@ -224,7 +84,7 @@ def test_a_frozen_owner_is_left_when_the_home_goes_elsewhere() -> None:
             first.believed = {str(frozen.make_url("")).rstrip("/"): [1]}
             asked = asyncio.create_task(post(first.url, DESCRIBE, {"executionArn": log.arns[1]}))
             await asked_by.wait()
-            first.believed, first.parts[1] = {}, _part(log, 1)
+            first.believed, first.parts[1] = {}, part_of(log, 1)
             assert (await asked).status == 200
 
     played(play)
@@ -248,7 +108,7 @@ def test_a_request_is_held_until_its_home_is_read() -> None:
     """What a recovery will answer in a moment is not refused; other homes of the process answer at once."""
 
     async def play(first: Process, _second: Process, log: Log) -> None:
-        first.parts[1] = _part(log, 1)
+        first.parts[1] = part_of(log, 1)
         first.reading = {1}
         asked = asyncio.create_task(post(first.url, DESCRIBE, {"executionArn": log.arns[1]}))
         assert (await post(first.url, DESCRIBE, {"executionArn": log.arns[0]})).status == 200
@@ -301,6 +161,7 @@ def test_requests_are_answered_while_a_definition_is_examined() -> None:
     """A definition is examined in a thread, one after the other, and a request beside it is answered meanwhile."""
 
     async def play(first: Process, _second: Process, log: Log) -> None:
+        first.parts[1] = part_of(log, 1)
         definition = {"definition": "{}"}
         made = {**definition, "name": "n", "roleArn": "arn:aws:iam::123456789012:role/r"}
         asked = [
@@ -308,7 +169,7 @@ def test_requests_are_answered_while_a_definition_is_examined() -> None:
             for name, members in (
                 ("ValidateStateMachineDefinition", definition),
                 ("CreateStateMachine", made),
-                ("UpdateStateMachine", {**definition, "stateMachineArn": fakes.MACHINE}),
+                ("UpdateStateMachine", {"definition": "[]", "stateMachineArn": fakes.MACHINE}),
             )
         ]
         while not first.port.calls:  # noqa: ASYNC110 - until the first has come so far
@@ -324,6 +185,8 @@ def test_requests_are_answered_while_a_definition_is_examined() -> None:
             "InvalidDefinition",
         ]
         assert len(first.port.calls) == 3
+        again = await post(first.url, "AWSStepFunctions.CreateStateMachine", made)
+        assert (again.body, len(first.port.calls)) == (answers[1].body, 3)
 
     played(play)
 

@@ -8,7 +8,7 @@ import pytest
 
 from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import inputs, rules
-from services.maprun_tracker.api.machines import compile_checked, validation
+from services.maprun_tracker.api.machines import faults_of, findings_of, validation
 
 END: dict[str, Any] = {"Type": "Pass", "End": True}
 HINTED = json.dumps({"StartAt": "A", "States": {"A": {**END, "Parameters": {"a": "$.b"}}}})
@@ -18,7 +18,7 @@ WRONG = json.dumps({"StartAt": "A", "States": {"A": {**END, "X": 1, "Y": 2, "Par
 def told(definition: str, **members: Any) -> tuple[str, list[str], bool]:
     """(result, severity and code of each diagnostic, truncated)."""
     ask = inputs.ValidateDefinition(definition=definition, **members)
-    answer = validation(ask)
+    answer = validation(ask, findings_of(definition.encode(), "STANDARD"))
     return answer.result, [f"{one.severity} {one.code}" for one in answer.diagnostics], answer.truncated
 
 
@@ -62,7 +62,9 @@ def test_a_warning_beyond_the_hundredth_hides_no_error() -> None:
 def test_a_finding_without_a_place_has_no_location() -> None:
     """AWS leaves the member out."""
     loop = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}
-    answer = validation(inputs.ValidateDefinition(definition=json.dumps({"StartAt": "A", "States": loop})))
+    definition = json.dumps({"StartAt": "A", "States": loop})
+    findings = findings_of(definition.encode(), "STANDARD")
+    answer = validation(inputs.ValidateDefinition(definition=definition), findings)
     (told_one,) = msgspec.json.decode(msgspec.json.encode(answer))["diagnostics"]
     assert told_one == {
         "severity": "ERROR",
@@ -81,9 +83,8 @@ def test_max_results_has_bounds(most: int) -> None:
 
 def test_a_machine_is_refused_with_everything() -> None:
     """InvalidDefinition's message joins what was found by commas."""
-    with pytest.raises(Refusal) as refused:
-        compile_checked(WRONG, "STANDARD")
-    assert refused.value.message == (
-        "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: Field 'X' is not supported at /States/A, "
-        "SCHEMA_VALIDATION_FAILED: Field 'Y' is not supported at /States/A'"
+    assert faults_of(WRONG.encode(), "STANDARD") == (
+        "SCHEMA_VALIDATION_FAILED: Field 'X' is not supported at /States/A, "
+        "SCHEMA_VALIDATION_FAILED: Field 'Y' is not supported at /States/A"
     )
+    assert faults_of(HINTED.encode(), "STANDARD") == ""
