@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import asks, cluster, home, lanes, requests, snapshots
+from schemas import archives, asks, cluster, home, lanes, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -82,6 +82,15 @@ HOME_SNAPSHOTS = Topic(
     messages=(snapshots.SnapshotChunk,),
     compacted=True,
 )
+SCHEDULER_ARCHIVE = Topic(
+    name="scheduler-archive",
+    partitioned_by="homes",
+    key="none",
+    writers=("scheduler",),
+    readers=("scheduler",),
+    messages=(archives.ExecutionsArchived,),
+    retention_ms=91 * DAY_MS,  # MAPRUN_RETENTION_DAYS and one day
+)
 ITEM_ASKS = Topic(
     name="item-asks",
     partitioned_by="homes",
@@ -151,6 +160,7 @@ TOPICS: tuple[Topic, ...] = (
     EXECUTION_EVENTS,
     HOME,
     HOME_SNAPSHOTS,
+    SCHEDULER_ARCHIVE,
     ITEM_ASKS,
     ITEMS,
     LANE_SIGNALS,

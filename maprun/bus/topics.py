@@ -7,11 +7,13 @@ import msgspec
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
-from schemas.topics import CLUSTER, DAY_MS, EXECUTION_REQUESTS, HOME, TOPICS, Topic
+from schemas.topics import CLUSTER, DAY_MS, EXECUTION_REQUESTS, HOME, SCHEDULER_ARCHIVE, TOPICS, Topic
 
 USER_PARTITIONS = 4  # of execution-requests when it is made: gates share them; users may add more, as they like
 MUST = ("cleanup.policy", "max.message.bytes", "message.timestamp.type", "unclean.leader.election.enable")
 """Settings of a topic that must be the registry's, whoever made the topic."""
+_OUTLIVES = (HOME, SCHEDULER_ARCHIVE)
+"""Topics that tell of executions for as long as those are remembered."""
 CLUSTER_SETTING = {"delete.retention.ms": "109112114"}
 """By this odd number (the letters m, p, r) a topic `cluster` is known as ours before its first record is in it."""
 _SEGMENT_BYTES = 128 << 20
@@ -53,7 +55,9 @@ def partitions_of(topic: Topic, settings: Settings) -> int:
 def wanted(settings: Settings, limits: Limits, brokers: int = 1, topics: Sequence[Topic] = TOPICS) -> list[Wanted]:
     """Topics of the registry as they should stand on a cluster of so many brokers."""
     return [
-        Wanted(settings.prefix + t.name, partitions_of(t, settings), _config(t, settings, limits, brokers), t is HOME)
+        Wanted(
+            settings.prefix + t.name, partitions_of(t, settings), _config(t, settings, limits, brokers), t in _OUTLIVES
+        )
         for t in topics
     ]
 
@@ -64,8 +68,8 @@ def replicas(brokers: int) -> int:
 
 
 def retention_ms_of(topic: Topic, settings: Settings) -> int:
-    """How long a topic keeps its records; -1 = until they are trimmed. Home outlives the executions it tells of."""
-    return int((settings.retention_days + 1) * DAY_MS) if topic is HOME else topic.retention_ms
+    """How long a topic keeps its records; -1 = until they are trimmed. What tells of executions outlives them."""
+    return int((settings.retention_days + 1) * DAY_MS) if topic in _OUTLIVES else topic.retention_ms
 
 
 def _config(topic: Topic, settings: Settings, limits: Limits, brokers: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import (
     FOLD_VERSION,
     FOLD_VERSIONS_READ,
-    Closed,
+    Ended,
     HomeState,
     Interpreter,
     decode_state,
@@ -135,8 +135,9 @@ class Flusher:
         state = part.home.state
         while len(keys) < part.limits.gone_rows_max:
             arn = part.index.longest_over()
-            if arn is None or arn in state.closed or arn in state.roots or arn in state.redrivable:
+            if arn is None or arn in state.roots or part.home.ended(arn) is not None:
                 break
+            state.ended.pop(arn, None)
             keys += part.forget(arn)
         return tuple(keys)
 
@@ -261,7 +262,7 @@ def _take_machines(part: Partition, state: HomeState) -> str:
 
 def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
     """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out; or why it can't."""
-    names: dict[str, Closed] = {}
+    names: dict[str, Ended] = {}
     try:
         for key in keys:
             kind, value = key[rows.KIND], part.row(key)
@@ -274,26 +275,34 @@ def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
                 if rows.written_after(part.mark_offset, value):  # what comes after the mark comes again
                     row = msgspec.structs.replace(row, status="RUNNING", closed=-1)
                 part.index.know_root(row)
-                names[row.arn] = Closed(row.request_id, row.started_ms, row.stopped_ms, row.status)
+                names[row.arn] = Ended(
+                    request_id=row.request_id,
+                    started_ms=row.started_ms,
+                    stopped_ms=row.stopped_ms,
+                    status=row.status,
+                    offset=row.closed,
+                )
     except (msgspec.DecodeError, zstandard.ZstdError) as error:
         return f"a row can't be read: {error}"
     part.index.order({arn for arn, root in state.roots.items() if root.status != "RUNNING"})
-    state.closed = {arn: names[arn] for arn in part.index.over()}
-    for arn, root in state.redrivable.items():  # redriven after the mark, their rows say no more that they were over
-        closed = Closed(root.request.request_id, root.started_ms, root.stopped_ms, root.status)
-        state.closed.setdefault(arn, closed)
+    redrivable, state.ended = state.ended, {}
+    for arn in part.index.over():
+        kept = redrivable.pop(arn, None)
+        state.ended[arn] = msgspec.structs.replace(names[arn], root=None if kept is None else kept.root)
+    state.ended |= redrivable  # redriven after the mark, their rows say no more that they were over
     return ""
 
 
 def _encode_state(part: Partition, interpreter: Interpreter) -> bytes:
     """The fold's state without what stands in rows: names of ended executions, definitions of machines."""
     state = part.home.state
-    closed, machines = state.closed, state.machines
-    state.closed, state.machines = {}, dict(part.machines.machines)
+    ended, machines = state.ended, state.machines
+    redrivable = {arn: end for arn, end in ended.items() if end.root is not None}
+    state.ended, state.machines = redrivable, dict(part.machines.machines)
     try:
         return encode_state(state, interpreter)
     finally:
-        state.closed, state.machines = closed, machines
+        state.ended, state.machines = ended, machines
 
 
 def _version(fold_version: int = FOLD_VERSION) -> int:

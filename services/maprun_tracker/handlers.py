@@ -93,7 +93,7 @@ def _root_changed(part: Partition, changed: outputs.RootChanged) -> None:
 
 def _over(part: Partition, offset: int) -> None:
     """Notes which ended executions are over with all their runs: the order in which the fold forgets them later."""
-    for arn in [arn for arn in part.index.lingering if arn in part.home.state.closed]:
+    for arn in [arn for arn in part.index.lingering if arn in part.home.state.ended]:
         row = part.root(arn)
         assert row is not None
         row = part.changed_roots[arn] = msgspec.structs.replace(row, closed=offset)

@@ -1,7 +1,7 @@
 """scheduler: runs parent executions, starts Map Runs, asks for items, decides how runs end, exports their results.
 
-Consumes home (as its owner), home-snapshots, execution-requests (as its gate) and machines; produces home,
-lane-signals, item-asks, machines, execution-events, rejected-requests and home-snapshots. Its name is taken on
-cluster. Owns every decision about a root execution and its Map Runs: the fold of home is the only place where they are
-made.
+Consumes home (as its owner), home-snapshots, scheduler-archive, execution-requests (as its gate) and machines;
+produces home, lane-signals, item-asks, machines, execution-events, rejected-requests, home-snapshots and
+scheduler-archive. Its name is taken on cluster. Owns every decision about a root execution and its Map Runs: the fold
+of home is the only place where they are made.
 """

@@ -4,6 +4,7 @@ import sys
 import time
 from functools import partial
 
+from maprun.archive.rocks import RocksStore
 from maprun.aws.clients import AwsSettings, make_s3
 from maprun.aws.results import ResultWriter
 from maprun.aws.retry import RetryWarnings
@@ -31,9 +32,8 @@ from services.scheduler.topology import GATED, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    region, s3, functions = settings.region, settings.s3, settings.functions
-    most = settings.task_connections_max
-    aws = AwsSettings(region=region, s3_endpoint=s3, lambda_endpoint=functions, lambda_connections_max=most)
+    s3, functions, most = settings.s3, settings.functions, settings.task_connections_max
+    aws = AwsSettings(region=settings.region, s3_endpoint=s3, lambda_endpoint=functions, lambda_connections_max=most)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     payload_bytes_max, events_max = settings.payload_bytes_max, settings.history_events_max
     root_limits = ExecutionLimits(payload_bytes_max, events_max, plan_bytes_max=limits.plan_bytes_max)
@@ -43,6 +43,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         map_run_limits=limits_of(payload_bytes_max, events_max, settings.retention_days),
         effect_key=effect_key,
         run_task=tasks.run_task,
+        store=RocksStore(settings.state_dir.absolute() / SERVICE / settings.instance / "archive"),
         results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance, RetryWarnings(clock.monotonic_seconds)))),
         names=Names(settings.region, settings.account),
         homes=settings.homes,

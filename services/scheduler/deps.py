@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from maprun.archive.store import MemoryStore, Store
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.limits import MapRunLimits
@@ -119,6 +120,7 @@ class Deps(msgspec.Struct, frozen=True):
     names: Names
     homes: int
     lanes: int
+    store: Store = msgspec.field(default_factory=MemoryStore)  # of what has ended, of all homes of the process
     machines: MachinesView = msgspec.field(default_factory=MachinesView)
     limits: SchedulerLimits = SchedulerLimits()
     map_run_limits: MapRunLimits = MapRunLimits()

@@ -23,6 +23,9 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_quiet_seconds_max: float = 300.0  # or this time has passed
     snapshot_read_records: int = 16  # read at once from the end backwards when a home is taken over
 
+    archive_executions_max: int = 1_000  # ended ones archived in one turn; more wait in home's state
+    archive_page_bytes_max: int = 900_000  # below Kafka's default record limit of 1 MiB
+
     exports_early_max: int = 8  # runs exported while they go on: three part buffers each
     exports_writing_max: int = 8  # runs all of whose children are answered
     exports_waiting_max: int = 16  # beside those: exports of a store that is away or slow, which hold up no others
@@ -42,4 +45,5 @@ def limits_of(payload_bytes_max: int, value_bytes_max: int) -> SchedulerLimits:
         value_bytes_max=value_bytes_max,
         task_result_bytes_max=min(max(usual.task_result_bytes_max, payload_bytes_max), value_bytes_max // 2),
         snapshot_chunk_bytes_max=min(usual.snapshot_chunk_bytes_max, value_bytes_max // 2),
+        archive_page_bytes_max=min(usual.archive_page_bytes_max, value_bytes_max // 2),
     )

@@ -1,5 +1,7 @@
 """The owner of a home: folds its records, sends what follows in order, runs its timers and Tasks, writes snapshots."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from maprun.bus.port import Outgoing, Port, Record
@@ -19,6 +21,7 @@ from maprun.runtime.process import SetupError
 from schemas import topics
 from schemas.home import TimerDue
 from schemas.wire import encode
+from services.scheduler.archive import EndedExecutions
 from services.scheduler.deps import Deps
 from services.scheduler.exports import Exports
 from services.scheduler.handlers import Message, messages_of, phases_of
@@ -39,22 +42,27 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     committed = await port.committed(TOPIC, home)
     snapshots = Snapshots(port, home, deps)
     state = await snapshots.load()
+    archive = EndedExecutions(port, home, deps, deps.store)
+    await archive.load()
     lost = lost_before(home, state.offset, await port.start_offset(TOPIC, home))
     if lost:
         raise SetupError(lost)
-    fold = Home(state, deps.interpreter, deps.names, deps.homes, deps.lanes, deps.map_run_limits)
-    await _Ownership(port, fold, deps, snapshots, committed).work(end)
+    fold = Home(state, deps.interpreter, deps.names, deps.homes, deps.lanes, deps.map_run_limits, archive)
+    await _Ownership(port, fold, deps, snapshots, archive, committed).work(end)
 
 
 class _Ownership:
     """One taking of a home."""
 
-    def __init__(self, port: Port, fold: Home, deps: Deps, snapshots: Snapshots, committed: int) -> None:
+    def __init__(
+        self, port: Port, fold: Home, deps: Deps, snapshots: Snapshots, archive: EndedExecutions, committed: int
+    ) -> None:
         self.port = port
         self.fold = fold
         self.number = fold.state.home
         self.deps = deps
         self.snapshots = snapshots
+        self.archive = archive
         self.timers: Timers[tuple[str, str]] = Timers()
         self.tasks = Tasks(port, fold.state, deps)
         self.exports = Exports(port, fold, deps)
@@ -72,15 +80,20 @@ class _Ownership:
             records: list[Record] = await mailbox.get(self._wait_seconds(heard_at))
             for first in range(0, len(records), self.deps.limits.records_per_turn_max):
                 await self._turn(records[first : first + self.deps.limits.records_per_turn_max])
+            if not records and state.ended:
+                await self._turn([])
             at = port.monotonic()
             heard_at = at if records else heard_at
             if self.live:
                 await self._fire_timers()
                 if self.snapshots.pace.due(at, at - heard_at):
                     self.snapshots.write(state)
+                    self.archive.expire(self.snapshots.gone_on_from_ms - self.deps.map_run_limits.retention_ms)
 
     def _wait_seconds(self, heard_at: float) -> float | None:
         """How long nothing will be to do if no record comes."""
+        if self.fold.state.ended:
+            return 0.0  # more has ended than is archived in one turn: a version before this one kept all of it
         if not self.live:
             return None
         limits = self.deps.limits
@@ -110,8 +123,10 @@ class _Ownership:
             if self.live:
                 self._act(record.offset, outputs)
         phases = phases_of(messages)
-        await self._publish(phases.first)
+        archiving = self.archive.archiving(self.fold.state)
+        offsets = await self._publish(phases.first, archiving.records(self.number))
         await self._publish(phases.then)
+        await self.archive.archived(self.fold.state, archiving, offsets)
         position = self.fold.state.offset + 1
         if position > self.committed:
             self.committed = position
@@ -173,11 +188,15 @@ class _Ownership:
         for run in self.fold.state.runs:
             self.exports.due(run)
 
-    async def _publish(self, messages: list[Message]) -> None:
-        if messages:
-            await self.port.send([Outgoing(m.topic, m.partition, m.value, m.key) for m in messages])
-            for message in messages:
-                self.deps.metrics.sent(message.topic, 1)
+    async def _publish(self, messages: list[Message], beside: Sequence[Outgoing] = ()) -> list[int]:
+        """Sends messages, and others beside them, whose offsets it answers."""
+        if not messages and not beside:
+            return []
+        outgoing = [Outgoing(m.topic, m.partition, m.value, m.key) for m in messages]
+        offsets = await self.port.send([*outgoing, *beside])
+        for message in messages:
+            self.deps.metrics.sent(message.topic, 1)
+        return offsets[len(messages) :]
 
     async def _fire_timers(self) -> None:
         fired = self.timers.take_due(self.port.now_ms())

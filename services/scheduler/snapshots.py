@@ -26,6 +26,12 @@ class Snapshots:
         self._unread = 0  # records of the topic below this were not looked at
         self._busy = False
         self.pace = SnapshotPace(deps.limits, port.monotonic())
+        self._log_times_ms: list[int] = []  # of the snapshots that this owner wrote: the newest two
+
+    @property
+    def gone_on_from_ms(self) -> int:
+        """The log time of the oldest snapshot that a successor may go on from, 0 when it isn't known."""
+        return self._log_times_ms[0] if len(self._log_times_ms) > 1 else 0
 
     async def load(self) -> HomeState:
         """The state of the newest complete snapshot that can be read, or an empty one. Reads from the end.
@@ -79,9 +85,9 @@ class Snapshots:
         pieces = cut_snapshot(self._home, state.offset, FOLD_VERSION, data, bytes_max, cluster)
         size = sum(len(piece.body) for piece in pieces)
         self.pace.written(self._port.monotonic(), size)
-        self._port.spawn(self._write(state.offset, pieces, size))
+        self._port.spawn(self._write(state.offset, state.now_ms, pieces, size))
 
-    async def _write(self, offset: int, pieces: list[SnapshotChunk], size: int) -> None:
+    async def _write(self, offset: int, log_ms: int, pieces: list[SnapshotChunk], size: int) -> None:
         for piece in pieces:
             key = snapshot_key(self._home, offset, FOLD_VERSION, piece.chunk)
             await self._port.send([Outgoing(TOPIC, self._home, encode(piece), key)])
@@ -90,6 +96,7 @@ class Snapshots:
             await self._read_back(SWEEP_RECORDS)
         self._kept[offset, FOLD_VERSION] = len(pieces)
         await self._sweep()
+        self._log_times_ms = [*self._log_times_ms[-1:], log_ms]
         self._busy = False
 
     async def _sweep(self) -> None:

@@ -8,6 +8,7 @@ GATED = topics.EXECUTION_REQUESTS.name
 CONSUMES: tuple[str, ...] = (
     topics.HOME.name,
     topics.HOME_SNAPSHOTS.name,
+    topics.SCHEDULER_ARCHIVE.name,
     topics.EXECUTION_REQUESTS.name,
     topics.MACHINES.name,
     topics.CLUSTER.name,
@@ -15,6 +16,7 @@ CONSUMES: tuple[str, ...] = (
 PRODUCES: tuple[str, ...] = (
     topics.HOME.name,
     topics.HOME_SNAPSHOTS.name,
+    topics.SCHEDULER_ARCHIVE.name,
     topics.LANE_SIGNALS.name,
     topics.ITEM_ASKS.name,
     topics.MACHINES.name,

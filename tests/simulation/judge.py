@@ -9,7 +9,7 @@ import msgspec
 from maprun.bus.port import Record
 from maprun.mapruns.fold.home import Home, decode_record
 from maprun.mapruns.fold.outputs import EntriesAccepted, HistoryGrew, RootChanged, RunChanged, Send
-from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, encode_state
+from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, encode_ended, encode_state
 from maprun.mapruns.run import Run
 from schemas import topics
 from schemas.asks import ItemAsk
@@ -80,7 +80,7 @@ class Judge:
         homes, lanes = scenario.homes, scenario.lanes
         self.homes = [Home(HomeState(home=h), interpreter, NAMES, homes, lanes, scenario.limits) for h in range(homes)]
         self.states: list[dict[int, bytes]] = [{} for _ in range(homes)]  # offset → digest of the state, for some
-        self.shared: list[dict[int, bytes]] = [{} for _ in range(homes)]  # the same without what the tracker leaves out
+        self.ended_at: list[dict[int, dict[str, bytes]]] = [{} for _ in range(homes)]  # likewise, of what had ended
         self.runs = Books(world)
         self.books = self.runs.of
         self.truth = [LaneTruth() for _ in range(lanes)]
@@ -102,6 +102,7 @@ class Judge:
         self.refused: set[str] = set()  # executions of which a message fits no record
         self.record_seen: Callable[[int, int, list[Any]], None] | None = None
         self.generation_began: Callable[[Book], None] | None = None
+        self._nothing = hashlib.blake2b(b"", digest_size=8).digest()
         world.observers.append(self.see)
 
     # ------------------------------------------------------------------ records
@@ -178,7 +179,8 @@ class Judge:
             self.origins[fact.origin.topic, fact.origin.partition, fact.origin.offset] = "asked for"
         if record.offset % STATE_SAMPLE == 0:
             self.states[record.partition][record.offset] = self._digest(home)
-            self.shared[record.partition][record.offset] = self._digest_shared(home)
+            ended = {arn: self._digest_ended(home, arn) for arn in home.state.ended}
+            self.ended_at[record.partition][record.offset] = ended
         if self.record_seen is not None:
             self.record_seen(record.partition, record.offset, outputs)
         for run in home.state.runs.values():
@@ -205,24 +207,28 @@ class Judge:
             self.shown.add(_machines.decode(record.value).arn)
 
     def _digest(self, home: Home) -> bytes:
-        return hashlib.blake2b(encode_state(home.state, self.interpreter), digest_size=8).digest()
+        """Of the state but for what has ended: that is asked for, wherever it is kept."""
+        state = msgspec.structs.replace(home.state, ended={})
+        return hashlib.blake2b(encode_state(state, self.interpreter), digest_size=8).digest()
 
-    def _digest_shared(self, home: Home) -> bytes:
-        """Names of the ended in any order: a tracker's come from its rows."""
-        shared = msgspec.structs.replace(home.state, closed=dict(sorted(home.state.closed.items())))
-        return hashlib.blake2b(encode_state(shared, self.interpreter), digest_size=8).digest()
+    def _digest_ended(self, home: Home, arn: str) -> bytes:
+        ended = home.ended(arn)
+        data = b"" if ended is None else encode_ended(ended, self.interpreter)
+        return hashlib.blake2b(data, digest_size=8).digest()
 
-    def compare_shared(self, fold: Home) -> None:
-        """A tracker's fold after a record."""
-        expected = self.shared[fold.state.home].get(fold.state.offset)
-        if expected is not None and expected != self._digest_shared(fold):
-            self.world.violated(f"a tracker's fold of home {fold.state.home} differs at {fold.state.offset}")
-
-    def compare(self, fold: Home) -> None:
-        """A scheduler's fold after a turn: at the same offset, the same bytes."""
+    def compare(self, fold: Home, who: str = "a scheduler") -> None:
+        """A service's fold after a record: at the same offset, the same bytes, and the same is known to have ended."""
         expected = self.states[fold.state.home].get(fold.state.offset)
         if expected is not None and expected != self._digest(fold):
-            self.world.violated(f"a scheduler's fold of home {fold.state.home} differs at {fold.state.offset}")
+            self.world.violated(f"{who}'s fold of home {fold.state.home} differs at {fold.state.offset}")
+        self._compare_ended(fold, who)
+
+    def _compare_ended(self, fold: Home, who: str) -> None:
+        """What had ended at an offset is known there, and nothing of what ended later."""
+        at = self.ended_at[fold.state.home].get(fold.state.offset)
+        for arn in () if at is None else self.requested:
+            if at is not None and at.get(arn, self._nothing) != self._digest_ended(fold, arn):
+                self.world.violated(f"{who} knows another end of {arn} at {fold.state.offset}")
 
     def _request(self, record: Record) -> None:
         self.origins[record.topic, record.partition, record.offset] = ""
@@ -347,7 +353,7 @@ class Judge:
     def settled(self) -> bool:
         """True when everything that was asked for has ended and no run is open."""
         return all(not home.state.runs and not home.state.roots for home in self.homes) and all(
-            any(arn in home.state.closed for home in self.homes) for arn in self.requested
+            any(arn in home.state.ended for home in self.homes) for arn in self.requested
         )
 
     def never_sent(self) -> list[str]:

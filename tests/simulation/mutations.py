@@ -23,7 +23,7 @@ from tests.simulation import tampering, tampering_lanes, tampering_requests
 from tests.simulation.doors import AnswerTo
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
-from tests.simulation.tampering import CommitsAhead, GoesOnFromCommit, SignalsUnacknowledged, only
+from tests.simulation.tampering import ArchivesNothing, CommitsAhead, GoesOnFromCommit, SignalsUnacknowledged, only
 from tests.simulation.tampering_lanes import journal_read
 from tests.simulation.tracker import unproven
 from tests.simulation.work import Headlong, SimPace
@@ -135,6 +135,7 @@ MUTATIONS = {
         _of_lanes("copy_forward", tampering_lanes.AdoptsOnce),
         _of_lanes("trim_behind", tampering_lanes.DeletesWhatWasRead),
         Mutation("cluster_beside_positions", wrap=tampering.TrustsLeftovers),
+        Mutation("archived_before_forgotten", wrap=only("scheduler", ArchivesNothing)),
         Mutation("lane_quota", wrap=_reads(topics.LANE_SIGNALS, tampering.double_quota)),
         Mutation("signals_before_asks", wrap=SignalsUnacknowledged),
         Mutation("commit_behind_work", wrap=CommitsAhead),

@@ -22,6 +22,7 @@ from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.machines import MachinesView
 from services.scheduler.owner import own_home
+from tests.simulation.disks import Disks
 from tests.simulation.groups import Group
 from tests.simulation.plays import NAMES, PLAN_BYTES_MAX
 from tests.simulation.port import VALUE_BYTES_MAX, SimPort
@@ -68,6 +69,8 @@ SCHEDULER_LIMITS = msgspec.structs.replace(
     snapshot_size_factor=1,
     snapshot_quiet_seconds=0.5,
     snapshot_read_records=3,
+    archive_executions_max=2,
+    archive_page_bytes_max=600,
     exports_early_max=1,
     exports_writing_max=2,
     export_inbox_bytes_max=700,
@@ -129,6 +132,7 @@ class Services:
         self.views: dict[str, MachinesView] = {}  # one a process
         self.budgets: dict[str, MemoryBudget] = {}  # likewise
         self.streams: dict[str, OpenStreams] = {}  # likewise
+        self.disks = Disks(house.world)
 
     def _pace(self, port: SimPort) -> SimPace:
         return self.house.mutation.pace(port.process, self.house.scenario.state_seconds)
@@ -188,6 +192,7 @@ class Services:
             names=NAMES,
             homes=house.scenario.homes,
             lanes=house.scenario.lanes,
+            store=self.disks.of(port.process),
             machines=self.views.setdefault(port.process.name, MachinesView()),
             limits=SCHEDULER_LIMITS if house.scenario.small else SCHEDULER_LIMITS_LARGE,
             pace=self._pace(port),

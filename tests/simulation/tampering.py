@@ -50,6 +50,16 @@ class SignalsUnacknowledged(WrappedPort):
         await self._port.send(messages)
 
 
+class ArchivesNothing(WrappedPort):
+    """Pages for the archive are never written and go for written: what they hold is in the process's store alone."""
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
+        """Sends what is no page of an archive."""
+        archive, log = topics.SCHEDULER_ARCHIVE.name, self._port.world.log
+        sent = iter(await self._port.send([m for m in messages if m.topic != archive]))
+        return [len(log(archive, m.partition)) if m.topic == archive else next(sent) for m in messages]
+
+
 class CommitsAhead(WrappedPort):
     """Commits what was read, not what is done."""
 
@@ -194,7 +204,7 @@ def without_indexes(value: bytes) -> bytes:
 
 def forget_redrives(fold: Fold, record: RedriveRequested) -> None:
     """A request that comes again is a new one."""
-    root = fold.state.roots.get(record.arn) or fold.state.redrivable.get(record.arn)
+    root = fold.state.roots.get(record.arn) or (fold.past.root if fold.past is not None else None)
     if root is not None:
         root.redrive_requests.clear()
     redrive.redrive_requested(fold, record)

@@ -98,7 +98,7 @@ class _Seen(Watch):
 
     def folded(self, part: Partition, size: int) -> None:  # noqa: ARG002 - the fold is looked at
         """A record was folded."""
-        self._tracker.house.judge.compare_shared(part.home)
+        self._tracker.house.judge.compare(part.home, "a tracker")
 
 
 class Tracker:
@@ -172,7 +172,7 @@ class Tracker:
                 self._check_run(part, run, book, who)
         for arn, (status, output, error) in self.house.judge.ended.items():
             row = part.root(arn)
-            if row is None and any(arn in r for r in [self.house.judge.homes[home].state.closed]):
+            if row is None and any(arn in r for r in [self.house.judge.homes[home].state.ended]):
                 self.house.world.violated(f"{who} of home {home} does not know {arn}")
             elif row is not None and (row.status, row.output, row.error) != (status, output, error):
                 self.house.world.violated(f"{who} of home {home} says {row.status} {row.error} of {arn}")

@@ -1,7 +1,7 @@
 """What the handlers of the fold work with: the state, its ports, and the outputs of the record being folded."""
 
 from maprun.mapruns.fold.outputs import Output, Send
-from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, RootStep
+from maprun.mapruns.fold.state import Ended, HomeState, Interpreter, RequestAnswered, Root, RootStep
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Spent
 from schemas import topics
@@ -14,8 +14,8 @@ from schemas.wire import Fact
 class Fold:
     """One record's folding.
 
-    `arn` is the root execution that the record is about, empty if it says none. `at_work` is a root execution whose
-    step has more to do, with that step.
+    `arn` is the root execution that the record is about, empty if it says none; `past` is how it ended before, if it
+    did and is remembered. `at_work` is a root execution whose step has more to do, with that step.
     """
 
     __slots__ = (
@@ -27,6 +27,7 @@ class Fold:
         "limits",
         "names",
         "outputs",
+        "past",
         "spent",
         "state",
         "told",
@@ -50,6 +51,7 @@ class Fold:
         self.limits = limits
         self.spent = spent
         self.arn = ""
+        self.past: Ended | None = None
         self.at_work: tuple[str, Root, RootStep] | None = None
         self.outputs: list[Output] = []
         self.told: list[tuple[str, Happening | str]] = []

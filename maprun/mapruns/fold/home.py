@@ -6,7 +6,7 @@ from typing import Any
 from maprun.mapruns.fold import answers, machines, nested, redrive, roots, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
-from maprun.mapruns.fold.state import HomeState, Interpreter
+from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, NothingArchived
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
@@ -32,11 +32,14 @@ class Home:
         homes: int,
         lanes: int,
         limits: MapRunLimits | None = None,
+        archive: Archive | None = None,
     ) -> None:
         """`homes` and `lanes` are the cluster's fixed partition counts."""
         self.state = state
         self.offset = state.offset  # the last record that was folded wholly
-        self._ports = (interpreter, names, homes, lanes, limits or MapRunLimits())
+        self._limits = limits or MapRunLimits()
+        self._ports = (interpreter, names, homes, lanes, self._limits)
+        self._archive = archive or NothingArchived()
 
     def apply(self, offset: int, timestamp_ms: int, record: home.HomeRecord) -> list[Output]:
         """Folds one record in and says what follows. An offset that was folded already changes nothing."""
@@ -50,11 +53,12 @@ class Home:
         state.offset = offset
         state.now_ms = max(state.now_ms, timestamp_ms)
         fold = Fold(state, *self._ports, spent)
-        roots.forget_old(fold)
         answers.forget_old(fold)
-        whose = fold.arn = roots.root_of(
-            fold, record
-        )  # asked first: a Map Run that ends with the record is known no more
+        # Asked first: a Map Run that ends with the record is known no more, and an archive that can't be read is no
+        # fault of the record's.
+        whose = fold.arn = roots.root_of(fold, record)
+        if isinstance(record, _ASKING_FOR_THE_PAST):
+            fold.past = self.ended(record.arn)
         try:
             _HANDLERS[type(record)](fold, record)
             yield from roots.hear(fold)
@@ -65,11 +69,22 @@ class Home:
         self.offset = state.offset
         return fold.outputs
 
+    def ended(self, arn: str) -> Ended | None:
+        """How a root execution ended that is over with all its runs; None when it is open, or not remembered."""
+        state = self.state
+        if arn in state.roots:
+            return None
+        ended = state.ended.get(arn) or self._archive.ended(arn, self.offset + 1)
+        if ended is None or ended.stopped_ms + self._limits.retention_ms < state.now_ms:
+            return None
+        return ended
+
     def skip(self, offset: int) -> None:
         """Passes over an offset that holds no readable record."""
         self.offset = self.state.offset = max(self.state.offset, offset)
 
 
+_ASKING_FOR_THE_PAST = (home.ExecutionRequested, home.StopRequested, home.RedriveRequested)
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.MachineRequested: machines.machine_requested,
     home.TagsRequested: machines.tags_requested,

@@ -18,7 +18,7 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
     Source: API reference, RedriveExecution; the reasons are those of DescribeExecution's redriveStatusReason.
     """
     state = fold.state
-    root = state.roots.get(record.arn) or state.redrivable.get(record.arn)
+    root = state.roots.get(record.arn) or _redrivable(fold)
     before = root.redrive_requests.get(record.request_id) if root is not None else None
     if before is not None and state.now_ms - before <= REQUEST_KNOWN_MS:
         _answer(fold, record, before)
@@ -29,8 +29,7 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
         fold.answer(record.request_id, error="ExecutionDoesNotExist" if missing else REFUSED, message=refusal[1])
         return
     assert root is not None
-    state.redrivable.pop(record.arn, None)
-    state.closed.pop(record.arn, None)
+    state.ended.pop(record.arn, None)
     state.roots[record.arn] = root
     remains, root.remains = root.remains, None
     root.status, root.stopped_ms, root.output, root.error, root.cause = "RUNNING", 0, b"", None, None
@@ -45,6 +44,14 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
     roots.take_step(fold, record.arn, root, fold.interpreter.redrive(root.request, remains, state.now_ms, fold.spent))
 
 
+def _redrivable(fold: Fold) -> Root | None:
+    """What an ended execution can go on from, for as long as it may."""
+    past = fold.past
+    if past is None or past.stopped_ms + fold.limits.redrivable_ms < fold.state.now_ms:
+        return None
+    return past.root
+
+
 def _answer(fold: Fold, record: RedriveRequested, redriven_ms: int) -> None:
     fold.answer(record.request_id, msgspec.json.encode({"redriveDate": redriven_ms / 1000}))
 
@@ -52,10 +59,9 @@ def _answer(fold: Fold, record: RedriveRequested, redriven_ms: int) -> None:
 def _refusal(fold: Fold, arn: str, root: Root | None) -> tuple[bool, str] | None:
     """Why an execution can't be redriven (and whether that is because there is none); None when it can."""
     if root is None:
-        closed = fold.state.closed.get(arn)
-        if closed is None:
+        if fold.past is None:
             return True, f"Execution Does Not Exist: '{arn}'"
-        if closed.status == "SUCCEEDED":
+        if fold.past.status == "SUCCEEDED":
             return False, "Execution is SUCCEEDED and cannot be redriven"
         return False, "Execution redrivable period exceeded"
     if root.status in {"RUNNING", "SUCCEEDED"}:

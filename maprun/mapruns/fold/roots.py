@@ -9,7 +9,7 @@ from maprun.mapruns.fold.answers import once
 from maprun.mapruns.fold.closing import GONE_CAUSE
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
-from maprun.mapruns.fold.state import Closed, Root, RootStep
+from maprun.mapruns.fold.state import Ended, Root, RootStep
 from maprun.mapruns.slices import Slices
 from schemas import topics
 from schemas.arns import child_of_arn, run_id
@@ -41,16 +41,16 @@ EVENT_PAYLOAD_BYTES_MAX = 248 * 1024
 
 def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
     """Starts a root execution, or says why not. The name decides."""
-    root, closed = fold.state.roots.get(record.arn), fold.state.closed.get(record.arn)
+    root, past = fold.state.roots.get(record.arn), fold.past
     if root is not None:
         same = root.request.request_id == record.request_id
         if same or (root.status == "RUNNING" and root.request.input == record.input):
             _answer_started(fold, record, root.started_ms)
             return
-    elif closed is not None and closed.request_id == record.request_id:
-        _answer_started(fold, record, closed.started_ms)
+    elif past is not None and past.request_id == record.request_id:
+        _answer_started(fold, record, past.started_ms)
         return
-    if root is not None or closed is not None:
+    if root is not None or past is not None:
         _refuse(fold, record, "ExecutionAlreadyExists", f"Execution Already Exists: '{record.arn}'")
         return
     now = fold.state.now_ms
@@ -184,26 +184,14 @@ def _forget_if_over(fold: Fold, arn: str, root: Root) -> None:
     """An ended execution without open runs: its name is remembered, and what a redrive needs of it, for their times."""
     if root.status == "RUNNING" or root.open_runs or fold.state.roots.pop(arn, None) is None:
         return
-    fold.state.closed[arn] = Closed(root.request.request_id, root.started_ms, root.stopped_ms, root.status)
-    if root.remains is None:
-        root.kept.clear()
-    else:
-        fold.state.redrivable[arn] = root
-
-
-def forget_old(fold: Fold) -> None:
-    """Forgets the names of executions that ended long ago, and what could have been redriven of them. In log time."""
-    state, limits = fold.state, fold.limits
-    while state.redrivable:
-        arn, root = next(iter(state.redrivable.items()))
-        if root.stopped_ms + limits.redrivable_ms >= state.now_ms:
-            break
-        del state.redrivable[arn]
-    while state.closed:
-        arn, closed = next(iter(state.closed.items()))
-        if closed.stopped_ms + limits.retention_ms >= state.now_ms:
-            break
-        del state.closed[arn]
+    fold.state.ended[arn] = Ended(
+        request_id=root.request.request_id,
+        started_ms=root.started_ms,
+        stopped_ms=root.stopped_ms,
+        status=root.status,
+        offset=fold.state.offset,
+        root=None if root.remains is None else root,
+    )
 
 
 def _run_closed(fold: Fold, arn: str, run: str) -> None:
@@ -288,9 +276,8 @@ def stop_requested(fold: Fold, record: StopRequested) -> None:
         return
     root = fold.state.roots.get(record.arn)
     if root is None:
-        closed = fold.state.closed.get(record.arn)
-        if closed is not None:  # a repeated stop is answered with the date that DescribeExecution has
-            fold.answer(record.request_id, msgspec.json.encode({"stopDate": closed.stopped_ms / 1000}))
+        if fold.past is not None:  # a repeated stop is answered with the date that DescribeExecution has
+            fold.answer(record.request_id, msgspec.json.encode({"stopDate": fold.past.stopped_ms / 1000}))
         else:
             fold.answer(
                 record.request_id,

@@ -1,6 +1,7 @@
 """The state that the fold of one home partition keeps, and how it is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -13,9 +14,9 @@ from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten
 from schemas.wire import Fact
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4)
+FOLD_VERSIONS_READ = (2, 3, 4, 5)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -136,13 +137,37 @@ class Root(msgspec.Struct, kw_only=True):
     kept: dict[str, Run] = {}  # runs that are over and may be redriven with the execution, nested ones too
 
 
-class Closed(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered of an ended root execution, so that its name is not taken twice."""
+class Ended(msgspec.Struct, kw_only=True):
+    """What is remembered of a root execution that ended at the record at `offset`, with all its Map Runs.
+
+    `root` is what a redrive goes on from, None when it can't be redriven.
+    """
 
     request_id: str
     started_ms: int
-    stopped_ms: int = 0
-    status: str = ""
+    stopped_ms: int
+    status: str
+    offset: int
+    root: Root | None = None
+
+
+class Archive(Protocol):
+    """Ended root executions that the state of a home holds no longer."""
+
+    def ended(self, arn: str, before: int, /) -> Ended | None:
+        """The newest end of a root execution at a record before this offset, as far as it was archived.
+
+        What ended at a later record is unknown yet to a fold that stands here, however much of it was archived.
+        """
+        ...
+
+
+class NothingArchived:
+    """The archive of a home whose state keeps everything."""
+
+    def ended(self, _arn: str, _before: int, /) -> Ended | None:
+        """Nothing."""
+        return None
 
 
 class RequestAnswered(Fact, frozen=True):
@@ -159,43 +184,106 @@ class RequestAnswered(Fact, frozen=True):
 
 
 class HomeState(msgspec.Struct, kw_only=True):
-    """Everything the fold of one home partition knows after the record at `offset`."""
+    """Everything the fold of one home partition knows after the record at `offset`, but for what is in its archive.
+
+    Whether an ended execution is in `ended` or in the archive makes no difference to what is decided: whoever holds the
+    state archives first and deletes here afterwards, when he likes.
+    """
 
     home: int
     offset: int = -1
     now_ms: int = 0
     roots: dict[str, Root] = {}
     runs: dict[str, Run] = {}
-    closed: dict[str, Closed] = {}  # in the order they ended
-    redrivable: dict[str, Root] = {}  # of these, those that can be redriven yet
     waiting: list[str] = []  # runs past the limit of open ones, in order
     machines: dict[str, MachineWritten] = {}
     answered: dict[str, RequestAnswered] = {}  # the newest answers, for repeats of their requests
+    ended: dict[str, Ended] = {}  # in the order they ended
+
+
+class _Closed(msgspec.Struct, frozen=True, array_like=True):
+    """An ended root execution as versions 2 to 4 had it."""
+
+    request_id: str
+    started_ms: int
+    stopped_ms: int = 0
+    status: str = ""
+
+
+class _AnyVersion(HomeState, kw_only=True):
+    """The state of any version that is read."""
+
+    closed: dict[str, _Closed] = {}
+    redrivable: dict[str, Root] = {}  # of these, those that could be redriven yet
 
 
 def encode_state(state: HomeState, interpreter: Interpreter) -> bytes:
     """The bytes of a state; `decode_state` makes an equal one of them."""
-    roots = [*state.roots.values(), *state.redrivable.values()]
+    roots = [*state.roots.values(), *(ended.root for ended in state.ended.values() if ended.root is not None)]
+    with _encoded(roots, interpreter):
+        return msgspec.msgpack.encode(state, enc_hook=_enc_hook)
+
+
+def decode_state(data: bytes, interpreter: Interpreter) -> HomeState:
+    """The state again. Raises msgspec.DecodeError when the bytes are not a state of a version that is read."""
+    read = msgspec.msgpack.decode(data, type=_AnyVersion, dec_hook=_dec_hook)
+    state = HomeState(**{name: getattr(read, name) for name in HomeState.__struct_fields__})
+    _take_older(read, state)
+    for root in [*state.roots.values(), *(ended.root for ended in state.ended.values() if ended.root is not None)]:
+        _decode_root(root, interpreter)
+    return state
+
+
+def _take_older(read: _AnyVersion, state: HomeState) -> None:
+    """Ended executions of versions 2 to 4: they are known to have ended since this snapshot."""
+    closed = read.closed
+    for arn, root in read.redrivable.items():  # trackers stored those alone
+        name = _Closed(root.request.request_id, root.started_ms, root.stopped_ms, root.status)
+        closed.setdefault(arn, name)
+    for arn, end in closed.items():
+        state.ended[arn] = Ended(
+            request_id=end.request_id,
+            started_ms=end.started_ms,
+            stopped_ms=end.stopped_ms,
+            status=end.status,
+            offset=state.offset,
+            root=read.redrivable.get(arn),
+        )
+
+
+def encode_ended(ended: Ended, interpreter: Interpreter) -> bytes:
+    """The bytes of an ended execution; `decode_ended` makes an equal one of them."""
+    with _encoded([] if ended.root is None else [ended.root], interpreter):
+        return msgspec.msgpack.encode(ended, enc_hook=_enc_hook)
+
+
+def decode_ended(data: bytes, interpreter: Interpreter) -> Ended:
+    """The ended execution again, nobody else's."""
+    ended = msgspec.msgpack.decode(data, type=Ended, dec_hook=_dec_hook)
+    if ended.root is not None:
+        _decode_root(ended.root, interpreter)
+    return ended
+
+
+@contextmanager
+def _encoded(roots: Sequence[Root], interpreter: Interpreter) -> Iterator[None]:
+    """While the interpreter's states in these executions are bytes."""
     live = [(root.execution, root.remains) for root in roots]
     try:
         for root in roots:
             root.execution = None if root.execution is None else interpreter.encode(root.execution)
             root.remains = None if root.remains is None else interpreter.encode(root.remains)
-        return msgspec.msgpack.encode(state, enc_hook=_enc_hook)
+        yield
     finally:
         for root, (execution, remains) in zip(roots, live, strict=True):
             root.execution, root.remains = execution, remains
 
 
-def decode_state(data: bytes, interpreter: Interpreter) -> HomeState:
-    """The state again. Raises msgspec.DecodeError when the bytes are not a state of this version."""
-    state = msgspec.msgpack.decode(data, type=HomeState, dec_hook=_dec_hook)
-    for root in [*state.roots.values(), *state.redrivable.values()]:
-        if root.execution is not None:
-            root.execution = interpreter.decode(root.execution)
-        if root.remains is not None:
-            root.remains = interpreter.decode(root.remains)
-    return state
+def _decode_root(root: Root, interpreter: Interpreter) -> None:
+    if root.execution is not None:
+        root.execution = interpreter.decode(root.execution)
+    if root.remains is not None:
+        root.remains = interpreter.decode(root.remains)
 
 
 def _enc_hook(value: object) -> object:

@@ -163,7 +163,9 @@ def test_a_redrive_that_nobody_waits_for_any_more_does_not_begin() -> None:
     folding.put(RedriveRequested("r", asked.arn), StopRequested("s2", asked.arn))
     outputs = folding.put(frame(run, 0, [0, 1], [ABORTED, ABORTED]))
     assert sent(outputs, RunOpened) == []
-    assert folding.state.redrivable[asked.arn].kept[run].generation == 0
+    ended = folding.state.ended[asked.arn].root
+    assert ended is not None
+    assert ended.kept[run].generation == 0
 
 
 def test_a_child_that_succeeded_needs_its_run_no_more() -> None:

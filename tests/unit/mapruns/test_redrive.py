@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from maprun.mapruns.fold.outputs import RootChanged
-from maprun.mapruns.fold.state import decode_state, encode_state
+from maprun.mapruns.fold.state import Root, decode_state, encode_state
 from maprun.mapruns.limits import DAY_MS
 from maprun.mapruns.verdicts import item_counts
 from schemas.asks import ItemsRequested, RedriveStage
@@ -45,12 +45,19 @@ def failed_run(folding: Folding, statuses_: list[int], name: str = "x", **over: 
     return asked.arn, run
 
 
+def redrivable(folding: Folding, arn: str) -> Root:
+    """What an ended execution can be redriven from."""
+    root = folding.state.ended[arn].root
+    assert root is not None
+    return root
+
+
 def test_only_what_did_not_succeed_runs_again() -> None:
     """The next generation begins with the lost children, then those never started; the source is over."""
     folding = Folding()
     arn, run = failed_run(folding, [SUCCEEDED, FAILED, RETURNED, TIMED_OUT, ABORTED, RETURNED, SUCCEEDED])
     assert not folding.state.runs
-    first = folding.state.redrivable[arn].kept[run].generation_offset + 1
+    first = redrivable(folding, arn).kept[run].generation_offset + 1
     outputs = folding.put(RedriveRequested("r", arn))
     [answer] = answers(outputs)
     assert (answer.error, msgspec.json.decode(answer.body)) == ("", {"redriveDate": folding.now / 1000})
@@ -84,7 +91,7 @@ def test_counts_add_up_through_a_redrive() -> None:
     folding.put(ItemsRead(run, 1, 2, 1, 1, 1, b""))
     outputs = folding.put(frame(run, 0, [1, 2], [SUCCEEDED, SUCCEEDED], generation=1, indexes=(2, 2)))
     assert statuses(outputs) == ["SUCCEEDED"]
-    assert arn not in folding.state.redrivable
+    assert folding.state.ended[arn].root is None
 
 
 def test_answers_may_be_heard_before_what_was_read() -> None:
@@ -103,13 +110,13 @@ def test_a_redrive_that_closes_early_leaves_the_rest_to_the_next() -> None:
     """Lost children that a generation didn't reach stay what they were, and come after the newly lost ones."""
     folding = Folding()
     arn, run = failed_run(folding, [*[FAILED] * 30, RETURNED])
-    folding.state.redrivable[arn].kept[run].concurrency = 1  # so that not all are asked for at once
+    redrivable(folding, arn).kept[run].concurrency = 1  # so that not all are asked for at once
     folding.put(RedriveRequested("r", arn))
     asked = folding.state.runs[run].asked
     assert asked < 30
     folding.put(ItemsRead(run, 1, 0, asked, asked, asked, b"", redriven=(FAILED, asked, asked)))
     folding.put(frame(run, 0, list(range(asked)), [FAILED] * asked, generation=1, indexes=(0, asked)))
-    kept = folding.state.redrivable[arn].kept[run]
+    kept = redrivable(folding, arn).kept[run]
     assert {name: n for name, n in item_counts(kept, 0, 0)[1].items() if n} == {
         "failed": 30,
         "pending": 1,
@@ -231,7 +238,7 @@ def test_what_cannot_be_redriven_is_refused(case: str, error: str, message: str)
     if case == "old":
         folding.started(["task"], name="other")
     if case == "full":
-        folding.state.redrivable[asked.arn].events = 24_999
+        redrivable(folding, asked.arn).events = 24_999
     arn = "arn" if case == "none" else asked.arn
     [answer] = answers(folding.put(RedriveRequested("r", arn)))
     assert (answer.error, answer.message) == (error, message.format(arn))
@@ -257,7 +264,7 @@ def test_an_older_request_that_comes_again_redrives_nothing() -> None:
         folding.put(ItemsRead(run, generation, 0, 1, 1, 1, b"", redriven=(FAILED, 1, 1)))
         folding.put(frame(run, 0, [0], [FAILED], generation=generation, indexes=(0, 1)))
     assert answers(folding.put(RedriveRequested("a", arn)))[0].body == bodies[0]
-    assert folding.state.redrivable[arn].redrive_count == 2
+    assert redrivable(folding, arn).redrive_count == 2
     folding.now += 16 * 60_000
     assert answers(folding.put(RedriveRequested("a", arn)))[0].body not in bodies
     assert folding.state.roots[arn].redrive_count == 3
@@ -269,7 +276,7 @@ def test_a_name_is_free_again_after_its_retention() -> None:
     asked, _ = folding.started()
     folding.now += 91 * DAY_MS
     folding.started(name="other")
-    assert asked.arn not in folding.state.closed
+    assert folding.home.ended(asked.arn) is None
     [answer] = answers(folding.put(msgspec.structs.replace(asked, request_id="new")))
     assert answer.error == ""
 
@@ -290,6 +297,6 @@ def test_a_redrive_that_is_stopped_before_its_run_was_closed_begins_nothing() ->
     folding.put(ItemsRead(run, 0, 0, 2, 2, 2, b"end"), SourceEnded(run, 0, 2))
     folding.put(StopRequested("s", asked.arn), RedriveRequested("r", asked.arn), StopRequested("s2", asked.arn))
     folding.put(frame(run, 0, [0, 1], [ABORTED, ABORTED]))
-    assert (folding.state.runs, asked.arn in folding.state.redrivable) == ({}, True)
+    assert (folding.state.runs, folding.state.ended[asked.arn].root is not None) == ({}, True)
     folding.put(RedriveRequested("r2", asked.arn))
     assert folding.state.runs[run].generation == 1

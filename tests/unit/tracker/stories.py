@@ -186,7 +186,8 @@ class Story:
         arn = self.arns[-1]
         for generation in range(redrives + 1):
             if generation:
-                if arn not in self.home.state.redrivable:
+                ended = self.home.state.ended.get(arn)
+                if ended is None or ended.root is None:
                     break  # it succeeded before
                 self.redrive(run, arn, generation)
             self.generation(run, last=generation == redrives)
