@@ -44,6 +44,13 @@ class LimitsSet(Fact, frozen=True):
     retention_days: float
 
 
+class TokenSecretSet(Fact, frozen=True):
+    """The secret that task tokens are signed with. The first after a beginning counts, for good."""
+
+    began: int
+    secret: bytes
+
+
 class ProcessStarted(Fact, frozen=True):
     """A process took its name. Key: "process/service/instance"; the newest of a key owns it, an older one ends."""
 
@@ -54,4 +61,4 @@ class ProcessStarted(Fact, frozen=True):
     started_ms: int
 
 
-ClusterRecord = ClusterBegan | TopicsIntended | TopicsNamed | ProcessStarted | LimitsSet
+ClusterRecord = ClusterBegan | TopicsIntended | TopicsNamed | ProcessStarted | LimitsSet | TokenSecretSet

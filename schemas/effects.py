@@ -5,6 +5,8 @@ visit number in that scope, the attempt and the redrive, so the same decision ta
 happening with a `ref` that the execution does not wait for (late, repeated) changes nothing.
 """
 
+import msgspec
+
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact
 
@@ -20,6 +22,7 @@ class TaskRequested(Fact, frozen=True):
     role_arn: str = ""  # Credentials.RoleArn
     attempt: int = 0
     state: str = ""
+    callback: bool = False  # the call is a submission: the attempt ends by its token, or by a timer
 
 
 class TimerRequested(Fact, frozen=True):
@@ -64,6 +67,33 @@ class TaskFailed(Fact, frozen=True):
     ref: str
     error: str
     cause: str
+
+
+class SubmissionBegan(Fact, frozen=True):
+    """The call that submits an attempt is about to be made; whoever finds this written never makes it again."""
+
+    ref: str
+
+
+class TaskSubmitted(Fact, frozen=True):
+    """The call that submits an attempt came back well; `output` is the JSON of its answer. The attempt goes on."""
+
+    ref: str
+    output: bytes
+
+
+class SubmissionFailed(Fact, frozen=True):
+    """The call that submits an attempt failed, and the attempt with it."""
+
+    ref: str
+    error: str
+    cause: str
+
+
+class HeartbeatReceived(Fact, frozen=True):
+    """Whoever works on an attempt is alive: HeartbeatSeconds begin anew."""
+
+    ref: str
 
 
 class TimerFired(Fact, frozen=True):
@@ -124,4 +154,17 @@ Happening = (
     | MapRunSucceeded
     | MapRunFailed
     | StopAsked
+    | SubmissionBegan
+    | TaskSubmitted
+    | SubmissionFailed
+    | HeartbeatReceived
 )
+TaskOutcome = TaskSucceeded | TaskFailed | TaskSubmitted | SubmissionFailed
+"""What comes of the call that a Task makes."""
+Callback = TaskSucceeded | TaskFailed | HeartbeatReceived
+"""What SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat say of an attempt."""
+
+
+def with_ref(callback: Callback, ref: str) -> Callback:
+    """The callback for the effect that its attempt is."""
+    return msgspec.structs.replace(callback, ref=ref)

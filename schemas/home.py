@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
-from schemas.effects import TaskFailed, TaskSucceeded
+from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
@@ -261,6 +261,45 @@ class ParentTaskEnded(Fact, frozen=True):
     outcome: TaskSucceeded | TaskFailed
 
 
+class ParentSubmissionBegan(Fact, frozen=True):
+    """A scheduler is about to submit a Task of a root execution. Identity: (arn, ref); the first wins.
+
+    `by` names the owner of home that wrote it: it alone may submit, once it has read that its record was the first.
+    """
+
+    arn: str
+    ref: str
+    by: str
+
+
+class ParentTaskSubmitted(Fact, frozen=True):
+    """The call that submits a Task of a root execution came back. Accepted while the execution waits for its `ref`."""
+
+    arn: str
+    outcome: TaskSubmitted | SubmissionFailed
+
+
+class CallbackReceived(Fact, frozen=True):
+    """SendTaskSuccess, SendTaskFailure or SendTaskHeartbeat of a root execution or a child. Identity: request id.
+
+    `arn`, `lane` and the attempt, which stands in the place of the callback's `ref`, are those of the token.
+    """
+
+    request_id: str
+    arn: str
+    lane: int
+    callback: Callback
+
+
+class CallbackAnswered(Fact, frozen=True):
+    """The word of a child's lane on a callback: taken, or why not."""
+
+    run: str
+    request_id: str
+    error: str = ""
+    message: str = ""
+
+
 class OutputRefused(Fact, frozen=True):
     """A message that follows from what the root execution `arn` does fits no record: the execution fails.
 
@@ -338,4 +377,8 @@ HomeRecord = (
     | ResultsWritten
     | ResultsFailed
     | OutputRefused
+    | ParentSubmissionBegan
+    | ParentTaskSubmitted
+    | CallbackReceived
+    | CallbackAnswered
 )

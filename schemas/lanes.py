@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.effects import Happening, MapRunFailed, MapRunSucceeded
+from schemas.effects import Callback, Happening, MapRunFailed, MapRunSucceeded
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
@@ -43,6 +43,13 @@ class ItemFrame(Fact, frozen=True):
     def source_of(self, i: int) -> str:
         """Map.Item.Source of the item at place `i` of the frame."""
         return self.sources[i] if self.sources else self.source
+
+
+class Place(Part, frozen=True):
+    """Which child of a run, by its index, and the lane it runs on."""
+
+    index: int
+    lane: int
 
 
 class RedrivenChild(Part, frozen=True):
@@ -125,7 +132,20 @@ class NestedRunEnded(Fact, frozen=True):
     outcome: MapRunSucceeded | MapRunFailed
 
 
-LaneSignal = RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested | NestedRunEnded
+class ChildCallbackReceived(Fact, frozen=True):
+    """A callback for the child with this index, for its lane's owner to decide on; see `CallbackReceived`."""
+
+    cause: Cause
+    run: str
+    generation: int
+    index: int
+    request_id: str
+    callback: Callback
+
+
+LaneSignal = (
+    RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested | NestedRunEnded | ChildCallbackReceived
+)
 
 
 class Claimed(Fact, frozen=True):

@@ -8,16 +8,8 @@ from maprun.aws.clients import AwsSettings
 from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
-from maprun.integrations.resources import (
-    LAMBDA_INVOKE,
-    ActivityResource,
-    FunctionResource,
-    Integration,
-    Pattern,
-    Resource,
-    parse_resource,
-)
-from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
+from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
 
 OUTPUT_BYTES_MAX = 4 << 20
 """Of a Task's answer. Above AWS's quota, which the interpreter knows; below what one record can hold."""
@@ -46,8 +38,17 @@ class TaskRunner:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
         self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
 
-    async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
-        """One attempt; the callee gets `idempotency_key`, the same for every repeat of this attempt."""
+    async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
+        """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
+        known = await self.call(request, idempotency_key)
+        if not request.callback:
+            return known
+        if isinstance(known, TaskSucceeded):
+            return TaskSubmitted(request.ref, known.output)
+        return SubmissionFailed(request.ref, known.error, known.cause)
+
+    async def call(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+        """The call; the callee gets `idempotency_key`, the same for every repeat of this attempt."""
         try:
             outcome = await self._attempt(request, idempotency_key)
         except AnswerTooLargeError as error:
@@ -60,14 +61,16 @@ class TaskRunner:
         if request.role_arn:
             return TaskFailed(request.ref, "States.Permissions", ROLE_NOT_ASSUMED % request.role_arn)
         resource = parse_resource(request.resource)
-        if resource == LAMBDA_INVOKE:
+        if isinstance(resource, Integration) and resource.asked_once() == LAMBDA_INVOKE:
             return await self._lambda.run_invoke(request, idempotency_key)
         if isinstance(resource, FunctionResource):
             return await self._lambda.run_function(request, idempotency_key)
         call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
             return await self._sdk.run(call, request, idempotency_key)
-        return TaskFailed(request.ref, "States.Runtime", _unsupported(request.resource, resource))
+        # The interpreter asks for no such call; an execution of an earlier version may have.
+        unsupported = f"This version of maprun doesn't support the resource {request.resource}"
+        return TaskFailed(request.ref, "States.Runtime", unsupported)
 
     async def close(self) -> None:
         """Closes connections and threads."""
@@ -82,11 +85,3 @@ def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | 
             return outcome
         return TaskFailed(outcome.ref, "States.DataLimitExceeded", TOO_LARGE % state)
     return msgspec.structs.replace(outcome, cause=outcome.cause[:CAUSE_CHARS_MAX] if outcome.cause else outcome.cause)
-
-
-def _unsupported(text: str, resource: Resource | None) -> str:
-    if isinstance(resource, ActivityResource):
-        return f"This version of maprun doesn't support activities: {text}"
-    if isinstance(resource, Integration) and resource.pattern is not Pattern.REQUEST_RESPONSE:
-        return f"This version of maprun doesn't support the {resource.pattern} pattern: {text}"
-    return f"This version of maprun doesn't support the resource {text}"

@@ -25,6 +25,7 @@ from maprun.bus.watch import TopicsWatch
 from maprun.runtime import logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
+from schemas.tokens import TokenSecret
 
 T = TypeVar("T")
 _DRAIN_STEP_SECONDS = 0.02
@@ -54,7 +55,9 @@ class KafkaHost:
         owned: Sequence[Owned] = (),
         own: BusLimits | None = None,
         service: str = "",
+        secret: TokenSecret | None = None,
     ) -> None:
+        self.secret = secret or TokenSecret()  # of the cluster's task tokens; known once started
         self.service = service  # whose rights are looked at, and under which the instance's name is taken; none: a tool
         self.settings = settings
         self.limits = limits
@@ -100,6 +103,7 @@ class KafkaHost:
             await asyncio.sleep(self.own.owner_retry_seconds)
         known = await check_topics(self._client, self.fetcher, self.settings, self.service)
         self.connection.cluster = known.cluster
+        self.secret.learn(known.mark.token_secret)
         for share in self._shares:
             share.group.cluster = known.cluster
         await self.sender.start()

@@ -22,10 +22,12 @@ from maprun.bus.security import client_options, require_welcome
 from maprun.bus.sender import Sender
 from maprun.bus.topics import Standing, TopicsDifferError
 from maprun.runtime import clock
+from maprun.runtime.chance import secret
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
-from schemas.cluster import ClusterBegan, TopicsIntended, TopicsNamed
+from schemas.cluster import ClusterBegan, TokenSecretSet, TopicsIntended, TopicsNamed
+from schemas.tokens import SECRET_BYTES
 from schemas.topics import CLUSTER, TOPICS, Topic
 from schemas.wire import Fact, encode
 
@@ -113,6 +115,8 @@ class _Maker:
         limits = limits_of(settings, mark.began)
         if mark.limits != limits:
             await self._append(limits)
+        if not mark.token_secret:
+            await self._append(TokenSecretSet(mark.began, secret(SECRET_BYTES)))
         return Made(made, deleted, warnings)
 
     # ------------------------------------------------------------------ the mark

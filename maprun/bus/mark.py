@@ -6,7 +6,15 @@ import msgspec
 
 from maprun.bus.topics import Standing, TopicsDifferError, partitions_of
 from maprun.runtime.settings import Settings
-from schemas.cluster import ClusterBegan, ClusterRecord, LimitsSet, ProcessStarted, TopicsIntended, TopicsNamed
+from schemas.cluster import (
+    ClusterBegan,
+    ClusterRecord,
+    LimitsSet,
+    ProcessStarted,
+    TokenSecretSet,
+    TopicsIntended,
+    TopicsNamed,
+)
 from schemas.topics import CLUSTER, TOPICS, Topic
 from schemas.wire import Decoder
 
@@ -28,6 +36,7 @@ class Mark(msgspec.Struct, frozen=True):
     intended: frozenset[str] = frozenset()  # names of the registry
     topics: Mapping[str, str] = {}  # name in the registry → Kafka's id
     limits: LimitsSet | None = None  # None = none were set, as before there were any
+    token_secret: bytes = b""  # likewise
 
 
 def fold_mark(records: Iterable[tuple[int, ClusterRecord]]) -> Mark | None:
@@ -47,6 +56,9 @@ def fold_mark(records: Iterable[tuple[int, ClusterRecord]]) -> Mark | None:
             case LimitsSet():
                 if mark is not None and record.began == mark.began:
                     mark = msgspec.structs.replace(mark, limits=record)
+            case TokenSecretSet():
+                if mark is not None and record.began == mark.began and not mark.token_secret:
+                    mark = msgspec.structs.replace(mark, token_secret=record.secret)
             case ProcessStarted():
                 pass
     return mark
@@ -74,6 +86,11 @@ def require(settings: Settings, mark: Mark | None, found: Mapping[str, Standing]
     missing = [topic for topic in TOPICS if settings.prefix + topic.name not in found]
     if missing:
         raise TopicsDifferError(f"{_named(settings, missing)} {_is(missing)} not there: run {CREATE}")
+    if not mark.token_secret:
+        raise TopicsDifferError(
+            f"{_named(settings, [CLUSTER])} holds no secret for task tokens, which an earlier version did not make: run"
+            f" {CREATE}"
+        )
     return mark
 
 

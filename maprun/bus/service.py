@@ -12,12 +12,14 @@ from maprun.bus.metrics import BusMetrics
 from maprun.runtime import health, logs, process
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
+from schemas.tokens import TokenSecret
 
 
 class Composed(msgspec.Struct, frozen=True):
     """A service put together: what it owns, what it starts beside its owners, what it closes after them."""
 
     owned: Sequence[Owned]
+    secret: TokenSecret | None = None  # which learns the cluster's when the host starts
     prepare: Callable[[KafkaHost], Awaitable[None]] | None = None  # after the host has connected, before owners start
     close: Callable[[], Awaitable[None]] | None = None
 
@@ -43,7 +45,7 @@ def run_service(service: str, compose: Compose) -> int:
 async def serve(service: str, settings: Settings, limits: Limits, stop: asyncio.Event, compose: Compose) -> None:
     """The same within a running loop."""
     composed = compose(settings, limits)
-    host = KafkaHost(settings, limits, composed.owned, service=service)
+    host = KafkaHost(settings, limits, composed.owned, service=service, secret=composed.secret)
     metrics = BusMetrics(host)
     REGISTRY.register(metrics)
     site = await health.serve(settings.http_host, settings.http_port, host.ready, host.healthy)

@@ -1,10 +1,10 @@
 """EventBridge."""
 
-from maprun.integrations.service import CALLBACK, PLAIN, Service, Words
+from maprun.integrations.service import CALLBACK, Service, Words
 
 SERVICE = Service(
     "events",
     {CALLBACK: ("putEvents",)},
-    runs=PLAIN,
+    runs=CALLBACK,
     words=Words("EventBridge", "AmazonEventBridge", "AmazonEventBridgeException"),
 )

@@ -14,9 +14,10 @@ SERVICES: Mapping[str, Service] = {service.name: service for service in _SERVICE
 
 
 class Declared(NamedTuple):
-    """What is known of one resource. `refusal` says why it can't run here; empty when it can."""
+    """What is known of one resource: its events, whether a task token ends its attempts, why it can't run here."""
 
     events: TaskEvents
+    callback: bool = False
     refusal: str = ""
 
 
@@ -63,10 +64,11 @@ def declared(resource: str, named: Resource | None) -> Declared:
         case Integration():
             what = not_yet(named)
             refusal = f"{what} is not supported yet: '{resource}'." if what else ""
-            return Declared(IntegrationEvents(named.resource_type, named.resource_name), refusal)
+            told = IntegrationEvents(named.resource_type, named.resource_name)
+            return Declared(told, named.pattern is Pattern.CALLBACK, refusal)
         case ActivityResource():
-            return Declared(FunctionEvents(resource), f"Activities are not supported yet: '{resource}'.")
+            return Declared(FunctionEvents(resource), refusal=f"Activities are not supported yet: '{resource}'.")
         case None:  # only in a definition that an earlier version took
-            return Declared(FunctionEvents(resource), f"The resource '{resource}' is not recognized.")
+            return Declared(FunctionEvents(resource), refusal=f"The resource '{resource}' is not recognized.")
         case _:
             assert_never(named)

@@ -59,6 +59,10 @@ class Integration(NamedTuple):
         """The action as history events name it, with its pattern."""
         return f"{self.action}{self.pattern.value}"
 
+    def asked_once(self) -> "Integration":
+        """The same call, answered by its response alone."""
+        return self._replace(pattern=Pattern.REQUEST_RESPONSE)
+
 
 Resource = FunctionResource | ActivityResource | Integration
 

@@ -7,11 +7,11 @@ definition first names one.
 from functools import lru_cache
 from importlib.resources import files
 
-from maprun.integrations.service import CALLBACK, PLAIN
+from maprun.integrations.service import CALLBACK
 
 PATTERNS = CALLBACK
 """Of each of them, on AWS."""
-RUNS = PLAIN
+RUNS = CALLBACK
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,10 @@
 """SNS."""
 
-from maprun.integrations.service import CALLBACK, PLAIN, Service, Words
+from maprun.integrations.service import CALLBACK, Service, Words
 
 SERVICE = Service(
     "sns",
     {CALLBACK: ("publish",)},
-    runs=PLAIN,
+    runs=CALLBACK,
     words=Words("SNS", "AmazonSNS", "AmazonSNSException"),
 )

@@ -1,10 +1,10 @@
 """SQS."""
 
-from maprun.integrations.service import CALLBACK, PLAIN, Service, Words
+from maprun.integrations.service import CALLBACK, Service, Words
 
 SERVICE = Service(
     "sqs",
     {CALLBACK: ("sendMessage",)},
-    runs=PLAIN,
+    runs=CALLBACK,
     words=Words("SQS", "AmazonSQS", "AmazonSQSException"),
 )

@@ -33,11 +33,12 @@ class FunctionEvents:
 
 
 class IntegrationEvents:
-    """TaskScheduled, …Started, …Submitted, …Succeeded, …Failed, …TimedOut, each with resourceType and resource."""
+    """TaskScheduled, …Started, …Submitted, …SubmitFailed, …Succeeded, …Failed, …TimedOut, each with its resource."""
 
     __slots__ = ("labels", "named")
     scheduled, started = EventType.TASK_SCHEDULED, EventType.TASK_STARTED
     succeeded, failed = EventType.TASK_SUCCEEDED, EventType.TASK_FAILED
+    submitted, submit_failed = EventType.TASK_SUBMITTED, EventType.TASK_SUBMIT_FAILED
     timed_out = EventType.TASK_TIMED_OUT
 
     def __init__(self, resource_type: str, resource: str) -> None:

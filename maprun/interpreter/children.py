@@ -30,6 +30,7 @@ def abort(run: Run, frame: Frame, previous_id: int) -> None:
         run.cancel(wait.ref)
         if isinstance(wait, TaskWait):
             run.cancel(wait.timer)
+            run.cancel(wait.heartbeat)
         elif isinstance(wait, MapRunWait) and wait.started_id:
             run.emit(EventType.MAP_RUN_ABORTED, wait.started_id)
     aborted_type = run.kinds[state.kind].aborted_type

@@ -6,10 +6,13 @@ from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import jsontext
 from maprun.language.model import Machine
 from schemas.history import HistoryEvent
+from schemas.tokens import NO_LANE, TaskToken, TokenSecret, attempt_of
 from schemas.wire import Part
 
 UNSET: Any = object()
 """Stands for a value that has not been decoded."""
+NO_SECRET = TokenSecret()
+"""Of a host whose executions wait for no callbacks."""
 
 
 class ExecutionHead(Part, frozen=True):
@@ -25,6 +28,7 @@ class ExecutionHead(Part, frozen=True):
     redrive_count: int = 0
     redrive_ms: int = 0
     express: bool = False
+    lane: int = NO_LANE  # that a child runs on; its task tokens say so
 
 
 class Limits(Part, frozen=True):
@@ -63,13 +67,15 @@ class Beginning(Part, frozen=True):
 
 
 class TaskWait:
-    """A Task attempt is under way; `timer` is the ref of its timeout, or empty."""
+    """A Task attempt is under way; `timer` and `heartbeat` are the refs of its timeouts, or empty."""
 
-    __slots__ = ("ref", "timer")
+    __slots__ = ("heartbeat", "heartbeat_seconds", "ref", "timer")
 
-    def __init__(self, ref: str, timer: str) -> None:
+    def __init__(self, ref: str, timer: str = "", heartbeat: str = "", heartbeat_seconds: int = 0) -> None:
         self.ref = ref
         self.timer = timer
+        self.heartbeat = heartbeat
+        self.heartbeat_seconds = heartbeat_seconds
 
 
 class DelayWait:
@@ -216,11 +222,12 @@ class Execution:
     `waits` leads from the ref of each outstanding effect to the frame that waits for it (None: the machine's timeout).
     """
 
-    __slots__ = ("bytes", "events", "head", "input_value", "root", "timeout", "unbound", "unweighed", "waits")
+    __slots__ = ("bytes", "events", "head", "input_value", "root", "secret", "timeout", "unbound", "unweighed", "waits")
 
-    def __init__(self, head: ExecutionHead, root: Frame | None) -> None:
+    def __init__(self, head: ExecutionHead, root: Frame | None, secret: TokenSecret = NO_SECRET) -> None:
         self.head = head
         self.root = root
+        self.secret = secret  # of the host; never stored
         self.unbound: Any = None  # the saved root frame, until the machine is at hand
         self.timeout = False  # of an unbound one: the machine's timeout is outstanding
         self.events = 0
@@ -233,6 +240,11 @@ class Execution:
         """Adds the bytes of the newest events to those it counts."""
         self.bytes += sum(event_bytes(event.details) for event in self.unweighed)
         self.unweighed = []
+
+    def token(self, frame: Frame) -> str:
+        """The task token of the frame's present attempt."""
+        arn = self.head.arn
+        return self.secret.make(TaskToken(arn, attempt_of(arn, frame.effect_ref()), self.head.lane))
 
     def variables_bytes(self) -> int:
         """The JSON of all variables that live, in all scopes together."""

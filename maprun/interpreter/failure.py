@@ -43,21 +43,30 @@ def _told(frame: Frame, state: State, error: StatesError) -> str:
 
 
 def attempt_failed(
-    run: Run, frame: Frame, state: State, error: str | None, cause: str | None, *, evaluated: bool = False
+    run: Run,
+    frame: Frame,
+    state: State,
+    error: str | None,
+    cause: str | None,
+    *,
+    evaluated: bool = False,
+    matched: str | None = None,
 ) -> None:
     """One attempt of the state's work failed: it is tried again, caught, or the frame fails.
 
-    `evaluated` says that an expression of the state itself failed, not its work.
+    `evaluated` says that an expression of the state itself failed, not its work. `matched` is what Retry and Catch know
+    the error by, where that is not its name.
     """
     begun, frame.wait = frame.wait, None
     failed_type = run.kinds[state.kind].failed_type
+    known_as = matched or error
     if error != TERMINAL:
-        if _retried(run, frame, state, error):
+        if _retried(run, frame, state, known_as):
             return
         if failed_type:
             frame.last_id = run.emit(failed_type, frame.last_id)
         for catcher in state.catch:
-            if error_matches(catcher.errors, error):
+            if error_matches(catcher.errors, known_as):
                 _caught(run, frame, state, catcher, error, cause, begun)
                 return
     elif failed_type and not evaluated:

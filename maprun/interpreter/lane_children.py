@@ -27,8 +27,9 @@ from schemas.arns import Names, auto_label, child_arn, child_name, home_of_run, 
 from schemas.effects import Happening
 from schemas.history import EventType, HistoryEvent, child_cause, child_error, child_input, decode_events, encode_events
 from schemas.home import STATUS_NAMES
-from schemas.lanes import RedrivenChild, RunOpened
+from schemas.lanes import Place, RedrivenChild, RunOpened
 from schemas.plan import MapRunPlan
+from schemas.tokens import TokenSecret, attempt_of
 
 Build = Callable[[int, str | None, bytes, str], bytes]
 MACHINES_KEPT = 1_000
@@ -38,7 +39,8 @@ MACHINES_KEPT = 1_000
 class ChildRunMachine:
     """The children of one run: their machine, their names, their ItemSelector."""
 
-    def __init__(self, machine: Machine, opened: RunOpened, names: Names, limits: Limits) -> None:
+    def __init__(self, machine: Machine, opened: RunOpened, names: Names, limits: Limits, secret: TokenSecret) -> None:
+        self._secret = secret
         self.machine = machine.processor(opened.plan.state)
         self.build: Build = input_builder(machine, opened.plan)
         self._name(opened, names, limits, machine.map_states())
@@ -57,11 +59,11 @@ class ChildRunMachine:
         self._names = names
         self._labels = {state: label or auto_label(opened.machine_arn, state) for state, label, _ in map_states}
 
-    def begin(self, index: int, child_input: bytes, now_ms: int, spent: Spent = never_spent) -> Step:
-        """Starts the child with this index."""
-        return self._begin(self._head(index, child_input, now_ms), now_ms, spent)
+    def begin(self, place: Place, child_input: bytes, now_ms: int, spent: Spent = never_spent) -> Step:
+        """Starts the child of this place."""
+        return self._begin(self._head(place, child_input, now_ms), now_ms, spent)
 
-    def redrive(self, index: int, child: RedrivenChild, now_ms: int, spent: Spent = never_spent) -> Step:
+    def redrive(self, place: Place, child: RedrivenChild, now_ms: int, spent: Spent = never_spent) -> Step:
         """Goes on with a child that ended unsuccessfully. The step's events are its whole history, old and new.
 
         One that left nothing to go on from starts anew, with a new history. One whose history has no room is answered
@@ -74,12 +76,14 @@ class ChildRunMachine:
                 was = Ended(STATUS_NAMES[child.status], b"", child_error(past), child_cause(past))
                 return Step(None, [], past, was)
             if not child.remains:
-                head = self._head(index, child_input(past), now_ms)
+                head = self._head(place, child_input(past), now_ms)
                 redriven = msgspec.structs.replace(head, redrive_count=child.redrive_count + 1, redrive_ms=now_ms)
                 return self._begin(redriven, now_ms, spent)
-            head = self._head(index, child_input(past), past[0].at_ms)
+            head = self._head(place, child_input(past), past[0].at_ms)
             head = msgspec.structs.replace(head, redrive_count=child.redrive_count)
-            step = redrive(self.machine, decode_remains(child.remains, head, past), now_ms, self._limits, spent)
+            step = redrive(
+                self.machine, decode_remains(child.remains, head, past, self._secret), now_ms, self._limits, spent
+            )
             step.before(past)
         except Exception as bug:  # noqa: BLE001 - as in `_begin`
             return _broken(past or [self._started(b"null", now_ms)], now_ms, bug)
@@ -87,23 +91,24 @@ class ChildRunMachine:
 
     def _begin(self, head: ExecutionHead, now_ms: int, spent: Spent) -> Step:
         try:
-            return begin(self.machine, head, now_ms, self._limits, spent)
+            return begin(self.machine, head, now_ms, self._limits, spent, self._secret)
         except Exception as bug:  # noqa: BLE001 - the child's dead letter, as the fold has one for a root execution
             return _broken([self._started(head.input, now_ms)], now_ms, bug)
 
     def _started(self, child_input: bytes, now_ms: int) -> HistoryEvent:
         return HistoryEvent(EventType.EXECUTION_STARTED, 0, now_ms, (child_input, self._role_arn))
 
-    def _head(self, index: int, child_input: bytes, start_ms: int) -> ExecutionHead:
+    def _head(self, place: Place, child_input: bytes, start_ms: int) -> ExecutionHead:
         return ExecutionHead(
-            arn=self._arn(index),
-            name=child_name(self._run, index),
+            arn=self._arn(place.index),
+            name=child_name(self._run, place.index),
             machine_arn=self._machine_arn,
             machine_name=self._machine_name,
             role_arn=self._role_arn,
             start_ms=start_ms,
             input=child_input,
             express=self._express,
+            lane=place.lane,
         )
 
     def advance(self, execution: Any, happening: Happening, now_ms: int, spent: Spent = never_spent) -> Step:
@@ -137,6 +142,10 @@ class ChildRunMachine:
         nested = run_id(home, self._arn(index), ref)
         return nested, self._names.map_run(self._machine_name, self._labels[self._state_of(ref)], nested)
 
+    def attempt_of(self, index: int, ref: str) -> str:
+        """The name of an attempt of the child with this index, as task tokens say it."""
+        return attempt_of(self._arn(index), ref)
+
     def _state_of(self, ref: str) -> str:
         """The distributed Map a ref names: the state stands last in it, before its visit and attempt."""
         path_and_state = ref.rpartition("#")[0]
@@ -161,7 +170,7 @@ class UnreadableRunMachine(ChildRunMachine):
     def _refuse(self, _index: int, _key: str | None, _item: bytes, _source: str) -> bytes:
         raise self._refused
 
-    def redrive(self, _index: int, child: RedrivenChild, now_ms: int, _spent: Spent = never_spent) -> Step:
+    def redrive(self, _place: Place, child: RedrivenChild, now_ms: int, _spent: Spent = never_spent) -> Step:
         """Ends the child as failed, with the history it had."""
         return _broken(decode_events(child.history)[:-1], now_ms, self._refused)
 
@@ -179,15 +188,18 @@ def _broken(events: list[HistoryEvent], now_ms: int, bug: Exception) -> Step:
 class Children:
     """Makes `ChildRunMachine`s; compiles a definition once for all runs of it."""
 
-    def __init__(self, names: Names, limits: Limits | None = None) -> None:
+    def __init__(self, names: Names, limits: Limits | None = None, secret: TokenSecret | None = None) -> None:
+        """`secret` is needed by children that wait for callbacks."""
         self._names = names
+        self._secret = secret or TokenSecret()
         self._limits = limits or Limits()
         self._machines: dict[bytes, Machine] = {}
 
     def compile_run(self, opened: RunOpened) -> ChildRunMachine:
         """The children of a run that was opened on a lane."""
         try:
-            return ChildRunMachine(self._machine(opened.definition), opened, self._names, self._limits)
+            machine = self._machine(opened.definition)
+            return ChildRunMachine(machine, opened, self._names, self._limits, self._secret)
         except Exception as reason:  # noqa: BLE001 - the run's dead letter: it fails in words, alone
             return UnreadableRunMachine(opened, self._names, self._limits, reason)
 

@@ -1,20 +1,33 @@
 """What the world answers, made to fit a record before it is written down: an answer that is too large is a failure."""
 
 from maprun.interpreter.failure import CAUSE_LENGTH_MAX
-from schemas.effects import Happening, MapRunFailed, MapRunSucceeded, TaskFailed, TaskSucceeded
+from schemas.effects import (
+    Happening,
+    MapRunFailed,
+    MapRunSucceeded,
+    SubmissionFailed,
+    TaskFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+)
 
 ERROR_LENGTH_MAX = 256
 """AWS's length of an error name."""
+_FAILED: dict[type, type[TaskFailed | SubmissionFailed | MapRunFailed]] = {
+    TaskSucceeded: TaskFailed,
+    TaskSubmitted: SubmissionFailed,
+    MapRunSucceeded: MapRunFailed,
+}
 
 
 def bounded(happening: Happening, name: str, bytes_max: int) -> Happening:
     """The happening with AWS's lengths of error and cause; an output above `bytes_max` fails the state `name`."""
     match happening:
-        case TaskSucceeded() | MapRunSucceeded() if len(happening.output) > bytes_max:
+        case TaskSucceeded() | TaskSubmitted() | MapRunSucceeded() if len(happening.output) > bytes_max:
             cause = f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes "
-            failed = TaskFailed if isinstance(happening, TaskSucceeded) else MapRunFailed
+            failed = _FAILED[type(happening)]
             return failed(happening.ref, "States.DataLimitExceeded", f"{cause}service limit.")
-        case TaskFailed() | MapRunFailed() if (
+        case TaskFailed() | SubmissionFailed() | MapRunFailed() if (
             len(happening.error) > ERROR_LENGTH_MAX or len(happening.cause) > CAUSE_LENGTH_MAX
         ):
             return type(happening)(

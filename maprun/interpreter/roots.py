@@ -22,6 +22,7 @@ from schemas.effects import Happening
 from schemas.history import child_output, decode_events
 from schemas.home import ExecutionRequested
 from schemas.pages import Pages
+from schemas.tokens import TokenSecret
 
 MACHINES_KEPT = 1_000
 """Compiled definitions kept; the one used longest ago goes first."""
@@ -30,8 +31,10 @@ MACHINES_KEPT = 1_000
 class RootInterpreter:
     """Implements `maprun.mapruns.fold.state.Interpreter`. Not thread-safe."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, secret: TokenSecret | None = None) -> None:
+        """`secret` is needed by machines that wait for callbacks."""
         self._limits = limits or Limits()
+        self._secret = secret or TokenSecret()
         self._machines: dict[tuple[str, bytes], Machine] = {}
         self._pages = Pages()
 
@@ -55,7 +58,7 @@ class RootInterpreter:
             input=request.input,
             express=request.machine_type == "EXPRESS",
         )
-        return begin(self._machine(request), head, now_ms, self._limits, spent)
+        return begin(self._machine(request), head, now_ms, self._limits, spent, self._secret)
 
     def advance(
         self,
@@ -82,7 +85,7 @@ class RootInterpreter:
 
     def decode(self, data: bytes) -> Any:
         """The execution again."""
-        return decode_execution(data)
+        return decode_execution(data, self._secret)
 
     def child_outputs(self, page: bytes) -> list[bytes]:
         """The outputs of the children in a page of histories, empty for those that did not succeed."""

@@ -9,7 +9,7 @@ from typing import Any
 from maprun.interpreter.execution import UNSET, Beginning, ChildrenWait, Execution, Frame
 from maprun.interpreter.numbers import whole_number
 from maprun.language.errors import runtime_error
-from maprun.language.model import MapWork, State
+from maprun.language.model import MapWork, State, TaskWork
 from maprun.language.scope import Scope
 from maprun.language.timestamps import format_timestamp
 
@@ -65,7 +65,8 @@ def at_once_max(work: MapWork, root: Any, scope: Scope) -> int:
 def make_context(execution: Execution, frame: Frame, beginning: Beginning | None = None) -> dict[str, Any]:
     """The context object `$$` (facts, section 3.7), as it was at `beginning` if given.
 
-    Execution, StateMachine, State, and within an iteration of an inline Map also Map.
+    Execution, StateMachine, State; in a Task that waits for a callback also Task; within an inline Map's iteration also
+    Map.
     """
     head, state = execution.head, frame.machine.states[frame.state]
     redrive_count, redrive_ms, retry_count = head.redrive_count, head.redrive_ms, frame.retry_count
@@ -89,6 +90,8 @@ def make_context(execution: Execution, frame: Frame, beginning: Beginning | None
         "StateMachine": {"Id": head.machine_arn, "Name": head.machine_name},
         "State": here,
     }
+    if isinstance(state.work, TaskWork) and state.work.callback:
+        context["Task"] = {"Token": execution.token(frame)}
     iteration: Frame | None = frame
     while iteration is not None and iteration.parent is not None:
         parent = iteration.parent

@@ -5,6 +5,7 @@ import hashlib
 from maprun.interpreter import map_run, task_state, wait_state
 from maprun.interpreter.drive import perform, run_ready, settle
 from maprun.interpreter.execution import (
+    NO_SECRET,
     UNSET,
     DelayWait,
     Execution,
@@ -26,16 +27,20 @@ from maprun.language.model import Machine
 from schemas.effects import (
     Effect,
     Happening,
+    HeartbeatReceived,
     MapRunFailed,
     MapRunRedriven,
     MapRunStarted,
     MapRunSucceeded,
     StopAsked,
+    SubmissionFailed,
     TaskFailed,
+    TaskSubmitted,
     TaskSucceeded,
     TimerFired,
 )
 from schemas.history import EventType, HistoryEvent
+from schemas.tokens import TokenSecret
 
 DEFAULT_LIMITS = Limits()
 
@@ -80,7 +85,12 @@ class Step:
 
 
 def begin(
-    machine: Machine, head: ExecutionHead, now_ms: int, limits: Limits = DEFAULT_LIMITS, spent: Spent = never_spent
+    machine: Machine,
+    head: ExecutionHead,
+    now_ms: int,
+    limits: Limits = DEFAULT_LIMITS,
+    spent: Spent = never_spent,
+    secret: TokenSecret = NO_SECRET,
 ) -> Step:
     """Starts an execution and takes it as far as it goes without the world, or until `spent`.
 
@@ -88,7 +98,7 @@ def begin(
     """
     frame = Frame(machine, None, 0, ref_prefix(head.redrive_count))
     frame.input = head.input
-    execution = Execution(head, frame)
+    execution = Execution(head, frame, secret)
     run = Run(execution, now_ms, limits, KINDS)
     run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
     given = machine.timeout_seconds
@@ -146,8 +156,14 @@ def _tell(run: Run, frame: Frame, happening: Happening) -> None:
                 task_state.task_succeeded(run, frame, state, wait, happening)
             case TaskFailed(), TaskWait() as wait if happening.ref == wait.ref:
                 task_state.task_failed(run, frame, state, wait, happening)
-            case TimerFired(), TaskWait() as wait if happening.ref == wait.timer:
-                task_state.task_timed_out(run, frame, state, wait)
+            case TimerFired(), TaskWait() as wait if happening.ref in (wait.timer, wait.heartbeat):
+                task_state.task_timed_out(run, frame, state, wait, happening)
+            case TaskSubmitted(), TaskWait() as wait if happening.ref == wait.ref:
+                task_state.task_submitted(run, frame, state, wait, happening)
+            case SubmissionFailed(), TaskWait() as wait if happening.ref == wait.ref:
+                task_state.submission_failed(run, frame, state, wait, happening)
+            case HeartbeatReceived(), TaskWait() as wait if happening.ref == wait.ref:
+                task_state.heartbeat_received(run, frame, wait)
             case TimerFired(), DelayWait() as wait:
                 run.execution.waits.pop(wait.ref)
                 wait_state.wait_over(run, frame, state)

@@ -6,6 +6,7 @@ from typing import assert_never
 import msgspec
 
 from maprun.interpreter.execution import (
+    NO_SECRET,
     UNSET,
     Beginning,
     ChildrenWait,
@@ -24,6 +25,7 @@ from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import jsontext
 from maprun.language.model import Machine
 from schemas.history import HistoryEvent
+from schemas.tokens import TokenSecret
 from schemas.wire import Part
 
 STORE_VERSION = 2
@@ -43,7 +45,7 @@ class SavedChildren(Part, frozen=True, tag=1):
 
 
 class SavedWait(Part, frozen=True, tag=2):
-    """Any other wait: its kind, its ref, and the timer's ref or what a MapRunWait knows."""
+    """Any other wait: its kind, its ref, and what a TaskWait has of timers or what a MapRunWait knows."""
 
     kind: str
     ref: str
@@ -51,6 +53,8 @@ class SavedWait(Part, frozen=True, tag=2):
     started_id: int = 0
     began_id: int = 0
     redriving: bool = False
+    heartbeat: str = ""
+    heartbeat_seconds: int = 0
 
 
 class SavedFrame(Part, frozen=True):
@@ -114,10 +118,12 @@ def encode_remains(remains: Execution) -> bytes:
     return _encode(SavedRemains(STORE_VERSION, remains.head.redrive_ms, root))
 
 
-def decode_remains(data: bytes, head: ExecutionHead, past: Sequence[HistoryEvent]) -> Execution:
+def decode_remains(
+    data: bytes, head: ExecutionHead, past: Sequence[HistoryEvent], secret: TokenSecret = NO_SECRET
+) -> Execution:
     """What remains of the child with this head and history. Raises msgspec.DecodeError."""
     saved = _decode_remains(data)
-    execution = Execution(msgspec.structs.replace(head, redrive_ms=saved.redrive_ms), None)
+    execution = Execution(msgspec.structs.replace(head, redrive_ms=saved.redrive_ms), None, secret)
     execution.events = len(past)
     execution.bytes = sum(event_bytes(event.details) for event in past)
     root = saved.root
@@ -125,10 +131,10 @@ def decode_remains(data: bytes, head: ExecutionHead, past: Sequence[HistoryEvent
     return execution
 
 
-def decode_execution(data: bytes) -> Execution:
+def decode_execution(data: bytes, secret: TokenSecret = NO_SECRET) -> Execution:
     """The execution again; `advance` or `redrive` joins it with its machine. Raises msgspec.DecodeError."""
     saved = _decode(data)
-    execution = Execution(saved.head, None)
+    execution = Execution(saved.head, None, secret)
     execution.events = saved.events
     execution.bytes = saved.bytes
     execution.timeout = saved.timeout
@@ -182,7 +188,9 @@ def _saved_wait(wait: Wait | None) -> SavedChildren | SavedWait | None:
                 wait.results, wait.next_index, wait.began_ms, wait.at_once_max, live, wait.began_id, wait.beginning
             )
         case TaskWait():
-            return SavedWait("task", wait.ref, wait.timer)
+            return SavedWait(
+                "task", wait.ref, wait.timer, heartbeat=wait.heartbeat, heartbeat_seconds=wait.heartbeat_seconds
+            )
         case DelayWait():
             return SavedWait("delay", wait.ref)
         case RetryWait():
@@ -213,7 +221,7 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
             _restore_children(execution, frame, saved.wait)
         case SavedWait():
             frame.wait = _restored_wait(saved.wait, frame)
-            for ref in (saved.wait.ref, saved.wait.timer):
+            for ref in (saved.wait.ref, saved.wait.timer, saved.wait.heartbeat):
                 if ref:
                     execution.waits[ref] = frame
         case _:
@@ -223,7 +231,7 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
 
 def _restored_wait(saved: SavedWait, frame: Frame) -> Wait:
     if saved.kind == "task":
-        return TaskWait(saved.ref, saved.timer)
+        return TaskWait(saved.ref, saved.timer, saved.heartbeat, saved.heartbeat_seconds)
     if saved.kind == "run":
         return MapRunWait(saved.ref, _began_id(saved, frame), saved.started_id, redriving=saved.redriving)
     return DelayWait(saved.ref) if saved.kind == "delay" else RetryWait(saved.ref)

@@ -1,6 +1,6 @@
 """Task: asks the host for one attempt, hears how it ended."""
 
-from maprun.integrations.task_events import Scheduled
+from maprun.integrations.task_events import IntegrationEvents, Scheduled, TaskEvents
 from maprun.interpreter.dataflow import arguments_text, complete_text
 from maprun.interpreter.execution import Frame, TaskWait
 from maprun.interpreter.failure import CAUSE_LENGTH_MAX, attempt_failed
@@ -10,9 +10,9 @@ from maprun.interpreter.scopes import root_value
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import State, TaskWork
-from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.effects import SubmissionFailed, TaskFailed, TaskRequested, TaskSubmitted, TaskSucceeded, TimerFired
 
-TIMEOUT = "States.Timeout"
+TIMEOUT, HEARTBEAT_TIMEOUT = "States.Timeout", "States.HeartbeatTimeout"
 
 
 def perform_task(run: Run, frame: Frame, state: State) -> None:
@@ -38,52 +38,115 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
     frame.last_id = run.emit(told.started, scheduled, told.labels)
     ref = frame.effect_ref()
     asked = TaskRequested(
-        ref, work.resource, parameters, timeout or 0, heartbeat or 0, role_arn, frame.retry_count, state.name
+        ref,
+        work.resource,
+        parameters,
+        timeout or 0,
+        heartbeat or 0,
+        role_arn,
+        frame.retry_count,
+        state.name,
+        work.callback,
     )
-    wait = frame.wait = TaskWait(ref, "")
+    wait = frame.wait = TaskWait(ref)
     run.wait_for(frame, ref, asked)
     if timeout is not None:
         wait.timer = f"{ref}:timeout"
         run.ask_timer(frame, wait.timer, run.now_ms + timeout * 1000)
+    if heartbeat is not None and work.callback:
+        wait.heartbeat_seconds = heartbeat
+        _await_heartbeat(run, frame, wait)
+
+
+def _await_heartbeat(run: Run, frame: Frame, wait: TaskWait) -> None:
+    """Sets the timer of the next heartbeat. Its name is new: the one before may have fired already, unheard."""
+    wait.heartbeat = f"{wait.ref}:heartbeat:{run.now_ms}"
+    run.ask_timer(frame, wait.heartbeat, run.now_ms + wait.heartbeat_seconds * 1000)
+
+
+def heartbeat_received(run: Run, frame: Frame, wait: TaskWait) -> None:
+    """Whoever works on the attempt is alive."""
+    if wait.heartbeat_seconds:
+        run.cancel(wait.heartbeat)
+        _await_heartbeat(run, frame, wait)
+
+
+def task_submitted(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskSubmitted) -> None:
+    """The call that submits the attempt came back; the attempt goes on."""
+    events = _work(state).events
+    assert isinstance(events, IntegrationEvents), "only an integration is submitted"
+    try:
+        output = _result(run, events, happening.output)
+    except StatesError as error:
+        _heard(run, wait)
+        _failed(run, frame, state, events.submit_failed, error.error, error.cause)
+        return
+    frame.last_id = run.emit(events.submitted, frame.last_id, (*events.labels, output))
+
+
+def submission_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: SubmissionFailed) -> None:
+    """The call that submits the attempt failed, and the attempt with it."""
+    _heard(run, wait)
+    events = _work(state).events
+    assert isinstance(events, IntegrationEvents), "only an integration is submitted"
+    _failed(run, frame, state, events.submit_failed, happening.error, happening.cause)
 
 
 def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskSucceeded) -> None:
     """The attempt ended well: its result flows on."""
-    run.execution.waits.pop(wait.ref, None)
-    run.cancel(wait.timer)
-    work = state.work
-    assert isinstance(work, TaskWork)
-    output = jsontext.compact(happening.output)
+    _heard(run, wait)
+    events = _work(state).events
     try:
-        run.check_size(output, work.events.named)
-        jsontext.decode(output)  # what a host hands in must be JSON before it goes on as text
+        output = _result(run, events, happening.output)
     except StatesError as error:
-        _failed(run, frame, state, work, error.error, error.cause)
+        _failed(run, frame, state, events.failed, error.error, error.cause)
         return
-    frame.last_id = run.emit(work.events.succeeded, frame.last_id, (*work.events.labels, output))
+    frame.last_id = run.emit(events.succeeded, frame.last_id, (*events.labels, output))
     complete_text(run, frame, state, output, run.scope(frame, "result"))
+
+
+def _result(run: Run, events: TaskEvents, given: bytes) -> bytes:
+    """What a host hands in as a result; it must be JSON before it goes on as text. Raises StatesError."""
+    output = jsontext.compact(given)
+    run.check_size(output, events.named)
+    jsontext.decode(output)
+    return output
 
 
 def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
     """The attempt failed."""
-    run.execution.waits.pop(wait.ref, None)
-    run.cancel(wait.timer)
-    work = state.work
-    assert isinstance(work, TaskWork)
-    _failed(run, frame, state, work, happening.error, happening.cause)
+    _heard(run, wait)
+    _failed(run, frame, state, _work(state).events.failed, happening.error, happening.cause)
 
 
-def _failed(run: Run, frame: Frame, state: State, work: TaskWork, error: str, cause: str) -> None:
+def _failed(run: Run, frame: Frame, state: State, kind: int, error: str, cause: str) -> None:
     cause = cause[:CAUSE_LENGTH_MAX]
-    frame.last_id = run.emit(work.events.failed, frame.last_id, (*work.events.labels, error, cause))
+    frame.last_id = run.emit(kind, frame.last_id, (*_work(state).events.labels, error, cause))
     attempt_failed(run, frame, state, error, cause)
 
 
-def task_timed_out(run: Run, frame: Frame, state: State, wait: TaskWait) -> None:
-    """TimeoutSeconds passed before the attempt ended."""
-    run.execution.waits.pop(wait.timer, None)
+def task_timed_out(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TimerFired) -> None:
+    """TimeoutSeconds passed before the attempt ended, or HeartbeatSeconds without a heartbeat.
+
+    Histories call both States.Timeout; Retry and Catch tell them apart.
+    """
+    matched = HEARTBEAT_TIMEOUT if happening.ref == wait.heartbeat else TIMEOUT
+    run.execution.waits.pop(happening.ref, None)
     run.cancel(wait.ref)
-    work = state.work
-    assert isinstance(work, TaskWork)
-    frame.last_id = run.emit(work.events.timed_out, frame.last_id, (*work.events.labels, TIMEOUT))
-    attempt_failed(run, frame, state, TIMEOUT, None)
+    run.cancel(wait.timer)
+    run.cancel(wait.heartbeat)
+    events = _work(state).events
+    frame.last_id = run.emit(events.timed_out, frame.last_id, (*events.labels, TIMEOUT))
+    attempt_failed(run, frame, state, TIMEOUT, None, matched=matched)
+
+
+def _heard(run: Run, wait: TaskWait) -> None:
+    """The attempt's call was answered: nothing of it is waited for any more."""
+    run.execution.waits.pop(wait.ref, None)
+    run.cancel(wait.timer)
+    run.cancel(wait.heartbeat)
+
+
+def _work(state: State) -> TaskWork:
+    assert isinstance(state.work, TaskWork)
+    return state.work

@@ -46,6 +46,7 @@ def task_work(source: Source) -> Work:
     return TaskWork(
         resource=resource,
         events=known.events,
+        callback=known.callback,
         refusal=known.refusal,
         timeout_seconds=amount(source, state, "TimeoutSeconds"),
         heartbeat_seconds=amount(source, state, "HeartbeatSeconds"),

@@ -16,6 +16,7 @@ INPUT_DEPTH_MAX = 500
 # AWS: whitespace, brackets, wildcards, special and control characters (API reference, StartExecution, `name`)
 _NAME_REFUSED = re.compile('[\\s<>{}\\[\\]?*"#%\\\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]')
 _ARN_PARTS = 6
+_TOO_DEEP = f"Document nesting depth exceeds the maximum of {INPUT_DEPTH_MAX}"
 _TOKEN = re.compile(r"[A-Za-z0-9_$]+")
 _LITERALS = frozenset({"true", "false", "null"})
 _EXPECTED = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
@@ -84,18 +85,32 @@ def check_input(text: bytes, input_bytes_max: int = INPUT_BYTES_MAX) -> None:
     """An execution's input: one JSON value within the payload limit. Raises Refusal."""
     if len(text) > input_bytes_max:
         constraint_failed("input", f"Member must have length less than or equal to {input_bytes_max}")
-    if not json_depth_ok(text, INPUT_DEPTH_MAX):
-        raise Refusal("InvalidExecutionInput", nested_too_deeply())
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        message = f"Invalid State Machine Execution Input: '{_what_is_wrong(text)}'"
-        raise Refusal("InvalidExecutionInput", message) from None
+    if fault := _json_fault(text):
+        raise Refusal("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{fault}'")
+
+
+def check_output(text: bytes, output_bytes_max: int) -> None:
+    """What SendTaskSuccess is given: one JSON value within the payload limit. Raises Refusal."""
+    if len(text) > output_bytes_max:
+        constraint_failed("output", f"Member must have length less than or equal to {output_bytes_max}")
+    if fault := _json_fault(text):
+        raise Refusal("InvalidOutput", f"Invalid Output: '{fault}'")
 
 
 def nested_too_deeply() -> str:
     """AWS's words for an input that nests past INPUT_DEPTH_MAX levels."""
-    return f"Invalid State Machine Execution Input: 'Document nesting depth exceeds the maximum of {INPUT_DEPTH_MAX}'"
+    return f"Invalid State Machine Execution Input: '{_TOO_DEEP}'"
+
+
+def _json_fault(text: bytes) -> str:
+    """Why a text is no JSON value, or none that may come in; empty if it may."""
+    if not json_depth_ok(text, INPUT_DEPTH_MAX):
+        return _TOO_DEEP
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _what_is_wrong(text)
+    return ""
 
 
 def _what_is_wrong(text: bytes) -> str:

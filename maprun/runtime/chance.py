@@ -1,8 +1,17 @@
-"""The only place where this system draws by lot: for pauses before repeats, never for what must come out the same."""
+"""The only place where this system draws by lot: pauses before repeats, and the secret of a cluster's task tokens.
+
+Never for what must come out the same.
+"""
 
 import random
+import secrets
 
 
 def chance() -> float:
     """A number in [0, 1)."""
     return random.random()  # noqa: S311 - it spreads repeats in time, nothing is kept secret by it
+
+
+def secret(size: int) -> bytes:
+    """So many bytes that nobody can guess."""
+    return secrets.token_bytes(size)

@@ -13,6 +13,7 @@ from maprun.runtime import clock, files
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
+from schemas.tokens import TokenSecret
 from services.child_runner.limits import limits_of
 from services.child_runner.machine import shared
 from services.child_runner.memory_budget import MemoryBudget
@@ -32,6 +33,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     )
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
+    secret = TokenSecret()
     children = Children(
         Names(settings.region, settings.account),
         ExecutionLimits(
@@ -40,6 +42,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
             history_bytes_max=own.history_bytes_max,
             plan_bytes_max=limits.plan_bytes_max,
         ),
+        secret,
     )
     deps = Deps(
         compile_run=shared(children.compile_run),
@@ -48,7 +51,8 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         metrics=Counted(),
         budget=MemoryBudget(settings.running_bytes_max),
     )
-    return Composed([Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds)], close=tasks.close)
+    owned = [Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds)]
+    return Composed(owned, secret, close=tasks.close)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,20 @@ from typing import Any
 from maprun.interpreter.outcomes import bounded
 from maprun.language.errors import StatesError
 from maprun.mapruns.slices import Pace
-from schemas.effects import EffectCancelled, Happening, StopAsked, TimerFired
+from schemas.effects import EffectCancelled, Happening, StopAsked, SubmissionBegan, TimerFired
 from schemas.history import EventType, HistoryEvent, last_ms
 from schemas.home import ABORTED, FAILED, SUCCEEDED, TIMED_OUT
-from schemas.lanes import ChildAdvanced
+from schemas.lanes import ChildAdvanced, ChildCallbackReceived, Place
+from schemas.tokens import TIMED_OUT as TOKEN_TIMED_OUT
 from services.child_runner import inputs
+from services.child_runner.callbacks import Callbacks
 from services.child_runner.input_store import InputStore
 from services.child_runner.journal_draft import JournalDraft
-from services.child_runner.lane_run import CHILD_BYTES, Child, LaneRun, Nested, Waiting
+from services.child_runner.lane_run import CHILD_BYTES, Child, LaneRun, Nested, Submission, Waiting
 from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Step
 from services.child_runner.memory_budget import BudgetShare
-from services.child_runner.waits import Waits, asked_again, state_of, was_waited_for
+from services.child_runner.waits import WAITS_ON, Waits, asked_again, state_of, was_waited_for
 
 _STATUS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": TIMED_OUT, "ABORTED": ABORTED}
 
@@ -32,13 +34,17 @@ class Executions:
         store: InputStore,
         draft: JournalDraft,
         waits: Waits,
+        callbacks: Callbacks,
         memory: BudgetShare,
+        lane: int,
     ) -> None:
         self._limits = limits
         self._pace = pace
         self._store = store
         self._draft = draft
         self._waits = waits
+        self._callbacks = callbacks
+        self._lane = lane
         self._memory = memory
         self._unfinished: deque[tuple[LaneRun, Child]] = deque()  # children with more to do, each queued once
 
@@ -53,21 +59,23 @@ class Executions:
         """Starts the first child that waits here, or answers that it can't be started."""
         position, raw, items, index, redriven = self._store.dequeue(run, waiting)
         past = run.past.pop(position, None) if run.past else None
-        began = past[0].at_ms if past else now
+        began, place = past[0].at_ms if past else now, Place(index, self._lane)
+        if run.callbacks and not run.past:
+            self._callbacks.none_left(run, index)
         redrives = 0
         if redriven:
             child_input, earlier = raw, inputs.read_redriven(raw)
             redrives = earlier.redrive_count + 1
             if not past and not run.express:
                 began = max(began, last_ms(earlier.history))  # the clock of who wrote it may have been ahead
-            step = run.machine.redrive(index, earlier, began, self._pace.spent)
+            step = run.machine.redrive(place, earlier, began, self._pace.spent)
         else:
             try:
                 child_input = raw if waiting.items is None else inputs.built(run, waiting, position, self._limits)
             except StatesError as refused:
                 inputs.refuse(run, waiting, position, refused, at, self._limits.history_bytes_max)
                 return
-            step = run.machine.begin(index, child_input, began, self._pace.spent)
+            step = run.machine.begin(place, child_input, began, self._pace.spent)
         if step.ended is not None:
             self._answer(run, (position, index, items, redrives), step, step.events, at)
             return
@@ -108,6 +116,8 @@ class Executions:
     def _ended(self, run: LaneRun, child: Child, step: Step, at: float) -> None:
         """A child that had waited ends."""
         del run.running[child.position]
+        if run.callbacks:
+            self._callbacks.ended(run, child.index)
         self._memory.give_back(child.bytes)
         self._answer(run, (child.position, child.index, child.items, child.redrives), step, child.events, at)
 
@@ -125,6 +135,7 @@ class Executions:
         for child in run.running.values():
             self._waits.abandon(run, child)
             self._memory.give_back(child.bytes)
+        self._callbacks.forget(run)
 
     def _take_memory(self, child: Child, size: int) -> None:
         child.bytes += size
@@ -225,8 +236,12 @@ class Executions:
             if isinstance(waited, Nested) and waited.begun:
                 child.waits[ref] = waited
                 self._waits.ask_home(run, child, waited)  # again: an earlier owner's answer may have reached nobody
+            elif isinstance(waited, Submission) and waited.begun:
+                child.waits[ref] = waited  # an earlier owner submitted it, or fell before it could: never twice
             elif child.position in run.running:
                 self._ask(run, child, asked_again(ref, waited), now, at)
+        for callback, former in run.callbacks.pop(child.index, ()):
+            self._call_back(run, child, callback, now, at, former=former)
         stop = run.stops.pop(child.index, None)
         if stop is not None and child.position in run.running:
             self.stop(run, child, StopAsked(stop.error, stop.cause_text), now, at)
@@ -243,7 +258,8 @@ class Executions:
 
     def record_outcome(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
         """What a child asked for has an outcome. A STANDARD child hears of it when the journal holds it."""
-        if happening.ref not in child.waits or happening.ref in child.awaiting_journal:
+        waits_on = isinstance(happening, WAITS_ON)
+        if happening.ref not in child.waits or (happening.ref in child.awaiting_journal and not waits_on):
             return
         bytes_max = self._limits.outcome_bytes_max
         if len(getattr(happening, "output", b"")) > bytes_max or hasattr(happening, "cause"):
@@ -251,13 +267,24 @@ class Executions:
         if run.express:
             self.happened(run, child, happening, now, at)
             return
-        child.awaiting_journal.add(happening.ref)
+        if not waits_on:
+            child.awaiting_journal.add(happening.ref)
         self._journal(run, child, happening, now, at)
 
     def _journal(self, run: LaneRun, child: Child, happening: Happening | None, now: int, at: float) -> None:
         child.last_event_ms = max(now, child.last_event_ms)
         fact = ChildAdvanced(*run.key, child.position, child.last_event_ms, happening)
         self._draft.advance(fact, at, urgent=happening is not None)
+
+    def journalled(self, run: LaneRun, fact: ChildAdvanced, at: float) -> None:
+        """The journal holds for good what happened to a child: it hears, if it still runs."""
+        child = run.running.get(fact.position)
+        if fact.happening is None:
+            return
+        if child is not None:
+            self.happened(run, child, fact.happening, fact.at_ms, at)
+        else:
+            self._callbacks.heard(run, fact.position, fact.happening, TOKEN_TIMED_OUT)
 
     def happened(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
         """A child hears what happened: at once, or once its turn comes."""
@@ -271,14 +298,41 @@ class Executions:
         """A child hears what happened, unless it no longer waits for it."""
         if not isinstance(happening, StopAsked):
             if not was_waited_for(child, happening):
+                self._callbacks.heard(run, child.position, happening, TOKEN_TIMED_OUT)
                 return
-            child.awaiting_journal.discard(happening.ref)
+            if not isinstance(happening, WAITS_ON):
+                child.awaiting_journal.discard(happening.ref)
+            self._callbacks.heard(run, child.position, happening)
             self._take_memory(child, len(getattr(happening, "output", b"")))
-            nested = child.waits.get(happening.ref)
-            if isinstance(nested, Nested):
-                self._waits.ask_home(run, child, nested)
+            waited = child.waits.get(happening.ref)
+            if isinstance(waited, Nested):
+                self._waits.ask_home(run, child, waited)
+            elif isinstance(waited, Submission) and isinstance(happening, SubmissionBegan):
+                self._waits.call(run, child, waited.effect)
         step = run.machine.advance(child.execution, happening, max(now, child.last_event_ms), self._pace.spent)
         self._stepped(run, child, step, now, at)
+
+    # ------------------------------------------------------------------ callbacks
+
+    def call_back(self, run: LaneRun, callback: ChildCallbackReceived, now: int, at: float, *, former: bool) -> None:
+        """A callback came in. A `former` one was there when this owner took the lane: an earlier one may have heard it.
+
+        Of those only what ends an attempt that is still waited for counts.
+        """
+        child = run.child(callback.index)
+        if child is not None and child.past is None:
+            self._call_back(run, child, callback, now, at, former=former)
+        elif child is not None or run.past:
+            self._callbacks.keep(run, callback, former=former)
+        else:
+            self._callbacks.refuse(run, callback, former=former)
+
+    def _call_back(
+        self, run: LaneRun, child: Child, callback: ChildCallbackReceived, now: int, at: float, *, former: bool
+    ) -> None:
+        happening = self._callbacks.happening_of(run, child, callback, former=former)
+        if happening is not None:
+            self.record_outcome(run, child, happening, now, at)
 
 
 def _next_waited_for(child: Child, past: deque[ChildAdvanced]) -> ChildAdvanced | None:

@@ -6,31 +6,35 @@ asking for what it no longer wants, meanwhile.
 
 from collections.abc import Iterable, Iterator
 
-from schemas.home import ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
+from schemas.home import CallbackAnswered, ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
 from schemas.pages import Pages
 from schemas.ranges import ranges_of_ascending
+from services.child_runner.callbacks import Callbacks
 from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
 from services.child_runner.waits import Waits
 
-HomeFact = ChildrenEnded | LaneProgress | NestedRunRequested | NestedRunDropped
+HomeFact = ChildrenEnded | LaneProgress | NestedRunRequested | NestedRunDropped | CallbackAnswered
 
 
 class HomeReports:
     """Gathers what is to be said."""
 
-    def __init__(self, lane: int, epoch: int, limits: LaneLimits, waits: Waits) -> None:
+    def __init__(self, lane: int, epoch: int, limits: LaneLimits, waits: Waits, callbacks: Callbacks) -> None:
         self._lane = lane
         self._epoch = epoch
         self._limits = limits
         self._waits = waits
+        self._callbacks = callbacks
         self._pages = Pages()
         self._progress_seconds = 0.0  # when the progress was said last
         self.lease_lost = False
 
-    def take_requests(self) -> list[NestedRunRequested | NestedRunDropped]:
-        """What children ask of home."""
-        return [] if self.lease_lost else self._waits.take_for_home()
+    def take_requests(self) -> list[NestedRunRequested | NestedRunDropped | CallbackAnswered]:
+        """What children ask of home, and the words on callbacks."""
+        if self.lease_lost:
+            return []
+        return [*self._waits.take_for_home(), *self._callbacks.take_for_home()]
 
     def take_frames(self, runs: Iterable[LaneRun], at: float, *, idle: bool) -> list[ChildrenEnded]:
         """Outcome frames that are full, old enough, or with nothing left to wait for."""
@@ -68,7 +72,7 @@ class HomeReports:
     def due_in_seconds(self, runs: Iterable[LaneRun], at: float) -> Iterator[float]:
         """When something is to be said."""
         limits = self._limits
-        if self._waits.for_home:
+        if self._waits.for_home or self._callbacks.for_home:
             yield limits.lease_retry_seconds if self.lease_lost else 0.0
         for run in runs:
             if run.outbox.outcomes:

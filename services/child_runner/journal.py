@@ -1,6 +1,7 @@
 """What a lane's journal says: the pure fold of its records, from which an owner takes the lane over."""
 
 from maprun.mapruns.intervals import Intervals
+from schemas.effects import HeartbeatReceived
 from schemas.lanes import (
     ChildAdopted,
     ChildAdvanced,
@@ -156,10 +157,18 @@ class LaneMemory:
             self.inputs_bytes += adopted.size
 
     def _remember(self, fact: ChildAdvanced) -> None:
+        """Keeps a fact of an unfinished child's past; of the heartbeats of an attempt only the last one matters."""
         memory = self.run((fact.run, fact.generation))
-        if fact.position not in memory.finished:
-            memory.past.setdefault(fact.position, []).append(fact)
-            self.bytes += about(fact)
+        if fact.position in memory.finished:
+            return
+        past = memory.past.setdefault(fact.position, [])
+        if isinstance(fact.happening, HeartbeatReceived):
+            before = next((kept for kept in reversed(past) if kept.happening == fact.happening), None)
+            if before is not None:
+                past.remove(before)
+                self.bytes -= about(before)
+        past.append(fact)
+        self.bytes += about(fact)
 
     def drop(self, memory: RunMemory, position: int) -> None:
         """A child is finished: what it had in the journal isn't needed any more."""

@@ -10,6 +10,7 @@ from maprun.mapruns.slices import NoPace, Pace
 from schemas.home import ChildrenEnded
 from schemas.lanes import (
     Cause,
+    ChildCallbackReceived,
     ChildStopRequested,
     Claimed,
     ItemFrame,
@@ -25,6 +26,7 @@ from schemas.lanes import (
 )
 from schemas.ranges import pairs
 from services.child_runner import closing
+from services.child_runner.callbacks import Callbacks
 from services.child_runner.executions import Executions
 from services.child_runner.held_frames import HeldFrames
 from services.child_runner.home_reports import HomeFact, HomeReports
@@ -61,6 +63,7 @@ class Lane:
         self.signals_next, self.items_next = memory.signals, memory.items
         self.confirmed = self.began  # the positions that the journal said last, read back: what is below is needless
         self.snapshot_read = -1  # offset behind the last snapshot that was read back
+        self.former_signals = 0  # those below were there when this owner took the lane
         self.memory_full = False  # a child could start if the process had memory for it
         self._compile_run = compile_run
         self._pace = pace or NoPace()
@@ -68,10 +71,12 @@ class Lane:
         self.calls = TaskCalls(limits.lease_retry_seconds)
         self.draft = JournalDraft(self.epoch, self.began, limits)
         self.waits = Waits(number, self.calls)
+        self.callbacks = Callbacks()
         self.share = BudgetShare(budget or MemoryBudget(limits.running_bytes_max))
         self.store = InputStore(memory, self.draft, limits, self._pace)
-        self.executions = Executions(limits, self._pace, self.store, self.draft, self.waits, self.share)
-        self.reports = HomeReports(number, self.epoch, limits, self.waits)
+        parts = (self.store, self.draft, self.waits, self.callbacks, self.share)
+        self.executions = Executions(limits, self._pace, *parts, number)
+        self.reports = HomeReports(number, self.epoch, limits, self.waits, self.callbacks)
         self.held = HeldFrames()
         self._closing = closing.QueueOfClosing(limits, self._pace, self.store, self.executions)
 
@@ -104,6 +109,8 @@ class Lane:
                 self._closed(run, at)
             case ChildStopRequested():
                 closing.stop_child(self.executions, run, message, now, at)
+            case ChildCallbackReceived():
+                self.executions.call_back(run, message, now, at, former=offset < self.former_signals)
             case NestedRunEnded():
                 child = run.running.get(message.position)
                 if child is not None:  # else the child asks again once it runs, and is answered again
@@ -189,9 +196,8 @@ class Lane:
         """Children hear what the journal now holds for good."""
         for fact in record.advanced:
             run = self.run_of(fact.run, fact.generation)
-            child = run.running.get(fact.position) if run is not None else None
-            if run is not None and child is not None and fact.happening is not None:
-                self.executions.happened(run, child, fact.happening, fact.at_ms, at)
+            if run is not None:
+                self.executions.journalled(run, fact, at)
 
     # ------------------------------------------------------------------ what it does
 

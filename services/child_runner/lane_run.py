@@ -8,7 +8,7 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from schemas.effects import Happening, MapRunRedriveRequested, MapRunRequested, TaskRequested
-from schemas.lanes import ChildAdvanced, ChildStopRequested, ItemFrame, RunOpened
+from schemas.lanes import ChildAdvanced, ChildCallbackReceived, ChildStopRequested, ItemFrame, RunOpened
 from services.child_runner.journal import RunKey, RunMemory
 from services.child_runner.machine import ChildMachine, Step
 from services.child_runner.outbox import Outbox
@@ -73,8 +73,21 @@ class Nested:
         self.begun = False
 
 
-Waited = TaskRequested | int | Nested
-"""What a child waits for: a Task, a timer (its due time), a Map Run."""
+class Submission:
+    """A Task that ends by a callback.
+
+    `begun` once the journal says that it is about to be submitted: from then on only this owner may submit it, ever.
+    """
+
+    __slots__ = ("begun", "effect")
+
+    def __init__(self, effect: TaskRequested) -> None:
+        self.effect = effect
+        self.begun = False
+
+
+Waited = TaskRequested | Submission | int | Nested
+"""What a child waits for: a Task, a callback, a timer (its due time), a Map Run."""
 
 
 class Child:
@@ -127,6 +140,7 @@ class LaneRun:
         "adopted",
         "bytes_adopted",
         "bytes_queued",
+        "callbacks",
         "cause",
         "closing",
         "express",
@@ -174,6 +188,7 @@ class LaneRun:
         self.running: dict[int, Child] = {}  # by position
         self.past: dict[int, list[ChildAdvanced]] = dict(memory.past)  # of children that an earlier owner ran
         self.stops: dict[int, ChildStopRequested] = {}  # by index, of children that may be among those
+        self.callbacks: dict[int, list[tuple[ChildCallbackReceived, bool]]] = {}  # likewise, and if an earlier owner's
         # reports to home
         self.outbox = Outbox(opened.run, opened.generation)
         self.progress: tuple[int, ...] = ()

@@ -6,7 +6,7 @@ from weakref import WeakValueDictionary
 
 from maprun.mapruns.slices import Spent
 from schemas.effects import Effect, Happening
-from schemas.lanes import RedrivenChild, RunOpened
+from schemas.lanes import Place, RedrivenChild, RunOpened
 
 Build = Callable[[int, str | None, bytes, str], bytes]
 """(item index, item key, item JSON, source) → child input JSON. Raises StatesError."""
@@ -58,11 +58,11 @@ class ChildMachine(Protocol):
         """Makes a child's input of an item."""
         ...
 
-    def begin(self, index: int, child_input: bytes, now_ms: int, spent: Spent, /) -> Step:
-        """Starts the child with this index."""
+    def begin(self, place: Place, child_input: bytes, now_ms: int, spent: Spent, /) -> Step:
+        """Starts the child of this place."""
         ...
 
-    def redrive(self, index: int, child: RedrivenChild, now_ms: int, spent: Spent, /) -> Step:
+    def redrive(self, place: Place, child: RedrivenChild, now_ms: int, spent: Spent, /) -> Step:
         """Goes on with a child that ended unsuccessfully; the step's events are its whole history, old and new."""
         ...
 
@@ -76,6 +76,10 @@ class ChildMachine(Protocol):
 
     def effect_key(self, index: int, redrive_count: int, ref: str, /) -> str:
         """The idempotency key of an effect of a child that was redriven so often."""
+        ...
+
+    def attempt_of(self, index: int, ref: str, /) -> str:
+        """The name of an attempt of a child's Task, as task tokens say it."""
         ...
 
     def remains(self, step: Any, /) -> bytes:

@@ -11,7 +11,7 @@ from maprun.mapruns.slices import Pace
 from maprun.runtime.pace import LoopPace
 from schemas import topics
 from schemas.arns import home_of_run
-from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.effects import TaskOutcome, TaskRequested
 from schemas.home import ChildrenEnded
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
@@ -41,7 +41,7 @@ class Deps(msgspec.Struct, frozen=True):
     """What an owner needs beside its port."""
 
     compile_run: Compile
-    run_task: Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]
+    run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
     limits: LaneLimits = LaneLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     budget: MemoryBudget = msgspec.field(default_factory=lambda: MemoryBudget(LaneLimits().running_bytes_max))
@@ -81,6 +81,7 @@ class _Ownership:
             self._feed(topics.LANE_SIGNALS.name, memory.signals),
         ]
         signals_end = await port.end_offset(topics.LANE_SIGNALS.name, number)
+        lane.former_signals = signals_end
         wait: float | None = 0.0 if lane.signals_next >= signals_end else None
         try:
             while True:

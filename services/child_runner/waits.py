@@ -6,21 +6,26 @@ from maprun.mapruns.timers import Timers
 from schemas.effects import (
     EffectCancelled,
     Happening,
+    HeartbeatReceived,
     MapRunRedriven,
     MapRunRedriveRequested,
     MapRunRequested,
     MapRunStarted,
+    SubmissionBegan,
     TaskRequested,
+    TaskSubmitted,
     TimerRequested,
     redrive_of,
 )
 from schemas.home import NestedRunDropped, NestedRunRequested
 from services.child_runner.journal import RunKey
-from services.child_runner.lane_run import Child, LaneRun, Nested, Waited
+from services.child_runner.lane_run import Child, LaneRun, Nested, Submission, Waited
 from services.child_runner.machine import Step
 from services.child_runner.task_calls import TaskCalls, TaskStart, TaskStop
 
 Asked = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested
+WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived)
+"""What happens to an attempt that goes on waiting for its callback."""
 TimerKey = tuple[RunKey, int, str]
 """Run, position, ref."""
 
@@ -28,7 +33,7 @@ TimerKey = tuple[RunKey, int, str]
 def asked_again(ref: str, waited: Waited) -> Asked:
     """The effect that a child waits for."""
     match waited:
-        case Nested():
+        case Nested() | Submission():
             return waited.effect
         case TaskRequested():
             return waited
@@ -38,12 +43,18 @@ def asked_again(ref: str, waited: Waited) -> Asked:
 
 def state_of(waited: Waited) -> str:
     """The state of a Task; empty for everything else."""
-    return waited.state if isinstance(waited, TaskRequested) else ""
+    task = waited.effect if isinstance(waited, Submission) else waited
+    return task.state if isinstance(task, TaskRequested) else ""
 
 
 def was_waited_for(child: Child, happening: Any) -> bool:
-    """True if the child waited for this; only that a Map Run of its own began or goes on doesn't end its wait."""
+    """True if the child waited for this. That a Map Run of its own begins, or a submission goes on, ends no wait."""
     waited = child.waits.get(happening.ref)
+    if isinstance(happening, WAITS_ON):
+        if not isinstance(waited, Submission) or (waited.begun and isinstance(happening, SubmissionBegan)):
+            return False
+        waited.begun = True
+        return True
     if isinstance(happening, MapRunStarted | MapRunRedriven):
         if not isinstance(waited, Nested) or waited.begun:
             return False
@@ -79,10 +90,12 @@ class Waits:
     def ask(self, run: LaneRun, child: Child, effect: Asked) -> Happening | None:
         """Asks for an effect; what the child is to hear of it at once, if anything."""
         match effect:
+            case TaskRequested() if effect.callback:
+                child.waits[effect.ref] = Submission(effect)
+                return SubmissionBegan(effect.ref)
             case TaskRequested():
                 child.waits[effect.ref] = effect
-                key = run.machine.effect_key(child.index, child.redrives, effect.ref)
-                self._calls.start(TaskStart(run.key, child.position, effect, key))
+                self.call(run, child, effect)
             case TimerRequested():
                 child.waits[effect.ref] = effect.due_ms
                 self._timers.set((run.key, child.position, effect.ref), effect.due_ms)
@@ -95,6 +108,11 @@ class Waits:
                 return MapRunRedriven(effect.ref, arn, child.redrives - redrive_of(effect.ref))
         return None
 
+    def call(self, run: LaneRun, child: Child, task: TaskRequested) -> None:
+        """Has the call of a Task made."""
+        key = run.machine.effect_key(child.index, child.redrives, task.ref)
+        self._calls.start(TaskStart(run.key, child.position, task, key))
+
     def ask_home(self, run: LaneRun, child: Child, nested: Nested) -> None:
         """Asks for the Map Run that the child has heard of."""
         effect = nested.effect
@@ -106,7 +124,7 @@ class Waits:
     def cancel(self, run: LaneRun, child: Child, ref: str) -> None:
         """A child no longer waits for this."""
         match child.waits.pop(ref, None):
-            case TaskRequested():
+            case TaskRequested() | Submission():
                 self._calls.stop(TaskStop(run.key, child.position, ref))
             case int():
                 self._timers.cancel((run.key, child.position, ref))
@@ -133,7 +151,7 @@ class Waits:
         for effect in step.effects:
             match effect:
                 case TaskRequested():
-                    child.waits[effect.ref] = effect
+                    child.waits[effect.ref] = Submission(effect) if effect.callback else effect
                 case TimerRequested():
                     child.waits[effect.ref] = effect.due_ms
                 case MapRunRequested() | MapRunRedriveRequested():

@@ -32,9 +32,9 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     REGISTRY.register(BusMetrics(host))
     sizes = settings.payload_bytes_max, settings.history_events_max
     root_limits = ExecutionLimits(*sizes, plan_bytes_max=limits.plan_bytes_max)
-    tracker = Tracker(settings, limits, own, RootInterpreter(root_limits), host)
+    tracker = Tracker(settings, limits, own, RootInterpreter(root_limits, host.secret), host)
     names = Names(settings.region, settings.account)
-    service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits)
+    service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits, host.secret)
     service.input_bytes_max = settings.payload_bytes_max
     site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}", settings.api, settings.api_host_names)
     runner = web.AppRunner(

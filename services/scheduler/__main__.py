@@ -20,6 +20,7 @@ from maprun.runtime.chance import chance
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
+from schemas.tokens import TokenSecret
 from services.scheduler.deps import Deps
 from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
@@ -35,10 +36,10 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     s3, functions, most = settings.s3, settings.functions, settings.task_connections_max
     aws = AwsSettings(region=settings.region, s3_endpoint=s3, lambda_endpoint=functions, lambda_connections_max=most)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
-    payload_bytes_max, events_max = settings.payload_bytes_max, settings.history_events_max
+    payload_bytes_max, events_max, secret = settings.payload_bytes_max, settings.history_events_max, TokenSecret()
     root_limits = ExecutionLimits(payload_bytes_max, events_max, plan_bytes_max=limits.plan_bytes_max)
     deps = Deps(
-        interpreter=RootInterpreter(root_limits),
+        interpreter=RootInterpreter(root_limits, secret),
         limits=scheduler_limits(payload_bytes_max, limits.value_bytes_max),
         map_run_limits=limits_of(payload_bytes_max, events_max, settings.retention_days),
         effect_key=effect_key,
@@ -51,9 +52,8 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         metrics=SchedulerMetrics(),
         topic_prefix=settings.prefix,
     )
-    homes = Owned(OWNED, SERVICE, partial(own_home, deps=deps))
     gate = Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps))
-    return Composed([homes, gate], close=tasks.close)
+    return Composed([Owned(OWNED, SERVICE, partial(own_home, deps=deps)), gate], secret, close=tasks.close)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Pace
 from maprun.runtime.pace import LoopPace
 from schemas.arns import Names
-from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.effects import TaskOutcome, TaskRequested
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.machines import MachinesView
 
@@ -115,7 +115,7 @@ class Deps(msgspec.Struct, frozen=True):
 
     interpreter: Interpreter
     effect_key: Callable[[str, int, str], str]
-    run_task: Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]
+    run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
     results: ResultStore
     names: Names
     homes: int

@@ -15,6 +15,7 @@ from maprun.mapruns.fold.outputs import (
     Send,
     SetTimer,
     StartTask,
+    SubmitTask,
 )
 from maprun.mapruns.timers import Timers
 from maprun.runtime.process import SetupError
@@ -164,6 +165,8 @@ class _Ownership:
                     self.timers.set((output.arn, output.ref), output.due_ms)
                 case StartTask():
                     self.tasks.start(output.arn, output.request)
+                case SubmitTask():
+                    self.tasks.may_submit(output.arn, output.request.ref, output.by)
                 case CancelEffect():
                     self.timers.cancel((output.arn, output.ref))
                     self.tasks.cancel(output.arn, output.ref)

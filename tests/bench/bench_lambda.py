@@ -68,7 +68,7 @@ async def measure(calls: int, concurrency: int) -> None:
         nonlocal left
         while left > 0:
             left -= 1
-            assert isinstance(await runner.run_task(request, f"key-{left}"), TaskSucceeded)
+            assert isinstance(await runner.call(request, f"key-{left}"), TaskSucceeded)
 
     left = 2 * concurrency  # connections open before the clock starts
     await asyncio.gather(*(worker() for _ in range(concurrency)))

@@ -21,7 +21,6 @@ VALUES = {
 }
 NOT_YET = {
     "account-vending": ["Credentials"],
-    "glacier-restore": ["lambda:invoke.waitForTaskToken"],
     "decompose": ["states:startExecution.sync:2"],
     "dashboards": ["states:startExecution.sync:2"],
     "stream-aggregator": ["http:invoke", "states:startExecution.sync:2"],

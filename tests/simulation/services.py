@@ -115,6 +115,7 @@ class WatchedChildren:
         self.go_on = machine.go_on
         self.remains = machine.remains
         self.map_run_arn = machine.map_run_arn
+        self.attempt_of = machine.attempt_of
 
     def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
         """The key, noted for the checker."""

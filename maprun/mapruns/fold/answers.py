@@ -29,19 +29,29 @@ def once(handler: Callable[[Fold, R], None]) -> Callable[[Fold, R], None]:
 
     @wraps(handler)
     def handled(fold: Fold, record: R) -> None:
-        answered = fold.state.answered
-        known = answered.get(record.request_id)
-        if known is not None:
-            fold.outputs.append(known)
+        if repeated(fold, record.request_id):
             return
         before = len(fold.outputs)
         handler(fold, record)
-        answer = next(output for output in fold.outputs[before:] if isinstance(output, RequestAnswered))
-        answered[answer.request_id] = answer
-        if len(answered) > ANSWERS_KEPT:
-            del answered[next(iter(answered))]
+        remember(fold, next(output for output in fold.outputs[before:] if isinstance(output, RequestAnswered)))
 
     return handled
+
+
+def repeated(fold: Fold, request_id: str) -> bool:
+    """True for a request that was answered before: its first answer is given again."""
+    known = fold.state.answered.get(request_id)
+    if known is not None:
+        fold.outputs.append(known)
+    return known is not None
+
+
+def remember(fold: Fold, answer: RequestAnswered) -> None:
+    """The first answer to a request is the one to all its repeats."""
+    answered = fold.state.answered
+    answered[answer.request_id] = answer
+    if len(answered) > ANSWERS_KEPT:
+        del answered[next(iter(answered))]
 
 
 def forget_old(fold: Fold) -> None:

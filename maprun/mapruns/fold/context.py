@@ -83,6 +83,8 @@ class Fold:
         self.at_work = None
         self.told = [(arn, told) for arn, told in self.told if isinstance(told, str)]
 
-    def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> None:
+    def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> RequestAnswered:
         """The word on a request, to whoever waits for it."""
-        self.outputs.append(RequestAnswered(request_id, error, message, body, self.state.now_ms))
+        answer = RequestAnswered(request_id, error, message, body, self.state.now_ms)
+        self.outputs.append(answer)
+        return answer

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.mapruns.fold import answers, machines, nested, redrive, roots, run_records
+from maprun.mapruns.fold import answers, callbacks, machines, nested, redrive, roots, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
 from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, NothingArchived
@@ -84,7 +84,7 @@ class Home:
         self.offset = self.state.offset = max(self.state.offset, offset)
 
 
-_ASKING_FOR_THE_PAST = (home.ExecutionRequested, home.StopRequested, home.RedriveRequested)
+_ASKING_FOR_THE_PAST = (home.ExecutionRequested, home.StopRequested, home.RedriveRequested, home.CallbackReceived)
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.MachineRequested: machines.machine_requested,
     home.TagsRequested: machines.tags_requested,
@@ -107,4 +107,8 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.ResultsWritten: run_records.results_written,
     home.ResultsFailed: run_records.results_failed,
     home.OutputRefused: roots.output_refused,
+    home.ParentSubmissionBegan: callbacks.submission_began,
+    home.ParentTaskSubmitted: callbacks.task_submitted,
+    home.CallbackReceived: callbacks.callback_received,
+    home.CallbackAnswered: callbacks.callback_answered,
 }

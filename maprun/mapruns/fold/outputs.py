@@ -32,6 +32,14 @@ class StartTask(msgspec.Struct, frozen=True):
     request: TaskRequested
 
 
+class SubmitTask(msgspec.Struct, frozen=True):
+    """Make the call that submits a Task of a root execution, by the owner of home that `by` names (scheduler)."""
+
+    arn: str
+    request: TaskRequested
+    by: str
+
+
 class SetTimer(msgspec.Struct, frozen=True):
     """Write TimerDue once log time reaches `due_ms` (scheduler)."""
 
@@ -85,6 +93,7 @@ class EntriesAccepted(msgspec.Struct, frozen=True):
 Output = (
     Send
     | StartTask
+    | SubmitTask
     | SetTimer
     | CancelEffect
     | ExportDue

@@ -162,7 +162,7 @@ def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
 
 
 def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:
-    if root.tasks.pop(ref, None) is not None or root.timers.pop(ref, None) is not None:
+    if root.forget_task(ref) or root.timers.pop(ref, None) is not None:
         fold.outputs.append(CancelEffect(arn, ref))
     key = root.runs.pop(ref, None)
     if key is not None:
@@ -263,7 +263,7 @@ def timer_due(fold: Fold, record: TimerDue) -> None:
 def parent_task_ended(fold: Fold, record: ParentTaskEnded) -> None:
     """A Task ended; counts while the execution waits for it."""
     root = fold.state.roots.get(record.arn)
-    if root is not None and root.tasks.pop(record.outcome.ref, None) is not None:
+    if root is not None and root.forget_task(record.outcome.ref):
         tell(fold, record.arn, record.outcome)
 
 
@@ -333,6 +333,7 @@ def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:
     root.stopped_ms = fold.state.now_ms
     root.execution = None
     root.tasks.clear()
+    root.submitting.clear()
     root.timers.clear()
     root.runs.clear()
     root.remains = None

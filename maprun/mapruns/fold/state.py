@@ -14,9 +14,9 @@ from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten
 from schemas.wire import Fact
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4, 5)
+FOLD_VERSIONS_READ = (2, 3, 4, 5, 6)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -127,6 +127,7 @@ class Root(msgspec.Struct, kw_only=True):
     events: int = 0
     timers: dict[str, int] = {}
     tasks: dict[str, TaskRequested] = {}
+    submitting: dict[str, str] = {}  # of these, by whom they are submitted, for good
     runs: dict[str, str] = {}  # effect ref → run id, of runs the execution waits for
     all_runs: list[str] = []  # nested ones left out
     open_runs: int = 0  # nested ones too
@@ -135,6 +136,11 @@ class Root(msgspec.Struct, kw_only=True):
     redrive_requests: dict[str, int] = {}  # the newest that were accepted → when
     remains: Any = None  # of an ended one: the interpreter's state that a redrive goes on from
     kept: dict[str, Run] = {}  # runs that are over and may be redriven with the execution, nested ones too
+
+    def forget_task(self, ref: str) -> bool:
+        """The execution no longer waits for this Task; False if it didn't."""
+        self.submitting.pop(ref, None)
+        return self.tasks.pop(ref, None) is not None
 
 
 class Ended(msgspec.Struct, kw_only=True):

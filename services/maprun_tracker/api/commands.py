@@ -6,6 +6,7 @@ from maprun.bus.port import BusError, Mailbox, Outgoing, Port
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
 from schemas.home import (
+    CallbackReceived,
     ExecutionRequested,
     MachineRequested,
     MapRunUpdateRequested,
@@ -19,7 +20,13 @@ from services.maprun_tracker.state import Partition
 from services.maprun_tracker.waits import GivenUp, Passed
 
 Command = (
-    MachineRequested | TagsRequested | ExecutionRequested | StopRequested | RedriveRequested | MapRunUpdateRequested
+    MachineRequested
+    | TagsRequested
+    | ExecutionRequested
+    | StopRequested
+    | RedriveRequested
+    | MapRunUpdateRequested
+    | CallbackReceived
 )
 GIVEN_UP = "What was asked for goes to another process just now; try again."
 

@@ -67,5 +67,5 @@ def resource_missing(arn: str) -> Refusal:
 
 
 def token_invalid() -> Refusal:
-    """A nextToken that this query did not give."""
+    """A nextToken that this query did not give, or a task token that no Task of this maprun was given."""
     return Refusal("InvalidToken", "Invalid Token: 'Invalid token'")

@@ -11,6 +11,7 @@ from services.maprun_tracker.api.rules import Choice, Each, Members, Number, Rul
 ARN = Text(1, 256, required=True)
 LONG_ARN = Text(1, 2000, required=True)
 TOKEN = Text(1, 1024)
+TASK_TOKEN = Text(1, 2048, required=True)
 LIST_EXECUTIONS_TOKEN = Text(1, 3096)
 PAGE = Number(0, 1000)
 NAME = Text(1, 80, required=True)
@@ -212,6 +213,34 @@ class HistoryAsked(Input, frozen=True, kw_only=True):
     next_token: str | None = None
     reverse_order: bool | None = None
     include_execution_data: bool | None = None
+
+
+class TaskSuccess(Input, frozen=True, kw_only=True):
+    """Input of SendTaskSuccess."""
+
+    rules = {"task_token": TASK_TOKEN, "output": Text(0, LONG_MAX, required=True, secret=True)}
+    task_token: str | None = None
+    output: str | None = None
+
+
+class TaskFailure(Input, frozen=True, kw_only=True):
+    """Input of SendTaskFailure."""
+
+    rules = {
+        "task_token": TASK_TOKEN,
+        "error": Text(0, 256, secret=True),
+        "cause": Text(0, 32_768, secret=True),
+    }
+    task_token: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class TaskHeartbeat(Input, frozen=True, kw_only=True):
+    """Input of SendTaskHeartbeat."""
+
+    rules = {"task_token": TASK_TOKEN}
+    task_token: str | None = None
 
 
 class ListMapRuns(Input, frozen=True, kw_only=True):

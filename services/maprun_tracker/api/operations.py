@@ -6,7 +6,17 @@ from typing import Any, Final
 import msgspec
 
 from maprun.requests.checks import Refusal
-from services.maprun_tracker.api import descriptions, executions, histories, inputs, machines, runs, shapes, tags
+from services.maprun_tracker.api import (
+    callbacks,
+    descriptions,
+    executions,
+    histories,
+    inputs,
+    machines,
+    runs,
+    shapes,
+    tags,
+)
 from services.maprun_tracker.api.rules import check
 from services.maprun_tracker.api.service import Call, Service
 
@@ -39,6 +49,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DescribeExecution": Operation(inputs.ExecutionAsked, descriptions.describe),
     "DescribeStateMachineForExecution": Operation(inputs.ExecutionAsked, executions.machine_of_execution),
     "GetExecutionHistory": Operation(inputs.HistoryAsked, histories.get),
+    "SendTaskSuccess": Operation(inputs.TaskSuccess, callbacks.succeed),
+    "SendTaskFailure": Operation(inputs.TaskFailure, callbacks.fail),
+    "SendTaskHeartbeat": Operation(inputs.TaskHeartbeat, callbacks.heartbeat),
     "DescribeMapRun": Operation(inputs.MapRunAsked, runs.describe),
     "ListMapRuns": Operation(inputs.ListMapRuns, runs.list_runs),
     "UpdateMapRun": Operation(inputs.UpdateMapRun, runs.update),
@@ -72,9 +85,6 @@ NOT_YET: Final = frozenset(
         "GetActivityTask",
         "ListActivities",
         "PublishStateMachineVersion",
-        "SendTaskFailure",
-        "SendTaskHeartbeat",
-        "SendTaskSuccess",
         "StartSyncExecution",
         "TestState",
         "UpdateStateMachineAlias",

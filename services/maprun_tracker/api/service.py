@@ -14,6 +14,7 @@ from maprun.requests.starts import derived_id
 from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.requests import MachineWritten
+from schemas.tokens import TokenSecret
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api import commands
 from services.maprun_tracker.api.commands import Command
@@ -62,8 +63,10 @@ class Service:
         homes: int,
         limits: TrackerLimits,
         fold_limits: MapRunLimits | None = None,
+        secret: TokenSecret | None = None,
     ) -> None:
-        """`fold_limits` are those that the fold of home works under."""
+        """`fold_limits` are those that the fold of home works under; task tokens are read with `secret`."""
+        self.secret = secret or TokenSecret()
         self.port = port
         self.fold_limits = fold_limits or MapRunLimits()
         self.parts = parts

@@ -27,7 +27,7 @@ def outcome(s3: S3, resource: str, parameters: dict[str, Any]) -> TaskSucceeded 
         )
         runner = TaskRunner(settings, wall_seconds=lambda: 0.0, monotonic=lambda: 0.0)
         try:
-            return await runner.run_task(TaskRequested("r", resource, json.dumps(parameters).encode()), "key")
+            return await runner.call(TaskRequested("r", resource, json.dumps(parameters).encode()), "key")
         finally:
             await runner.close()
 

@@ -81,7 +81,7 @@ async def caller(address: str) -> AsyncIterator[Callable[..., Coroutine[None, No
 
     async def invoke(name: str, event: Any, key: str = "key", **parameters: Any) -> Outcome:
         asked = json.dumps({"FunctionName": name, "Payload": event, **parameters}).encode()
-        return await runner.run_task(TaskRequested("r", "arn:aws:states:::lambda:invoke", asked), key)
+        return await runner.call(TaskRequested("r", "arn:aws:states:::lambda:invoke", asked), key)
 
     try:
         yield invoke

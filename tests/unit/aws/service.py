@@ -54,7 +54,7 @@ def outcomes(handler: Handler, *requests: TaskRequested, keys: tuple[str, ...] =
         """The attempts."""
         runner = runner_at(endpoint)
         try:
-            return [await runner.run_task(request, key) for request in requests for key in keys]
+            return [await runner.call(request, key) for request in requests for key in keys]
         finally:
             await runner.close()
 

@@ -35,7 +35,7 @@ def outcome(handler: Handler, request: TaskRequested, key: str = "key-1") -> Tas
         port = server.addresses[0][1]
         runner = task_runner(f"http://127.0.0.1:{port}")
         try:
-            return await runner.run_task(request, key)
+            return await runner.call(request, key)
         finally:
             await runner.close()
             await server.cleanup()
@@ -233,7 +233,7 @@ def test_an_answer_too_large_for_a_record_fails_the_attempt() -> None:
 def test_a_bug_behind_a_task_fails_the_attempt() -> None:
     """Parameters that are no JSON, which the interpreter never sends, come back as States.Runtime, not as a crash."""
     request = TaskRequested("r", "arn:aws:states:::aws-sdk:s3:getObject", b"{")
-    assert failed(asyncio.run(task_runner("").run_task(request, "key"))).error == "States.Runtime"
+    assert failed(asyncio.run(task_runner("").call(request, "key"))).error == "States.Runtime"
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_no_answer_is_an_sdk_client_exception() -> None:
         """An attempt where no server listens."""
         runner = task_runner("http://127.0.0.1:9")
         try:
-            return await runner.run_task(invoke(FunctionName="f"), "k")
+            return await runner.call(invoke(FunctionName="f"), "k")
         finally:
             await runner.close()
 
@@ -304,7 +304,7 @@ def test_a_connection_that_is_never_taken_timed_out_connecting() -> None:
         settings = AwsSettings(region="us-east-1", lambda_endpoint=endpoint, lambda_connect_timeout_seconds=0.2)
         runner = TaskRunner(settings, wall_seconds=lambda: 0.0, monotonic=lambda: 0.0)
         try:
-            return await runner.run_task(invoke(FunctionName="f"), "k")
+            return await runner.call(invoke(FunctionName="f"), "k")
         finally:
             await runner.close()
 
@@ -358,11 +358,9 @@ def test_an_answer_that_is_no_json_is_a_string() -> None:
 @pytest.mark.parametrize(
     "resource",
     [
-        "arn:aws:states:::lambda:invoke.waitForTaskToken",
         "arn:aws:states:::states:startExecution.sync:2",
         "arn:aws:states:us-east-1:1:activity:a",
         "arn:aws:states:::batch:submitJob",
-        "arn:aws:states:::aws-sdk:s3:getObject.waitForTaskToken",
         "arn:aws:states:::aws-sdk:nosuchservice:act",
         "arn:aws:states:::aws-sdk:s3:noSuchAction",
         "nonsense",

@@ -201,7 +201,7 @@ def test_a_queue_url_leads_nobody_astray() -> None:
         runner = runner_at(endpoint)
         request = task("arn:aws:states:::sqs:sendMessage", {"QueueUrl": "http://evil.test/q", "MessageBody": "m"})
         try:
-            return endpoint, await runner.run_task(request, "key")
+            return endpoint, await runner.call(request, "key")
         finally:
             await runner.close()
 
@@ -217,7 +217,7 @@ def test_a_queue_url_leads_nobody_astray() -> None:
 def test_without_an_endpoint_a_queue_of_another_host_is_refused(url: str) -> None:
     """Nothing is sent to a host that is not SQS's own in this Region."""
     found = failed(
-        asyncio.run(runner_at("").run_task(task(f"{SDK}sqs:sendMessage", {"QueueUrl": url, "MessageBody": "m"}), "key"))
+        asyncio.run(runner_at("").call(task(f"{SDK}sqs:sendMessage", {"QueueUrl": url, "MessageBody": "m"}), "key"))
     )
     assert found.error == "Sqs.SdkClientException"
     assert "is not the endpoint of SQS in us-east-1" in found.cause
@@ -226,7 +226,7 @@ def test_without_an_endpoint_a_queue_of_another_host_is_refused(url: str) -> Non
 def test_a_stream_of_events_is_refused_in_words() -> None:
     """No Task can have such an answer."""
     resource = f"{SDK}bedrockruntime:invokeModelWithResponseStream"
-    found = failed(asyncio.run(runner_at("http://127.0.0.1:9").run_task(task(resource, {}), "key")))
+    found = failed(asyncio.run(runner_at("http://127.0.0.1:9").call(task(resource, {}), "key")))
     assert (found.error, "a stream of events" in found.cause) == ("States.Runtime", True)
 
 
@@ -235,6 +235,6 @@ def test_a_role_to_be_assumed_is_refused_in_words() -> None:
     role = "arn:aws:iam::123456789012:role/other"
     for resource in ("arn:aws:states:::lambda:invoke", f"{SDK}s3:listBuckets"):
         request = TaskRequested("r", resource, b"{}", role_arn=role)
-        found = failed(asyncio.run(runner_at("http://127.0.0.1:9").run_task(request, "key")))
+        found = failed(asyncio.run(runner_at("http://127.0.0.1:9").call(request, "key")))
         assert found.error == "States.Permissions"
         assert role in found.cause

@@ -10,7 +10,14 @@ from schemas.topics import TOPICS
 
 SETTINGS = Settings(prefix="p.", homes=3, lanes=5)
 ALL = frozenset(OPERATIONS.values())
-MARK = Mark(0, 3, 5, frozenset(), {topic.name: f"id-{topic.name}" for topic in TOPICS if topic.name != "cluster"})
+MARK = Mark(
+    0,
+    3,
+    5,
+    frozenset(),
+    {topic.name: f"id-{topic.name}" for topic in TOPICS if topic.name != "cluster"},
+    token_secret=b"secret",
+)
 
 
 def standing(**changed: Standing | None) -> dict[str, Standing]:

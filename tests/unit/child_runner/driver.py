@@ -8,12 +8,13 @@ import msgspec
 from maprun.interpreter.lane_children import Children
 from maprun.mapruns.slices import NoPace, Pace
 from schemas.arns import Names
-from schemas.effects import TaskFailed, TaskSucceeded
+from schemas.effects import TaskFailed, TaskOutcome, TaskSucceeded
 from schemas.history import HistoryEvent, decode_events
-from schemas.home import PAGE_SLOTS, Afterlife, ChildrenEnded, NestedRunDropped, NestedRunRequested
+from schemas.home import PAGE_SLOTS, Afterlife, CallbackAnswered, ChildrenEnded, NestedRunDropped, NestedRunRequested
 from schemas.lanes import Cause, ChildAdopted, Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, RunOpened
 from schemas.pages import Pages
 from schemas.plan import MapRunPlan
+from schemas.tokens import TokenSecret
 from schemas.wire import encode
 from services.child_runner.input_store import InputsRead
 from services.child_runner.journal import LaneMemory, decode_journal
@@ -24,6 +25,7 @@ from services.child_runner.task_calls import TaskOver, TaskStart
 
 RUN = "1f2e3d4c-0000-4000-a000-000000000001"
 NAMES = Names("us-east-1", "123456789012")
+SECRET = TokenSecret(b"secret")
 TASK: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
 AT_ONCE = LaneLimits(journal_linger_seconds=0.0, linger_seconds=0.0, progress_seconds=1e9)
 
@@ -70,8 +72,9 @@ class Driver:
         self.frames: list[ItemFrame] = []
         self.answers: dict[tuple[int, int], Answer] = {}  # (generation, position)
         self.asks: list[NestedRunRequested | NestedRunDropped] = []
+        self.answered: list[CallbackAnswered] = []
         self.starts: list[TaskStart] = []
-        self.children = Children(NAMES)
+        self.children = Children(NAMES, None, SECRET)
         self.pages = Pages()
         self.now = 1_000_000
         self.lane = self._claim()
@@ -88,6 +91,7 @@ class Driver:
         self.lane.share.give_all_back()
         self.starts, self.asks = [], []
         self.lane = self._claim()
+        self.lane.former_signals = len(self.signals)
         for offset in range(self.lane.signals_next, len(self.signals)):
             self.lane.signal(offset, self.signals[offset], self.now, self.now / 1000)
         self.lane.restore()
@@ -108,7 +112,7 @@ class Driver:
         self.lane.items(len(self.frames) - 1, frame, self.now / 1000)
         self.turn()
 
-    def outcome(self, start: TaskStart, outcome: TaskSucceeded | TaskFailed) -> None:
+    def outcome(self, start: TaskStart, outcome: TaskOutcome) -> None:
         """A Task's call comes back."""
         self.starts.remove(start)
         self.lane.task_over(TaskOver(start.run, start.position, outcome), self.now, self.now / 1000)
@@ -142,6 +146,7 @@ class Driver:
         facts = lane.take_facts(at, idle=not more)
         journal = lane.take_journal(at)
         self.asks += [fact for fact in facts if isinstance(fact, NestedRunRequested | NestedRunDropped)]
+        self.answered += [fact for fact in facts if isinstance(fact, CallbackAnswered)]
         lane.acknowledged(facts, at)
         for fact in facts:
             if isinstance(fact, ChildrenEnded):

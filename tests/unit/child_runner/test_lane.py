@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.arns import Names
 from schemas.effects import TaskSucceeded
 from schemas.home import FAILED, REJECTED
-from schemas.lanes import Cause, ChildAdopted, ChildAdvanced, ItemFrame, LaneAdvanced, LaneSignal, RunOpened
+from schemas.lanes import Cause, ChildAdopted, ChildAdvanced, ItemFrame, LaneAdvanced, LaneSignal, Place, RunOpened
 from schemas.pages import Pages
 from schemas.plan import MapRunPlan
 from schemas.wire import Decoder, encode
@@ -38,7 +38,7 @@ def opened(quota: int = 100) -> RunOpened:
 class Broken:
     """A machine with a bug in it."""
 
-    def begin(self, _index: int, _child_input: bytes, _now_ms: int) -> Any:
+    def begin(self, _place: Place, _child_input: bytes, _now_ms: int) -> Any:
         """Never begins."""
         raise ZeroDivisionError("division by zero")
 

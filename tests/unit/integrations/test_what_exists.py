@@ -33,6 +33,9 @@ def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
         "arn:aws:states:::dynamodb:updateItem",
         "arn:aws:states:::aws-sdk:s3:listObjectsV2",
         "arn:aws:states:::aws-sdk:sfn:startExecution",
+        "arn:aws:states:::aws-sdk:sns:publish.waitForTaskToken",
+        "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents",
         "arn:aws:states:::aws-sdk:elasticloadbalancingv2:describeTargetGroups",
         "arn:aws:states:::aws-sdk:organizations:listRoots",
@@ -90,12 +93,8 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
         ("arn:aws:states:::states:startExecution.sync:2", "The integration pattern .sync:2 of states:startExecution"),
         ("arn:aws:states:::ecs:runTask.sync", "The integration pattern .sync of ecs:runTask"),
         (
-            "arn:aws:states:::lambda:invoke.waitForTaskToken",
-            "The integration pattern .waitForTaskToken of lambda:invoke",
-        ),
-        (
-            "arn:aws:states:::aws-sdk:sns:publish.waitForTaskToken",
-            "The integration pattern .waitForTaskToken of aws-sdk:sns:publish",
+            "arn:aws:states:::ecs:runTask.waitForTaskToken",
+            "The integration pattern .waitForTaskToken of ecs:runTask",
         ),
     ],
 )

@@ -21,11 +21,12 @@ from schemas.effects import (
 )
 from schemas.history import decode_events, encode_events
 from schemas.home import ABORTED, FAILED, ExecutionRequested
-from schemas.lanes import Cause, RedrivenChild, RunOpened
+from schemas.lanes import Cause, Place, RedrivenChild, RunOpened
 from schemas.plan import MapRunPlan
 from tests.unit.interpreter.telling import INVOKE, scope, short
 
 HOME = 5
+CHILD = Place(7, 0)
 RUN = run_id(HOME, "arn:root", "M#1.0")
 MACHINE_ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
 CONTEXT = {"Type": "Task", "Resource": INVOKE, "Parameters": {"i.$": "$", "e.$": "$$.Execution"}, "End": True}
@@ -67,12 +68,12 @@ def redriven_child(machine: ChildRunMachine, last: Step, redrive_count: int = 0)
 def test_a_standard_child_goes_on_from_what_failed() -> None:
     """Its history goes on; name and start stay, RedriveCount counts, and each life has its own idempotency keys."""
     machine = children(scope("T", CONTEXT))
-    step = machine.begin(7, b'{"n": 1}', 10)
+    step = machine.begin(CHILD, b'{"n": 1}', 10)
     keys = {machine.effect_key(7, 0, asked(step).ref)}
     for count in (1, 2):
         last = failed(machine, step)
         end = len(last.events)
-        step = machine.redrive(7, redriven_child(machine, last, count - 1), 1_000 * count)
+        step = machine.redrive(CHILD, redriven_child(machine, last, count - 1), 1_000 * count)
         assert short(step.events)[:end] == short(last.events)
         assert short(step.events)[end:] == [
             f"{end + 1} ExecutionRedriven <- {end}",
@@ -98,11 +99,11 @@ def test_a_standard_child_goes_on_from_what_failed() -> None:
 def test_a_child_that_left_nothing_starts_anew(child_type: str) -> None:
     """A new history from its first input at the time of the redrive, under refs that it never used before."""
     machine = children(scope("T", CONTEXT), child_type)
-    step = machine.begin(7, b'{"n": 1}', 10)
+    step = machine.begin(CHILD, b'{"n": 1}', 10)
     last = failed(machine, step)
     if child_type == "EXPRESS":
         assert machine.remains(last) == b""
-    again = machine.redrive(7, RedrivenChild(FAILED, 0, msgspec.Raw(encode_events(last.events)), b""), 2_000)
+    again = machine.redrive(CHILD, RedrivenChild(FAILED, 0, msgspec.Raw(encode_events(last.events)), b""), 2_000)
     assert short(again.events) == short(step.events)
     assert [event.at_ms for event in again.events] == [2_000] * 4
     assert asked(again).ref != asked(step).ref
@@ -114,10 +115,10 @@ def test_a_child_that_left_nothing_starts_anew(child_type: str) -> None:
 def test_a_child_that_started_anew_can_be_redriven_from_where_it_fails_next() -> None:
     """Its second life leaves remains again; the third goes on from them, with refs of its own."""
     machine = children(scope("T", CONTEXT))
-    first = machine.begin(7, b"1", 10)
+    first = machine.begin(CHILD, b"1", 10)
     history = msgspec.Raw(encode_events(failed(machine, first).events))
-    second = machine.redrive(7, RedrivenChild(FAILED, 0, history, b""), 20)
-    third = machine.redrive(7, redriven_child(machine, failed(machine, second), 1), 30)
+    second = machine.redrive(CHILD, RedrivenChild(FAILED, 0, history, b""), 20)
+    third = machine.redrive(CHILD, redriven_child(machine, failed(machine, second), 1), 30)
     assert len({asked(step).ref for step in (first, second, third)}) == 3
     assert third.events[-3].details == (2,)
 
@@ -125,19 +126,19 @@ def test_a_child_that_started_anew_can_be_redriven_from_where_it_fails_next() ->
 def test_remains_are_small() -> None:
     """Of a child that failed in its first state its input isn't kept twice; some tens of bytes are left."""
     machine = children(scope("T", CONTEXT))
-    last = failed(machine, machine.begin(7, json.dumps({"text": "x" * 10_000}).encode(), 10))
+    last = failed(machine, machine.begin(CHILD, json.dumps({"text": "x" * 10_000}).encode(), 10))
     assert 0 < len(machine.remains(last)) < 50
-    step = machine.redrive(7, redriven_child(machine, last), 20)
+    step = machine.redrive(CHILD, redriven_child(machine, last), 20)
     assert len(asked(step).parameters) > 10_000
 
 
 def test_a_stopped_child_goes_on() -> None:
     """A child that its closing run stopped is redriven from the Task that was under way."""
     machine = children(scope("T", CONTEXT))
-    step = machine.begin(7, b"1", 10)
+    step = machine.begin(CHILD, b"1", 10)
     last = machine.advance(step.execution, StopAsked("", "The map run was aborted"), 50)
     history = msgspec.Raw(encode_events([*step.events, *last.events]))
-    again = machine.redrive(7, RedrivenChild(ABORTED, 0, history, machine.remains(last)), 60)
+    again = machine.redrive(CHILD, RedrivenChild(ABORTED, 0, history, machine.remains(last)), 60)
     assert short(again.events)[4:] == [
         "5 ExecutionAborted <- 0",
         "6 ExecutionRedriven <- 5",
@@ -149,9 +150,9 @@ def test_a_stopped_child_goes_on() -> None:
 def test_a_child_with_a_full_history_is_answered_as_it_was() -> None:
     """It can't be redriven: same status, error and history, whatever it left."""
     machine = children(scope("T", CONTEXT), limits=Limits(events_max=7))
-    last = failed(machine, machine.begin(7, b"1", 10))
+    last = failed(machine, machine.begin(CHILD, b"1", 10))
     assert machine.remains(last) == b""
-    again = machine.redrive(7, redriven_child(machine, last), 60)
+    again = machine.redrive(CHILD, redriven_child(machine, last), 60)
     assert again.events == last.events
     assert again.ended == last.ended
     assert again.execution is None
@@ -161,10 +162,10 @@ def test_a_child_with_a_full_history_is_answered_as_it_was() -> None:
 def test_a_child_that_can_not_be_read_fails_alone(damaged: str) -> None:
     """Damage to one child's past ends that child as FAILED with States.Runtime, with a history that can be read."""
     machine = children(scope("T", CONTEXT))
-    last = failed(machine, machine.begin(7, b"1", 10))
+    last = failed(machine, machine.begin(CHILD, b"1", 10))
     child = redriven_child(machine, last)
     broken = {"history": msgspec.Raw(b"\xc1"), "remains": b"\x93\x02\x00\x01"}
-    again = machine.redrive(7, msgspec.structs.replace(child, **{damaged: broken[damaged]}), 60)
+    again = machine.redrive(CHILD, msgspec.structs.replace(child, **{damaged: broken[damaged]}), 60)
     assert again.ended is not None
     assert (again.ended.status, again.ended.error) == ("FAILED", "States.Runtime")
     assert decode_events(machine.pack(again.events)) == again.events
@@ -185,7 +186,7 @@ def nested(name: str, label: str = "") -> dict[str, Any]:
 def test_the_arn_of_a_nested_map_run(name: str, label: str) -> None:
     """Id and ARN follow from the child and the ref, as home derives them, on whatever path the state lies."""
     machine = children(scope("P", {"Type": "Parallel", "Branches": [scope(name, nested(name, label))], "End": True}))
-    step = machine.begin(7, b"[1]", 10)
+    step = machine.begin(CHILD, b"[1]", 10)
     (request,) = step.effects
     assert isinstance(request, MapRunRequested)
     parent = child_arn(Names().child_prefix("m", "lab", express=False), RUN, 7, express=False)
@@ -197,15 +198,15 @@ def test_the_arn_of_a_nested_map_run(name: str, label: str) -> None:
 def test_a_child_redrives_its_nested_map_run() -> None:
     """The same ref, so the same run and ARN; when the child starts anew instead, it is another run."""
     machine = children(scope("N", nested("N")))
-    step = machine.begin(7, b"[1]", 10)
+    step = machine.begin(CHILD, b"[1]", 10)
     (request,) = step.effects
     run, arn = machine.map_run_arn(7, request.ref)
     started = machine.advance(step.execution, MapRunStarted(request.ref, arn), 20)
     last = machine.advance(started.execution, StopAsked(), 30)
     last.events = [*step.events, *started.events, *last.events]
-    again = machine.redrive(7, redriven_child(machine, last), 40)
+    again = machine.redrive(CHILD, redriven_child(machine, last), 40)
     assert again.effects == [MapRunRedriveRequested(request.ref)]
-    anew = machine.redrive(7, RedrivenChild(ABORTED, 0, msgspec.Raw(encode_events(last.events)), b""), 40)
+    anew = machine.redrive(CHILD, RedrivenChild(ABORTED, 0, msgspec.Raw(encode_events(last.events)), b""), 40)
     (request,) = anew.effects
     assert machine.map_run_arn(7, request.ref)[0] != run
 

@@ -153,9 +153,9 @@ def test_a_result_too_large_is_data_limit_exceeded_and_only_caught_by_name() -> 
 
 
 def test_what_cannot_run_here_says_so() -> None:
-    """Callbacks, jobs and activities are refused with States.Runtime when the state is reached, not silently."""
+    """Services to come, jobs and activities are refused with States.Runtime when the state is reached, not silently."""
     for resource in (
-        "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "arn:aws:states:::http:invoke",
         "arn:aws:states:::states:startExecution.sync:2",
         "arn:aws:states:eu-west-1:123456789012:activity:a",
     ):

@@ -1,0 +1,82 @@
+"""Submissions of root executions' Tasks, and callbacks: of a root execution decided here, of a child by its lane."""
+
+from maprun.mapruns.fold import answers, roots
+from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.outputs import SubmitTask
+from maprun.mapruns.fold.state import Root
+from schemas import topics
+from schemas.arns import ChildId, child_of_arn, run_tail
+from schemas.effects import HeartbeatReceived, SubmissionFailed, with_ref
+from schemas.home import CallbackAnswered, CallbackReceived, ParentSubmissionBegan, ParentTaskSubmitted
+from schemas.lanes import ChildCallbackReceived
+from schemas.tokens import DOES_NOT_EXIST, TIMED_OUT, TokenRefusal, attempt_of
+
+
+def submission_began(fold: Fold, record: ParentSubmissionBegan) -> None:
+    """Lets the first who is about to submit a Task do so, and nobody else ever."""
+    root = fold.state.roots.get(record.arn)
+    request = root.tasks.get(record.ref) if root is not None else None
+    if root is None or request is None or record.ref in root.submitting:
+        return
+    root.submitting[record.ref] = record.by
+    fold.outputs.append(SubmitTask(record.arn, request, record.by))
+
+
+def task_submitted(fold: Fold, record: ParentTaskSubmitted) -> None:
+    """The call that submits came back; counts while the execution waits for the Task."""
+    root = fold.state.roots.get(record.arn)
+    if root is None or record.outcome.ref not in root.tasks:
+        return
+    if isinstance(record.outcome, SubmissionFailed):
+        root.forget_task(record.outcome.ref)
+    roots.tell(fold, record.arn, record.outcome)
+
+
+def callback_received(fold: Fold, record: CallbackReceived) -> None:
+    """A callback by a token of this cluster."""
+    if answers.repeated(fold, record.request_id):
+        return
+    child = child_of_arn(record.arn)
+    if child is not None:
+        _hand_on(fold, record, child)
+        return
+    root = fold.state.roots.get(record.arn)
+    if root is None:
+        _refuse(fold, record, DOES_NOT_EXIST if fold.past is None else TIMED_OUT)
+        return
+    ref = _attempt(root, record)
+    if ref is None:
+        _refuse(fold, record, TIMED_OUT)
+        return
+    if not isinstance(record.callback, HeartbeatReceived):
+        root.forget_task(ref)
+    answers.remember(fold, fold.answer(record.request_id))
+    roots.tell(fold, record.arn, with_ref(record.callback, ref))
+
+
+def _attempt(root: Root, record: CallbackReceived) -> str | None:
+    """The ref of the Task that this token's attempt is, if the execution still waits for it."""
+    attempt = record.callback.ref
+    return next(
+        (ref for ref, task in root.tasks.items() if task.callback and attempt_of(record.arn, ref) == attempt), None
+    )
+
+
+def _hand_on(fold: Fold, record: CallbackReceived, child: ChildId) -> None:
+    """The child's lane knows what it waits for."""
+    run = next((r for r in fold.state.runs.values() if run_tail(r.run) == child.run_tail), None)
+    if run is None or record.lane not in run.lanes:
+        _refuse(fold, record, TIMED_OUT)
+        return
+    told = ChildCallbackReceived(fold.cause, run.run, run.generation, child.index, record.request_id, record.callback)
+    fold.send(topics.LANE_SIGNALS, record.lane, told)
+
+
+def callback_answered(fold: Fold, record: CallbackAnswered) -> None:
+    """A lane's word on a callback."""
+    if not answers.repeated(fold, record.request_id):
+        answers.remember(fold, fold.answer(record.request_id, error=record.error, message=record.message))
+
+
+def _refuse(fold: Fold, record: CallbackReceived, why: TokenRefusal) -> None:
+    answers.remember(fold, fold.answer(record.request_id, error=why.error, message=why.message))

@@ -1,0 +1,90 @@
+"""Callbacks for the children of a lane: which attempt they are for, and what their senders are answered. Pure."""
+
+from schemas.effects import Happening, HeartbeatReceived, with_ref
+from schemas.home import CallbackAnswered
+from schemas.lanes import ChildCallbackReceived
+from schemas.tokens import TIMED_OUT, TokenRefusal
+from services.child_runner.lane_run import Child, LaneRun, Submission
+
+_Key = tuple[str, int, str, bool]
+"""Run, position, ref, and whether it is a heartbeat."""
+
+
+class Callbacks:
+    """Callbacks on their way to a child, and their senders, who are answered once the journal holds them."""
+
+    def __init__(self) -> None:
+        self._senders: dict[_Key, list[str]] = {}  # request ids
+        self._answers: list[CallbackAnswered] = []
+
+    @property
+    def for_home(self) -> bool:
+        """True while there are answers for home."""
+        return bool(self._answers)
+
+    def take_for_home(self) -> list[CallbackAnswered]:
+        """The words on callbacks."""
+        taken, self._answers = self._answers, []
+        return taken
+
+    # ------------------------------------------------------------------ a callback comes in
+
+    def keep(self, run: LaneRun, callback: ChildCallbackReceived, *, former: bool) -> None:
+        """An earlier owner ran the child: it hears once it is where it was."""
+        if not (former and isinstance(callback.callback, HeartbeatReceived)):
+            run.callbacks.setdefault(callback.index, []).append((callback, former))
+
+    def happening_of(
+        self, run: LaneRun, child: Child, callback: ChildCallbackReceived, *, former: bool
+    ) -> Happening | None:
+        """What the child is to hear, if it waits for the attempt and nothing has ended that yet."""
+        for ref, waited in child.waits.items():
+            ended = ref in child.awaiting_journal or not isinstance(waited, Submission)
+            if not ended and run.machine.attempt_of(child.index, ref) == callback.callback.ref:
+                happening = with_ref(callback.callback, ref)
+                self._senders.setdefault(_key(run, child.position, happening), []).append(callback.request_id)
+                return happening
+        self.refuse(run, callback, former=former)
+        return None
+
+    def refuse(self, run: LaneRun, callback: ChildCallbackReceived, *, former: bool) -> None:
+        """Nobody waits for the attempt; of a `former` one an earlier owner has answered, or its sender asks again."""
+        if not former:
+            self._answer(run, callback.request_id, TIMED_OUT)
+
+    # ------------------------------------------------------------------ what becomes of it
+
+    def heard(self, run: LaneRun, position: int, happening: Happening, why: TokenRefusal | None = None) -> None:
+        """A child hears this from the journal, or why it doesn't: if it came by a callback, its sender is answered."""
+        if not self._senders:
+            return
+        key = _key(run, position, happening)
+        senders = self._senders.pop(key, None)
+        if senders:
+            self._answer(run, senders[0], why)
+            if len(senders) > 1:
+                self._senders[key] = senders[1:]
+
+    def ended(self, run: LaneRun, index: int) -> None:
+        """The child with this index runs no more: callbacks that waited for it to be where it was come too late."""
+        for callback, former in run.callbacks.pop(index, ()):
+            self.refuse(run, callback, former=former)
+
+    def none_left(self, run: LaneRun, last: int) -> None:
+        """The `last` child of an earlier owner starts: callbacks for others that don't run come too late."""
+        running = {last, *(child.index for child in run.running.values())}
+        for index in [index for index in run.callbacks if index not in running]:
+            self.ended(run, index)
+
+    def forget(self, run: LaneRun) -> None:
+        """The run is over: who sent a callback is answered no more, and asks again."""
+        if self._senders:
+            self._senders = {key: senders for key, senders in self._senders.items() if key[0] != run.opened.run}
+
+    def _answer(self, run: LaneRun, request_id: str, why: TokenRefusal | None) -> None:
+        error, message = why or ("", "")
+        self._answers.append(CallbackAnswered(run.opened.run, request_id, error, message))
+
+
+def _key(run: LaneRun, position: int, happening: Happening) -> _Key:
+    return run.opened.run, position, getattr(happening, "ref", ""), type(happening) is HeartbeatReceived
