@@ -26,10 +26,11 @@ P = TypeVar("P", bound=ClosablePort)
 
 
 class Owner:
-    """One coroutine over one port. A BusError starts it again on a new port after a pause that doubles.
+    """One coroutine over one port. A retriable BusError starts it again on a new port after a pause that doubles.
 
     Any other exception is a bug: `on_broken` is told, and the process ends. So it does when the coroutine returns,
-    for a partition without its owner would stand still unseen.
+    for a partition without its owner would stand still unseen. So does one whose owner fails of the same record again
+    and again.
     """
 
     def __init__(
@@ -72,17 +73,17 @@ class Owner:
                 await attempt.run()
             except LostOwnershipError:
                 return
-            except BusError as error:
-                logs.logger("bus").warning("owner_starts_again", owner=self.name, error=str(error), seconds=pause)
             except SetupError as error:
                 self._on_broken(error)  # a person must act: one line says it all, where the process ends
                 raise
             except asyncio.CancelledError:
                 raise
             except BaseException as error:
-                logs.logger("bus").error("owner_failed", owner=self.name, exc_info=error)
-                self._on_broken(error)
-                raise
+                if not isinstance(error, BusError) or not error.retriable:
+                    logs.logger("bus").error("owner_failed", owner=self.name, exc_info=error)
+                    self._on_broken(error)
+                    raise
+                logs.logger("bus").warning("owner_starts_again", owner=self.name, error=str(error), seconds=pause)
             finally:
                 self.running = False
                 attempt.port.close()

@@ -47,6 +47,15 @@ class LostOwnershipError(BusError):
     retriable = False
 
 
+class TooLargeError(BusError):
+    """A record above the limit was to be published. Nothing of its list was; others are not concerned.
+
+    Whoever writes records cuts them before, so it is a bug: tried again the same record would be refused again.
+    """
+
+    retriable = False
+
+
 class RecordsGoneError(BusError):
     """Records that an owner goes on from were deleted: a newer owner has no need of them, or somebody meddled."""
 

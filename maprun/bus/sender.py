@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError
 
 from maprun.bus.limits import BusLimits
-from maprun.bus.port import BusError, Outgoing
+from maprun.bus.port import BusError, Outgoing, TooLargeError
 from maprun.bus.rights import NotAllowedError
 from maprun.bus.security import client_options
 from maprun.runtime import clock
@@ -16,12 +16,6 @@ from maprun.runtime.settings import Settings
 
 _TICK_SECONDS = 1.0
 _BROKER_TIME = 1  # timestamp_type of a record whose topic takes the broker's clock
-
-
-class TooLargeError(BusError):
-    """A record above the limit was to be published. Nothing of its list was; others are not concerned."""
-
-    retriable = False
 
 
 class BrokerClock:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
-from maprun.bus.port import BusError, Outgoing, Record
+from maprun.bus.port import BusError, Outgoing, Record, TooLargeError
 from schemas import topics
 from tests.simulation.process import Owner, Task
 
@@ -216,13 +216,13 @@ class SimPort:
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
         """Publishes; each partition's messages keep their order; some fail, some acknowledgements get lost.
 
-        Raises BusError when one fits no record, as a real producer does.
+        Raises TooLargeError when one fits no record, as a real producer does.
         """
         for message in messages:
             size = len(message.value or b"") + len(message.key or b"")
             if size > VALUE_BYTES_MAX:
                 self.world.note(f"{self.process.name} can't send {size} bytes to {message.topic}/{message.partition}")
-                raise BusError(f"{size} bytes for {message.topic}/{message.partition}: above the record limit")
+                raise TooLargeError(f"{size} bytes for {message.topic}/{message.partition}: above the record limit")
         said = self.owner.group.name == "child-runner" and any(m.topic == topics.HOME.name for m in messages)
         if said and not self.lease_ok() and not self.closed:
             self.world.violated(f"{self.process.name} says something on home, and its lease doesn't hold")

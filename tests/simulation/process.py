@@ -42,7 +42,7 @@ class Task:
             self.done = True
             self.owner.task_ended(None)
             return
-        except Exception as failure:  # noqa: BLE001 - handed to the host, which counts all but BusError as a bug
+        except Exception as failure:  # noqa: BLE001 - handed to the host, which knows what is a bug
             self.done = True
             self.owner.task_ended(failure)
             return
@@ -106,8 +106,8 @@ class Owner:
                     task.close()
 
     def task_ended(self, failure: Exception | None) -> None:
-        """A coroutine ended. An error ends the owner; anything but a BusError is a bug."""
-        if failure is not None and not isinstance(failure, BusError):
+        """A coroutine ended. An error ends the owner; anything but a retriable BusError is a bug."""
+        if failure is not None and not (isinstance(failure, BusError) and failure.retriable):
             text = "".join(traceback.format_exception(failure))
             self.process.world.violated(f"{self.group.name}/{self.partition} at {self.process.name} crashed:\n{text}")
             return

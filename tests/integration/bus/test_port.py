@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from maprun.bus.limits import BusLimits
-from maprun.bus.port import Outgoing, Port, Record
-from maprun.bus.sender import TooLargeError
+from maprun.bus.port import Outgoing, Port, Record, TooLargeError
 from maprun.runtime.settings import Settings
 from tests.integration.bus.hosting import SHORT, Enough, hosted, new_group, owned
 

@@ -8,7 +8,7 @@ import pytest
 
 from maprun.bus.limits import BusLimits
 from maprun.bus.owners import Owner
-from maprun.bus.port import BusError, LostOwnershipError
+from maprun.bus.port import BusError, LostOwnershipError, TooLargeError
 from maprun.bus.sender import BrokerClock
 from maprun.runtime import clock
 
@@ -76,6 +76,18 @@ def test_a_bus_error_begins_again_on_a_new_port() -> None:
         run.owner.cancel()
         await run.over()
         assert all(port.closed for port in run.ports)
+
+    asyncio.run(test())
+
+
+def test_a_record_that_fits_nowhere_is_not_tried_again() -> None:
+    """It would be refused again and again, and its partition would stand still unseen: the process ends."""
+
+    async def test() -> None:
+        run = _Run(_failing(TooLargeError("24001 bytes"), 1))
+        await run.over()
+        assert [type(error) for error in run.broken] == [TooLargeError]
+        assert len(run.ports) == 1
 
     asyncio.run(test())
 
