@@ -97,7 +97,7 @@ class Doors:
     def _answers(self, process: Process, call: Call, command: Command) -> bool:
         """Begins to answer at a process that may be asked for this home."""
         owned = process.owners.get((self.house.trackers.name, call.home))
-        held = None if owned is None else self.house.tracker.held.get(owned.port)
+        held = None if owned is None else self.house.tracker.held.get(owned)
         if owned is None or held is None or held.to_go:
             return False
         owned.spawn(self._answer(owned.port, held.part, call, command))

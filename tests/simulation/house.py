@@ -53,6 +53,7 @@ class House:
             {f"results-{p.name}" for p in scenario.plays if p.store_missing},
             {f"results-{p.name}": p.store_raises for p in scenario.plays if p.store_raises},
             own_etags=scenario.own_etags,
+            create_seconds=scenario.create_seconds,
         )
         self.tracker = Tracker(self)
         if scenario.leftovers:

@@ -1,4 +1,7 @@
-"""Mechanisms that a simulation switches off one at a time; each must be missed within a few hundred seeds.
+"""Mechanisms that a simulation switches off one at a time; each is missed by a seed in `mutation_seeds.json`.
+
+A change of the services or of the simulator may move what a seed shows: `python -m tests.simulation --mutations
+--record` seeks anew where it did.
 
 Not listed, as no seed misses them while a table proves itself: that a mark is written last, and that a block keeps the
 earliest answer. They save work (a table that is folded again) and are a second net.
@@ -23,6 +26,7 @@ from tests.simulation import tampering, tampering_lanes, tampering_requests
 from tests.simulation.doors import AnswerTo
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
+from tests.simulation.scenario import Scenario
 from tests.simulation.tampering import ArchivesNothing, CommitsAhead, GoesOnFromCommit, SignalsUnacknowledged, only
 from tests.simulation.tampering_lanes import journal_read
 from tests.simulation.tracker import unproven
@@ -32,16 +36,10 @@ if TYPE_CHECKING:
     from tests.simulation.house import House
 
 Wrap = Callable[[SimPort], Any]
-BURST_CHILDREN = 10
-"""So many that fail together, with long causes, fit no record."""
 
 
 def _source_changes(play: Play) -> bool:
     return play.changes_at is not None
-
-
-def _redriven_twice(play: Play) -> bool:
-    return len(play.redrives) > 1
 
 
 def _redriven(play: Play) -> bool:
@@ -54,10 +52,6 @@ def _nests(play: Play) -> bool:
 
 def _updated(play: Play) -> bool:
     return any(update.concurrency is not None for update in play.updates)
-
-
-def _bursts(play: Play) -> bool:
-    return play.bad_chars > 0 and play.kinds.count("bad") > BURST_CHILDREN
 
 
 def _flaky_for_long(play: Play) -> bool:
@@ -86,6 +80,7 @@ class Mutation(msgspec.Struct, frozen=True):
 
     name: str = "none"
     storm: str = ""  # seeds that are a storm over this service are the likeliest to show it; "" = any
+    family: str = ""  # or those of this family
     lane_limits: Callable[[LaneLimits], LaneLimits] = lambda limits: limits
     pace: type[SimPace] = SimPace
     wrap: Wrap = lambda port: port
@@ -95,9 +90,11 @@ class Mutation(msgspec.Struct, frozen=True):
     answer_to: Callable[["House"], AnswerTo] = lambda _house: answer_to
     needs: Callable[[Play], bool] = lambda _play: True  # and those with a play like this
 
-    def likely(self, storm: str, plays: list[Play]) -> bool:
+    def likely(self, scenario: Scenario) -> bool:
         """True for a seed that is likely to show what is missing."""
-        return (not self.storm or storm == self.storm) and any(self.needs(play) for play in plays)
+        if self.family and scenario.family != self.family:
+            return False
+        return (not self.storm or scenario.storm == self.storm) and any(self.needs(play) for play in scenario.plays)
 
     def port(self, port: SimPort) -> Any:
         """The port that owners see."""
@@ -142,13 +139,13 @@ MUTATIONS = {
         Mutation("first_answer_wins", "child-runner", handlers=((ChildrenEnded, tampering.last_answer_wins),)),
         Mutation("source_pinned", wrap=_reads(topics.ITEM_ASKS, tampering.forget_pin), needs=_source_changes),
         Mutation("listing_confirmed", wrap=_reads(topics.ITEM_ASKS, tampering.hide_listing)),
-        Mutation("first_upload_wins", "scheduler", handlers=((ResultFileOpened, tampering.last_upload_wins),)),
-        Mutation("table_proves_itself", "maprun-tracker", recovered=unproven),
+        Mutation("first_upload_wins", family="uploads", handlers=((ResultFileOpened, tampering.last_upload_wins),)),
+        Mutation("table_proves_itself", family="zombies", recovered=unproven),
         Mutation("mark_is_the_position", "maprun-tracker", wrap=only("maprun-tracker", GoesOnFromCommit)),
         Mutation(
             "stage_skips",
+            family="stages",
             wrap=_reads(topics.ITEM_ASKS, tampering.stages(tampering.skip_nothing)),
-            needs=_redriven_twice,
         ),
         Mutation(
             "children_have_indexes",
@@ -160,7 +157,7 @@ MUTATIONS = {
             wrap=only("child-runner", journal_read(tampering_lanes.finished_for_ever)),
             needs=_redriven,
         ),
-        Mutation("redrive_once", handlers=((RedriveRequested, tampering.forget_redrives),), needs=_redriven_twice),
+        Mutation("redrive_once", family="repeats", handlers=((RedriveRequested, tampering.forget_redrives),)),
         Mutation("outcomes_kept", handlers=((NestedRunRequested, tampering.forget_outcomes),), needs=_nests),
         Mutation("nested_kept", handlers=((ChildrenEnded, tampering.keep_no_nested),), needs=_nests),
         Mutation(
@@ -169,11 +166,11 @@ MUTATIONS = {
             needs=_updated,
         ),
         Mutation("slices", pace=Headlong, needs=_long),
-        Mutation("journal_bounded", lane_limits=_unbounded("journal_bytes_max", "journal_facts_max"), needs=_bursts),
-        Mutation("frames_bounded", lane_limits=_unbounded("frame_bytes_max", "frame_children_max"), needs=_bursts),
+        Mutation("journal_bounded", lane_limits=_unbounded("journal_bytes_max", "journal_facts_max"), family="bursts"),
+        Mutation("frames_bounded", lane_limits=_unbounded("frame_bytes_max", "frame_children_max"), family="bursts"),
         Mutation("histories_bounded", lane_limits=_unbounded("history_bytes_max"), needs=_flaky_for_long),
         Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
-        Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), needs=_updated),
+        Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), family="debts"),
         Mutation("answered_behind_the_fold", answer_to=tampering_requests.on_acknowledgement),
         Mutation("attempts_are_one_request", attempted=tampering_requests.under_an_id_of_its_own),
         Mutation("requests_once", handlers=tampering_requests.FORGETFUL),

@@ -5,7 +5,9 @@ import random
 import msgspec
 
 from maprun.mapruns.limits import MapRunLimits
+from tests.simulation import families
 from tests.simulation.definitions import definition
+from tests.simulation.families import SMALL_LIMITS
 from tests.simulation.features import break_outside, enlarge, enrich, lengthen
 from tests.simulation.plays import Door, Play, Source
 
@@ -20,15 +22,6 @@ LONG_SHARE, STATE_SECONDS = 0.08, 0.09
 STORM_EVERY = 4
 """Each so many seeds is a storm over one service."""
 STORMS = ("child-runner", "child-runner", "scheduler", "child-runner", "item-reader", "maprun-tracker")
-
-SMALL_LIMITS = MapRunLimits(
-    prefetch_items_max=6,
-    prefetch_items_min=2,
-    prefetch_items_first=4,
-    window_items_max=5,
-    window_items_first=2,
-    windows_per_ask_max=3,
-)
 
 
 class Scenario(msgspec.Struct):
@@ -48,6 +41,10 @@ class Scenario(msgspec.Struct):
     leftovers: bool = False  # records of a process that outlived its broker's disks
     own_etags: bool = False  # the result store's ETags say nothing about bytes
     state_seconds: float = 0.0  # what each state of an execution costs
+    stall_share: float = 0.02  # of what a tracker writes, behind which it stops
+    stall_seconds: tuple[float, float] = (1.0, 13.0)  # and for how long
+    create_seconds: float = 0.0  # that the beginning of an upload takes at most, beside what each call takes
+    family: str = ""  # the mechanism that this scenario meets again and again
     plans_bounded: bool = True  # else a Map Run that is too large is asked for, and its message has no record
 
 
@@ -73,6 +70,8 @@ def draw(seed: int) -> Scenario:
         if not storm:
             break_outside(play, breaking)
         (lengthen if long else enlarge)(play, sizes)
+    families.settle(scenario, seed)
+    for play in scenario.plays:
         items = b'"items":[' + b",".join(play.items) + b"]" if play.source == "state" else b'"items":[]'
         pads = b'"pads":["%s"]' % (b"x" * play.pad_bytes)
         play.input = b"{" + items + b"," + pads + b"}" if play.pad_bytes or play.source == "state" else b"{}"

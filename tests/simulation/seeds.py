@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count, islice
+from pathlib import Path
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tests.simulation.services import Interpreters
 from tests.simulation.show import line
 
 _CHUNK = 25
+_RECORDED = Path(__file__).with_name("mutation_seeds.json")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -72,16 +74,38 @@ def play_all(seeds: Sequence[int], mutation: str, jobs: int) -> Iterator[Result]
             yield from future.result()
 
 
-def first_break(mutation: str, first: int, seeds_max: int, jobs: int) -> tuple[int, Result | None, float]:
-    """Seeds until one shows that a mechanism is missing: (seeds tried, its result, seconds)."""
+# ---------------------------------------------------------------------- what misses a mechanism
+
+
+def recorded_seeds() -> dict[str, int]:
+    """Mutation → the seed that was last found to miss what it switches off."""
+    return msgspec.json.decode(_RECORDED.read_bytes(), type=dict[str, int])
+
+
+def record_seeds(found: dict[str, int]) -> None:
+    """Records these seeds instead of those before."""
+    seeds = {name: seed for name, seed in sorted((recorded_seeds() | found).items()) if name in MUTATIONS}
+    _RECORDED.write_bytes(msgspec.json.format(msgspec.json.encode(seeds), indent=2) + b"\n")
+
+
+def first_break(mutation: str, seeds_max: int) -> tuple[int, Result | None, float]:
+    """Seeds until one misses the mechanism and holds with it: (seeds tried, its result, seconds)."""
     began = time.perf_counter()
     tried = 0
-    is_likely = MUTATIONS[mutation].likely
-    drawn = ((seed, draw(seed)) for seed in count(first))
-    likely = (seed for seed, scenario in drawn if is_likely(scenario.storm, scenario.plays))
-    for _ in range(0, seeds_max, _CHUNK * jobs):
-        for result in play_all(list(islice(likely, _CHUNK * jobs)), mutation, jobs):
-            tried += 1
-            if result.violations:
-                return tried, result, time.perf_counter() - began
+    interpreters = Interpreters()
+    for seed in islice(_likely(mutation), seeds_max):
+        tried += 1
+        result = play(seed, mutation, interpreters=interpreters)
+        gc.collect(0)
+        if result.violations and not play(seed, interpreters=interpreters).violations:
+            return tried, result, time.perf_counter() - began
     return tried, None, time.perf_counter() - began
+
+
+def _likely(mutation: str) -> Iterator[int]:
+    """The recorded seed, and from there on those that are likely to miss the mechanism."""
+    recorded = recorded_seeds().get(mutation, 0)
+    yield recorded
+    for seed in count(recorded + 1):
+        if MUTATIONS[mutation].likely(draw(seed)):
+            yield seed

@@ -29,8 +29,11 @@ def etag_of(body: bytes) -> str:
 class FakeStore:
     """Implements services.scheduler.deps.ResultStore. Each call happens at one moment of virtual time."""
 
-    def __init__(self, world: World, missing: set[str], raising: dict[str, Raising], *, own_etags: bool) -> None:
+    def __init__(
+        self, world: World, missing: set[str], raising: dict[str, Raising], *, own_etags: bool, create_seconds: float
+    ) -> None:
         self.world = world
+        self.create_seconds = create_seconds  # at most
         self.missing = missing  # prefixes that can't be written
         self.raising = raising  # by prefix
         self.own_etags = own_etags  # an object's ETag says nothing about its bytes
@@ -54,6 +57,8 @@ class FakeStore:
             self._fail("503 Slow Down")
         if chance < 0.1:
             world.call_seconds += world.random.random() * 8
+        if call == "create" and self.create_seconds:
+            world.call_seconds += world.random.random() * self.create_seconds
         return 0.1 < chance < 0.14
 
     def _fail(self, why: str) -> None:

@@ -6,14 +6,8 @@ from tests.simulation.mutations import MUTATIONS
 from tests.simulation.seeds import first_break, play, play_many
 
 SEEDS = 40
-MUTATION_SEEDS_MAX = 400
-QUICK_TO_FIND = (
-    "lane_quota",
-    "signals_before_asks",
-    "commit_behind_work",
-    "cluster_beside_positions",
-    "listing_confirmed",
-)
+SEEDS_NEAR = 8
+"""So many seeds from the recorded one on, each as likely: any change of a world's course moves what its seed shows."""
 
 
 def test_every_invariant_holds_over_some_seeds() -> None:
@@ -28,9 +22,11 @@ def test_a_seed_plays_the_same_way_every_time() -> None:
         assert play(seed).trace_hash == play(seed).trace_hash
 
 
-@pytest.mark.parametrize("name", QUICK_TO_FIND)
+@pytest.mark.parametrize("name", sorted(MUTATIONS.keys() - {"none"}))
 def test_a_missing_mechanism_is_missed(name: str) -> None:
-    """The simulator is able to fail: with a mechanism switched off an invariant breaks."""
-    assert name in MUTATIONS
-    _, result, _ = first_break(name, 0, MUTATION_SEEDS_MAX, 1)
-    assert result is not None
+    """The simulator is able to fail: a seed that holds breaks an invariant as soon as the mechanism is switched off."""
+    _, result, _ = first_break(name, SEEDS_NEAR)
+    assert result is not None, (
+        f"neither the recorded seed nor the next ones miss it any more; seek anew: "
+        f"python -m tests.simulation --mutations --mutation {name} --seeds 2000 --record"
+    )

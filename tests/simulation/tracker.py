@@ -18,6 +18,7 @@ from services.maprun_tracker.state import Partition
 from services.maprun_tracker.topology import CHANGELOG
 from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
+from tests.simulation.process import Owner
 from tests.simulation.work import SimPace
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class _Seen(Watch):
         """A home's rows were taken up."""
         self._tracker.rebuilt += bool(rebuilt)
         self._tracker.parts.setdefault(held.part.number, []).append((self._port, held.part))
-        self._tracker.held[self._port] = held
+        self._tracker.held[self._port.owner] = held
 
     def folded(self, part: Partition, size: int) -> None:  # noqa: ARG002 - the fold is looked at
         """A record was folded."""
@@ -107,7 +108,7 @@ class Tracker:
     def __init__(self, house: "House") -> None:
         self.house = house
         self.parts: dict[int, list[tuple[SimPort, Partition]]] = {}  # by home, of every owner so far
-        self.held: dict[SimPort, Held] = {}  # of owners that have taken up their rows
+        self.held: dict[Owner, Held] = {}  # of owners that have taken up their rows
         self.rebuilt = 0
 
     def _home(self, state: HomeState) -> Home:
@@ -133,9 +134,10 @@ class Tracker:
     def stall(self, port: SimPort) -> None:
         """Now and then the process stops in the midst of a flush, and goes on as a zombie with old rows in hand."""
         world, process = self.house.world, port.process
-        if not world.calm and not process.paused and world.random.random() < 0.02:
+        scenario = self.house.scenario
+        if not world.calm and not process.paused and world.random.random() < scenario.stall_share:
             process.pause()
-            world.after(1 + world.random.random() * 12, process.resume)
+            world.after(world.random.uniform(*scenario.stall_seconds), process.resume)
 
     # ------------------------------------------------------------------ what must hold
 
