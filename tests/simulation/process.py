@@ -17,6 +17,10 @@ Start = Callable[["SimPort", int], "list[Coroutine[Any, Any, None]]"]
 """Makes the coroutines of the owner of one partition."""
 
 
+_CLOSES_MAX = 8
+"""A coroutine that is left open behind its first await is closed by whoever collects garbage, with a warning."""
+
+
 class Task:
     """One coroutine on the trampoline: resumed by events, never by a loop of its own."""
 
@@ -66,9 +70,11 @@ class Task:
 
     def close(self) -> None:
         """Throws the coroutine away; its `finally` blocks run."""
-        try:
-            self.coroutine.close()
-        except RuntimeError:  # it awaited something while being closed, as cancelled coroutines may
+        for _ in range(_CLOSES_MAX):
+            try:
+                self.coroutine.close()
+            except RuntimeError:  # it awaited something while being closed, as cancelled coroutines may
+                continue
             return
 
 
@@ -308,6 +314,7 @@ class Process:
         for group in self.groups:
             group.members.remove(self)
         fresh = Process(self.world, self.groups, self.instance, self.incarnation + 1)
+        fresh.grave = self.grave
         for group in self.groups:
             group.take_over(self, fresh)
 
