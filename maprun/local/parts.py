@@ -78,7 +78,10 @@ def make(layout: Layout, chosen: frozenset[str], java: str, environ: Mapping[str
             Part(
                 name="functions",
                 argv=_python("maprun.local.functions"),
-                environment=_environment(layout, of_functions(environ, layout.function_env)),
+                environment={
+                    "AWS_ENDPOINT_URL_SFN": layout.settings.api,  # SendTaskSuccess, StartExecution, … from a handler
+                    **_environment(layout, of_functions(environ, layout.function_env)),
+                },
                 ready_url=f"{layout.settings.functions}/readyz",
                 ready_seconds_max=30.0,
                 stop_seconds_max=8.0,

@@ -86,6 +86,7 @@ def main(count: int, concurrency: int) -> None:
             **os.environ,
             "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{PORT}",
             "MAPRUN_FUNCTIONS_DIR": folder,
+            "MAPRUN_STATE_DIR": folder,
         }
         host = subprocess.Popen([sys.executable, "-m", "maprun.local.functions"], env=environment)
         try:

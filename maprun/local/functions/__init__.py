@@ -1,8 +1,8 @@
-"""A Lambda-compatible Invoke endpoint that runs Python handlers from a folder in worker processes.
+"""A Lambda-compatible Invoke endpoint that runs the functions of a folder, each in processes of its own.
 
-A file `echo.py` with `handler(event, context)` (or `lambda_handler`) is the function `echo`. It is read again when it
-changes. One worker process runs many calls in threads, so handlers must bear what Lambda's never meet: other calls
-beside them in the process. A handler's print goes to the host's log.
+`catalog` says which files are which function. Python handlers run many calls at once in one process, in threads: they
+must bear what Lambda's never meet, other calls beside them (`Threads: 1` in `function.json` spares them that). Programs
+of other languages speak Lambda's Runtime API, one call at a time in each process.
 
 The caller's idempotency key (header `X-Maprun-Idempotency-Key`, or `custom` of the client context as on real AWS) is
 `context.client_context.custom["maprunIdempotencyKey"]`: equal for every repeat of one attempt of one Task.

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
+from maprun.local.functions.catalog import Catalog
 from maprun.local.functions.entrance import Entrance
+from maprun.local.functions.group import GroupLimits
 from maprun.local.functions.invoking import Functions
-from maprun.local.functions.pool import Pool, PoolLimits
+from maprun.local.functions.pool import Pool
 from maprun.runtime import logs, process, settings
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
@@ -17,10 +19,10 @@ from maprun.runtime.settings import Settings
 _TIMEOUT_SECONDS_MAX = 900.0  # Lambda's own
 
 
-def pool_limits(workers: str, threads: str, timeout: str) -> PoolLimits:
+def group_limits(workers: str, threads: str, timeout: str) -> GroupLimits:
     """Limits from their texts. Raises SettingsError on one that makes no sense."""
     try:
-        limits = PoolLimits(workers=int(workers), threads_max=int(threads), timeout_seconds=float(timeout))
+        limits = GroupLimits(workers=int(workers), threads_max=int(threads), timeout_seconds=float(timeout))
     except ValueError as error:
         raise settings.SettingsError(f"MAPRUN_FUNCTION_WORKERS, _THREADS or _TIMEOUT_SECONDS: {error}") from error
     if limits.workers < 1 or limits.threads_max < 1 or not 0 < limits.timeout_seconds <= _TIMEOUT_SECONDS_MAX:
@@ -31,14 +33,14 @@ def pool_limits(workers: str, threads: str, timeout: str) -> PoolLimits:
 async def serve(loaded: Settings, _limits: Limits, stop: asyncio.Event) -> None:
     """Serves until told to stop."""
     folder = Path(os.environ.get("MAPRUN_FUNCTIONS_DIR", "examples/functions")).resolve()
-    limits = pool_limits(
+    limits = group_limits(
         os.environ.get("MAPRUN_FUNCTION_WORKERS", "2"),
         os.environ.get("MAPRUN_FUNCTION_THREADS", "128"),
         os.environ.get("MAPRUN_FUNCTION_TIMEOUT_SECONDS", "60"),
     )
-    pool = Pool(limits, folder)
-    await pool.start()
-    functions = Functions(pool, folder, loaded.region, loaded.account, limits.timeout_seconds, REGISTRY)
+    pool = Pool(limits, os.environ, loaded.region, loaded.state_dir.resolve() / "log" / "functions")
+    pool.start()
+    functions = Functions(pool, Catalog(folder), loaded.region, loaded.account, REGISTRY)
     host = os.environ.get("MAPRUN_FUNCTIONS_HOST", "127.0.0.1")
     entrance = Entrance(functions, pool, REGISTRY)
     await entrance.open(host, settings.port_of(loaded.functions))

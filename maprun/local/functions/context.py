@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +10,23 @@ from maprun.local.functions.frames import Call
 from maprun.runtime import clock
 
 KEY_NAME = "maprunIdempotencyKey"
+
+
+def client_context_of(call: Call) -> dict[str, Any]:
+    """What the caller sent along, with the idempotency key in `custom`; empty if there is neither."""
+    given: Any = {}
+    if call.client_context:
+        try:
+            given = json.loads(base64.b64decode(call.client_context))
+        except (ValueError, RecursionError):
+            given = {}
+    if not isinstance(given, dict):
+        given = {}
+    if call.idempotency_key:
+        custom = given.get("custom")
+        given = {**given, "custom": {KEY_NAME: call.idempotency_key, **(custom if isinstance(custom, dict) else {})}}
+    found: dict[str, Any] = given
+    return found
 
 
 class ClientContext:
@@ -23,35 +41,45 @@ class ClientContext:
 class Context:
     """Lambda's context object for one call."""
 
-    function_version = "$LATEST"
-    memory_limit_in_mb = "128"
     identity = None
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self.function_name = call.function
         self.invoked_function_arn = call.arn
         self.aws_request_id = call.request_id
-        self.log_group_name = f"/aws/lambda/{call.function}"
-        self.log_stream_name = "local"
+
+    # What holds for the whole process stands in its environment, where Lambda has it as well.
+
+    @property
+    def function_name(self) -> str:
+        """Its name."""
+        return os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+
+    @property
+    def function_version(self) -> str:
+        """Its version, `$LATEST` if it has none."""
+        return os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+
+    @property
+    def memory_limit_in_mb(self) -> str:
+        """MemorySize."""
+        return os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+
+    @property
+    def log_group_name(self) -> str:
+        """The name that CloudWatch Logs would know."""
+        return os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+
+    @property
+    def log_stream_name(self) -> str:
+        """The name that CloudWatch Logs would know."""
+        return os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
 
     @cached_property
     def client_context(self) -> ClientContext | None:
         """Parsed when first asked for: few handlers do."""
-        given: Any = {}
-        if self._call.client_context:
-            try:
-                given = json.loads(base64.b64decode(self._call.client_context))
-            except ValueError:
-                given = {}
-        if not isinstance(given, dict):
-            given = {}
-        custom = given.get("custom") if isinstance(given.get("custom"), dict) else {}
-        if self._call.idempotency_key:
-            custom = {KEY_NAME: self._call.idempotency_key, **custom}
-        if not given and not custom:
-            return None
-        return ClientContext(custom, given.get("env") or {}, given.get("client"))
+        given = client_context_of(self._call)
+        return ClientContext(given.get("custom") or {}, given.get("env") or {}, given.get("client")) if given else None
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the call is given up."""

@@ -1,4 +1,4 @@
-"""What travels between the host and a worker: length-prefixed msgpack on a socket pair."""
+"""What travels between the host and a worker of Python functions: length-prefixed msgpack on a socket pair."""
 
 import struct
 from typing import Final, Literal
@@ -17,14 +17,13 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Host to worker: run this."""
 
     number: int  # of this call in this worker; from 1
-    path: str  # the handler's file
-    function: str  # name
-    arn: str
     request_id: str
+    arn: str
     deadline_ms: int  # epoch; what `get_remaining_time_in_millis` counts down to
     client_context: str  # base64 JSON as it came, or empty
     idempotency_key: str
     payload: bytes  # JSON
+    log_tail: bool = False  # the caller wants the end of the call's log
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -33,6 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):
     number: int
     kind: Literal[0, 1, 2]
     body: bytes
+    log: str = ""  # its end, if it is wanted
 
 
 call_decoder = msgspec.msgpack.Decoder(Call)

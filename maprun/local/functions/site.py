@@ -11,7 +11,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from maprun.local.functions import answers
 from maprun.local.functions.invoking import Functions, refused, too_large
-from maprun.local.functions.pool import Pool
 from schemas.invocations import Answered, Invocation
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
@@ -21,9 +20,8 @@ _HTTP_ACCEPTED, _HTTP_NO_CONTENT = 202, 204
 class Site:
     """Answers requests. `handle` is what an `aiohttp.web.Server` calls."""
 
-    def __init__(self, functions: Functions, pool: Pool, registry: CollectorRegistry) -> None:
+    def __init__(self, functions: Functions, registry: CollectorRegistry) -> None:
         self._functions = functions
-        self._pool = pool
         self._registry = registry
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -33,8 +31,7 @@ class Site:
         if matched is not None and request.method == "POST":
             return await self._invoke(unquote(matched.group(1)), request)
         if path in {"/readyz", "/healthz"}:
-            reason = self._pool.problem()
-            return web.json_response({"ok": not reason, "reason": reason}, status=503 if reason else 200)
+            return web.json_response({"ok": True, "reason": ""})
         if path == "/metrics":
             return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
         message = f"No operation of Lambda but Invoke is here: {path}"

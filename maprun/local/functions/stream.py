@@ -5,7 +5,8 @@ from typing import cast
 
 from maprun.local.functions import answers
 from maprun.local.functions.invoking import Functions, too_large
-from maprun.local.functions.pool import Pool, Waiting
+from maprun.local.functions.pool import Pool
+from maprun.local.functions.workers import Waiting
 from schemas.invocations import PATH, PROTOCOL, Answered, CallerFrame, FrameError, FrameReader, FrameWriter
 
 STREAM_BEGINS = b"GET " + PATH + b" "

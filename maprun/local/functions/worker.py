@@ -1,4 +1,4 @@
-"""A worker process: takes calls from its socket, runs handlers on one thread while they are quick, else on more."""
+"""A worker process: runs one function's handler for many calls, on one thread while they are quick, else on more."""
 
 import contextlib
 import json
@@ -10,12 +10,14 @@ import socket
 import struct
 import sys
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from maprun.local.functions import answers, frames
+from maprun.local.functions.call_log import CallLog, Printing, capture
 from maprun.local.functions.context import Context
 from maprun.local.functions.frames import BAD_REQUEST, OK, UNHANDLED, Call, Outcome
-from maprun.local.functions.loader import Loader, LoadError
+from maprun.local.functions.handlers import Handler, LoadError, load
 
 SLOT = struct.Struct("<Q")
 _STALL_SECONDS = 0.004  # a queue that stood still for so long gets more threads
@@ -26,49 +28,65 @@ class Worker:
     """The threads of one process and what they share.
 
     `slots` is memory shared with the host: each thread writes the number of its running call there, so that the host
-    knows, when this process dies, which calls had begun and which can be given to another worker.
+    knows, when this process dies, which calls had begun and which can be given to another worker. The slot behind
+    those of the threads says which call ended the process, if it did so by `os._exit`.
     """
 
-    def __init__(self, connection: socket.socket, slots: mmap.mmap, threads_max: int) -> None:
+    def __init__(
+        self, connection: socket.socket, slots: mmap.mmap, threads_max: int, handler: Handler | LoadError
+    ) -> None:
         self._connection = connection
         self._slots = slots
         self._threads_max = threads_max
-        self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._handler = handler
+        self._queue: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._send_lock = threading.Lock()
-        self._loader = Loader()
         self._free = list(range(threads_max - 1, 0, -1))  # slots of threads that don't run; slot 0 is the first one's
         self._finished = 0
+        self._slot_of_thread = threading.local()
 
-    def run(self) -> None:
+    def run(self, printing: Printing) -> None:
         """Serves until the host closes the socket."""
-        threading.Thread(target=self._serve, args=(0,), daemon=True).start()
-        threading.Thread(target=self._widen, daemon=True).start()
+        threading.Thread(target=self._serve, args=(0, printing), daemon=True).start()
+        if self._threads_max > 1:
+            threading.Thread(target=self._widen, args=(printing,), daemon=True).start()
         buffer = bytearray()
         while received := self._connection.recv(1 << 18):
             buffer += received
             for message in frames.split(buffer):
                 self._queue.put(frames.call_decoder.decode(message))
 
-    def _serve(self, slot: int) -> None:
+    def exit_of_call(self, status: int) -> NoReturn:
+        """Ends the process as the handler on this thread asks for, and lets the host know who asked."""
+        slot = getattr(self._slot_of_thread, "number", None)
+        if slot is not None:
+            number = SLOT.unpack_from(self._slots, slot * SLOT.size)[0]
+            SLOT.pack_into(self._slots, self._threads_max * SLOT.size, number)
+        end_process(status)
+
+    def _serve(self, slot: int, printing: Printing) -> None:
         """One thread: runs calls one after the other."""
         wait = None if slot == 0 else _IDLE_SECONDS_MAX
+        self._slot_of_thread.number = slot
+        at = slot * SLOT.size
         while True:
             try:
                 call = self._queue.get(timeout=wait)
             except queue.Empty:
                 self._free.append(slot)
                 return
-            if call is None:
-                return
-            SLOT.pack_into(self._slots, slot * SLOT.size, call.number)
+            SLOT.pack_into(self._slots, at, call.number)
+            log = CallLog(call)
+            printing.begin(log)
             kind, body = self._outcome(call)
-            data = frames.framed(Outcome(call.number, kind, body))
+            printing.end()
+            data = frames.framed(Outcome(call.number, kind, body, log.end(failed=kind == UNHANDLED)))
             with self._send_lock:
                 self._connection.sendall(data)
                 self._finished += 1
-            SLOT.pack_into(self._slots, slot * SLOT.size, 0)
+            SLOT.pack_into(self._slots, at, 0)
 
-    def _widen(self) -> None:
+    def _widen(self, printing: Printing) -> None:
         """Adds threads, twice as many each time, while calls wait and none ends."""
         seen = -1
         stop = threading.Event()
@@ -79,7 +97,7 @@ class Worker:
                 continue
             threads = self._threads_max - len(self._free)
             for _ in range(min(threads, self._queue.qsize(), len(self._free))):
-                threading.Thread(target=self._serve, args=(self._free.pop(),), daemon=True).start()
+                threading.Thread(target=self._serve, args=(self._free.pop(), printing), daemon=True).start()
 
     def _outcome(self, call: Call) -> tuple[Any, bytes]:
         """Runs one handler; never raises."""
@@ -87,14 +105,14 @@ class Worker:
             event = json.loads(call.payload) if call.payload else {}
         except (ValueError, RecursionError) as error:
             return BAD_REQUEST, str(error).encode()
+        handler = self._handler
+        if isinstance(handler, LoadError):
+            return UNHANDLED, answers.error_body(handler.error_type, str(handler), call.request_id)
         try:
-            result = self._loader.handler(call.path)(event, Context(call))
-        except LoadError as error:
-            return UNHANDLED, answers.error_body(error.error_type, str(error), call.request_id)
+            result = handler(event, Context(call))
         except SystemExit as error:
             # Lambda's runtime would be gone; here the other calls of the process go on.
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
-            return UNHANDLED, answers.exited(call.request_id, f"exit status {status}")
+            return UNHANDLED, answers.exited(call.request_id, f"exit status {_status(error)}")
         except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its caller's answer
             return UNHANDLED, answers.raised(error, call.request_id)
         try:
@@ -106,19 +124,37 @@ class Worker:
         return OK, body
 
 
+def _status(error: SystemExit) -> int:
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
+
+
+def _loaded(root: str, module: str, name: str) -> Handler | LoadError:
+    """The handler, or why there is none."""
+    try:
+        return load(Path(root), module, name)
+    except LoadError as error:
+        return error
+    except SystemExit as error:
+        return LoadError("Runtime.ExitError", f"Runtime exited with error: exit status {_status(error)}")
+
+
+end_process = os._exit
+
+
 def main(arguments: list[str]) -> None:
-    """`worker SOCKET_FD SLOTS_FD THREADS_MAX FOLDER`, started by the pool only."""
+    """`worker SOCKET_FD SLOTS_FD THREADS_MAX ROOT MODULE HANDLER`, started by the host only."""
     socket_fd, slots_fd, threads_max = (int(argument) for argument in arguments[:3])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.path.insert(0, arguments[3])
     threading.stack_size(1 << 21)
-    slots = mmap.mmap(slots_fd, threads_max * SLOT.size)
+    printing = capture()
+    slots = mmap.mmap(slots_fd, (threads_max + 1) * SLOT.size)
     connection = socket.socket(fileno=socket_fd)
+    worker = Worker(connection, slots, threads_max, _loaded(*arguments[3:6]))
+    os._exit = worker.exit_of_call
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-        Worker(connection, slots, threads_max).run()
+        worker.run(printing)
     # Threads may hang in handlers; nobody waits for their answers any more.
-    sys.stdout.flush()
-    os._exit(0)
+    end_process(0)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
 """A function host in this process, with handlers that behave, raise, exit, crash and hang, and callers of it."""
 
 import json
+import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from maprun.aws.clients import AwsSettings
 from maprun.aws.tasks import TaskRunner
+from maprun.local.functions.catalog import Catalog
 from maprun.local.functions.entrance import Entrance
+from maprun.local.functions.group import GroupLimits
 from maprun.local.functions.invoking import Functions
-from maprun.local.functions.pool import Pool, PoolLimits
+from maprun.local.functions.pool import Pool
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 HANDLERS = {
@@ -41,14 +45,17 @@ Outcome = TaskSucceeded | TaskFailed
 
 
 @asynccontextmanager
-async def entrance(folder: Path, timeout_seconds: float = 5.0) -> AsyncIterator[str]:
+async def entrance(
+    folder: Path, timeout_seconds: float = 5.0, environ: Mapping[str, str] = os.environ, **limits: float
+) -> AsyncIterator[str]:
     """A running function host: its address."""
     for name, text in HANDLERS.items():
         (folder / name).write_text(text, encoding="utf-8")
-    pool = Pool(PoolLimits(workers=2, threads_max=16, timeout_seconds=timeout_seconds), folder)
-    await pool.start()
+    asked = GroupLimits(threads_max=16, timeout_seconds=timeout_seconds)
+    pool = Pool(msgspec.structs.replace(asked, **limits), environ, "us-east-1", folder / "log")
+    pool.start()
     registry = CollectorRegistry()
-    functions = Functions(pool, folder, "us-east-1", "123456789012", timeout_seconds, registry)
+    functions = Functions(pool, Catalog(folder), "us-east-1", "123456789012", registry)
     opened = Entrance(functions, pool, registry)
     try:
         yield f"http://127.0.0.1:{await opened.open('127.0.0.1', 0)}"
@@ -58,9 +65,9 @@ async def entrance(folder: Path, timeout_seconds: float = 5.0) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def host(folder: Path, timeout_seconds: float = 5.0) -> AsyncIterator[Invoke]:
+async def host(folder: Path, **host_of: Any) -> AsyncIterator[Invoke]:
     """A running function host and a call of its Invoke API: (status, headers, parsed body)."""
-    async with entrance(folder, timeout_seconds) as address, aiohttp.ClientSession() as session:
+    async with entrance(folder, **host_of) as address, aiohttp.ClientSession() as session:
 
         async def invoke(name: str, event: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
             body = event if isinstance(event, bytes) else json.dumps(event).encode()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -72,6 +74,45 @@ def test_a_slow_invocation_keeps_no_quick_one(tmp_path: Path) -> None:
             assert time.monotonic() - began < 1.5
             assert [payload(outcome) for outcome in quick] == [{"got": n} for n in range(300)]
             assert error(await slow) == "Sandbox.Timedout"
+
+    asyncio.run(scene())
+
+
+PIDS = "import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return os.getpid()\n"
+
+
+def test_a_process_killed_in_mid_batch_takes_one_call_with_it_at_most(tmp_path: Path) -> None:
+    """Of thousands of quick ones, all but what the dead processes were just running are answered by others."""
+    (tmp_path / "pids.py").write_text(PIDS, encoding="utf-8")
+
+    async def scene() -> None:
+        async with entrance(tmp_path) as address, caller(address) as invoke:
+            pids = {payload(outcome) for outcome in await asyncio.gather(*(invoke("pids", 0) for _ in range(500)))}
+            calls = [asyncio.create_task(invoke("pids", 0)) for _ in range(5_000)]
+            await asyncio.sleep(0.05)
+            assert not all(call.done() for call in calls)
+            for pid in pids:
+                os.kill(int(str(pid)), signal.SIGKILL)
+            outcomes = await asyncio.gather(*calls)
+            failed = [error(outcome) for outcome in outcomes if isinstance(outcome, TaskFailed)]
+            assert failed == ["Runtime.ExitError"] * len(failed)
+            assert len(failed) <= len(pids)
+
+    asyncio.run(scene())
+
+
+def test_calls_beside_each_other_in_a_killed_process_are_repeated(tmp_path: Path) -> None:
+    """Nobody knows which of several killed it, so each runs again alone, with its key, and none of them fails."""
+    (tmp_path / "pids.py").write_text(PIDS, encoding="utf-8")
+
+    async def scene() -> None:
+        async with entrance(tmp_path) as address, caller(address) as invoke:
+            first = payload(await invoke("pids", 0))
+            calls = [asyncio.create_task(invoke("pids", 0.4)) for _ in range(12)]
+            await asyncio.sleep(0.25)
+            os.kill(int(str(first)), signal.SIGKILL)
+            again = [payload(outcome) for outcome in await asyncio.gather(*calls)]
+            assert first not in again
 
     asyncio.run(scene())
 
