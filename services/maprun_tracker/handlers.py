@@ -49,7 +49,7 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
     if isinstance(record, LaneProgress):
         run = part.home.state.runs.get(record.run)
         if run is not None and run.generation == record.generation:
-            part.running.lane_told(record, part.home.state.now_ms)
+            part.running.lane_reported(record, part.home.state.now_ms)
     _over(part, offset)
     return True
 

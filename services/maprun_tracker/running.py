@@ -1,4 +1,4 @@
-"""Which children run now, as the lanes last told: for people, never for decisions."""
+"""Which children run now, as the lanes last reported: for people, never for decisions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,11 +9,11 @@ Span = tuple[int, int, int]
 """First child index, count, and since when (epoch ms) they are known to run."""
 
 
-def spans_of(known: Sequence[Span], told: Sequence[int], now_ms: int) -> list[Span]:
-    """The ranges `told` (flat, ascending), each part with the time at which it was first told."""
+def spans_of(known: Sequence[Span], reported: Sequence[int], now_ms: int) -> list[Span]:
+    """The ranges `reported` (flat, ascending), each part with the time at which it was first reported."""
     spans: list[Span] = []
     k = 0
-    numbers = iter(told)
+    numbers = iter(reported)
     for first, count in zip(numbers, numbers, strict=True):
         at, end = first, first + count
         while k < len(known) and known[k][0] + known[k][1] <= at:
@@ -37,16 +37,16 @@ def spans_of(known: Sequence[Span], told: Sequence[int], now_ms: int) -> list[Sp
 
 
 class RunningChildren:
-    """By run and lane: the spans that the newest LaneProgress told."""
+    """By run and lane: the spans that the newest LaneProgress reported."""
 
-    def __init__(self, told: Sequence[Running] = ()) -> None:
+    def __init__(self, stored: Sequence[Running] = ()) -> None:
         self._spans: dict[str, dict[int, list[Span]]] = {}
-        for entry in told:
+        for entry in stored:
             numbers = iter(entry.ranges)
             self._spans.setdefault(entry.run, {})[entry.lane] = list(zip(numbers, numbers, numbers, strict=True))
 
-    def lane_told(self, record: LaneProgress, now_ms: int) -> None:
-        """Takes over what a lane tells."""
+    def lane_reported(self, record: LaneProgress, now_ms: int) -> None:
+        """Takes over what a lane reports."""
         lanes = self._spans.setdefault(record.run, {})
         lanes[record.lane] = spans_of(lanes.get(record.lane, ()), record.running, now_ms)
 
@@ -63,7 +63,7 @@ class RunningChildren:
         )
 
     def spans(self, run: str) -> Iterator[Span]:
-        """What all lanes told of a run, in no order; children that ended since then among it."""
+        """What all lanes reported of a run, in no order; children that ended since then among it."""
         for spans in self._spans.get(run, {}).values():
             yield from spans
 

@@ -11,13 +11,13 @@ from schemas.pages import Pages
 from schemas.requests import MachineWritten
 from services.maprun_tracker import rows
 from services.maprun_tracker.blocks import Block, decode_block
-from services.maprun_tracker.histories import RootHistory, page_of, pages_before
+from services.maprun_tracker.fold_waits import Waits
+from services.maprun_tracker.history_pages import RootHistory, page_of, pages_before
 from services.maprun_tracker.indexes import Indexes
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
 from services.maprun_tracker.machine_definitions import MachineDefinitions
 from services.maprun_tracker.rows import Codec, RootRow, RunRow, Tolerance
 from services.maprun_tracker.running import RunningChildren
-from services.maprun_tracker.waits import Waits
 
 BlockId = tuple[str, int]
 

@@ -122,7 +122,7 @@ class Tracker(owner.Watch):
         self._owners: dict[int, Running] = {}
         self._held: dict[int, Held] = {}
         self.app.on_partitions_revoked.connect(self._revoked)
-        self.app.on_partitions_assigned.connect(self._given)
+        self.app.on_partitions_assigned.connect(self._partitions_assigned)
         self._deps = owner.Deps(self.table, self._home, interpreter, own, self)
         metrics.watch(self.owned, self.fold_limits.open_runs_max)
 
@@ -240,7 +240,7 @@ class Tracker(owner.Watch):
         self._assigned = None
         self._give_up()
 
-    async def _given(self, *args: Any, **_kwargs: Any) -> None:
+    async def _partitions_assigned(self, *args: Any, **_kwargs: Any) -> None:
         self._assigned = tables.homes_of(self.app, args[-1])
 
     def _home(self, state: HomeState) -> Home:
@@ -249,13 +249,13 @@ class Tracker(owner.Watch):
 
     async def _commit(self) -> None:
         """Tells the group how far homes are folded, for people who look at its lag."""
-        told: Mapping[int, int] = {}
+        committed: Mapping[int, int] = {}
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
-            new = {home: at for home, at in self.table.positions.items() if told.get(home) != at}
+            new = {home: at for home, at in self.table.positions.items() if committed.get(home) != at}
             if new and self._assigned is not None and tables.settled(self.app):
                 await tables.commit(self.app, new)
-                told = dict(self.table.positions)
+                committed = dict(self.table.positions)
 
     # ------------------------------------------------------------------ what owners tell
 

@@ -26,7 +26,7 @@ from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
-from services.scheduler.results import S3Results
+from services.scheduler.s3_results import S3Results
 from services.scheduler.topology import GATED, OWNED, SERVICE
 
 

@@ -15,7 +15,7 @@ from maprun.runtime.pace import LoopPace
 from schemas.arns import Names
 from schemas.effects import TaskOutcome, TaskRequested
 from services.scheduler.limits import SchedulerLimits
-from services.scheduler.machines import MachinesView
+from services.scheduler.machines_view import MachinesView
 
 
 class Metrics:

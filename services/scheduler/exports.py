@@ -4,7 +4,7 @@ from maprun.bus.port import Port
 from maprun.mapruns.fold.home import Home
 from schemas.home import ChildrenEnded
 from services.scheduler.deps import Deps
-from services.scheduler.export import ExportJob
+from services.scheduler.export_job import ExportJob
 
 
 class Exports:

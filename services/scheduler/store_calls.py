@@ -76,7 +76,7 @@ class StoreCalls:
         self._on_waiting()
 
     async def _once(self, bucket: str, key: str, work: Callable[[], T]) -> T:
-        def told() -> T:
+        def translated() -> T:
             try:
                 return work()
             except ResultTroubleError:
@@ -87,4 +87,4 @@ class StoreCalls:
                 cause = f"{address} can't be written: {type(bug).__name__}: {bug} (the scheduler's log says where)"
                 raise ResultTroubleError(cause) from bug
 
-        return await self._port.call(told)
+        return await self._port.call(translated)

@@ -14,7 +14,7 @@ import msgspec
 from schemas.home import FAILED, SUCCEEDED, ItemsRead, RedriveRequested, SourceEnded, StopRequested
 from schemas.wire import encode
 from services.maprun_tracker import rows
-from services.maprun_tracker.api.children import Listing
+from services.maprun_tracker.api.run_children import Listing
 from services.maprun_tracker.blocks import Block
 from services.maprun_tracker.flush import restore
 from services.maprun_tracker.handlers import record_arrived

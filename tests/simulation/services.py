@@ -20,7 +20,7 @@ from services.item_reader.open_streams import OpenStreams
 from services.scheduler import deps as scheduler_deps
 from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
-from services.scheduler.machines import MachinesView
+from services.scheduler.machines_view import MachinesView
 from services.scheduler.owner import own_home
 from tests.simulation.disks import Disks
 from tests.simulation.groups import Group

@@ -1,6 +1,6 @@
 """Submissions of root executions' Tasks, and callbacks: of a root execution decided here, of a child by its lane."""
 
-from maprun.mapruns.fold import answers, roots
+from maprun.mapruns.fold import repeats, roots
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import SubmitTask
 from maprun.mapruns.fold.state import Root
@@ -34,7 +34,7 @@ def task_submitted(fold: Fold, record: ParentTaskSubmitted) -> None:
 
 def callback_received(fold: Fold, record: CallbackReceived) -> None:
     """A callback by a token of this cluster."""
-    if answers.repeated(fold, record.request_id):
+    if repeats.repeated(fold, record.request_id):
         return
     child = child_of_arn(record.arn)
     if child is not None:
@@ -50,7 +50,7 @@ def callback_received(fold: Fold, record: CallbackReceived) -> None:
         return
     if not isinstance(record.callback, HeartbeatReceived):
         root.forget_task(ref)
-    answers.remember(fold, fold.answer(record.request_id))
+    repeats.remember(fold, fold.answer(record.request_id))
     roots.tell(fold, record.arn, with_ref(record.callback, ref))
 
 
@@ -74,9 +74,9 @@ def _hand_on(fold: Fold, record: CallbackReceived, child: ChildId) -> None:
 
 def callback_answered(fold: Fold, record: CallbackAnswered) -> None:
     """A lane's word on a callback."""
-    if not answers.repeated(fold, record.request_id):
-        answers.remember(fold, fold.answer(record.request_id, error=record.error, message=record.message))
+    if not repeats.repeated(fold, record.request_id):
+        repeats.remember(fold, fold.answer(record.request_id, error=record.error, message=record.message))
 
 
 def _refuse(fold: Fold, record: CallbackReceived, why: TokenRefusal) -> None:
-    answers.remember(fold, fold.answer(record.request_id, error=why.error, message=why.message))
+    repeats.remember(fold, fold.answer(record.request_id, error=why.error, message=why.message))

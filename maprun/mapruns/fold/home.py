@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from maprun.mapruns.fold import answers, callbacks, machines, nested, redrive, roots, run_records
+from maprun.mapruns.fold import callbacks, machines, nested, redrive, repeats, roots, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
 from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, NothingArchived
@@ -53,7 +53,7 @@ class Home:
         state.offset = offset
         state.now_ms = max(state.now_ms, timestamp_ms)
         fold = Fold(state, *self._ports, spent)
-        answers.forget_old(fold)
+        repeats.forget_old(fold)
         # Asked first: a Map Run that ends with the record is known no more, and an archive that can't be read is no
         # fault of the record's.
         whose = fold.arn = roots.root_of(fold, record)

@@ -4,8 +4,8 @@ import hashlib
 
 import msgspec
 
-from maprun.mapruns.fold.answers import once
 from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.repeats import once
 from schemas import topics
 from schemas.home import MachineRequested, MachineSpec, TagsRequested, configured
 from schemas.requests import MachineWritten

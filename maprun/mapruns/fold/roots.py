@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from maprun.mapruns.fold import closing, nested, opening, run_records
-from maprun.mapruns.fold.answers import once
 from maprun.mapruns.fold.closing import GONE_CAUSE
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
+from maprun.mapruns.fold.repeats import once
 from maprun.mapruns.fold.state import Ended, Root, RootStep
 from maprun.mapruns.slices import Slices
 from schemas import topics

@@ -4,10 +4,10 @@ import msgspec
 
 from maprun.mapruns import quotas
 from maprun.mapruns.fold import asking, map_output, nested, outputs
-from maprun.mapruns.fold.answers import once
 from maprun.mapruns.fold.closing import close_run, end, go_on
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.opening import tell_lanes
+from maprun.mapruns.fold.repeats import once
 from maprun.mapruns.run import ResultFile, Run, Verdict, children_ended, items_read, strayed
 from maprun.mapruns.verdicts import judge
 from schemas import topics

@@ -16,8 +16,8 @@ from schemas.home import (
 )
 from schemas.wire import encode
 from services.maprun_tracker.api.errors import Unavailable
+from services.maprun_tracker.fold_waits import GivenUp, Passed
 from services.maprun_tracker.state import Partition
-from services.maprun_tracker.waits import GivenUp, Passed
 
 Command = (
     MachineRequested

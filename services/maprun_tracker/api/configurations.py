@@ -66,7 +66,7 @@ RULES: Final = {
 """What AWS's front end checks by itself, for CreateStateMachine and UpdateStateMachine alike."""
 
 
-def kept_logging(given: Logging | None) -> bytes:
+def logging_to_store(given: Logging | None) -> bytes:
     """The configuration in full, as it is kept; b"" = not given. Raises Refusal (InvalidLoggingConfiguration)."""
     if given is None:
         return b""
@@ -85,12 +85,12 @@ def kept_logging(given: Logging | None) -> bytes:
     return msgspec.json.encode(whole)
 
 
-def kept_tracing(given: Tracing | None) -> bytes:
+def tracing_to_store(given: Tracing | None) -> bytes:
     """The configuration in full, as it is kept; b"" = not given."""
     return b"" if given is None else msgspec.json.encode({"enabled": bool(given.enabled)})
 
 
-def kept_encryption(given: Encryption | None) -> bytes:
+def encryption_to_store(given: Encryption | None) -> bytes:
     """The configuration in full, as it is kept; b"" = not given. Raises Refusal (InvalidEncryptionConfiguration)."""
     if given is None:
         return b""

@@ -17,9 +17,9 @@ from schemas.history import (
     child_stop_ms,
 )
 from services.maprun_tracker.api import inputs, shapes
-from services.maprun_tracker.api.children import PENDING_REDRIVE, RUNNING
 from services.maprun_tracker.api.executions import ChildRef, find_child, find_root, kept_of, name_of_child
 from services.maprun_tracker.api.frames import Kept
+from services.maprun_tracker.api.run_children import PENDING_REDRIVE, RUNNING
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.rows import RootRow
 

@@ -10,9 +10,9 @@ from maprun.requests.starts import Start, derived_id, validate_start
 from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of
 from schemas.home import MachineSpec, RedriveRequested, StopRequested, configured
 from services.maprun_tracker.api import inputs, shapes
-from services.maprun_tracker.api.children import Child, child_of
 from services.maprun_tracker.api.errors import execution_missing, machine_missing
 from services.maprun_tracker.api.frames import GoneError, Kept
+from services.maprun_tracker.api.run_children import Child, child_of
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.rows import RootRow, RunRow
 from services.maprun_tracker.state import Partition

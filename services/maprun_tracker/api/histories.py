@@ -13,7 +13,7 @@ from services.maprun_tracker.api.errors import history_gone
 from services.maprun_tracker.api.executions import find_child, find_root, kept_of
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
-from services.maprun_tracker.histories import page_of
+from services.maprun_tracker.history_pages import page_of
 from services.maprun_tracker.rows import RootRow
 from services.maprun_tracker.state import Partition
 

@@ -9,7 +9,7 @@ from schemas.arns import home_of
 from schemas.home import MachineRequested, MachineSpec, configured
 from schemas.requests import MachineWritten
 from services.maprun_tracker.api import inputs, shapes, tags
-from services.maprun_tracker.api.configurations import kept_encryption, kept_logging, kept_tracing
+from services.maprun_tracker.api.configurations import encryption_to_store, logging_to_store, tracing_to_store
 from services.maprun_tracker.api.errors import machine_missing
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
@@ -54,9 +54,9 @@ def spec_of(ask: inputs.CreateStateMachine | inputs.UpdateStateMachine, machine_
         (ask.definition or "").encode(),
         ask.role_arn or "",
         machine_type,
-        kept_logging(ask.logging_configuration),
-        kept_tracing(ask.tracing_configuration),
-        kept_encryption(ask.encryption_configuration),
+        logging_to_store(ask.logging_configuration),
+        tracing_to_store(ask.tracing_configuration),
+        encryption_to_store(ask.encryption_configuration),
         tags,
     )
 
@@ -68,7 +68,7 @@ async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -
     validate_name(name)
     _check_role(role)
     _no_versions(ask.publish, ask.version_description)
-    spec = spec_of(ask, machine_type, tags.kept(ask.tags))
+    spec = spec_of(ask, machine_type, tags.stored(ask.tags))
     arn = service.names.machine(name)
     service.part(home_of(arn, service.homes))  # whose owner examines the definition
     await _check_definition(service, definition, machine_type)

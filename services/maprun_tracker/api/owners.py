@@ -12,12 +12,12 @@ from services.maprun_tracker.api.errors import Unavailable
 PEER_PATH = "/maprun/peer"
 """Under it a process answers for its own homes alone and hands nothing on. What it says there may be read by anybody:
 it is less than the API says, and no header of a user's request can ask for it in place of the whole."""
-HOMES = "X-Maprun-Homes"
+HOMES_HEADER = "X-Maprun-Homes"
 """The homes that such an answer speaks for, separated by commas."""
 HANDED_ON_SECONDS_MAX = 25.0
 CONNECT_SECONDS_MAX = 2.0
 LOOK_SECONDS = 0.1
-INVOCATION = "amz-sdk-invocation-id"
+INVOCATION_HEADER = "amz-sdk-invocation-id"
 """Of an SDK's call, the same for all its attempts. A request that came without one is handed on with one, so that it is
 the same request wherever it comes."""
 _HEADERS_KEPT = ("X-Amz-Target", "Content-Type")
@@ -43,7 +43,7 @@ class PeerAnswer(msgspec.Struct, frozen=True):
     homes: frozenset[int]
 
 
-class Asked(msgspec.Struct, frozen=True):
+class PeerRequest(msgspec.Struct, frozen=True):
     """A request as it is handed on: its path and query, headers, body ("" = GET), and what all its attempts share."""
 
     path: str
@@ -52,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
     attempt_of: str
 
 
-async def hand_on(http: aiohttp.ClientSession, url: str, asked: Asked, owns: Callable[[], bool]) -> PeerAnswer:
+async def hand_on(http: aiohttp.ClientSession, url: str, asked: PeerRequest, owns: Callable[[], bool]) -> PeerAnswer:
     """Asks the process at `url`, as long as `owns` says that it is the one to ask.
 
     Raises Unavailable when it can't be asked. One that was killed or stopped stands in the assignment for some seconds.
@@ -68,9 +68,9 @@ async def hand_on(http: aiohttp.ClientSession, url: str, asked: Asked, owns: Cal
         request.cancel()
 
 
-async def _ask(http: aiohttp.ClientSession, url: str, asked: Asked) -> PeerAnswer:
+async def _ask(http: aiohttp.ClientSession, url: str, asked: PeerRequest) -> PeerAnswer:
     kept = {name: asked.headers[name] for name in _HEADERS_KEPT if name in asked.headers}
-    kept[INVOCATION] = asked.attempt_of
+    kept[INVOCATION_HEADER] = asked.attempt_of
     timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
     address = url.rstrip("/") + PEER_PATH + asked.path
     try:
@@ -78,7 +78,7 @@ async def _ask(http: aiohttp.ClientSession, url: str, asked: Asked) -> PeerAnswe
             "POST" if asked.body else "GET", address, data=asked.body or None, headers=kept, timeout=timeout
         )
         async with request as response:
-            homes = frozenset(map(int, filter(None, response.headers.get(HOMES, "").split(","))))
+            homes = frozenset(map(int, filter(None, response.headers.get(HOMES_HEADER, "").split(","))))
             return PeerAnswer(response.status, await response.read(), homes)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unavailable(f"The process that knows the answer can't be asked: {type(error).__name__}") from error

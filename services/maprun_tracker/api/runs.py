@@ -9,11 +9,11 @@ from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of, home_of_run
 from schemas.home import MapRunUpdateRequested
 from services.maprun_tracker.api import inputs, shapes
-from services.maprun_tracker.api.children import PENDING_REDRIVE, RUNNING, Child, Listing
 from services.maprun_tracker.api.descriptions import ChildTimes
 from services.maprun_tracker.api.errors import resource_missing
 from services.maprun_tracker.api.executions import ChildRef, arn_of_child, find_child, find_root, name_of_child
 from services.maprun_tracker.api.frames import GoneError, Kept
+from services.maprun_tracker.api.run_children import PENDING_REDRIVE, RUNNING, Child, Listing
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 from services.maprun_tracker.rows import RunRow

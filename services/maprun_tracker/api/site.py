@@ -15,9 +15,17 @@ from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api import executions, front, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
+from services.maprun_tracker.api.holding import Holding, Reply
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, OWN_PATHS, Answer, decode
-from services.maprun_tracker.api.owners import HOMES, INVOCATION, PEER_PATH, Asked, Owners, PeerAnswer, hand_on
-from services.maprun_tracker.api.patience import Judged, Patience
+from services.maprun_tracker.api.owners import (
+    HOMES_HEADER,
+    INVOCATION_HEADER,
+    PEER_PATH,
+    Owners,
+    PeerAnswer,
+    PeerRequest,
+    hand_on,
+)
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
@@ -26,19 +34,21 @@ TARGET_PREFIX = "AWSStepFunctions."
 
 
 class Site:
-    """The tracker's site. `born` tells this process from any other, for ids of calls that bring none."""
+    """The tracker's site. `process_key` tells this process from any other, for ids of calls that bring none."""
 
-    def __init__(self, service: Service, owners: Owners, born: str, api: str = "", hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, service: Service, owners: Owners, process_key: str, api: str = "", hosts: Collection[str] = ()
+    ) -> None:
         """`api` is the process's own address, `hosts` what names it has beside that one's."""
         self.service = service
         self.owners = owners
-        self._born = born
+        self._process_key = process_key
         self._names = (api, hosts)
         self._body_bytes_max = front.body_bytes_max(service.input_bytes_max)
         self._calls = itertools.count()
         self._http: aiohttp.ClientSession | None = None
         limits = service.limits
-        self.patience = Patience(limits.hold_seconds_max, limits.held_requests_max, service.port.monotonic)
+        self.holding = Holding(limits.hold_seconds_max, limits.held_requests_max, service.port.monotonic)
         self._log = logs.logger("api")
 
     def application(self, ready: health.Check, healthy: health.Check) -> web.Application:
@@ -66,7 +76,7 @@ class Site:
     async def _post(self, request: web.Request) -> web.Response:
         call = self._call(request)
         body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
-        asked = Asked("", request.headers, body, call.attempt_of)
+        asked = PeerRequest("", request.headers, body, call.attempt_of)
         return await self._answered(request, call, asked, body, request.headers.get("X-Amz-Target", ""))
 
     async def _get(self, request: web.Request) -> web.Response:
@@ -75,17 +85,19 @@ class Site:
         members: dict[str, object] = {OWN_PATHS[path].arn_member: request.query.get("arn")}
         if "nextToken" in request.query:
             members["nextToken"] = request.query["nextToken"]
-        asked = Asked(request.rel_url.raw_path_qs, request.headers, b"", call.attempt_of)
+        asked = PeerRequest(request.rel_url.raw_path_qs, request.headers, b"", call.attempt_of)
         return await self._answered(request, call, asked, msgspec.json.encode(members), path)
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
-        return Call(fresh, request.headers.get(INVOCATION) or fresh, request.path.startswith(PEER_PATH))
+        return Call(fresh, request.headers.get(INVOCATION_HEADER) or fresh, request.path.startswith(PEER_PATH))
 
     def _fresh(self) -> str:
-        return derived_id(self._born, next(self._calls))
+        return derived_id(self._process_key, next(self._calls))
 
-    async def _answered(self, request: web.Request, call: Call, asked: Asked, body: bytes, target: str) -> web.Response:
+    async def _answered(
+        self, request: web.Request, call: Call, asked: PeerRequest, body: bytes, target: str
+    ) -> web.Response:
         name = target.removeprefix(TARGET_PREFIX) if _known(target) else "unknown"
 
         def gone() -> bool:
@@ -93,11 +105,11 @@ class Site:
             return call.forwarded or request.transport is None or request.transport.is_closing()
 
         with metrics.SECONDS.labels(name).time():
-            judged = await self.patience.answer(lambda: self._judged(call, asked, body, target), gone)
-        metrics.REQUESTS.labels(name, judged.code).inc()
-        return judged.response
+            reply = await self.holding.answer(lambda: self._reply(call, asked, body, target), gone)
+        metrics.REQUESTS.labels(name, reply.code).inc()
+        return reply.response
 
-    async def _judged(self, call: Call, asked: Asked, body: bytes, target: str) -> Judged:
+    async def _reply(self, call: Call, asked: PeerRequest, body: bytes, target: str) -> Reply:
         """The answer, or the refusal."""
         try:
             answer = await self._operation(call, asked, body, target)
@@ -110,10 +122,10 @@ class Site:
             return _refused(call, Refusal("InternalFailure", "The request failed; the log has the reason."))
         response = front.response(call.request_id, 200, msgspec.json.encode(answer))
         if call.forwarded:
-            response.headers[HOMES] = ",".join(map(str, self.service.parts.owned()))
-        return Judged("", response)
+            response.headers[HOMES_HEADER] = ",".join(map(str, self.service.parts.owned()))
+        return Reply("", response)
 
-    async def _operation(self, call: Call, asked: Asked, body: bytes, target: str) -> Answer:
+    async def _operation(self, call: Call, asked: PeerRequest, body: bytes, target: str) -> Answer:
         if not json_depth_ok(body, BODY_DEPTH_MAX):
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
         own = OWN_PATHS.get(target)
@@ -130,7 +142,7 @@ class Site:
 
     # ------------------------------------------------------------------ other processes
 
-    async def _elsewhere(self, call: Call, elsewhere: ElsewhereError, asked: Asked) -> Judged:
+    async def _elsewhere(self, call: Call, elsewhere: ElsewhereError, asked: PeerRequest) -> Reply:
         url = self.owners.url_of(elsewhere.home)
         if call.forwarded or url is None or self._http is None:
             return _refused(call, Unavailable(f"Home {elsewhere.home} has no owner just now; try again."))
@@ -139,7 +151,7 @@ class Site:
         except Unavailable as unavailable:
             return _refused(call, unavailable)
         response = front.response(call.request_id, answer.status, answer.body)
-        return Judged("elsewhere", response, may_come=answer.status == UNAVAILABLE)
+        return Reply("elsewhere", response, may_come=answer.status == UNAVAILABLE)
 
     async def _list_executions(
         self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str]
@@ -176,7 +188,7 @@ class Site:
     ) -> list[shapes.ExecutionList]:
         """The lists of all other processes, which speak for all homes but these. Raises Unavailable when one lacks."""
         body = msgspec.json.encode(_given(ask))
-        asked = Asked("", headers, body, call.attempt_of)
+        asked = PeerRequest("", headers, body, call.attempt_of)
         answers = await asyncio.gather(*(self._from_other(url, asked) for url in self.owners.others()))
         if any(answer.status != 200 for answer in answers):  # noqa: PLR2004 - OK
             raise Unavailable("Another process of the tracker can't answer just now; try again.")
@@ -184,7 +196,7 @@ class Site:
             raise Unavailable("Some homes have no owner just now; try again.")
         return [msgspec.json.decode(answer.body, type=shapes.ExecutionList) for answer in answers]
 
-    async def _from_other(self, url: str, asked: Asked) -> PeerAnswer:
+    async def _from_other(self, url: str, asked: PeerRequest) -> PeerAnswer:
         assert self._http is not None
         return await hand_on(self._http, url, asked, lambda: url in self.owners.others())
 
@@ -211,6 +223,6 @@ def _known(target: str) -> bool:
     return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, *OWN_PATHS}
 
 
-def _refused(call: Call, refusal: Refusal) -> Judged:
+def _refused(call: Call, refusal: Refusal) -> Reply:
     may_come = isinstance(refusal, Unavailable) and refusal.may_come
-    return Judged(refusal.code, front.refused(call.request_id, refusal), may_come)
+    return Reply(refusal.code, front.refused(call.request_id, refusal), may_come)

@@ -40,7 +40,7 @@ def checked(tags: Sequence[inputs.Tag]) -> dict[str, str]:
     return pairs
 
 
-def kept(tags: Sequence[inputs.Tag] | None) -> bytes:
+def stored(tags: Sequence[inputs.Tag] | None) -> bytes:
     """The tags of a new machine, as they are kept. Raises Refusal, as `checked`."""
     if not tags:
         return b""

@@ -151,6 +151,35 @@ def test_several_processes_answer_as_one(tracker: TrackerProcess, decider: Decid
     assert wait_for(lambda: _statuses(tracker, arns) == {"SUCCEEDED"})
 
 
+def test_an_owner_killed_in_mid_write_leaves_nothing_undone_or_done_twice(
+    tracker: TrackerProcess, decider: Decider, fleet: Fleet
+) -> None:
+    """Executions are started without names while the owner of some homes dies: each call starts one and is answered."""
+    assert decider.up.is_set()
+    client = tracker.client()
+    machine = created(client, PASS)
+    other = fleet.add()
+    other.ready()
+    wait_for(lambda: tracker.post("AWSStepFunctions.ListStateMachines", b"{}")[0] == 200)
+    started: list[str] = []
+
+    def start() -> None:
+        started.extend(client.start_execution(stateMachineArn=machine)["executionArn"] for _ in range(60))
+
+    writers = [threading.Thread(target=start) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    time.sleep(0.3)
+    other.kill()
+    fleet.all.remove(other)
+    for writer in writers:
+        writer.join()
+    pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
+    listed = [row["executionArn"] for page in pages for row in page["executions"]]
+    assert sorted(listed) == sorted(started)
+    assert len(set(started)) == 120
+
+
 def test_one_that_joins_in_mid_run_shares_the_work(tracker: TrackerProcess, decider: Decider, fleet: Fleet) -> None:
     """A second process that joins while 20,000 answers come takes its share, and both answer soon after."""
     client = tracker.client()

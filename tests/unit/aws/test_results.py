@@ -14,7 +14,7 @@ OPERATIONS = ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", 
 
 
 def export(writer: ResultWriter) -> None:
-    """What an exporter does for one file and the manifest, as services.scheduler.export has it."""
+    """What an exporter does for one file and the manifest, as services.scheduler.export_job has it."""
     upload = writer.create_upload("b", "f")
     parts, first = [], 0
     for number, body in enumerate(PARTS, 1):

@@ -116,7 +116,7 @@ def test_a_wrong_configuration_is_refused_in_words(members: dict[str, Any], code
 )
 def test_tags_are_kept(given: Any, whole: dict[str, str]) -> None:
     """A tag's value may be absent; tags that are null are none."""
-    stored = json.loads(tags.kept(asked(tags=given).tags) or b"[]")
+    stored = json.loads(tags.stored(asked(tags=given).tags) or b"[]")
     assert {tag["key"]: tag["value"] for tag in stored} == whole
 
 
@@ -137,5 +137,5 @@ def test_tags_are_kept(given: Any, whole: dict[str, str]) -> None:
 def test_wrong_tags_are_refused_in_words(given: Any, code: str, words: str) -> None:
     """Keys are unique, of AWS's characters and lengths, not AWS's own; there are fifty at most."""
     with pytest.raises(Refusal) as refused:
-        tags.kept(asked(tags=given).tags)
+        tags.stored(asked(tags=given).tags)
     assert (refused.value.code, words in refused.value.message) == (code, True), refused.value.message

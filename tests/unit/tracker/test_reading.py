@@ -15,7 +15,7 @@ from services.maprun_tracker.api.frames import slots_of
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, decode
 from services.maprun_tracker.api.rules import camel
 from services.maprun_tracker.api.tokens import make_token, read_token
-from services.maprun_tracker.histories import RootHistory, page_of, pages_before
+from services.maprun_tracker.history_pages import RootHistory, page_of, pages_before
 from services.maprun_tracker.running import RunningChildren, spans_of
 
 RANGES = st.sets(st.integers(0, 60), max_size=40)
@@ -43,9 +43,9 @@ def test_a_child_runs_since_it_was_first_told(told: list[set[int]]) -> None:
 def test_running_children_are_stored_and_restored() -> None:
     """What a mark keeps of running children brings them back."""
     running = RunningChildren()
-    running.lane_told(LaneProgress("r", 0, 1, (0, 4)), 10)
-    running.lane_told(LaneProgress("r", 0, 2, (8, 2)), 11)
-    running.lane_told(LaneProgress("r", 0, 1, (2, 4)), 12)
+    running.lane_reported(LaneProgress("r", 0, 1, (0, 4)), 10)
+    running.lane_reported(LaneProgress("r", 0, 2, (8, 2)), 11)
+    running.lane_reported(LaneProgress("r", 0, 1, (2, 4)), 12)
     again = RunningChildren(running.stored())
     for each in (running, again):
         shown = {first + i: since for first, count, since in each.spans("r") for i in range(count)}

@@ -15,7 +15,7 @@ from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.limits import MapRunLimits
 from schemas.home import ABORTED, STATUS_NAMES, LaneProgress, RedriveRequested, SourceFailed, StopRequested
 from services.maprun_tracker import rows
-from services.maprun_tracker.api.children import Listing, child_of
+from services.maprun_tracker.api.run_children import Listing, child_of
 from services.maprun_tracker.api.runs import counts_of
 from services.maprun_tracker.blocks import LOST, SHOWN
 from services.maprun_tracker.flush import Flusher, restore

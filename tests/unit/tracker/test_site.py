@@ -13,8 +13,8 @@ from schemas.home import MachineSpec
 from schemas.lanes import Cause
 from schemas.requests import MachineWritten
 from schemas.wire import encode
-from services.maprun_tracker.api.owners import HOMES, PEER_PATH
-from services.maprun_tracker.api.patience import Judged, Patience
+from services.maprun_tracker.api.holding import Holding, Reply
+from services.maprun_tracker.api.owners import HOMES_HEADER, PEER_PATH
 from tests.unit.tracker import fakes
 from tests.unit.tracker.processes import DESCRIBE, LIST, Log, Process, part_of, played, post
 
@@ -37,12 +37,12 @@ def test_no_header_makes_an_answer_partial() -> None:
     """What one process knows alone is had under a path of its own, and by no header of a user's request."""
 
     async def play(first: Process, _second: Process, log: Log) -> None:
-        for header in ("X-Maprun-Forwarded", HOMES):
+        for header in ("X-Maprun-Forwarded", HOMES_HEADER):
             answer = await post(first.url, LIST, {"stateMachineArn": fakes.MACHINE}, {header: "1"})
             assert len(answer.body["executions"]) == fakes.HOMES
         own = await post(first.url + PEER_PATH, LIST, {"stateMachineArn": fakes.MACHINE})
         assert [row["executionArn"] for row in own.body["executions"]] == [log.arns[0]]
-        assert own.headers[HOMES] == "0"
+        assert own.headers[HOMES_HEADER] == "0"
         other = await post(first.url + PEER_PATH, DESCRIBE, {"executionArn": log.arns[1]})
         assert (other.status, other.body["__type"]) == (503, "ServiceUnavailable")
 
@@ -140,14 +140,14 @@ def test_nobody_is_held_in_vain() -> None:
         """How often the answer was sought."""
         attempts = 0
 
-        async def attempt() -> Judged:
+        async def attempt() -> Reply:
             nonlocal attempts
             attempts += 1
-            return Judged("ServiceUnavailable", web.Response(), may_come and attempts < 5)
+            return Reply("ServiceUnavailable", web.Response(), may_come and attempts < 5)
 
-        patience = Patience(seconds, held_max, lambda: float(attempts))
-        await patience.answer(attempt, lambda: attempts >= gone_after)
-        assert patience.held == 0
+        holding = Holding(seconds, held_max, lambda: float(attempts))
+        await holding.answer(attempt, lambda: attempts >= gone_after)
+        assert holding.held == 0
         return attempts
 
     assert asyncio.run(asked(may_come=False)) == 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.maprun_tracker.waits import GivenUp, Passed, Waits
+from services.maprun_tracker.fold_waits import GivenUp, Passed, Waits
 
 
 class Heard(list[Any]):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from maprun.mapruns.fold.answers import ANSWER_KEPT_MS, ANSWERS_KEPT
+from maprun.mapruns.fold.repeats import ANSWER_KEPT_MS, ANSWERS_KEPT
 from schemas.home import MachineRequested, MachineSpec, MapRunUpdateRequested, RedriveRequested, StopRequested
 from tests.unit.mapruns.folding import Folding, answers
 from tests.unit.mapruns.programs import NAMES, plan

@@ -9,7 +9,7 @@ from aiohttp import web
 LOOK_SECONDS = 0.1
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True):
     """A response, its error code ("" = none), and whether waiting may bring a better one."""
 
     code: str
@@ -17,7 +17,7 @@ class Judged(msgspec.Struct, frozen=True):
     may_come: bool = False
 
 
-class Patience:
+class Holding:
     """Asks again for an answer that may come, within bounds of time and of requests held at once."""
 
     def __init__(self, seconds_max: float, held_max: int, monotonic: Callable[[], float]) -> None:
@@ -26,17 +26,17 @@ class Patience:
         self._monotonic = monotonic
         self.held = 0
 
-    async def answer(self, attempt: Callable[[], Awaitable[Judged]], gone: Callable[[], bool]) -> Judged:
+    async def answer(self, attempt: Callable[[], Awaitable[Reply]], gone: Callable[[], bool]) -> Reply:
         """The first answer that is final, or the last one in time; `gone` says that nobody waits for it any more."""
         until = self._monotonic() + self._seconds_max
-        judged = await attempt()
+        reply = await attempt()
         if self.held >= self._held_max:
-            return judged
+            return reply
         self.held += 1
         try:
-            while judged.may_come and not gone() and self._monotonic() < until:
+            while reply.may_come and not gone() and self._monotonic() < until:
                 await asyncio.sleep(LOOK_SECONDS)
-                judged = await attempt()
+                reply = await attempt()
         finally:
             self.held -= 1
-        return judged
+        return reply
