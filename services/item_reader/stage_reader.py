@@ -2,14 +2,12 @@
 
 from collections import deque
 
-import msgspec
-
 from maprun.bus.port import Port, Record
-from maprun.mapruns.fold.home import decode_record
+from maprun.bus.reading import read_from
+from maprun.mapruns.fold.home import frame_of
 from maprun.mapruns.results.stages import Slots, StagedChild, StageLedger, children
 from schemas import topics
 from schemas.asks import ItemsRequested
-from schemas.home import ChildrenEnded
 from schemas.pages import Pages
 from services.item_reader.handlers import ReaderLimits
 
@@ -75,7 +73,7 @@ class StageReader:
                 self._number += 1
                 self._begin_stage()
             record = await self._record()
-            frame = _frame_of(record)
+            frame = frame_of(record.value)
             if frame is None:
                 continue
             slots = _from(self._ledger.take(frame), self.position - self._base)
@@ -91,13 +89,9 @@ class StageReader:
                     f"generation {stage.generation}."
                 )
             end = min(stage.end_offset, self._offset + self._records)
-            records = await self._port.read(TOPIC, self._home, self._offset, end)
-            for pause in self._limits.retry_pauses_seconds:
-                if records:
-                    break
-                await self._port.sleep(pause)  # a broker that has just become the leader may not show them yet
-                records = await self._port.read(TOPIC, self._home, self._offset, end)
-            if not records or records[0].offset != self._offset:
+            pauses_seconds = self._limits.retry_pauses_seconds
+            records = await read_from(self._port, TOPIC, self._home, self._offset, end, pauses_seconds)
+            if not records:
                 raise HomeGoneError(
                     f"The outcomes of generation {stage.generation} of the Map Run are no longer kept: home begins "
                     f"behind offset {self._offset}. Start a new execution instead."
@@ -118,11 +112,3 @@ def _from(slots: list[Slots], rank: int) -> list[Slots]:
         if cut < run.count:
             out.append(Slots(run.slot + cut, run.rank + cut, run.index + cut, run.count - cut))
     return out
-
-
-def _frame_of(record: Record) -> ChildrenEnded | None:
-    try:
-        fact = decode_record(record.value or b"")
-    except msgspec.DecodeError:
-        return None  # no record for the fold either
-    return fact if isinstance(fact, ChildrenEnded) else None

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-import msgspec
-
 from maprun.bus.port import Outgoing, Port
-from maprun.mapruns.fold.home import Home, decode_record
+from maprun.bus.reading import read_from
+from maprun.mapruns.fold.home import Home, frame_of
 from maprun.mapruns.results.export import (
     FilePart,
     RunExport,
@@ -213,17 +212,13 @@ class ExportJob:
     async def _shape(self, first: int, end: int, take: Take) -> int:
         """Some records of home from `first` on, before `end`: the run's frames are taken. Where to go on."""
         end = min(end, first + self._deps.limits.export_read_records)
-        records = await self._port.read(TOPIC, self._fold.state.home, first, end)
-        for pause in self._deps.limits.export_pauses_seconds:
-            if records:
-                break
-            await self._port.sleep(pause)  # a broker that has just become the leader may not show them yet
-            records = await self._port.read(TOPIC, self._fold.state.home, first, end)
-        if not records or records[0].offset != first:
+        pauses_seconds = self._deps.limits.export_pauses_seconds
+        records = await read_from(self._port, TOPIC, self._fold.state.home, first, end, pauses_seconds)
+        if not records:
             raise ResultTroubleError(f"Home no longer holds the outcomes from offset {first} on.")
         for record in records:
-            frame = _frame_of(record.value, self._run)
-            if frame is not None:
+            frame = frame_of(record.value)
+            if frame is not None and frame.run == self._run:
                 await self._upload(self._taken(take, frame))
         return records[-1].offset + 1
 
@@ -359,12 +354,3 @@ class ExportJob:
 
 def _find(run: Run, part: FilePart) -> ResultFile | None:
     return next((f for f in run.files if f.status == part.status and f.file == part.file), None)
-
-
-def _frame_of(value: bytes | None, run: str) -> ChildrenEnded | None:
-    """The frame of this run that a record of home holds, if it does."""
-    try:
-        fact = decode_record(value or b"")
-    except msgspec.DecodeError:
-        return None
-    return fact if isinstance(fact, ChildrenEnded) and fact.run == run else None

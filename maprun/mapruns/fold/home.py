@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from maprun.mapruns.fold import callbacks, machines, nested, redrive, repeats, roots, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
@@ -19,6 +21,15 @@ _decoder: Decoder[home.HomeRecord] = Decoder(home.HomeRecord)
 def decode_record(value: bytes) -> home.HomeRecord:
     """A home record. Raises msgspec.DecodeError (or ValidationError) when the bytes are none."""
     return _decoder.decode(value)
+
+
+def frame_of(value: bytes | None) -> home.ChildrenEnded | None:
+    """The frame that a record of home holds; None for any other record, and for one that can't be read."""
+    try:
+        fact = decode_record(value or b"")
+    except msgspec.DecodeError:
+        return None  # no record for the fold either
+    return fact if isinstance(fact, home.ChildrenEnded) else None
 
 
 class Home:

@@ -171,28 +171,3 @@ def test_depth_is_that_of_the_value(value: Any) -> None:
     text = json.dumps(value).encode()
     assert json_depth_ok(text, depth(value))
     assert depth(value) == 0 or not json_depth_ok(text, depth(value) - 1)
-
-
-# ---------------------------------------------------------------------- the view of machines
-
-
-@given(st.permutations(range(5)))
-def test_the_highest_cause_is_the_machine(order: list[int]) -> None:
-    """In whatever order and however often records come, the newest stands."""
-    view = MachineRegistry()
-    for offset in [*order, *order]:
-        view.apply(machine(offset))
-    found = view.get(ARN)
-    assert found is not None
-    assert found.spec.definition == b'{"v":4}'
-    assert (len(view), [m.arn for m in view]) == (1, [ARN])
-
-
-def test_a_deleted_machine_is_gone_even_if_an_older_record_comes_late() -> None:
-    """A deletion with a higher cause outlives older records; creating it again brings it back."""
-    view = registry(machine(3, deleted=True))
-    assert not view.apply(machine(2))
-    assert view.get(ARN) is None
-    assert (len(view), list(view)) == (0, [])
-    assert view.apply(machine(4))
-    assert view.get(ARN) is not None
