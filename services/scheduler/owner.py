@@ -26,8 +26,8 @@ from services.scheduler.archive import EndedExecutions
 from services.scheduler.deps import Deps
 from services.scheduler.exports import Exports
 from services.scheduler.handlers import Message, messages_of, phases_of
+from services.scheduler.snapshot_pieces import lost_before
 from services.scheduler.snapshots import Snapshots
-from services.scheduler.state import lost_before
 from services.scheduler.tasks import Tasks
 
 TOPIC = topics.HOME.name

@@ -8,7 +8,7 @@ from schemas import topics
 from schemas.snapshots import SnapshotChunk
 from schemas.wire import Decoder, encode
 from services.scheduler.deps import Deps
-from services.scheduler.state import FoundSnapshot, SnapshotPace, SnapshotSearch, cut_snapshot, snapshot_key
+from services.scheduler.snapshot_pieces import FoundSnapshot, SnapshotPace, SnapshotSearch, cut_snapshot, snapshot_key
 
 TOPIC = topics.HOME_SNAPSHOTS.name
 SWEEP_RECORDS = 64

@@ -11,7 +11,7 @@ from schemas.archives import ExecutionsArchived
 from schemas.lanes import Claimed, LaneSnapshot
 from schemas.wire import encode
 from services.scheduler.archive import key_of
-from services.scheduler.state import cut_snapshot, snapshot_key
+from services.scheduler.snapshot_pieces import cut_snapshot, snapshot_key
 from tests.simulation.plays import NAMES
 from tests.simulation.world import EPOCH_MS, World
 

@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 
+from maprun.bus.port import Record
 from maprun.mapruns.fold.home import decode_record
+from schemas import topics
+from schemas.arns import home_of
 from schemas.home import ExecutionRequested
+from schemas.wire import encode
 from tests.unit.tracker import fakes
 from tests.unit.tracker.processes import DESCRIBE, PREFIX, Log, Process, part_of, played, post
 
+MADE = fakes.NAMES.machine("made")
+DEFINITION = '{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}'
 START = {"stateMachineArn": fakes.MACHINE, "input": "[1]"}
 
 
@@ -32,6 +38,27 @@ def test_a_write_is_answered_by_the_owner_of_its_home() -> None:
         by_home = [{request.name for request in started(log, home)} for home in range(fakes.HOMES)]
         assert set.union(*by_home) == set(names)
         assert all(by_home)
+
+    played(play)
+
+
+def test_a_machine_is_said_to_be_made_once_its_topic_shows_it() -> None:
+    """Every other door looks for it there: the gate, and trackers that don't own its home."""
+
+    async def play(first: Process, second: Process, log: Log) -> None:
+        process, home = (first, 0) if home_of(MADE, fakes.HOMES) == 0 else (second, 1)
+        process.port.goes_on.set()
+        body = {"name": "made", "definition": DEFINITION, "roleArn": "arn:aws:iam::123456789012:role/r"}
+        asked = asyncio.create_task(post(process.url, f"{PREFIX}CreateStateMachine", body))
+        while MADE not in process.parts[home].home.state.machines:  # noqa: ASYNC110 - until it is folded
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert not asked.done()
+        made = encode(process.parts[home].home.state.machines[MADE])
+        process.service.machine_written(Record(topics.MACHINES.name, home, 0, 0, b"k", made))
+        answer = await asked
+        assert (answer.status, answer.body["stateMachineArn"]) == (200, MADE)
+        assert len(log.homes[home]) == 2
 
     played(play)
 

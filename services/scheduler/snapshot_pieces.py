@@ -1,4 +1,4 @@
-"""What the scheduler keeps beside the fold: the pieces of snapshots, and when the next snapshot is worth it."""
+"""The pieces that a snapshot is kept in, and when the next snapshot is worth its cost."""
 
 import hashlib
 from collections.abc import Container
