@@ -11,12 +11,16 @@ from schemas.arns import Names
 FOLDER = Path(__file__).parent / "definitions"
 VALUES = {
     "Account": "123456789012",
+    "Bucket": "bucket",
     "Crawlers": '["a", "b"]',
     "Function": "arn:aws:lambda:us-east-1:123456789012:function:echo",
     "Group": "sg-1",
     "Machine": "arn:aws:states:us-east-1:123456789012:stateMachine:other",
     "Params": "",
+    "Partition": "aws",
     "Region": "us-east-1",
+    "Role": "arn:aws:iam::123456789012:role/any",
+    "Seconds": "7200",
     "Topic": "arn:aws:sns:us-east-1:123456789012:topic",
 }
 NOT_YET = {
