@@ -8,6 +8,8 @@ what an expression gives stays the same.
 - The body of a function, and what is evaluated for each item within another loop, becomes `($spent__(); …)`; the last
   number of a range tells how many items there will be. What would never end, ends by that count, everywhere alike.
 - A run of texts joined by `&` is handed through `$joined__`, where it can come to a place twice.
+- `$map($map(…), f)` becomes `(function($a0__, $a1__){$map($a0__, $a1__)})($map(…), f)`: the engine evaluates what it
+  maps over twice, and so what is nested forty times over a million million times.
 - A value that is put into another one, or given by a step or a function's body, becomes `($v__ := …; $held__($v__);
   $v__)` where that can happen again and again: the engine shares parts of a tree, but writes each out in the end.
 """
@@ -138,6 +140,10 @@ class _Guards:
             self.around(node, f"{self.use(JOINED)}(", ")")
         elif node.kind == "lambda" and id(node) not in self.counted.functions:
             self.around(node.parts[0], f"({self.use(SPENT)}();", ")")
+        elif node.kind == "apply" and self.counted.twice(node.parts[1], node.parts[0]):
+            call = node.parts[1]
+            self.around(call, "(function($a__){", "})")
+            self.before(call.parts[1].start, "$a__,")
         elif node.kind == "range" and (place.loops or self.loops):
             self.span(*node.parts)
         elif role == "step" and node.kind == "block" and node.parts and place.loops > 1:
@@ -195,6 +201,9 @@ class _Guards:
 
     def call(self, node: Node, role: str) -> None:
         function, *arguments = node.parts
+        if role != "applied" and arguments and self.counted.twice(node, arguments[0]):
+            names = ",".join(f"$a{at}__" for at, _ in enumerate(arguments))
+            self.around(function, f"(function({names}){{", f"({names})}})")
         if node.kind == "partial" or not self.ours(function):
             return
         self.out.called.add(str(function.value))

@@ -17,6 +17,7 @@ UNCOUNTED_MAX = 64
 """Of places in one expression: with what AWS bounds they hold 16 MiB."""
 TURNS, COMPARED, EACH = "turns__", "compared__", "each__"
 _SEQUENCES = ("map", "filter", "single", "reduce", "sort")
+_EVALUATING_TWICE = ("map", "filter", "single", "reduce")
 _KEEPS_NOTHING = ("filter", "single", "sort")
 _PARTS_OF_FIRST = ("filter", "sort", "reverse", "distinct")
 _SMALL = frozenset(
@@ -77,6 +78,14 @@ class Loops:
             for name, bind in zip(names, binds, strict=True)
             if names.count(name) == 1 and name not in taken
         }
+
+    def twice(self, call: Node, subject: Node) -> bool:
+        """True for a call of which the engine would evaluate the subject twice, and that holds such a call in turn."""
+        return self._maps(call) and any(map(self._maps, nodes_of(subject)))
+
+    def _maps(self, call: Node) -> bool:
+        name = call.parts[0].value if call.kind == "call" and call.parts[0].kind == "variable" else None
+        return name in _EVALUATING_TWICE and name not in self.bound and len(call.parts) > 1
 
     def _call(self, node: Node) -> None:
         """Finds `$map(subject, function…)` and `subject ~> $map(function…)`."""

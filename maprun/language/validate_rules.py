@@ -139,7 +139,12 @@ def _operand(value: Any, operator: str, place: str) -> Iterator[Diagnostic]:
 
 
 def _entries(entries: Any, pointer: str, fields: set[str]) -> Iterator[tuple[dict[str, Any], str, list[Diagnostic]]]:
-    """(retrier or catcher, where it stands, what is wrong with what both have) of each that is an object at all."""
+    """(retrier or catcher, where it stands, what is wrong with what both have); ({}, …) of what is none at all."""
+    if entries is None:
+        return
+    if not isinstance(entries, list):
+        yield {}, pointer, [wrong_type(list, pointer)]
+        return
     for at, entry in enumerate(entries):
         place = f"{pointer}[{at}]"
         if isinstance(entry, dict):
@@ -167,11 +172,6 @@ def _errors(entry: dict[str, Any], pointer: str, *, last: bool) -> Iterator[Diag
 
 def check_retry(retry: Any, pointer: str) -> Iterator[Diagnostic]:
     """The retriers of a state."""
-    if retry is None:
-        return
-    if not isinstance(retry, list):
-        yield wrong_type(list, pointer)
-        return
     for entry, place, found in _entries(retry, pointer, _RETRY_FIELDS):
         yield from found
         for field, expected in _RETRY_NUMBERS.items():
@@ -186,11 +186,6 @@ def check_retry(retry: Any, pointer: str) -> Iterator[Diagnostic]:
 
 def check_catch(catch: Any, pointer: str, *, jsonata: bool) -> Iterator[Diagnostic]:
     """The catchers of a state."""
-    if catch is None:
-        return
-    if not isinstance(catch, list):
-        yield wrong_type(list, pointer)
-        return
     for entry, place, found in _entries(catch, pointer, _CATCH_FIELDS):
         yield from found
         if entry:

@@ -81,6 +81,25 @@ TRICKY = [
 ]
 
 
+_NESTED = [
+    "$map($map([1, 2, 3], function($v){$v + 1}), function($v, $i, $all){[$v, $i, $count($all)]})",
+    "$map($filter(IN.Account.Order, function($o, $i){$i = 1}), function($o){$o.OrderID})",
+    "$map($filter(IN.nope, function($o){$o}), function($o){$o})",
+    "$map($map([[1], [2]], function($v){$v}), $count)",
+    "$filter($map([1], function($v){$v}), function($v){$v = 1})",
+    "$single($map([1, 2], function($v){$v}), function($v){$v = 2})",
+    "$reduce($map([1, 2], function($v){$v}), function($a, $b){$a + $b}, 10)",
+    "$reduce($filter([1, 2], function($v){$v = 2}), function($a, $b){$a + $b})",
+    "$map($map([1, 2], function($v){$error('no')}), function($v){$v})",
+    "[1..3] ~> $map(function($v){$v + 1}) ~> $filter(function($v){$v > 2}) ~> $map(function($v){[$v]})",
+    "IN.Account.Order.(Product ~> $map(function($p){$p.SKU}) ~> $filter(function($s){$s != %}))",
+    "IN.Account.Order.(Product ~> $map(function($p){$p.SKU}) ~> $map(function($s){$s & '!'}))",
+    "($n := 2; $map([1, 2], function($v){$v}) ~> $map(function($v){$v * $n}))",
+    "($f := $map(?, function($v){$v}); $map($f([1, 2]), function($v){$v}))",
+]
+"""Loops over what loops gave."""
+TRICKY += _NESTED
+
 LARGE = {"many": ["x" * 100] * 2_000, "long": "y" * 50_000}
 
 
@@ -148,6 +167,11 @@ def test_as_much_as_aws_evaluates_is_evaluated() -> None:
     assert ours("$sum($map([1..200000], function($v){$v * 2}))", {}) == ("value", 40_000_200_000)
     doubled = "($f := function($s, $n){$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f('x', 22)))"
     assert ours(doubled, {}) == ("value", 4_194_304)
+    forty = "[1, 2]"
+    for _ in range(40):
+        forty = f"$map({forty}, function($v){{$v}})"
+    assert ours(forty, {}) == ("value", [1, 2])
+    assert ours("[1, 2]" + " ~> $map(function($v){$v})" * 40, {}) == ("value", [1, 2])
     for body in ("1 + $f($x - 1)", "[$f($x - 1)][0] + 1", "($y := $f($x - 1); $y + 1)"):
         deep = f"($f := function($x){{$x <= 0 ? 0 : {body}}}; $f(31))"
         assert ours(deep, {}) == ("value", 31)
