@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import structs
 
 from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
+from schemas.history_pages import HistoryPage, PagedHistory
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
@@ -182,6 +183,8 @@ class ChildrenEnded(Fact, frozen=True):
     `epoch` is the claim the lane's owner worked under; `error` and `cause` belong to the first REJECTED slot.
     `indexes` are the children's indexes as flat (first, count, …) in slot order; empty = each is its position.
     `afterlives` is zstd of the msgpack of a list of `Afterlife`, empty when there is none.
+    `paged` are the histories that are too long for a frame: their slots hold the first event, the last
+    ExecutionRedriven if there is one, and the last event; all events stand in pages that came before this record.
     """
 
     run: str
@@ -196,6 +199,7 @@ class ChildrenEnded(Fact, frozen=True):
     cause: str = ""
     indexes: tuple[int, ...] = ()
     afterlives: bytes = b""
+    paged: tuple[PagedHistory, ...] = ()
 
 
 class Afterlife(Part, frozen=True):
@@ -368,6 +372,7 @@ HomeRecord = (
     | SourceFailed
     | ChildrenEnded
     | LaneProgress
+    | HistoryPage
     | NestedRunRequested
     | NestedRunDropped
     | TimerDue

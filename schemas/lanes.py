@@ -57,12 +57,14 @@ class RedrivenChild(Part, frozen=True):
 
     `status` is how it ended; `history` the list of its events; `remains` the state it failed in (bytes of
     maprun.interpreter), empty when it starts from its beginning; `redrive_count` how often it was redriven before.
+    `pages` are where the events of a long history stand, flat as in PagedHistory: then `history` is what its slot held.
     """
 
     status: int
     redrive_count: int
     history: msgspec.Raw
     remains: bytes
+    pages: tuple[int, ...] = ()
 
 
 class RunOpened(Fact, frozen=True):

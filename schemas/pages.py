@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import msgspec
 import zstandard
 
+from schemas.history import HistoryEvent, decode_events
+from schemas.history_pages import HistoryPage
 from schemas.home import PAGE_SLOTS, Afterlife
 
 PAGE_BYTES_MAX = 256 << 20
@@ -36,6 +38,14 @@ class Pages:
     def unpack_events(self, page: bytes) -> list[list[msgspec.Raw]]:
         """The events of each entry of a page, each still msgpack: most readers want the first and the last."""
         return self._decode_events(self._decompress(page, max_output_size=PAGE_BYTES_MAX))
+
+    def pack_events(self, events: Sequence[bytes]) -> bytes:
+        """The events of a HistoryPage, each msgpack already."""
+        return self._compress(_array_header(len(events)) + b"".join(events))
+
+    def unpack_history(self, page: HistoryPage) -> list[HistoryEvent]:
+        """The events of a page."""
+        return decode_events(self._decompress(page.events, max_output_size=PAGE_BYTES_MAX))
 
     def pack_afterlives(self, afterlives: Sequence[Afterlife]) -> bytes:
         """A frame's `afterlives`, in ascending order of slots; empty bytes for none."""

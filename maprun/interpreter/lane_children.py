@@ -21,6 +21,7 @@ from maprun.interpreter import (
     never_spent,
     redrive,
 )
+from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import Machine, compile_machine
 from maprun.language.errors import StatesError
 from schemas.arns import Names, auto_label, child_arn, child_name, home_of_run, run_id
@@ -67,26 +68,28 @@ class ChildRunMachine:
         """Goes on with a child that ended unsuccessfully. The step's events are its whole history, old and new.
 
         One that left nothing to go on from starts anew, with a new history. One whose history has no room is answered
-        as it was.
+        as it was. Of a history in pages the step brings the new events alone.
         """
         past: list[HistoryEvent] = []
         try:
             past = decode_events(child.history)
-            if not self._express and len(past) >= self._limits.events_max - 1:
+            events = sum(child.pages[1::2]) or len(past)
+            if not self._express and events >= self._limits.events_max - 1:
                 was = Ended(STATUS_NAMES[child.status], b"", child_error(past), child_cause(past))
-                return Step(None, [], past, was)
+                return Step(None, [], [] if child.pages else past, was)
             if not child.remains:
                 head = self._head(place, child_input(past), now_ms)
                 redriven = msgspec.structs.replace(head, redrive_count=child.redrive_count + 1, redrive_ms=now_ms)
                 return self._begin(redriven, now_ms, spent)
             head = self._head(place, child_input(past), past[0].at_ms)
             head = msgspec.structs.replace(head, redrive_count=child.redrive_count)
-            step = redrive(
-                self.machine, decode_remains(child.remains, head, past, self._secret), now_ms, self._limits, spent
-            )
-            step.before(past)
+            size = sum(event_bytes(event.details) for event in past)
+            remains = decode_remains(child.remains, head, events, size, self._secret)
+            step = redrive(self.machine, remains, now_ms, self._limits, spent)
+            if not child.pages:
+                step.before(past)
         except Exception as bug:  # noqa: BLE001 - as in `_begin`
-            return _broken(past or [self._started(b"null", now_ms)], now_ms, bug)
+            return _broken([] if child.pages else past or [self._started(b"null", now_ms)], now_ms, bug)
         return step
 
     def _begin(self, head: ExecutionHead, now_ms: int, spent: Spent) -> Step:
@@ -126,6 +129,11 @@ class ChildRunMachine:
             assert step.run is not None
             return _broken(step.events, step.run.now_ms, bug)
         return step
+
+    def history_bytes(self, execution: Any) -> int:
+        """What the events of a child take, about; the newest few are not counted yet."""
+        weighed: int = execution.bytes
+        return weighed
 
     def remains(self, step: Step) -> bytes:
         """What `redrive` needs of the child whose last step this was; empty when it would start anew, or can't."""
@@ -172,7 +180,7 @@ class UnreadableRunMachine(ChildRunMachine):
 
     def redrive(self, _place: Place, child: RedrivenChild, now_ms: int, _spent: Spent = never_spent) -> Step:
         """Ends the child as failed, with the history it had."""
-        return _broken(decode_events(child.history)[:-1], now_ms, self._refused)
+        return _broken([] if child.pages else decode_events(child.history)[:-1], now_ms, self._refused)
 
     def _begin(self, head: ExecutionHead, now_ms: int, _spent: Spent) -> Step:
         return _broken([self._started(head.input, now_ms)], now_ms, self._refused)

@@ -77,6 +77,15 @@ class Step:
         """True while the step isn't through."""
         return self.run is not None
 
+    def take_events(self) -> list[HistoryEvent]:
+        """The events so far of a step that has more to do: its host keeps them, and the step goes on without."""
+        if self.run is not None:
+            self.run.keep_unweighed()
+            self.run.weighed = 0
+        taken = self.events[:]
+        self.events.clear()
+        return taken
+
     def before(self, past: list[HistoryEvent]) -> None:
         """Puts events that came earlier in front of the step's own."""
         self.events[:0] = past

@@ -1,6 +1,5 @@
 """An execution as bytes and back: a running one, or what remains of one for a redrive."""
 
-from collections.abc import Sequence
 from typing import assert_never
 
 import msgspec
@@ -21,10 +20,8 @@ from maprun.interpreter.execution import (
     ref_prefix,
     timeout_ref,
 )
-from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import jsontext
 from maprun.language.model import Machine
-from schemas.history import HistoryEvent
 from schemas.tokens import TokenSecret
 from schemas.wire import Part
 
@@ -119,13 +116,13 @@ def encode_remains(remains: Execution) -> bytes:
 
 
 def decode_remains(
-    data: bytes, head: ExecutionHead, past: Sequence[HistoryEvent], secret: TokenSecret = NO_SECRET
+    data: bytes, head: ExecutionHead, events: int, events_bytes: int, secret: TokenSecret = NO_SECRET
 ) -> Execution:
-    """What remains of the child with this head and history. Raises msgspec.DecodeError."""
+    """What remains of the child with this head, whose history has so many events. Raises msgspec.DecodeError."""
     saved = _decode_remains(data)
     execution = Execution(msgspec.structs.replace(head, redrive_ms=saved.redrive_ms), None, secret)
-    execution.events = len(past)
-    execution.bytes = sum(event_bytes(event.details) for event in past)
+    execution.events = events
+    execution.bytes = events_bytes
     root = saved.root
     execution.unbound = root if root.input else msgspec.structs.replace(root, input=head.input)
     return execution

@@ -14,7 +14,7 @@ from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
-from services.child_runner.limits import limits_of
+from services.child_runner.limits import HISTORY_UNBOUNDED, limits_of
 from services.child_runner.machine import shared
 from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Counted
@@ -39,7 +39,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         ExecutionLimits(
             settings.payload_bytes_max,
             settings.history_events_max,
-            history_bytes_max=own.history_bytes_max,
+            history_bytes_max=HISTORY_UNBOUNDED,
             plan_bytes_max=limits.plan_bytes_max,
         ),
         secret,

@@ -80,10 +80,11 @@ class QueueOfClosing:
         child = inputs.to_adopt(run, waiting, position, self._limits)
         self._store.dequeue(run, waiting)
         if isinstance(child, StatesError):
-            inputs.refuse(run, waiting, position, child, at, self._limits.history_bytes_max)
+            inputs.refuse(run, waiting, position, child, at, self._limits.entry_bytes_max)
         elif child.redriven:
             was = inputs.read_redriven(child.input)
-            run.outbox.leave(position, was.redrive_count, was.remains)
+            run.outbox.name_pages(position, was.pages)
+            run.outbox.keep_for_redrive(position, was.redrive_count, was.remains)
             run.outbox.add(position, was.status, child.items, bytes(was.history), at, child.index)
         else:
             run.outbox.add(position, RETURNED, child.items, _entries.encode([child.input]), at, child.index)

@@ -7,12 +7,12 @@ from maprun.interpreter.outcomes import bounded
 from maprun.language.errors import StatesError
 from maprun.mapruns.slices import Pace
 from schemas.effects import EffectCancelled, Happening, StopAsked, SubmissionBegan, TimerFired
-from schemas.history import EventType, HistoryEvent, last_ms
-from schemas.home import ABORTED, FAILED, SUCCEEDED, TIMED_OUT
+from schemas.history import last_ms
 from schemas.lanes import ChildAdvanced, ChildCallbackReceived, Place
 from schemas.tokens import TIMED_OUT as TOKEN_TIMED_OUT
 from services.child_runner import inputs
 from services.child_runner.callbacks import Callbacks
+from services.child_runner.histories import PAGED_EVENTS_MIN, Histories, earlier_history
 from services.child_runner.input_store import InputStore
 from services.child_runner.journal_draft import JournalDraft
 from services.child_runner.lane_run import CHILD_BYTES, Child, LaneRun, Nested, Submission, Waiting
@@ -20,8 +20,6 @@ from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Step
 from services.child_runner.memory_budget import BudgetShare
 from services.child_runner.waits import WAITS_ON, Waits, asked_again, state_of, was_waited_for
-
-_STATUS = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": TIMED_OUT, "ABORTED": ABORTED}
 
 
 class Executions:
@@ -33,6 +31,7 @@ class Executions:
         pace: Pace,
         store: InputStore,
         draft: JournalDraft,
+        histories: Histories,
         waits: Waits,
         callbacks: Callbacks,
         memory: BudgetShare,
@@ -42,6 +41,7 @@ class Executions:
         self._pace = pace
         self._store = store
         self._draft = draft
+        self._histories = histories
         self._waits = waits
         self._callbacks = callbacks
         self._lane = lane
@@ -62,56 +62,31 @@ class Executions:
         began, place = past[0].at_ms if past else now, Place(index, self._lane)
         if run.callbacks and not run.past:
             self._callbacks.none_left(run, index)
-        redrives = 0
+        redrives, history = 0, None
         if redriven:
             child_input, earlier = raw, inputs.read_redriven(raw)
             redrives = earlier.redrive_count + 1
             if not past and not run.express:
                 began = max(began, last_ms(earlier.history))  # the clock of who wrote it may have been ahead
             step = run.machine.redrive(place, earlier, began, self._pace.spent)
+            history = earlier_history(earlier, step)
         else:
             try:
                 child_input = raw if waiting.items is None else inputs.built(run, waiting, position, self._limits)
             except StatesError as refused:
-                inputs.refuse(run, waiting, position, refused, at, self._limits.history_bytes_max)
+                inputs.refuse(run, waiting, position, refused, at, self._limits.entry_bytes_max)
                 return
             step = run.machine.begin(place, child_input, began, self._pace.spent)
         if step.ended is not None:
-            self._answer(run, (position, index, items, redrives), step, step.events, at)
+            self._histories.answer(run, (position, index, items, redrives), step, step.events, history, at)
             return
         kept = b"" if waiting.items is None else child_input  # what is adopted stands in the journal
         child = run.running[position] = Child(position, index, kept, items, waiting.frame)
-        child.redriven, child.redrives, child.last_event_ms = redriven, redrives, began
+        child.redriven, child.redrives, child.last_event_ms, child.history = redriven, redrives, began, history
         self._take_memory(child, CHILD_BYTES + len(child_input))
         if past:
             child.past = deque(past)
         self._stepped(run, child, step, now, at)
-
-    def _answer(self, run: LaneRun, place: tuple[int, int, int, int], step: Step, events: list[Any], at: float) -> None:
-        """The end and history of the child with this position, index, number of items and redrives, for home.
-
-        A history that fits no record is cut to how it began and why it failed.
-        """
-        position, index, items, redrives = place
-        assert step.ended is not None
-        status = _STATUS[step.ended.status]
-        entry = run.machine.pack(events)
-        bytes_max = self._limits.history_bytes_max
-        remains = b""
-        if len(entry) > bytes_max:
-            cause = (
-                f"The execution history has a size of {len(entry)} bytes, exceeding the maximum of {bytes_max} bytes."
-            )
-            status = FAILED
-            failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, events[-1].at_ms, ("States.DataLimitExceeded", cause))
-            entry = run.machine.pack([events[0], failed])
-        elif status != SUCCEEDED and not run.express:
-            remains = run.machine.remains(step)
-            if len(entry) + len(remains) > bytes_max:
-                remains = b""  # then it starts from its beginning
-        if redrives or remains:
-            run.outbox.leave(position, redrives, remains)
-        run.outbox.add(position, status, items, entry, at, index)
 
     def _ended(self, run: LaneRun, child: Child, step: Step, at: float) -> None:
         """A child that had waited ends."""
@@ -119,7 +94,8 @@ class Executions:
         if run.callbacks:
             self._callbacks.ended(run, child.index)
         self._memory.give_back(child.bytes)
-        self._answer(run, (child.position, child.index, child.items, child.redrives), step, child.events, at)
+        place = (child.position, child.index, child.items, child.redrives)
+        self._histories.answer(run, place, step, child.events, child.history, at)
 
     def stop(self, run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
         """Ends a running child as ABORTED: at once, or right behind the step it is in.
@@ -174,6 +150,8 @@ class Executions:
         if child.past is not None:
             self._repeat(run, child, child.past, step, now, at)
         elif step.more:
+            if len(step.events) >= PAGED_EVENTS_MIN:
+                self._histories.keep(run, child, step.execution, step.take_events())
             child.step = step
             self._queue(run, child)
         else:
@@ -184,7 +162,7 @@ class Executions:
     def _take_over(self, run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
         """Takes over what a step of a live child brought."""
         child.execution = step.execution
-        child.events += step.events
+        self._histories.keep(run, child, step.execution, step.events)
         for effect in step.effects:
             if isinstance(effect, EffectCancelled):
                 self._waits.cancel(run, child, effect.ref)
@@ -209,7 +187,7 @@ class Executions:
         """
         while not step.more:
             child.execution = step.execution
-            child.events += step.events
+            self._histories.keep(run, child, step.execution, step.events)
             self._waits.note(run, child, step)
             if step.ended is not None:
                 for ref in list(child.waits):

@@ -6,27 +6,32 @@ asking for what it no longer wants, meanwhile.
 
 from collections.abc import Iterable, Iterator
 
+from schemas.history_pages import HistoryPage
 from schemas.home import CallbackAnswered, ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
 from schemas.pages import Pages
 from schemas.ranges import ranges_of_ascending
 from services.child_runner.callbacks import Callbacks
+from services.child_runner.history_pages import HistoryPages
 from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
 from services.child_runner.waits import Waits
 
-HomeFact = ChildrenEnded | LaneProgress | NestedRunRequested | NestedRunDropped | CallbackAnswered
+HomeFact = ChildrenEnded | HistoryPage | LaneProgress | NestedRunRequested | NestedRunDropped | CallbackAnswered
 
 
 class HomeReports:
     """Gathers what is to be said."""
 
-    def __init__(self, lane: int, epoch: int, limits: LaneLimits, waits: Waits, callbacks: Callbacks) -> None:
+    def __init__(
+        self, lane: int, epoch: int, limits: LaneLimits, waits: Waits, callbacks: Callbacks, pages: HistoryPages
+    ) -> None:
         self._lane = lane
         self._epoch = epoch
         self._limits = limits
         self._waits = waits
         self._callbacks = callbacks
-        self._pages = Pages()
+        self._unsaid_pages = pages
+        self._packing = Pages()
         self._progress_seconds = 0.0  # when the progress was said last
         self.lease_lost = False
 
@@ -35,6 +40,10 @@ class HomeReports:
         if self.lease_lost:
             return []
         return [*self._waits.take_for_home(), *self._callbacks.take_for_home()]
+
+    def take_pages(self) -> list[HistoryPage]:
+        """Parts of long histories."""
+        return [] if self.lease_lost else self._unsaid_pages.take()
 
     def take_frames(self, runs: Iterable[LaneRun], at: float, *, idle: bool) -> list[ChildrenEnded]:
         """Outcome frames that are full, old enough, or with nothing left to wait for."""
@@ -50,7 +59,7 @@ class HomeReports:
             alone = idle and not run.running and not run.queue
             if alone or count >= limits.frame_children_max or at - box.first_at >= limits.linger_seconds:
                 frames += box.frames(
-                    self._lane, self._epoch, limits.frame_children_max, limits.frame_bytes_max, self._pages
+                    self._lane, self._epoch, limits.frame_children_max, limits.frame_bytes_max, self._packing
                 )
         return frames
 
@@ -72,7 +81,7 @@ class HomeReports:
     def due_in_seconds(self, runs: Iterable[LaneRun], at: float) -> Iterator[float]:
         """When something is to be said."""
         limits = self._limits
-        if self._waits.for_home or self._callbacks.for_home:
+        if self._waits.for_home or self._callbacks.for_home or self._unsaid_pages.waiting:
             yield limits.lease_retry_seconds if self.lease_lost else 0.0
         for run in runs:
             if run.outbox.outcomes:

@@ -7,6 +7,7 @@ they wait for, the draft of the journal, the reports to home.
 from collections.abc import Iterator
 
 from maprun.mapruns.slices import NoPace, Pace
+from schemas.history_pages import HistoryPage
 from schemas.home import ChildrenEnded
 from schemas.lanes import (
     Cause,
@@ -29,6 +30,8 @@ from services.child_runner import closing
 from services.child_runner.callbacks import Callbacks
 from services.child_runner.executions import Executions
 from services.child_runner.held_frames import HeldFrames
+from services.child_runner.histories import Histories
+from services.child_runner.history_pages import HistoryPages
 from services.child_runner.home_reports import HomeFact, HomeReports
 from services.child_runner.input_store import InputsRead, InputsRequested, InputStore, input_in_memory
 from services.child_runner.journal import LaneMemory
@@ -72,11 +75,12 @@ class Lane:
         self.draft = JournalDraft(self.epoch, self.began, limits)
         self.waits = Waits(number, self.calls)
         self.callbacks = Callbacks()
+        self.pages = HistoryPages(self.epoch, limits)
         self.share = BudgetShare(budget or MemoryBudget(limits.running_bytes_max))
         self.store = InputStore(memory, self.draft, limits, self._pace)
-        parts = (self.store, self.draft, self.waits, self.callbacks, self.share)
+        parts = (self.store, self.draft, Histories(limits, self.pages), self.waits, self.callbacks, self.share)
         self.executions = Executions(limits, self._pace, *parts, number)
-        self.reports = HomeReports(number, self.epoch, limits, self.waits, self.callbacks)
+        self.reports = HomeReports(number, self.epoch, limits, self.waits, self.callbacks, self.pages)
         self.held = HeldFrames()
         self._closing = closing.QueueOfClosing(limits, self._pace, self.store, self.executions)
 
@@ -263,16 +267,25 @@ class Lane:
         runs = self.runs.values()
         return [
             *self.reports.take_requests(),
+            *self.reports.take_pages(),
             *self.reports.take_frames(runs, at, idle=idle),
             *self.reports.take_progress(runs, at),
         ]
 
-    def acknowledged(self, facts: list[HomeFact], at: float) -> None:
-        """These are on home: the children of its frames are finished."""
-        for frame in facts:
-            run = self.run_of(frame.run, frame.generation) if isinstance(frame, ChildrenEnded) else None
-            if run is None or not isinstance(frame, ChildrenEnded):
-                continue
+    def acknowledged(self, facts: list[HomeFact], offsets: list[int], at: float) -> None:
+        """These are on home, at these offsets: children that frames tell of are finished, pages can be named."""
+        for fact, offset in zip(facts, offsets, strict=True):
+            match fact:
+                case ChildrenEnded():
+                    self._finished(fact, at)
+                case HistoryPage():
+                    self.pages.acknowledged(fact, offset, at)
+                case _:
+                    pass
+
+    def _finished(self, frame: ChildrenEnded, at: float) -> None:
+        run = self.run_of(frame.run, frame.generation)
+        if run is not None:
             for first, count in pairs(frame.ranges):
                 run.finished.add(first, count)
             self.draft.finish(run.key, frame.ranges, at)

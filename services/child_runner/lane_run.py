@@ -8,8 +8,10 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from schemas.effects import Happening, MapRunRedriveRequested, MapRunRequested, TaskRequested
+from schemas.history import HistoryEvent
 from schemas.lanes import ChildAdvanced, ChildCallbackReceived, ChildStopRequested, ItemFrame, RunOpened
 from services.child_runner.journal import RunKey, RunMemory
+from services.child_runner.long_history import LongHistory
 from services.child_runner.machine import ChildMachine, Step
 from services.child_runner.outbox import Outbox
 
@@ -99,11 +101,13 @@ class Child:
         "events",
         "execution",
         "frame",
+        "history",
         "inbox",
         "index",
         "input",
         "items",
         "last_event_ms",
+        "paged_bytes",
         "past",
         "position",
         "queued",
@@ -124,7 +128,9 @@ class Child:
         self.bytes = 0  # what it takes of the process's memory budget
         self.last_event_ms = 0  # its time never goes back, though the clocks of two owners differ
         self.execution: Any = None
-        self.events: list[Any] = []
+        self.events: list[HistoryEvent] = []  # those that are in no page
+        self.history: LongHistory | None = None  # of which a part is in pages
+        self.paged_bytes = 0  # what those take, about
         self.waits: dict[str, Waited] = {}  # by ref
         self.awaiting_journal: set[str] = set()  # refs whose outcome is not read back from the journal yet
         self.step: Step | None = None  # it has more to do

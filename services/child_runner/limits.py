@@ -2,13 +2,17 @@
 
 import msgspec
 
+HISTORY_UNBOUNDED = 1 << 62
+"""Bytes of a child's history: as many as its events need, for they leave memory page by page."""
+
 
 class LaneLimits(msgspec.Struct, frozen=True):
     """Bounds of one lane (rule R9)."""
 
     frame_children_max: int = 500
     frame_bytes_max: int = 1 << 20  # uncompressed histories in one frame: far below the record limit when compressed
-    history_bytes_max: int = 7 << 20  # of one child, uncompressed: it travels in one record, and in its redrive's
+    history_page_bytes_max: int = 1 << 20  # of a history, uncompressed, in one record: a longer one has several
+    entry_bytes_max: int = 7 << 20  # of what a frame says of one child, and of one event of a history
     turn_children_max: int = 1_000  # started in one turn, then others on the loop get theirs
     linger_seconds: float = 0.02  # outcomes wait this long for company; 4 ms cost Tasks a fifth more CPU
     journal_linger_seconds: float = 0.05
@@ -38,13 +42,14 @@ def limits_of(payload_bytes_max: int, value_bytes_max: int) -> LaneLimits:
     limits = msgspec.structs.replace(
         usual,
         frame_bytes_max=min(usual.frame_bytes_max, value_bytes_max // 8),
-        history_bytes_max=min(usual.history_bytes_max, value_bytes_max // 10 * 7),
+        history_page_bytes_max=min(usual.history_page_bytes_max, value_bytes_max // 8),
+        entry_bytes_max=min(usual.entry_bytes_max, value_bytes_max // 10 * 7),
         journal_bytes_max=min(usual.journal_bytes_max, value_bytes_max // 4),
         outcome_bytes_max=min(max(usual.outcome_bytes_max, payload_bytes_max), value_bytes_max // 2),
         inputs_read_bytes_max=min(usual.inputs_read_bytes_max, value_bytes_max // 4),
     )
     # a frame takes outcomes until it is full, the last one whole; the rest is for names, ranges, an error and its cause
-    assert limits.frame_bytes_max + limits.history_bytes_max <= value_bytes_max // 10 * 9, "a frame must fit a record"
+    assert limits.frame_bytes_max + limits.entry_bytes_max <= value_bytes_max // 10 * 9, "a frame must fit a record"
     assert limits.journal_bytes_max + limits.outcome_bytes_max <= value_bytes_max, "a journal record must fit a record"
     assert limits.input_bytes_max <= limits.outcome_bytes_max, "a child's input must fit a journal record"
     return limits

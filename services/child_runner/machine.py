@@ -46,7 +46,11 @@ class Step(Protocol):
 
     @property
     def more(self) -> bool:
-        """True while the step isn't through: it is to be taken further before the child is told anything else."""
+        """True while the step isn't through: it is to be taken further before the child hears of anything else."""
+        ...
+
+    def take_events(self) -> list[Any]:
+        """The events so far of a step that has more to do: its host keeps them, and the step goes on without."""
         ...
 
 
@@ -63,7 +67,10 @@ class ChildMachine(Protocol):
         ...
 
     def redrive(self, place: Place, child: RedrivenChild, now_ms: int, spent: Spent, /) -> Step:
-        """Goes on with a child that ended unsuccessfully; the step's events are its whole history, old and new."""
+        """Goes on with a child that ended unsuccessfully; the step's events are its whole history, old and new.
+
+        Of a history in pages they are the new ones.
+        """
         ...
 
     def advance(self, execution: Any, happening: Happening, now_ms: int, spent: Spent, /) -> Step:
@@ -80,6 +87,10 @@ class ChildMachine(Protocol):
 
     def attempt_of(self, index: int, ref: str, /) -> str:
         """The name of an attempt of a child's Task, as task tokens say it."""
+        ...
+
+    def history_bytes(self, execution: Any, /) -> int:
+        """What the events of a child take so far, about; the newest few are not counted yet."""
         ...
 
     def remains(self, step: Any, /) -> bytes:

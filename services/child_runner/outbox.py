@@ -2,6 +2,7 @@
 
 from operator import itemgetter
 
+from schemas.history_pages import PagedHistory
 from schemas.home import REJECTED, Afterlife, ChildrenEnded
 from schemas.pages import Pages
 from schemas.ranges import ranges_of, ranges_of_ascending
@@ -13,13 +14,14 @@ Outcome = tuple[int, int, int, bytes, int]
 class Outbox:
     """The outcomes of one run on one lane that are not on home yet, and why its first REJECTED child was refused."""
 
-    __slots__ = ("afterlives", "bytes", "error", "first_at", "generation", "outcomes", "run")
+    __slots__ = ("afterlives", "bytes", "error", "first_at", "generation", "outcomes", "paged", "run")
 
     def __init__(self, run: str, generation: int) -> None:
         self.run = run
         self.generation = generation
         self.outcomes: list[Outcome] = []
         self.afterlives: dict[int, tuple[int, bytes]] = {}  # position → redrive count, remains
+        self.paged: dict[int, tuple[int, ...]] = {}  # position → where the pages of its history stand
         self.bytes = 0
         self.first_at = 0.0
         self.error = ("", "")
@@ -31,10 +33,15 @@ class Outbox:
         self.outcomes.append((position, status, items, entry, index))
         self.bytes += len(entry)
 
-    def leave(self, position: int, redrives: int, remains: bytes) -> None:
+    def keep_for_redrive(self, position: int, redrives: int, remains: bytes) -> None:
         """What a redrive needs of a child that is added as well."""
         if redrives or remains:
             self.afterlives[position] = (redrives, remains)
+
+    def name_pages(self, position: int, pages: tuple[int, ...]) -> None:
+        """Where the history of a child stands that is added as well: flat, as in PagedHistory."""
+        if pages:
+            self.paged[position] = pages
 
     def frames(self, lane: int, epoch: int, children_max: int, bytes_max: int, pages: Pages) -> list[ChildrenEnded]:
         """Everything, as frames; the outbox is empty afterwards."""
@@ -52,13 +59,13 @@ class Outbox:
                 end += 1
             frames.append(self._frame(outcomes[start:end], lane, epoch, pages))
             start = end
-        self.afterlives = {}
+        self.afterlives, self.paged = {}, {}
         return frames
 
     def _frame(self, part: list[Outcome], lane: int, epoch: int, pages: Pages) -> ChildrenEnded:
         positions, statuses, items, entries, indexes = zip(*part, strict=True)
         rejected = REJECTED in statuses
-        left = self.afterlives
+        left, paged = self.afterlives, self.paged
         afterlives = [Afterlife(slot, *left[p]) for slot, p in enumerate(positions) if p in left] if left else []
         return ChildrenEnded(
             self.run,
@@ -72,4 +79,5 @@ class Outbox:
             *(self.error if rejected else ("", "")),
             ranges_of(indexes) if self.generation else (),
             pages.pack_afterlives(afterlives),
+            tuple(PagedHistory(slot, paged[p]) for slot, p in enumerate(positions) if p in paged) if paged else (),
         )

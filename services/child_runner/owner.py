@@ -192,7 +192,7 @@ class _Ownership:
         home = [Outgoing(topics.HOME.name, _home_of(fact), encode(fact)) for fact in facts]
         lines = [Outgoing(topics.LANE_JOURNAL.name, self.number, value) for value in values]
         offsets = await self.port.send([*home, *lines])
-        lane.acknowledged(facts, self.port.monotonic())
+        lane.acknowledged(facts, offsets[: len(home)], self.port.monotonic())
         self.deps.metrics.children_ended(sum(len(f.statuses) for f in facts if isinstance(f, ChildrenEnded)))
         for offset, record, value in zip(offsets[len(home) :], journal, values, strict=True):
             lane.written(offset, record, len(value))

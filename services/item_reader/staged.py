@@ -30,7 +30,7 @@ def staged_item(child: StagedChild, *, lost: bool) -> StagedItem:
     A refused child whose input could not be built left (item, key, source), and is built again.
     """
     if lost:
-        past = RedrivenChild(child.status, child.redrive_count, child.entry, child.remains)
+        past = RedrivenChild(child.status, child.redrive_count, child.entry, child.remains, child.pages)
         return StagedItem(child, encode(past))
     entry: list[Any] = msgspec.msgpack.decode(child.entry)
     if len(entry) == 1:

@@ -59,7 +59,7 @@ def cost(states: dict[str, Any], item: bytes) -> float:
             for fact in facts:
                 encode(fact)
                 answered += len(getattr(fact, "statuses", b""))
-            lane.acknowledged(facts, at)
+            lane.acknowledged(facts, list(range(len(facts))), at)
             for record in lane.take_journal(at):
                 lane.written(offset, record, len(encode(record)))
                 lane.journal(offset, record, at)

@@ -9,8 +9,10 @@ import msgspec
 from schemas import topics
 from schemas.effects import TaskSucceeded
 from schemas.history import EventType, HistoryEvent, decode_events
+from schemas.history_pages import HistoryPage
 from schemas.home import FAILED, PAGE_SLOTS, STATUS_NAMES, SUCCEEDED, ChildrenEnded
 from schemas.pages import Pages
+from schemas.ranges import pairs
 from tests.simulation.books import Answer, Book
 from tests.simulation.plays import Play, identify, inner_id
 
@@ -27,6 +29,7 @@ _LAST = {
 _BEGINS = {EventType.MAP_RUN_STARTED, EventType.MAP_RUN_REDRIVEN}
 _ENDS = {EventType.MAP_RUN_SUCCEEDED, EventType.MAP_RUN_FAILED, EventType.MAP_RUN_ABORTED}
 _frames = msgspec.msgpack.Decoder(ChildrenEnded)
+_pages = msgspec.msgpack.Decoder(HistoryPage)
 
 
 def check_history(events: list[HistoryEvent], status: str, violated: Violated) -> None:
@@ -67,6 +70,26 @@ class Entries:
             self._unpacked[page] = self._pages.unpack(self.frame(book, answer).pages[page[2]])
         return bytes(self._unpacked[page][answer.slot % PAGE_SLOTS])
 
+    def history(self, book: Book, answer: Answer) -> list[HistoryEvent]:
+        """All events of a child: those of its entry, or of the pages that its frame names."""
+        events = decode_events(self.entry(book, answer))
+        pages = {paged.slot: paged.pages for paged in self.frame(book, answer).paged}.get(answer.slot)
+        if pages is None:
+            return events
+        log = self._house.world.log(topics.HOME.name, int(book.run.run[15:18], 16))
+        whole: list[HistoryEvent] = []
+        for offset, count in pairs(pages):
+            record = log.records[offset]
+            page = _pages.decode(record.value or b"") if record is not None and offset < answer.offset else None
+            if page is None or (page.run, page.first_id, page.count) != (book.run.run, len(whole) + 1, count):
+                self._house.world.violated(f"page {offset} of the history of {answer} is {page}")
+                return events
+            whole += self._pages.unpack_history(page)
+        redriven = [event for event in whole if event.type == EventType.EXECUTION_REDRIVEN][-1:]
+        if events != [whole[0], *redriven, whole[-1]]:
+            self._house.world.violated(f"the entry of {answer} says {events}, its pages {whole}")
+        return whole
+
     def redrives(self, book: Book, answer: Answer) -> int:
         """How often the child was redriven."""
         afterlife = self._pages.unpack_afterlives(self.frame(book, answer).afterlives).get(answer.slot)
@@ -105,7 +128,7 @@ class Children:
             if before is not None and before.status in STATUS_NAMES:
                 self.violated(f"{name} never started, it was {before}")
             return
-        events = decode_events(entry)
+        events = self.entries.history(book, answer)
         check_history(events, STATUS_NAMES[answer.status], lambda what: self.violated(f"{name}: {what}"))
         self._results_follow(name, events)
         self._items_of(book, answer.index, events[0].details[0], name)
@@ -115,7 +138,8 @@ class Children:
             self.violated(f"{name} was never redriven, its history says it was")
         if answer.status == SUCCEEDED:
             self._output(book, answer.index, events[-1].details[0], name)
-        unchanged = before is not None and self.entries.entry(book, before) == entry
+        had_ended = before is not None and before.status in STATUS_NAMES
+        unchanged = before is not None and had_ended and self.entries.history(book, before) == events
         may_fail = unchanged or self.play.changes_at is not None or self._may_fail(book, answer.index, good)
         if answer.status == FAILED and not may_fail:
             self.violated(f"{name} failed, and its items are good: {events[-1]}")
@@ -126,7 +150,7 @@ class Children:
 
     def _redriven(self, book: Book, answer: Answer, before: Answer, events: list[HistoryEvent], name: str) -> None:
         """It goes on where it was (STANDARD), begins anew (EXPRESS), or is answered as it was, if never started."""
-        was = decode_events(self.entries.entry(book, before))
+        was = self.entries.history(book, before)
         had, has = self.entries.redrives(book, before), self.entries.redrives(book, answer)
         if has == had:
             if events != was or answer.status != before.status:

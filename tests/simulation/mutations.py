@@ -168,7 +168,7 @@ MUTATIONS = {
         Mutation("slices", pace=Headlong, needs=_long),
         Mutation("journal_bounded", lane_limits=_unbounded("journal_bytes_max", "journal_facts_max"), family="bursts"),
         Mutation("frames_bounded", lane_limits=_unbounded("frame_bytes_max", "frame_children_max"), family="bursts"),
-        Mutation("histories_bounded", lane_limits=_unbounded("history_bytes_max"), needs=_flaky_for_long),
+        Mutation("histories_bounded", lane_limits=_unbounded("history_page_bytes_max"), needs=_flaky_for_long),
         Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
         Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), family="debts"),
         Mutation("answered_behind_the_fold", answer_to=tampering_requests.on_acknowledgement),

@@ -12,6 +12,7 @@ from schemas import topics
 from schemas.lanes import RunOpened
 from services.child_runner import owner as lane_owner
 from services.child_runner.lane_run import CHILD_BYTES
+from services.child_runner.limits import HISTORY_UNBOUNDED
 from services.child_runner.limits import limits_of as lane_limits
 from services.child_runner.memory_budget import MemoryBudget
 from services.item_reader import owner as ask_owner
@@ -41,6 +42,7 @@ LANE_LIMITS = msgspec.structs.replace(
     LANE_LIMITS_LARGE,
     frame_children_max=6,
     turn_children_max=7,
+    history_page_bytes_max=700,
     adopt_after_seconds=0.3,
     queued_bytes_max=600,
     journal_bytes_max=400,
@@ -86,9 +88,7 @@ class Interpreters:
     """Compiled once for all seeds of a process: they hold no state of a world."""
 
     def __init__(self) -> None:
-        child = Limits(
-            PAYLOAD_BYTES_MAX, history_bytes_max=2 * LANE_LIMITS.history_bytes_max, plan_bytes_max=PLAN_BYTES_MAX
-        )
+        child = Limits(PAYLOAD_BYTES_MAX, history_bytes_max=HISTORY_UNBOUNDED, plan_bytes_max=PLAN_BYTES_MAX)
         self._roots = {
             True: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX, plan_bytes_max=PLAN_BYTES_MAX)),
             False: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX)),
@@ -112,6 +112,7 @@ class WatchedChildren:
         self.begin = machine.begin
         self.redrive = machine.redrive
         self.advance = machine.advance
+        self.history_bytes = machine.history_bytes
         self.go_on = machine.go_on
         self.remains = machine.remains
         self.map_run_arn = machine.map_run_arn

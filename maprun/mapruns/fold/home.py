@@ -13,6 +13,7 @@ from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
 from schemas.arns import Names
+from schemas.history_pages import HistoryPage
 from schemas.wire import Decoder
 
 _decoder: Decoder[home.HomeRecord] = Decoder(home.HomeRecord)
@@ -109,6 +110,7 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.SourceFailed: run_records.source_failed,
     home.ChildrenEnded: run_records.children_were_ended,
     home.LaneProgress: run_records.lane_progress,
+    HistoryPage: run_records.history_page,
     home.NestedRunRequested: nested.nested_run_requested,
     home.NestedRunDropped: nested.nested_run_dropped,
     home.TimerDue: roots.timer_due,

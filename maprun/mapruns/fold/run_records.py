@@ -12,6 +12,7 @@ from maprun.mapruns.run import ResultFile, Run, Verdict, children_ended, items_r
 from maprun.mapruns.verdicts import judge
 from schemas import topics
 from schemas.arns import ChildId, run_tail
+from schemas.history_pages import HistoryPage
 from schemas.home import (
     ChildrenEnded,
     ItemsRead,
@@ -110,6 +111,10 @@ def children_were_ended(fold: Fold, record: ChildrenEnded) -> None:
 
 def lane_progress(fold: Fold, record: LaneProgress) -> None:
     """Decides nothing; the tracker reads it beside the fold."""
+
+
+def history_page(fold: Fold, record: HistoryPage) -> None:
+    """Decides nothing; the frame that names it is what counts."""
 
 
 def stop_child(fold: Fold, record: StopRequested, child: ChildId) -> None:

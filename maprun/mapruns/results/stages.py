@@ -28,7 +28,10 @@ class Slots(msgspec.Struct, frozen=True):
 
 
 class StagedChild(msgspec.Struct, frozen=True):
-    """A child as it stands in its frame. `entry` is the list of its events, or of what a never started one left."""
+    """A child as it stands in its frame. `entry` is the list of its events, or of what a never started one left.
+
+    `pages` are where a long history stands, as in PagedHistory.
+    """
 
     index: int
     items: int
@@ -36,6 +39,7 @@ class StagedChild(msgspec.Struct, frozen=True):
     redrive_count: int
     entry: msgspec.Raw
     remains: bytes
+    pages: tuple[int, ...] = ()
 
 
 class StageLedger:
@@ -81,6 +85,7 @@ class StageLedger:
 def children(frame: ChildrenEnded, slots: Sequence[Slots], pages: Pages) -> Iterator[StagedChild]:
     """The children in these slots; only pages that hold one are unpacked."""
     afterlives = pages.unpack_afterlives(frame.afterlives) if slots else {}
+    paged = {history.slot: history.pages for history in frame.paged}
     page, entries = -1, list[msgspec.Raw]()
     for run in slots:
         for i in range(run.count):
@@ -96,6 +101,7 @@ def children(frame: ChildrenEnded, slots: Sequence[Slots], pages: Pages) -> Iter
                 afterlife.redrive_count if afterlife is not None else 0,
                 entries[slot % PAGE_SLOTS],
                 afterlife.remains if afterlife is not None else b"",
+                paged.get(slot, ()),
             )
 
 

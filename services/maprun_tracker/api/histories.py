@@ -1,16 +1,18 @@
 """GetExecutionHistory: roots from their pages, children from the frames that answered them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of
 from schemas.history import HistoryEvent, event_to_api
+from schemas.ranges import pairs
 from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.errors import history_gone
 from services.maprun_tracker.api.executions import find_child, find_root, kept_of
+from services.maprun_tracker.api.frames import Frames, GoneError, Kept
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 from services.maprun_tracker.history_pages import page_of
@@ -46,15 +48,11 @@ async def history(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
         kept = await kept_of(service, ref)
         if kept is None and ref.child.offset >= 0:
             raise history_gone(arn)
-        events = [] if kept is None else kept.events
-        total = len(events)
-
-        def event_at(event_id: int) -> HistoryEvent:
-            return events[event_id - 1]
+        events: Events = ChildEvents(service.frames, ref.part.number, kept)
     else:
         row = await find_root(service, arn)
-        reader = RootEvents(service.part(home_of(arn, service.homes)), row)
-        total, event_at = row.events, reader.event
+        events = RootEvents(service.part(home_of(arn, service.homes)), row)
+    total = events.total
     first = place if place is not None else (total if reverse else 1)
     if not 0 <= first <= total + 1:
         raise Refusal("InvalidToken", "Invalid Token: 'Invalid token'")
@@ -64,7 +62,10 @@ async def history(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
     for event_id in _ids(first, total, reverse=reverse):
         if len(shown) >= size or size_bytes > service.limits.history_bytes_max:
             return shapes.History(events=shown, next_token=make_token(query, event_id))
-        event = event_at(event_id)
+        try:
+            event = await events.event(event_id)
+        except GoneError as gone:
+            raise history_gone(arn) from gone
         size_bytes += sum(len(d) for d in event.details if isinstance(d, bytes | str))
         shown.append(event_to_api(event, event_id, include_data=data))
     return shapes.History(events=shown)
@@ -74,17 +75,53 @@ def _ids(first: int, total: int, *, reverse: bool) -> Iterator[int]:
     return iter(range(first, 0, -1) if reverse else range(first, total + 1))
 
 
+class Events(Protocol):
+    """The events of an execution by id, from 1 on."""
+
+    total: int
+
+    async def event(self, event_id: int) -> HistoryEvent:
+        """The event with this id."""
+        ...
+
+
+class ChildEvents:
+    """The events of a child that ended; of a long history a page at a time is fetched."""
+
+    def __init__(self, frames: Frames, home: int, kept: Kept | None) -> None:
+        self._frames = frames
+        self._home = home
+        self._events = [] if kept is None else kept.events
+        self._first_id = 1
+        self._pages = list(pairs(kept.pages)) if kept is not None else []
+        self.total = sum(count for _, count in self._pages) or len(self._events)
+        if self._pages:
+            self._events = []
+
+    async def event(self, event_id: int) -> HistoryEvent:
+        """The event with this id."""
+        if not 0 <= event_id - self._first_id < len(self._events):
+            first_id = 1
+            for offset, count in self._pages:
+                if event_id < first_id + count:
+                    self._events, self._first_id = await self._frames.page(self._home, offset), first_id
+                    break
+                first_id += count
+        return self._events[event_id - self._first_id]
+
+
 class RootEvents:
-    """The events of a root execution by id; decodes a page at a time."""
+    """The events of a root execution; decodes a page at a time."""
 
     def __init__(self, part: Partition, row: RootRow) -> None:
+        self.total = row.events
         self._part = part
         self._row = row
         self._page = -1
         self._events: list[bytes] = []
 
-    def event(self, event_id: int) -> HistoryEvent:
-        """The event with this id, from 1 on."""
+    async def event(self, event_id: int) -> HistoryEvent:
+        """The event with this id."""
         page = page_of(self._row.pages, event_id)
         if page != self._page:
             self._page, self._events = page, self._part.history_page(self._row, page)

@@ -19,6 +19,7 @@ from maprun.interpreter import (
     encode_remains,
     redrive,
 )
+from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import Machine, compile_machine
 from schemas.effects import (
     EffectCancelled,
@@ -128,7 +129,8 @@ class Life:
             remains = decode_execution(encode_execution(remains))
         elif self.how == "as a child":
             head = remains.head
-            remains = decode_remains(encode_remains(remains), head, self.events)
+            size = sum(event_bytes(event.details) for event in self.events)
+            remains = decode_remains(encode_remains(remains), head, len(self.events), size)
             assert remains.head == head
         self._take(redrive(self.machine, remains, self.now_ms))
 

@@ -10,12 +10,15 @@ from maprun.mapruns.slices import NoPace, Pace
 from schemas.arns import Names
 from schemas.effects import TaskFailed, TaskOutcome, TaskSucceeded
 from schemas.history import HistoryEvent, decode_events
+from schemas.history_pages import HistoryPage
 from schemas.home import PAGE_SLOTS, Afterlife, CallbackAnswered, ChildrenEnded, NestedRunDropped, NestedRunRequested
 from schemas.lanes import Cause, ChildAdopted, Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, RunOpened
 from schemas.pages import Pages
 from schemas.plan import MapRunPlan
+from schemas.ranges import pairs
 from schemas.tokens import TokenSecret
 from schemas.wire import encode
+from services.child_runner.home_reports import HomeFact
 from services.child_runner.input_store import InputsRead
 from services.child_runner.journal import LaneMemory, decode_journal
 from services.child_runner.lane import Lane
@@ -56,6 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
     history: list[HistoryEvent]
     raw: bytes
     afterlife: Afterlife | None
+    pages: tuple[int, ...] = ()
 
 
 class Driver:
@@ -70,6 +74,7 @@ class Driver:
         self.log: list[JournalRecord] = []
         self.signals: list[LaneSignal] = []
         self.frames: list[ItemFrame] = []
+        self.home: list[HomeFact] = []  # what was said there
         self.answers: dict[tuple[int, int], Answer] = {}  # (generation, position)
         self.asks: list[NestedRunRequested | NestedRunDropped] = []
         self.answered: list[CallbackAnswered] = []
@@ -147,7 +152,8 @@ class Driver:
         journal = lane.take_journal(at)
         self.asks += [fact for fact in facts if isinstance(fact, NestedRunRequested | NestedRunDropped)]
         self.answered += [fact for fact in facts if isinstance(fact, CallbackAnswered)]
-        lane.acknowledged(facts, at)
+        self.home += facts
+        lane.acknowledged(facts, list(range(len(self.home) - len(facts), len(self.home))), at)
         for fact in facts:
             if isinstance(fact, ChildrenEnded):
                 self._answered(fact)
@@ -170,9 +176,25 @@ class Driver:
         slots = [p for f, c in zip(frame.ranges[::2], frame.ranges[1::2], strict=True) for p in range(f, f + c)]
         indexes = [p for f, c in zip(frame.indexes[::2], frame.indexes[1::2], strict=True) for p in range(f, f + c)]
         afterlives = self.pages.unpack_afterlives(frame.afterlives)
+        paged = {history.slot: history.pages for history in frame.paged}
         for slot, position in enumerate(slots):
             raw = bytes(self.pages.unpack(frame.pages[slot // PAGE_SLOTS])[slot % PAGE_SLOTS])
             status = frame.statuses[slot]
-            history = decode_events(raw) if status <= 4 else []
+            history = self._history(raw, paged.get(slot)) if status <= 4 else []
             index = indexes[slot] if indexes else position
-            self.answers[frame.generation, position] = Answer(index, status, history, raw, afterlives.get(slot))
+            self.answers[frame.generation, position] = Answer(
+                index, status, history, raw, afterlives.get(slot), paged.get(slot, ())
+            )
+
+    def _history(self, entry: bytes, pages: tuple[int, ...] | None) -> list[HistoryEvent]:
+        """All events: those of the entry, or of the pages that stand in for it."""
+        if pages is None:
+            return decode_events(entry)
+        events: list[HistoryEvent] = []
+        for offset, count in pairs(pages):
+            page = self.home[offset]
+            assert isinstance(page, HistoryPage)
+            assert (page.first_id, page.count) == (len(events) + 1, count)
+            events += self.pages.unpack_history(page)
+        assert [event in events for event in decode_events(entry)] == [True] * len(decode_events(entry))
+        return events

@@ -30,7 +30,7 @@ def redriven(driver: Driver, generation: int, position: int) -> bytes:
     answer = driver.answers[generation, position]
     life = answer.afterlife
     count, remains = (life.redrive_count, life.remains) if life is not None else (0, b"")
-    return msgspec.msgpack.encode(RedrivenChild(answer.status, count, msgspec.Raw(answer.raw), remains))
+    return msgspec.msgpack.encode(RedrivenChild(answer.status, count, msgspec.Raw(answer.raw), remains, answer.pages))
 
 
 def types_of(events: list[HistoryEvent]) -> list[int]:

@@ -55,7 +55,7 @@ def test_a_redriven_frame_says_indexes_and_afterlives(some: list[int], data: st.
     left = {p: (p % 3, b"remains" * (p % 2)) for p in some}
     for p, index in zip(some, indexes, strict=True):
         box.add(p, 2, 1, msgspec.msgpack.encode([p]), 0.0, index)
-        box.leave(p, *left[p])
+        box.keep_for_redrive(p, *left[p])
     seen = {}
     for frame in box.frames(3, 7, 50, 1 << 20, pages):
         slots = [p for f, c in zip(frame.ranges[::2], frame.ranges[1::2], strict=True) for p in range(f, f + c)]

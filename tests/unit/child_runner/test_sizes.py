@@ -80,7 +80,7 @@ def test_frames_of_outcomes_fit(entries: list[tuple[int, bytes, bytes]]) -> None
     box, pages = Outbox("r", 1), Pages()
     for position, (status, entry, remains) in enumerate(entries):
         box.add(position, status, 1, msgspec.msgpack.encode([entry]), 0.0, position)
-        box.leave(position, 1, remains if status == FAILED else b"")
+        box.keep_for_redrive(position, 1, remains if status == FAILED else b"")
         if status == REJECTED:
             box.error = ("E", "c" * 900)
     for frame in box.frames(0, 0, 500, 5_000, pages):
@@ -92,7 +92,7 @@ def test_limits_follow_from_the_largest_record(record_bytes_max: int) -> None:
     """Whatever a cluster lets a record be, a frame, a journal record and a plan are below it."""
     process = Limits(record_bytes_max=record_bytes_max)
     limits = limits_of(262_144, process.value_bytes_max)
-    assert limits.frame_bytes_max + limits.history_bytes_max + (256 << 10) < record_bytes_max
+    assert limits.frame_bytes_max + limits.entry_bytes_max + (256 << 10) < record_bytes_max
     assert limits.journal_bytes_max + limits.outcome_bytes_max < record_bytes_max
     assert process.plan_bytes_max + process.request_bytes_max < record_bytes_max
     assert process.plan_bytes_max > 3 * process.payload_bytes_max
