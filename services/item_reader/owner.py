@@ -211,7 +211,11 @@ class _Serving:
         at = decode_checkpoint(place.checkpoint)
         build = self.deps.builder(ask) if ask.plan.batcher is not None else None
         source, text = self.deps.open_source(ask, at.source)
-        return ItemStream(source, text, at, place.item_index, ask.plan.batcher, build)
+        try:
+            return ItemStream(source, text, at, place.item_index, ask.plan.batcher, build)
+        except Exception:
+            self._close(source)
+            raise
 
     def give_way(self) -> None:
         """Others need the room: the stream is opened again where it is when it is wanted."""
@@ -235,11 +239,15 @@ class _Serving:
                 place = _Place(handlers.source_first(ask), ask.checkpoint, ask.item_index)
                 if self.left is not None and self.left.position == self.position:
                     place = self.left
-                self.stream = self._opening(ask, place)
-                self.position = place.position + self.stream.skip_positions(self.position - place.position)
+                self.stream, at = self._opening(ask, place), place.position
+            else:
+                at = self.position
             try:
+                self.position = at + self.stream.skip_positions(self.position - at)
                 return handlers.read_part(self.stream, part, self.deps.limits)
-            except Exception:
+            except (
+                Exception
+            ):  # also in the midst of what is passed over: then its next item is not that of the position
                 self._drop_stream()
                 raise
 
