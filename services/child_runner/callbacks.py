@@ -1,6 +1,6 @@
 """Callbacks for the children of a lane: which attempt they are for, and what their senders are answered. Pure."""
 
-from schemas.effects import Happening, HeartbeatReceived, with_ref
+from schemas.effects import Callback, Happening, HeartbeatReceived, with_ref
 from schemas.home import CallbackAnswered
 from schemas.lanes import ChildCallbackReceived
 from schemas.tokens import TIMED_OUT, TokenRefusal
@@ -38,14 +38,20 @@ class Callbacks:
         self, run: LaneRun, child: Child, callback: ChildCallbackReceived, *, former: bool
     ) -> Happening | None:
         """What the child is to hear, if it waits for the attempt and nothing has ended that yet."""
-        for ref, waited in child.waits.items():
-            ended = ref in child.awaiting_journal or not isinstance(waited, Submission)
-            if not ended and run.machine.attempt_of(child.index, ref) == callback.callback.ref:
-                happening = with_ref(callback.callback, ref)
-                self._senders.setdefault(_key(run, child.position, happening), []).append(callback.request_id)
-                return happening
-        self.refuse(run, callback, former=former)
-        return None
+        ref = next((ref for ref in child.waits if self._is_for(run, child, ref, callback)), "")
+        happening = with_ref(callback.callback, ref)
+        senders = self._senders.get(_key(run, child.position, happening), [])
+        if callback.request_id in senders:
+            return None  # its sender got no word yet, and asked again
+        if not ref or ref in child.awaiting_journal:
+            self.refuse(run, callback, former=former)
+            return None
+        self._senders[_key(run, child.position, happening)] = [*senders, callback.request_id]
+        return happening
+
+    def _is_for(self, run: LaneRun, child: Child, ref: str, callback: ChildCallbackReceived) -> bool:
+        waited = child.waits[ref]
+        return isinstance(waited, Submission) and run.machine.attempt_of(child.index, ref) == callback.callback.ref
 
     def refuse(self, run: LaneRun, callback: ChildCallbackReceived, *, former: bool) -> None:
         """Nobody waits for the attempt; of a `former` one an earlier owner has answered, or its sender asks again."""
@@ -56,7 +62,7 @@ class Callbacks:
 
     def heard(self, run: LaneRun, position: int, happening: Happening, why: TokenRefusal | None = None) -> None:
         """A child hears this from the journal, or why it doesn't: if it came by a callback, its sender is answered."""
-        if not self._senders:
+        if not self._senders or not isinstance(happening, Callback):
             return
         key = _key(run, position, happening)
         senders = self._senders.pop(key, None)

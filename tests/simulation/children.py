@@ -26,6 +26,7 @@ _LAST = {
     "TIMED_OUT": EventType.EXECUTION_TIMED_OUT,
     "ABORTED": EventType.EXECUTION_ABORTED,
 }
+_SUCCEEDED = {EventType.LAMBDA_FUNCTION_SUCCEEDED, EventType.TASK_SUCCEEDED}
 _BEGINS = {EventType.MAP_RUN_STARTED, EventType.MAP_RUN_REDRIVEN}
 _ENDS = {EventType.MAP_RUN_SUCCEEDED, EventType.MAP_RUN_FAILED, EventType.MAP_RUN_ABORTED}
 _frames = msgspec.msgpack.Decoder(ChildrenEnded)
@@ -112,6 +113,7 @@ class Children:
         self.play = play
         self.entries = entries
         self.violated = violated
+        self.heard: set[int] = set()  # calls whose results stand in histories
         self.books = {book.run.arn: book for book in books}
 
     def check(self, book: Book) -> None:
@@ -185,12 +187,14 @@ class Children:
 
     def _results_follow(self, name: str, events: list[HistoryEvent]) -> None:
         """Each Task's result carries those before it: one history, not a mixture of two owners'."""
+        ends = [event.details[-1] for event in events if event.type in _SUCCEEDED]
+        self.heard.update(call for end in ends for call in msgspec.json.decode(end)["calls"][-1:])
         if self.play.nest is not None and self.play.nest.parallel:
             return
         carried: list[int] = []
         for event in events:
-            if event.type == EventType.LAMBDA_FUNCTION_SUCCEEDED:
-                calls = msgspec.json.decode(event.details[0])["calls"]
+            if event.type in _SUCCEEDED:
+                calls = msgspec.json.decode(event.details[-1])["calls"]
                 if calls[:-1] != carried:
                     self.violated(f"{name}: a result of calls {calls} follows one of {carried}")
                 carried = calls

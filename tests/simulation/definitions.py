@@ -5,6 +5,11 @@ from typing import Any
 from tests.simulation.plays import BUCKET, FUNCTION, Nest, Play
 
 CATCH_ALL = "States.ALL"
+SUBMISSION = {
+    "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters": {"FunctionName": FUNCTION, "Payload": {"token.$": "$$.Task.Token", "what.$": "$"}},
+}
+HEARTBEAT_SECONDS = 3
 
 
 def definition(play: Play) -> dict[str, Any]:
@@ -12,7 +17,8 @@ def definition(play: Play) -> dict[str, Any]:
     state = _map_state(play)
     states: dict[str, Any] = {}
     if play.before:
-        states["Before"] = {"Type": "Task", "Resource": FUNCTION, "ResultPath": None, "Next": "Map"}
+        before = _task(play) if play.callbacks else {"Type": "Task", "Resource": FUNCTION}
+        states["Before"] = {**before, "ResultPath": None, "Next": "Map"}
     states["Map"] = {**state, "End": True}
     start = "Before" if play.before else "Map"
     if play.long_root:
@@ -80,7 +86,10 @@ def _source(play: Play) -> dict[str, Any]:
 
 def _task(play: Play) -> dict[str, Any]:
     retry = {"ErrorEquals": ["Flaky", "States.Timeout"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 20}
-    return {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
+    task = {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
+    if play.heartbeats:
+        task["HeartbeatSeconds"] = HEARTBEAT_SECONDS
+    return {**task, **SUBMISSION} if play.callbacks else task
 
 
 def _long(iterations: int, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from functools import partial
 
 import msgspec
 
+from schemas.effects import TaskSucceeded
 from schemas.history import EventType, HistoryEvent
 from tests.simulation.books import Book
 from tests.simulation.children import Children, Entries, check_history
@@ -21,10 +22,28 @@ def check(house: House) -> None:
     for message in house.judge.never_sent():
         house.world.violated(f"the fold demands it and nobody sent it: {message}")
     entries = Entries(house)
+    heard: set[int] = set()
     for play in house.scenario.plays:
-        _Ending(house, play, entries).check()
+        heard |= _Ending(house, play, entries).check()
+    _callbacks_heard(house, heard)
     _requests_answered(house)
     house.tracker.check()
+
+
+def _callbacks_heard(house: House, heard: set[int]) -> None:
+    """A success that was taken stands in its child's history, or its execution's: nothing that was answered is lost."""
+    cut = {play.arn for play in house.scenario.plays if play.bad_chars or play.flaky_chars}
+    in_roots = {
+        call
+        for history in house.judge.histories.values()
+        for event in history
+        if event.type == EventType.TASK_SUCCEEDED
+        for call in msgspec.json.decode(event.details[-1])["calls"]
+    }
+    for call in house.callee.taken():
+        known = in_roots if call.whose.run == "" else heard
+        if isinstance(call.answer, TaskSucceeded) and call.whose.root not in cut and call.number not in known:
+            house.world.violated(f"a callback of call {call.number} for {call.whose} was taken, and lost")
 
 
 def _requests_answered(house: House) -> None:
@@ -49,12 +68,12 @@ class _Ending:
     def violated(self, what: str) -> None:
         self.house.world.violated(f"{self.play.name}: {what}")
 
-    def check(self) -> None:
-        """Status, output and histories of the execution and of its children."""
+    def check(self) -> set[int]:
+        """Status, output and histories of the execution and of its children. The calls that children heard of."""
         ended = self.house.judge.ended.get(self.play.arn)
         if ended is None:
             self.violated("no end was seen")
-            return
+            return set()
         status, output, error = ended
         history = self.house.judge.histories[self.play.arn]
         check_history(history, status, self.violated)
@@ -69,6 +88,7 @@ class _Ending:
             self._inline(children, history, output)
         self._one_version(books)
         self._status(status, error)
+        return children.heard
 
     def _results(self, book: Book) -> None:
         payload_of = partial(self.entries.payload, book)

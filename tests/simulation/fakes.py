@@ -7,8 +7,9 @@ import msgspec
 
 from maprun.bus.port import Port
 from schemas.asks import ItemsConfirmed, ItemsRequested
-from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded
 from services.item_reader.owner import SourceTroubleError
+from tests.simulation.callee import Callee, what_of
 from tests.simulation.plays import Play, identify
 from tests.simulation.port import Suspended
 from tests.simulation.process import Task
@@ -145,8 +146,13 @@ class Call(msgspec.Struct):
     key: str
     state: str
     items: tuple[int, ...]
-    generation: int
+    whose: Whose
     answer: TaskSucceeded | TaskFailed | None = None
+
+    @property
+    def generation(self) -> int:
+        """Of the run that it was made in."""
+        return self.whose.generation
 
 
 class Workshop:
@@ -156,9 +162,11 @@ class Workshop:
         self,
         world: World,
         started: Callable[[str, TaskRequested, str], Whose],
+        callee: Callable[[], Callee],
         chars: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         self.world = world
+        self._callee = callee
         self._chars = chars or {}  # execution → characters of the causes of bad and flaky items
         self.slow_share = 0.2  # of attempts
         self.calls: list[Call] = []
@@ -166,13 +174,11 @@ class Workshop:
         self.good: dict[str, set[int]] = {}  # execution → ids of items that were repaired
         self._started = started  # the checker looks at every start, and says whose it is
 
-    def runner(self, port: Port, process: str) -> Callable[[TaskRequested, str], Awaitable[TaskSucceeded | TaskFailed]]:
+    def runner(self, port: Port, process: str) -> Callable[[TaskRequested, str], Awaitable[TaskOutcome]]:
         """What the services call."""
 
-        async def run_task(request: TaskRequested, key: str) -> TaskSucceeded | TaskFailed:
-            outcome: TaskSucceeded | TaskFailed = await Suspended(
-                lambda task: self._begin(port, process, task, request, key)
-            )
+        async def run_task(request: TaskRequested, key: str) -> TaskOutcome:
+            outcome: TaskOutcome = await Suspended(lambda task: self._begin(port, process, task, request, key))
             return outcome
 
         return run_task
@@ -182,11 +188,11 @@ class Workshop:
         if port.closed:
             return
         whose = self._started(key, request, process)
-        what: Any = msgspec.json.decode(request.parameters)
+        what: Any = what_of(request)
         items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
         who = [identify(item) for item in items if isinstance(item, dict) and {"v", "Key", "i"} & item.keys()]
         ids = tuple(i for i, _ in who)
-        call = Call(len(self.calls), self.world.now, process, key, request.state, ids, whose.generation)
+        call = Call(len(self.calls), self.world.now, process, key, request.state, ids, whose)
         self.calls.append(call)
         place = (whose.run, whose.index, request.state)
         self.of.setdefault(place, []).append(call)
@@ -199,7 +205,10 @@ class Workshop:
             cause = call.answer.cause + self._noise(bad if call.answer.error == "Bad" else flaky)
             call.answer = msgspec.structs.replace(call.answer, cause=cause)
             seconds = REFUSED_SECONDS if bad and call.answer.error == "Bad" else seconds
-        if call.answer is not None:
+        if request.callback:
+            answer, answered_seconds = self._callee().submission(request, call, seconds)
+            port._later(answered_seconds, task, task.token, answer)
+        elif call.answer is not None:
             port._later(seconds, task, task.token, call.answer)
 
     def _noise(self, chars: int) -> str:

@@ -10,6 +10,7 @@ from schemas import topics
 from schemas.effects import TaskRequested
 from tests.simulation import leftovers, trimming
 from tests.simulation.books import Book
+from tests.simulation.callee import Callee
 from tests.simulation.doors import Doors
 from tests.simulation.fakes import Shelf, Whose, Workshop
 from tests.simulation.faults import inject
@@ -44,8 +45,8 @@ class House:
         trimming.watch(self.world)
         self.shelf = Shelf(self.world, scenario.plays)
         chars = {play.arn: (play.bad_chars, play.flaky_chars) for play in scenario.plays}
-        self.lanes_work = Workshop(self.world, self.judge.child_started, chars)
-        self.roots_work = Workshop(self.world, self._root_started)
+        self.lanes_work = Workshop(self.world, self.judge.child_started, lambda: self.callee, chars)
+        self.roots_work = Workshop(self.world, self._root_started, lambda: self.callee)
         self.lanes_work.slow_share = scenario.slow_share
         self.root_keys: dict[str, tuple[str, str]] = {}
         self.store = FakeStore(
@@ -55,6 +56,7 @@ class House:
             own_etags=scenario.own_etags,
             create_seconds=scenario.create_seconds,
         )
+        self.callee = Callee(self)
         self.tracker = Tracker(self)
         if scenario.leftovers:
             leftovers.strew(self.world, with_.roots(scenario), scenario.homes, scenario.lanes, seed)
@@ -120,6 +122,7 @@ class House:
         return (
             len(judge.requested) == len(self.scenario.plays)
             and not self.users.pending
+            and not self.callee.pending
             and not self.doors.unanswered()
             and judge.settled()
             and not judge.never_sent()

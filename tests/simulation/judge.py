@@ -13,9 +13,17 @@ from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, R
 from maprun.mapruns.run import Run
 from schemas import topics
 from schemas.asks import ItemAsk
-from schemas.effects import TaskRequested
+from schemas.effects import HeartbeatReceived, SubmissionBegan, TaskRequested, TaskSubmitted
 from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
-from schemas.lanes import Claimed, ItemFrame, JournalRecord, LaneAdvanced, LaneSignal, LaneSnapshot
+from schemas.lanes import (
+    ChildCallbackReceived,
+    Claimed,
+    ItemFrame,
+    JournalRecord,
+    LaneAdvanced,
+    LaneSignal,
+    LaneSnapshot,
+)
 from schemas.requests import MachineWritten
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
@@ -40,8 +48,15 @@ DERIVED = {topic.name for topic in (topics.ITEM_ASKS, topics.LANE_SIGNALS, topic
 
 GARBAGE_COUNTS = {topics.HOME.name, topics.EXECUTION_REQUESTS.name}
 """Topics on which an unreadable record is an event for the checker too."""
+WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived)
+"""What is told of an attempt that is not over."""
 STATE_SAMPLE = 3
 """Every so many offsets the state's bytes are compared."""
+
+
+def _handed_on(output: Any) -> bool:
+    """True for a callback on its way to its child's lane, which takes it once, however often it comes."""
+    return isinstance(output, Send) and isinstance(output.message, ChildCallbackReceived)
 
 
 class LaneTruth:
@@ -65,7 +80,7 @@ class LaneTruth:
             case LaneAdvanced() if fact.epoch == self.epoch:
                 self.positions = (fact.items, fact.signals)
                 for told in fact.advanced:
-                    if told.happening is not None:
+                    if told.happening is not None and not isinstance(told.happening, WAITS_ON):
                         self.told.add((told.run, told.generation, told.position, getattr(told.happening, "ref", "")))
             case LaneAdvanced() | LaneSnapshot():
                 pass
@@ -195,7 +210,7 @@ class Judge:
     def _asked(self, record: Record, request_id: str, outputs: list[Any]) -> None:
         """A record of a user's request: something comes of one of them at most, however many there are."""
         self.recorded.setdefault(request_id, record.offset)
-        if all(isinstance(output, RequestAnswered) for output in outputs):
+        if all(isinstance(output, RequestAnswered) or _handed_on(output) for output in outputs):
             return
         call = self.call_of[request_id]
         before = self.carried_out.setdefault(call, record.offset)

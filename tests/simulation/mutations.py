@@ -19,7 +19,14 @@ import msgspec
 from maprun.mapruns.fold import home as fold_of_home
 from maprun.mapruns.fold.context import Fold
 from schemas import topics
-from schemas.home import ChildrenEnded, NestedRunRequested, OutputRefused, RedriveRequested, ResultFileOpened
+from schemas.home import (
+    ChildrenEnded,
+    NestedRunRequested,
+    OutputRefused,
+    ParentSubmissionBegan,
+    RedriveRequested,
+    ResultFileOpened,
+)
 from services.child_runner.limits import LaneLimits
 from services.maprun_tracker.api.commands import Command, answer_to
 from tests.simulation import tampering, tampering_lanes, tampering_requests
@@ -64,6 +71,10 @@ def _too_large(play: Play) -> bool:
 
 def _long(play: Play) -> bool:
     return play.long_root > 0 or play.long_child > 0
+
+
+def _waits_for_callbacks(play: Play) -> bool:
+    return play.callbacks
 
 
 def _unbounded(*names: str) -> Callable[[LaneLimits], LaneLimits]:
@@ -171,6 +182,18 @@ MUTATIONS = {
         Mutation("histories_bounded", lane_limits=_unbounded("history_page_bytes_max"), needs=_flaky_for_long),
         Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
         Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), family="debts"),
+        Mutation(
+            "submitted_by_one_owner",
+            "child-runner",
+            wrap=only("child-runner", journal_read(tampering_lanes.no_submissions)),
+            needs=_waits_for_callbacks,
+        ),
+        Mutation(
+            "submitted_by_one_scheduler",
+            "scheduler",
+            handlers=((ParentSubmissionBegan, tampering.grant_everybody),),
+            needs=_waits_for_callbacks,
+        ),
         Mutation("answered_behind_the_fold", answer_to=tampering_requests.on_acknowledgement),
         Mutation("attempts_are_one_request", attempted=tampering_requests.under_an_id_of_its_own),
         Mutation("requests_once", handlers=tampering_requests.FORGETFUL),

@@ -87,6 +87,8 @@ class Play(msgspec.Struct, kw_only=True):
     pad_bytes: int = 0  # of the execution's input beside its items; the ItemSelector reads it
     long_root: int = 0  # iterations of an inline Map before the Map
     long_child: int = 0  # likewise in each child
+    callbacks: bool = False  # all Tasks wait for one
+    heartbeats: bool = False  # and for heartbeats before it
 
     @property
     def arn(self) -> str:

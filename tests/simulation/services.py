@@ -23,6 +23,7 @@ from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.machines_view import MachinesView
 from services.scheduler.owner import own_home
+from tests.simulation.callee import SECRET
 from tests.simulation.disks import Disks
 from tests.simulation.groups import Group
 from tests.simulation.plays import NAMES, PLAN_BYTES_MAX
@@ -90,10 +91,10 @@ class Interpreters:
     def __init__(self) -> None:
         child = Limits(PAYLOAD_BYTES_MAX, history_bytes_max=HISTORY_UNBOUNDED, plan_bytes_max=PLAN_BYTES_MAX)
         self._roots = {
-            True: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX, plan_bytes_max=PLAN_BYTES_MAX)),
-            False: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX)),
+            True: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX, plan_bytes_max=PLAN_BYTES_MAX), SECRET),
+            False: RootInterpreter(Limits(ROOT_PAYLOAD_BYTES_MAX), SECRET),
         }
-        self.children = Children(NAMES, child)
+        self.children = Children(NAMES, child, SECRET)
 
     def roots(self, scenario: Scenario) -> RootInterpreter:
         """What a home and all who read it run executions with."""

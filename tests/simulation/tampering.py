@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from maprun.bus.port import Outgoing, Record
-from maprun.mapruns.fold import closing, nested, opening, redrive, run_records
+from maprun.mapruns.fold import callbacks, closing, nested, opening, redrive, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.run import ResultFile, owing
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested, RedriveStage
-from schemas.home import ChildrenEnded, NestedRunRequested, RedriveRequested, ResultFileOpened
+from schemas.home import ChildrenEnded, NestedRunRequested, ParentSubmissionBegan, RedriveRequested, ResultFileOpened
 from schemas.lanes import ItemFrame, LaneSignal, QuotaChanged, RunOpened
 from schemas.wire import Fact, encode
 from tests.simulation import leftovers
@@ -178,6 +178,14 @@ def ignore(_fold: Fold, _record: Fact) -> None:
 
 
 # ---------------------------------------------------------------------- redrives
+
+
+def grant_everybody(fold: Fold, record: ParentSubmissionBegan) -> None:
+    """Whoever is about to submit a Task may, and nobody remembers it."""
+    callbacks.submission_began(fold, record)
+    root = fold.state.roots.get(record.arn)
+    if root is not None:
+        root.submitting.pop(record.ref, None)
 
 
 def stages(change: Callable[[RedriveStage], RedriveStage]) -> Callable[[bytes], bytes]:

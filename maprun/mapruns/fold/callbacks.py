@@ -65,7 +65,7 @@ def _attempt(root: Root, record: CallbackReceived) -> str | None:
 def _hand_on(fold: Fold, record: CallbackReceived, child: ChildId) -> None:
     """The child's lane knows what it waits for."""
     run = next((r for r in fold.state.runs.values() if run_tail(r.run) == child.run_tail), None)
-    if run is None or record.lane not in run.lanes:
+    if run is None or run.phase not in ("open", "closing") or record.lane not in run.lanes:
         _refuse(fold, record, TIMED_OUT)
         return
     told = ChildCallbackReceived(fold.cause, run.run, run.generation, child.index, record.request_id, record.callback)

@@ -10,7 +10,7 @@ from schemas.history import SHAPES
 from schemas.home import FAILED, SUCCEEDED
 from schemas.lanes import Cause, ChildCallbackReceived, RunClosing
 from schemas.tokens import TIMED_OUT
-from services.child_runner.task_calls import TaskStart
+from services.child_runner.task_calls import TaskOver, TaskStart
 from tests.unit.child_runner.driver import RUN, SECRET, Driver, opened
 
 SEND = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
@@ -110,6 +110,18 @@ def test_late_double_and_strange_callbacks_are_refused() -> None:
     assert story.word(story.call_back(attempt, index=77)) == TIMED_OUT
 
 
+def test_a_request_that_comes_again_before_the_journal_has_it_changes_nothing() -> None:
+    """Its sender got no answer in time: the second record is no late callback."""
+    story = Story()
+    (start,) = story.starts
+    callback = ChildCallbackReceived(Cause(0, 1, 0), RUN, 0, 0, "same", TaskSucceeded(attempt_of(start), b"1"))
+    for _ in range(2):
+        story.signals.append(callback)
+        story.lane.signal(len(story.signals) - 1, callback, story.now, story.now / 1000)
+    story.turn()
+    assert story.word("same") == TAKEN
+
+
 def test_a_callback_that_an_earlier_owner_heard_is_not_heard_again() -> None:
     """A new owner reads the signals anew; who sent them was answered."""
     story = Story()
@@ -148,6 +160,22 @@ def test_a_callback_and_a_submission_may_cross() -> None:
     assert story.word(story.call_back(attempt_of(start))) == TAKEN
     story.outcome(start, TaskSubmitted(start.request.ref, b"{}"))
     assert story.answers[0, 0].status == SUCCEEDED
+
+
+def test_no_other_news_of_an_attempt_answers_a_sender() -> None:
+    """The submission's answer is journalled with the callback behind it, and the run closes: nothing was taken."""
+    story = Story()
+    (start,) = story.starts
+    lane, now, at = story.lane, story.now, story.now / 1000
+    lane.task_over(TaskOver(start.run, start.position, TaskSubmitted(start.request.ref, b"{}")), now, at)
+    written = lane.take_journal(at)
+    callback = ChildCallbackReceived(Cause(0, 1, 0), RUN, 0, 0, "late", TaskSucceeded(attempt_of(start), b"1"))
+    lane.signal(9, callback, now, at)
+    for record in written:
+        lane.journal(len(story.log), record, at)
+    lane.signal(10, RunClosing(Cause(0, 5, 0), RUN, 0), now, at)
+    story.turn()
+    assert story.word("late") == TIMED_OUT
 
 
 def test_heartbeats_keep_an_attempt_over_a_takeover() -> None:
