@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from maprun.aws.answers import refuse_pages
 from maprun.aws.retry import FailedAttempt, Retry
+from maprun.runtime.settings import Settings
 
 REGION_DEFAULT = "us-east-1"
 
@@ -26,6 +27,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret_access_key: str = ""
     s3_endpoint: str = ""
     lambda_endpoint: str = ""
+    function_endpoints: str = ""  # of functions that are elsewhere, see `function_endpoints`
     sdk_endpoint: str = ""  # of every other service that Tasks call
     connections_max: int = 32
     lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
@@ -34,6 +36,17 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     lambda_connect_timeout_seconds: float = 60.0
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 60.0
+
+
+def settings_of_tasks(settings: Settings) -> AwsSettings:
+    """Where the Tasks of a process call, by the process's settings."""
+    return AwsSettings(
+        region=settings.region,
+        s3_endpoint=settings.s3,
+        lambda_endpoint=settings.functions,
+        function_endpoints=settings.function_endpoints,
+        lambda_connections_max=settings.task_connections_max,
+    )
 
 
 class S3(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+from botocore.config import Config
 from yarl import URL
 
 from maprun.aws.clients import AwsSettings, client_config, make_session
@@ -16,6 +17,8 @@ from maprun.aws.sigv4 import Keys, Signer
 
 IDEMPOTENCY_HEADER = "X-Maprun-Idempotency-Key"
 API = "/2015-03-31/functions/"
+AWS = "aws"
+"""The endpoint that is AWS's own, whatever the environment names."""
 ANSWER_BYTES_MAX = 6_291_556  # Lambda's own bound of a synchronous answer
 READ_BYTES = 64 << 10
 KEYS_SECONDS_MAX = 60.0  # temporary keys are asked for again so often; botocore renews them well before they expire
@@ -28,24 +31,28 @@ class LambdaHttp:
 
     def __init__(
         self,
+        endpoint: str,
         settings: AwsSettings,
         wall_seconds: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
         session = make_session(settings)
+        config = client_config(settings)
+        if endpoint == AWS:
+            config = config.merge(Config(ignore_configured_endpoint_urls=True))
         # botocore knows the endpoint of every region and all settings that name another one.
         client: Any = session.client(
             "lambda",
-            endpoint_url=settings.lambda_endpoint or None,
-            config=client_config(settings),
+            endpoint_url=None if endpoint == AWS else endpoint or None,
+            config=config,
             aws_access_key_id="unused",
             aws_secret_access_key="unused",  # noqa: S106 - this client makes no call; its endpoint is all we want
         )
-        endpoint = urlsplit(str(client.meta.endpoint_url))
-        self._base = f"{endpoint.scheme}://{endpoint.netloc}"
-        self._root = endpoint.path.rstrip("/")
-        self._host = endpoint.netloc
+        place = urlsplit(str(client.meta.endpoint_url))
+        self._base = f"{place.scheme}://{place.netloc}"
+        self._root = place.path.rstrip("/")
+        self._host = place.netloc
         self._region = str(client.meta.region_name)
         self._credentials: Any = session.get_credentials()
         self._wall_seconds = wall_seconds
@@ -55,6 +62,11 @@ class LambdaHttp:
         self._keys_due = float("-inf")
         self._date: tuple[int, str] = (-1, "")
         self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"{self._base}{self._root}"
 
     async def close(self) -> None:
         """Closes the pool."""
@@ -66,7 +78,9 @@ class LambdaHttp:
         self, parameters: InvokeParameters, body: bytes, seconds_max: float, idempotency_key: str
     ) -> Answer:
         """The answer. Raises aiohttp.ClientError, TimeoutError, OSError or AnswerTooLargeError."""
-        path = f"{self._root}{API}{quote(parameters.function_name, safe='')}/invocations"
+        path = self._root
+        if not path.endswith("/invocations"):  # else it is the address of one function alone
+            path = f"{path}{API}{quote(parameters.function_name, safe='')}/invocations"
         query = f"Qualifier={quote(parameters.qualifier, safe='')}" if parameters.qualifier else ""
         headers = {"x-amz-invocation-type": parameters.invocation_type}
         if parameters.log_type:

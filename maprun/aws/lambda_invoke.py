@@ -5,7 +5,7 @@ from collections.abc import Callable
 import aiohttp
 
 from maprun.aws.clients import AwsSettings
-from maprun.aws.invocation_stream import StreamKeeper
+from maprun.aws.function_endpoints import FunctionEndpoints
 from maprun.aws.lambda_answers import (
     Answer,
     Failure,
@@ -16,7 +16,6 @@ from maprun.aws.lambda_answers import (
     invoke_result,
     payload_json,
 )
-from maprun.aws.lambda_http import LambdaHttp
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 # A synchronous function may run for 15 minutes; nothing answers after that.
@@ -35,13 +34,11 @@ class LambdaInvoker:
         wall_seconds: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._http = LambdaHttp(settings, wall_seconds, monotonic)
-        self._streams = StreamKeeper(settings.lambda_endpoint, monotonic)
+        self._endpoints = FunctionEndpoints(settings, wall_seconds, monotonic)
 
     async def close(self) -> None:
         """Closes connections."""
-        self._streams.close()
-        await self._http.close()
+        await self._endpoints.close()
 
     async def run_invoke(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
         """One attempt of `arn:aws:states:::lambda:invoke`."""
@@ -70,12 +67,13 @@ class LambdaInvoker:
         idempotency_key: str,
     ) -> Answer | Failure:
         seconds_max = timeout_seconds or ANSWER_SECONDS_MAX
+        endpoint = self._endpoints.of(parameters.function_name)
         try:
-            stream = self._streams.stream or await self._streams.offered()
+            stream = endpoint.streams.stream or await endpoint.streams.offered()
             if stream is not None and parameters.invocation_type == "RequestResponse":
                 answer = await stream.invoke(parameters, body, seconds_max, idempotency_key)
             else:
-                answer = await self._http.invoke(parameters, body, seconds_max, idempotency_key)
+                answer = await endpoint.http.invoke(parameters, body, seconds_max, idempotency_key)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Failure("Lambda.SdkClientException", f"Unable to execute HTTP request: {_words(error)}")
         return failure_of(answer) or answer

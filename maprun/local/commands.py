@@ -17,6 +17,7 @@ from maprun.local.layout import (
     StackError,
     check_addresses,
     check_kafka,
+    child_runners_fitting,
 )
 from maprun.local.statefile import StackStatus
 from maprun.local.supervisor import Say, Supervisor
@@ -31,7 +32,8 @@ def layout_from(environ: Mapping[str, str]) -> Layout:
     """The stack that an environment describes. Raises StackError on a setting that makes no sense."""
     try:
         loaded = settings.load(environ)
-        child_runners = _count(environ, "MAPRUN_CHILD_RUNNERS", 1, CHILD_RUNNERS_MAX)
+        fitting = child_runners_fitting(len(os.sched_getaffinity(0)), loaded.lanes)
+        child_runners = _count(environ, "MAPRUN_CHILD_RUNNERS", fitting, CHILD_RUNNERS_MAX)
         function_workers = _count(environ, "MAPRUN_FUNCTION_WORKERS", 2, FUNCTION_WORKERS_MAX)
         aws_keys = environment.aws_keys_from(environ)
     except settings.SettingsError as error:

@@ -105,6 +105,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(named)
 
 
+def child_runners_fitting(cores: int, lanes: int) -> int:
+    """How many child-runners a machine's cores can use: each takes one, and one without a lane has nothing to do."""
+    return max(1, min(cores, lanes, CHILD_RUNNERS_MAX))
+
+
 HERE = ("127.0.0.1", "localhost")
 SERVICES = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
 """The four services, under their hyphened names."""

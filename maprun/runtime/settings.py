@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_hosts: str = ""  # MAPRUN_API_HOSTS: name[,name]: what the API is reached by beside the host of MAPRUN_API
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
+    function_endpoints: str = ""  # MAPRUN_FUNCTION_ENDPOINTS: name=url[,name=url]: of functions that are elsewhere
     state_dir: Path = Path(".maprun")  # MAPRUN_STATE_DIR
     region: str = "us-east-1"  # MAPRUN_REGION
     account: str = "123456789012"  # MAPRUN_ACCOUNT
@@ -96,6 +97,7 @@ _NAMES = {
     "api_hosts": "MAPRUN_API_HOSTS",
     "s3": "AWS_ENDPOINT_URL_S3",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
+    "function_endpoints": "MAPRUN_FUNCTION_ENDPOINTS",
     "state_dir": "MAPRUN_STATE_DIR",
     "region": "MAPRUN_REGION",
     "account": "MAPRUN_ACCOUNT",
@@ -163,12 +165,27 @@ def load(environ: Mapping[str, str]) -> Settings:
     for name, url in (("MAPRUN_API", settings.api), ("AWS_ENDPOINT_URL_S3", settings.s3)):
         if url:
             port_of(url, name)
+    endpoints_of(settings.function_endpoints)
     _check_kafka(settings.kafka)
     _check_login(settings)
     _check_prefix(settings.prefix)
     if not (settings.account.isascii() and settings.account.isdigit() and len(settings.account) == 12):  # noqa: PLR2004
         raise SettingsError(f"MAPRUN_ACCOUNT={settings.account!r}: an account is 12 digits")
     return settings
+
+
+def endpoints_of(text: str) -> list[tuple[str, str]]:
+    """(name, URL) of each function endpoint; `*` in a name is any letters. Raises SettingsError."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, url = (piece.strip() for piece in part.partition("="))
+        is_url = urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname
+        if not name or not (url == "aws" or is_url):
+            raise SettingsError(
+                f"MAPRUN_FUNCTION_ENDPOINTS: {part!r} must be like name=http://127.0.0.1:9000 or name=aws"
+            )
+        found.append((name, url))
+    return found
 
 
 def _check_kafka(servers: str) -> None:

@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 
-from maprun.aws.clients import AwsSettings
+from maprun.aws.clients import settings_of_tasks
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
@@ -25,13 +25,7 @@ from services.child_runner.topology import OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     files.allow_many()  # a Task under way holds a connection
-    aws = AwsSettings(
-        region=settings.region,
-        s3_endpoint=settings.s3,
-        lambda_endpoint=settings.functions,
-        lambda_connections_max=settings.task_connections_max,
-    )
-    tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
+    tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds)
     own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
     secret = TokenSecret()
     children = Children(

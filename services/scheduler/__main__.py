@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from maprun.archive.rocks import RocksStore
-from maprun.aws.clients import AwsSettings, make_s3
+from maprun.aws.clients import make_s3, settings_of_tasks
 from maprun.aws.results import ResultWriter
 from maprun.aws.retry import RetryWarnings
 from maprun.aws.tasks import TaskRunner
@@ -33,8 +33,7 @@ from services.scheduler.topology import GATED, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    s3, functions, most = settings.s3, settings.functions, settings.task_connections_max
-    aws = AwsSettings(region=settings.region, s3_endpoint=s3, lambda_endpoint=functions, lambda_connections_max=most)
+    aws = settings_of_tasks(settings)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
     payload_bytes_max, events_max, secret = settings.payload_bytes_max, settings.history_events_max, TokenSecret()
     root_limits = ExecutionLimits(payload_bytes_max, events_max, plan_bytes_max=limits.plan_bytes_max)

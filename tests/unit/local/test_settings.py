@@ -30,6 +30,10 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
     [
         ("MAPRUN_HOMES", "4097"),
         ("MAPRUN_LANES", "eight"),
+        ("MAPRUN_FUNCTION_ENDPOINTS", "resize"),
+        ("MAPRUN_FUNCTION_ENDPOINTS", "resize="),
+        ("MAPRUN_FUNCTION_ENDPOINTS", "resize=http://127.0.0.1:9000,=aws"),
+        ("MAPRUN_FUNCTION_ENDPOINTS", "resize=127.0.0.1:9000"),
         ("MAPRUN_HTTP_PORT", "70000"),
         ("MAPRUN_RETENTION_DAYS", "0"),
         ("MAPRUN_RETENTION_DAYS", "nan"),
