@@ -11,19 +11,19 @@ from maprun.language.model import State
 def run_ready(run: Run, spent: Spent) -> None:
     """Takes every ready frame on until it waits or ends; stops between two states once `spent`. Where changes nothing.
 
-    Frames that are still `ready` then are taken on by the next call.
+    Frames that are still `ready` then are taken on by the next call. `spent` is not asked once the execution ended.
     """
     ready = run.ready
-    while ready and run.ended is None:
+    while ready:
         frame = ready[0]
         states = frame.machine.states
         while frame.wait is None and not frame.dead:
             state = states[frame.state]
             enter(run, frame, state)
             perform(run, frame, state)
-            if spent():
+            if run.ended is not None or spent():
                 return
-        ready.popleft()
+        del ready[0]
 
 
 def perform(run: Run, frame: Frame, state: State) -> None:

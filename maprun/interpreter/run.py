@@ -1,6 +1,5 @@
 """One step at work: the events and effects it gathers, and how a frame enters a state and leaves it."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +109,7 @@ class Run:
         self.limits = limits
         self.events: list[HistoryEvent] = []
         self.effects: list[Effect] = []
-        self.ready: deque[Frame] = deque()
+        self.ready: list[Frame] = []
         self.frame_end: FrameDone | FrameFailed | None = None
         self.ended: Ended | None = None
         self.begins = False
@@ -120,21 +119,22 @@ class Run:
         """Adds an event; gives its id."""
         execution = self.execution
         event_id = execution.events + 1
-        limit = self.limits.events_max
-        if event_id >= limit:
-            cause = f"The execution reached the maximum number of history events ({limit})."
+        if event_id >= self.limits.events_max:
+            cause = f"The execution reached the maximum number of history events ({self.limits.events_max})."
             raise HistoryFullError("States.Runtime", cause)
         execution.events = event_id
         self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
         if not event_id % WEIGHED_EVENTS:
-            self.weigh()
-            if execution.bytes > self.limits.history_bytes_max:
-                cause = (
-                    f"The execution history has a size of {execution.bytes} bytes, exceeding the maximum of "
-                    f"{self.limits.history_bytes_max} bytes."
-                )
-                raise HistoryFullError("States.DataLimitExceeded", cause)
+            self._check_bytes()
         return event_id
+
+    def _check_bytes(self) -> None:
+        """Weighs what came since the last time. Raises HistoryFullError when all events together are too large."""
+        self.weigh()
+        size, limit = self.execution.bytes, self.limits.history_bytes_max
+        if size > limit:
+            cause = f"The execution history has a size of {size} bytes, exceeding the maximum of {limit} bytes."
+            raise HistoryFullError("States.DataLimitExceeded", cause)
 
     def weigh(self) -> None:
         """Adds the bytes of the newest events to the execution's."""
@@ -166,8 +166,9 @@ class Run:
         execution.events += 1
         self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
         self.ended = ended
-        for ref in sorted(execution.waits):  # the same order for one that was restored on the way
-            self.cancel(ref)
+        if execution.waits:
+            for ref in sorted(execution.waits):  # the same order for one that was restored on the way
+                self.cancel(ref)
 
     def fail(self, error: str | None, cause: str | None, previous_id: int) -> None:
         """Ends the execution as FAILED."""

@@ -96,3 +96,12 @@ def test_compaction_keeps_numbers_and_strings_as_written() -> None:
     assert jsontext.compact(b'{ "a b" : [ 1.00 ,\n1e3 ] }') == b'{"a b":[1.00,1e3]}'
     text = b'{"a":1}'
     assert jsontext.compact(text) is text
+
+
+@pytest.mark.parametrize("white", [" ", "\n", "\t", "\r"])
+@pytest.mark.parametrize("digits", [1, 511, 512, 5_000])
+def test_compaction_finds_any_white_space_in_texts_of_any_length(white: str, digits: int) -> None:
+    """A text of more than half a thousand bytes is searched in another way than a short one, to the same end."""
+    number = b"1" * digits
+    assert jsontext.compact(b"[%b,%b2]" % (number, white.encode())) == b"[%b,2]" % number
+    assert jsontext.compact(number) is number
