@@ -206,8 +206,7 @@ class Children:
             return nest.kinds[outer][index] == "bad" and inner_id(outer, index) not in good
         size = self.play.batch or 1
         items = range(index * size, min(len(self.play.kinds), index * size + size))
-        too_long = self.play.flaky_chars > 0 and any(self.play.kinds[item] == "flaky" for item in items)
-        return too_long or any(self.play.fails(item, good) for item in items)
+        return any(self.play.fails(item, good) for item in items)
 
     def _expected_ids(self, book: Book, index: int) -> list[int]:
         if book.run.parent is not None:

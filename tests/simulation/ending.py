@@ -102,7 +102,6 @@ class _Ending:
                 self.violated("aborted, and nobody stopped it")
             return
         undecided = self.play.changes_at is not None
-        undecided |= self.play.flaky_chars > 0 and "flaky" in self.play.kinds  # whose history may take too much
         undecided |= bool(self.play.redrives) and self.play.untimely_at is not None  # repaired while it went on
         updated = any(update.tolerated_count is not None for update in self.play.updates)
         updated |= any(update.tolerated_percentage is not None for update in self.play.updates)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BURST_CAUSE_CHARS = 5_000
 """Of four such causes no record can be made."""
+FLAKY_CAUSE_CHARS = 6_000
 SMALL_LIMITS = MapRunLimits(
     prefetch_items_max=6,
     prefetch_items_min=2,
@@ -46,6 +47,13 @@ def _bursts(scenario: "Scenario", r: random.Random) -> None:
     scenario.lanes, scenario.small, scenario.limits = 1, False, MapRunLimits()
     play.kinds = tuple(r.choices(["ok", "bad"], (1, 8), k=r.randint(20, 40)))
     play.bad_chars, play.concurrency = BURST_CAUSE_CHARS, 0
+
+
+def _histories(scenario: "Scenario", r: random.Random) -> None:
+    """Tasks that fail again and again, each time with a long cause: their child's history fits no record."""
+    play = _plain(scenario, "task")
+    play.kinds = ("flaky",) * r.randint(12, 20)
+    play.flaky_chars, play.concurrency = FLAKY_CAUSE_CHARS, r.randint(2, 5)
 
 
 def _uploads(scenario: "Scenario", r: random.Random) -> None:
@@ -107,6 +115,7 @@ def _debts(scenario: "Scenario", r: random.Random) -> None:
 
 FAMILIES: dict[str, Callable[["Scenario", random.Random], None]] = {
     "bursts": _bursts,
+    "histories": _histories,
     "uploads": _uploads,
     "stages": _stages,
     "repeats": _repeats,

@@ -61,10 +61,6 @@ def _updated(play: Play) -> bool:
     return any(update.concurrency is not None for update in play.updates)
 
 
-def _flaky_for_long(play: Play) -> bool:
-    return play.flaky_chars > 0 and "flaky" in play.kinds
-
-
 def _too_large(play: Play) -> bool:
     return play.plan_too_large
 
@@ -179,7 +175,9 @@ MUTATIONS = {
         Mutation("slices", pace=Headlong, needs=_long),
         Mutation("journal_bounded", lane_limits=_unbounded("journal_bytes_max", "journal_facts_max"), family="bursts"),
         Mutation("frames_bounded", lane_limits=_unbounded("frame_bytes_max", "frame_children_max"), family="bursts"),
-        Mutation("histories_bounded", lane_limits=_unbounded("history_page_bytes_max"), needs=_flaky_for_long),
+        Mutation(
+            "histories_bounded", lane_limits=_unbounded("history_page_bytes_max", "entry_bytes_max"), family="histories"
+        ),
         Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
         Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), family="debts"),
         Mutation(
