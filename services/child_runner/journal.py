@@ -1,7 +1,7 @@
 """What a lane's journal says: the pure fold of its records, from which an owner takes the lane over."""
 
 from maprun.mapruns.intervals import Intervals
-from schemas.effects import HeartbeatReceived
+from schemas.effects import HeartbeatReceived, TimerFired
 from schemas.lanes import (
     ChildAdopted,
     ChildAdvanced,
@@ -157,13 +157,13 @@ class LaneMemory:
             self.inputs_bytes += adopted.size
 
     def _remember(self, fact: ChildAdvanced) -> None:
-        """Keeps a fact of an unfinished child's past; of the heartbeats of an attempt only the last one matters."""
+        """Keeps a fact of an unfinished child's past; of heartbeats without a timer between only the last."""
         memory = self.run((fact.run, fact.generation))
         if fact.position in memory.finished:
             return
         past = memory.past.setdefault(fact.position, [])
         if isinstance(fact.happening, HeartbeatReceived):
-            before = next((kept for kept in reversed(past) if kept.happening == fact.happening), None)
+            before = _heartbeat_before(past, fact.happening)
             if before is not None:
                 past.remove(before)
                 self.bytes -= about(before)
@@ -300,3 +300,17 @@ def about(fact: ChildAdvanced) -> int:
     """Bytes that a fact takes, about: enough to know when a snapshot is due, not to know what fits a record."""
     told = fact.happening
     return PART_BYTES + len(getattr(told, "output", b"") or getattr(told, "cause", ""))
+
+
+def _heartbeat_before(past: list[ChildAdvanced], heartbeat: HeartbeatReceived) -> ChildAdvanced | None:
+    """The heartbeat that this one may stand in for: no timer of the attempt fired since.
+
+    One that fired between them may have ended the attempt; without the first heartbeat that would never have been.
+    """
+    timers = f"{heartbeat.ref}:"
+    for fact in reversed(past):
+        if fact.happening == heartbeat:
+            return fact
+        if isinstance(fact.happening, TimerFired) and fact.happening.ref.startswith(timers):
+            return None
+    return None

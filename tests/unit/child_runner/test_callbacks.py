@@ -196,6 +196,25 @@ def test_heartbeats_keep_an_attempt_over_a_takeover() -> None:
     assert story.word(story.call_back(attempt, "heartbeat")) == TIMED_OUT
 
 
+def test_a_heartbeat_behind_the_timer_that_ended_its_attempt_does_not_undo_that() -> None:
+    """Both were on their way to the journal at once; a new owner finds the next attempt submitted, as it was."""
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]
+    story = Story(HeartbeatSeconds=10, Retry=retry)
+    (start,) = story.starts
+    attempt = attempt_of(start)
+    story.turn(8)
+    story.call_back(attempt, "heartbeat")
+    story.now += 11_000
+    story.lane.executions.timers_due(story.lane.runs, story.now, story.now / 1000)
+    assert story.word(story.call_back(attempt, "heartbeat")) == TIMED_OUT
+    story.turn(1)
+    assert [start.request.ref for start in story.starts] == ["A#1.0", "A#1.1"]
+    story.take_over()
+    story.turn(11)
+    story.turn(2)
+    assert [start.request.ref for start in story.starts] == ["A#1.2"]
+
+
 def test_children_of_a_later_generation_are_known_by_their_index() -> None:
     """A redrive gives a child another position; its token says the child."""
     story = Story()
