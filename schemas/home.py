@@ -11,6 +11,7 @@ from msgspec import structs
 from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history_pages import HistoryPage, PagedHistory
 from schemas.plan import MapRunPlan
+from schemas.starters import Starter, StartWithdrawn
 from schemas.wire import Fact, Part
 
 SUCCEEDED, FAILED, TIMED_OUT, ABORTED, RETURNED, REJECTED = 1, 2, 3, 4, 5, 6
@@ -86,7 +87,8 @@ class TagsRequested(Fact, frozen=True):
 class ExecutionRequested(Fact, frozen=True):
     """Start a root execution. Identity: request id; the name decides (same name, open, same input: the first answer).
 
-    The definition travels along: the fold needs nothing but this partition.
+    The definition travels along: the fold needs nothing but this partition. `starter` hears how the execution ended; of
+    a request with one the request id is the attempt.
     """
 
     request_id: str
@@ -101,6 +103,7 @@ class ExecutionRequested(Fact, frozen=True):
     input: bytes
     trace_header: str = ""
     origin: Origin | None = None
+    starter: Starter | None = None
 
 
 class StopRequested(Fact, frozen=True):
@@ -286,7 +289,9 @@ class ParentTaskSubmitted(Fact, frozen=True):
 class CallbackReceived(Fact, frozen=True):
     """SendTaskSuccess, SendTaskFailure or SendTaskHeartbeat of a root execution or a child. Identity: request id.
 
-    `arn`, `lane` and the attempt, which stands in the place of the callback's `ref`, are those of the token.
+    `arn`, `lane` and the attempt, which stands in the place of the callback's `ref`, are those of the token. Without a
+    request id it is the end of an execution that the attempt started: nobody waits for an answer, and a repeat finds
+    the attempt over.
     """
 
     request_id: str
@@ -386,4 +391,5 @@ HomeRecord = (
     | ParentTaskSubmitted
     | CallbackReceived
     | CallbackAnswered
+    | StartWithdrawn
 )

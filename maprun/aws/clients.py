@@ -28,6 +28,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     s3_endpoint: str = ""
     lambda_endpoint: str = ""
     function_endpoints: str = ""  # of functions that are elsewhere, see `function_endpoints`
+    states_endpoint: str = ""  # of `states:startExecution`: this installation's own API
     sdk_endpoint: str = ""  # of every other service that Tasks call
     connections_max: int = 32
     lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
@@ -45,6 +46,7 @@ def settings_of_tasks(settings: Settings) -> AwsSettings:
         s3_endpoint=settings.s3,
         lambda_endpoint=settings.functions,
         function_endpoints=settings.function_endpoints,
+        states_endpoint=settings.api,
         lambda_connections_max=settings.task_connections_max,
     )
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +15,29 @@ from maprun.aws.clients import AwsSettings, client_config, make_session
 from maprun.aws.java_names import botocore_name
 
 CLIENTS_MAX = 128
+STATES = "states"
+"""The optimised integration of Step Functions with itself; `sfn` and `stepfunctions` are the SDK's."""
 READ_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """A call that may take so long, or less, gives up reading then; one without a time-out as the settings say."""
+
+
+class Headers:
+    """Headers that the present call of each thread has beside its own."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+
+    def set(self, headers: Mapping[str, str]) -> None:
+        """Those of this thread's next call."""
+        self._own.headers = headers
+
+    def bind(self, client: Any) -> None:
+        """Has the client's calls carry them: where a call of botocore has one already, that one is replaced."""
+        client.meta.events.register_last("before-send.*.*", self._add)
+
+    def _add(self, request: Any, **_more: Any) -> None:
+        for name, value in getattr(self._own, "headers", {}).items():
+            request.headers[name] = value
 
 
 class SdkClients:
@@ -34,13 +56,14 @@ class SdkClients:
         self._clients_max = clients_max
         self._session = make_session(settings)
         self._services = frozenset(self._session.get_available_services())
+        self.headers = Headers()
         self._clients: OrderedDict[tuple[str, float], Any] = OrderedDict()
         self._lock = threading.Lock()  # making clients from one session isn't safe in threads
 
     def client(self, package: str, timeout_seconds: int) -> Any:
         """A client for a service as Resources write it. Raises UnknownServiceError."""
         service = botocore_name(package, self._services)
-        if service not in self._services:
+        if service not in self._services and service != STATES:
             raise UnknownServiceError(service_name=package, known_service_names="see the AWS SDK for Python")
         key = service, self._read_seconds(timeout_seconds)
         with self._lock:
@@ -60,8 +83,9 @@ class SdkClients:
 
     def _made(self, service: str, read_seconds: float) -> Any:
         settings = self._settings
-        named = {"s3": settings.s3_endpoint, "lambda": settings.lambda_endpoint}
+        named = {"s3": settings.s3_endpoint, "lambda": settings.lambda_endpoint, STATES: settings.states_endpoint}
         endpoint = named.get(service, settings.sdk_endpoint)
+        service = "stepfunctions" if service == STATES else service
         config = client_config(settings).merge(
             Config(
                 read_timeout=read_seconds,
@@ -71,6 +95,7 @@ class SdkClients:
         )
         client = self._session.client(service, endpoint_url=endpoint or None, config=config)
         self._limits.bound(client)
+        self.headers.bind(client)
         # A token drawn at random would be another one when a call is made again, and the service would do it twice.
         client.meta.events.unregister("before-parameter-build", generate_idempotent_uuid)
         return client

@@ -5,6 +5,7 @@ integrations of DynamoDB, SQS, SNS and EventBridge.
 """
 
 import threading
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -69,14 +70,17 @@ class SdkCaller:
         """Lets the calls under way end on their own and takes no more."""
         self._pool.close()
 
-    async def run(self, call: Call, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
-        """One attempt of an SDK call. Raises AnswerTooLargeError.
+    async def run(
+        self, call: Call, request: TaskRequested, idempotency_key: str, headers: Mapping[str, str] | None = None
+    ) -> TaskSucceeded | TaskFailed:
+        """One attempt of an SDK call, with these headers beside its own. Raises AnswerTooLargeError.
 
         `idempotency_key` makes the tokens that the call takes and the user did not give.
         """
 
         def work(gone: threading.Event) -> bytes | Refused:
             self._limits.begin(gone)
+            self._clients.headers.set(headers or {})
             return self._call(call, request, idempotency_key)
 
         outcome = await self._pool.run(call.service, work)

@@ -6,8 +6,10 @@ import msgspec
 
 from maprun.aws.clients import AwsSettings
 from maprun.aws.errors import AnswerTooLargeError
+from maprun.aws.executions import ExecutionStarter
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
+from maprun.integrations.executions import START
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
 
@@ -37,6 +39,7 @@ class TaskRunner:
     ) -> None:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
         self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
+        self._executions = ExecutionStarter(self._sdk, monotonic)
 
     async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
         """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
@@ -65,6 +68,8 @@ class TaskRunner:
             return await self._lambda.run_invoke(request, idempotency_key)
         if isinstance(resource, FunctionResource):
             return await self._lambda.run_function(request, idempotency_key)
+        if isinstance(resource, Integration) and resource.asked_once() == START:
+            return await self._executions.start(resource, request, idempotency_key)
         call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
             return await self._sdk.run(call, request, idempotency_key)

@@ -3,7 +3,7 @@
 Source: the developer guide's pages below "Integrating optimized services".
 """
 
-from maprun.integrations.service import ANY, CALLBACK, JOB, JOB_OR_CALLBACK, PLAIN, Service
+from maprun.integrations.service import CALLBACK, JOB, JOB_OR_CALLBACK, PLAIN, Service
 
 SERVICES = (
     Service("apigateway", {CALLBACK: ("invoke",)}),
@@ -65,5 +65,4 @@ SERVICES = (
             PLAIN: ("createEndpoint", "createEndpointConfig", "createModel", "updateEndpoint"),
         },
     ),
-    Service("states", {ANY: ("startExecution",)}),
 )

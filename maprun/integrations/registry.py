@@ -3,21 +3,28 @@
 from collections.abc import Mapping
 from typing import NamedTuple, assert_never
 
-from maprun.integrations import dynamodb, events, functions, later, sdk, sns, sqs
+from maprun.integrations import dynamodb, events, executions, functions, later, sdk, sns, sqs
 from maprun.integrations.resources import ActivityResource, FunctionResource, Integration, Pattern, Resource
 from maprun.integrations.service import Service
 from maprun.integrations.task_events import FunctionEvents, IntegrationEvents, TaskEvents
 
-_SERVICES = (*(module.SERVICE for module in (dynamodb, events, functions, sns, sqs)), *later.SERVICES)
+_SERVICES = (*(module.SERVICE for module in (dynamodb, events, executions, functions, sns, sqs)), *later.SERVICES)
 SERVICES: Mapping[str, Service] = {service.name: service for service in _SERVICES}
 """The optimised integrations, by name."""
 
 
+_JOBS = frozenset({Pattern.RUN_A_JOB, Pattern.RUN_A_JOB_2})
+
+
 class Declared(NamedTuple):
-    """What is known of one resource: its events, whether a task token ends its attempts, why it can't run here."""
+    """What is known of one resource: its events, how its attempts end, why it can't run here.
+
+    By default the response to the call ends an attempt; of a `callback` its task token does, of a `job` its last state.
+    """
 
     events: TaskEvents
     callback: bool = False
+    job: bool = False
     refusal: str = ""
 
 
@@ -65,7 +72,8 @@ def declared(resource: str, named: Resource | None) -> Declared:
             what = not_yet(named)
             refusal = f"{what} is not supported yet: '{resource}'." if what else ""
             told = IntegrationEvents(named.resource_type, named.resource_name)
-            return Declared(told, named.pattern is Pattern.CALLBACK, refusal)
+            pattern = named.pattern
+            return Declared(told, pattern is Pattern.CALLBACK, pattern in _JOBS, refusal)
         case ActivityResource():
             return Declared(FunctionEvents(resource), refusal=f"Activities are not supported yet: '{resource}'.")
         case None:  # only in a definition that an earlier version took

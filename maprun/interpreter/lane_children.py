@@ -103,7 +103,7 @@ class ChildRunMachine:
 
     def _head(self, place: Place, child_input: bytes, start_ms: int) -> ExecutionHead:
         return ExecutionHead(
-            arn=self._arn(place.index),
+            arn=self.arn(place.index),
             name=child_name(self._run, place.index),
             machine_arn=self._machine_arn,
             machine_name=self._machine_name,
@@ -141,25 +141,26 @@ class ChildRunMachine:
 
     def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
         """The idempotency key of an effect of the child with this index that was redriven so often."""
-        return effect_key(self._arn(index), redrive_count, ref)
+        return effect_key(self.arn(index), redrive_count, ref)
 
     def map_run_arn(self, index: int, ref: str) -> tuple[str, str]:
         """Id and ARN of the Map Run that the child with this index asks for under `ref`."""
         home = home_of_run(self._run)
         assert home is not None
-        nested = run_id(home, self._arn(index), ref)
+        nested = run_id(home, self.arn(index), ref)
         return nested, self._names.map_run(self._machine_name, self._labels[self._state_of(ref)], nested)
 
     def attempt_of(self, index: int, ref: str) -> str:
         """The name of an attempt of the child with this index, as task tokens say it."""
-        return attempt_of(self._arn(index), ref)
+        return attempt_of(self.arn(index), ref)
 
     def _state_of(self, ref: str) -> str:
         """The distributed Map a ref names: the state stands last in it, before its visit and attempt."""
         path_and_state = ref.rpartition("#")[0]
         return max((state for state in self._labels if path_and_state.endswith(state)), key=len)
 
-    def _arn(self, index: int) -> str:
+    def arn(self, index: int) -> str:
+        """The ARN of the child with this index."""
         return child_arn(self._prefix, self._run, index, express=self._express)
 
 

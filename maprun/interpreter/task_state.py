@@ -46,7 +46,8 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
         role_arn,
         frame.retry_count,
         state.name,
-        work.callback,
+        work.callback or work.job,
+        run.execution.token(frame) if work.job else "",
     )
     wait = frame.wait = TaskWait(ref)
     run.wait_for(frame, ref, asked)

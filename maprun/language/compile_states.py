@@ -47,6 +47,7 @@ def task_work(source: Source) -> Work:
         resource=resource,
         events=known.events,
         callback=known.callback,
+        job=known.job,
         refusal=known.refusal,
         timeout_seconds=amount(source, state, "TimeoutSeconds"),
         heartbeat_seconds=amount(source, state, "HeartbeatSeconds"),

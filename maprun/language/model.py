@@ -50,11 +50,15 @@ class PassWork:
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """Task. A `callback` ends by its task token. `refusal` says why this resource can't run here; empty when it can."""
+    """Task. A `callback` ends by its task token, a `job` with what was submitted.
+
+    `refusal` says why this resource can't run here; empty when it can.
+    """
 
     resource: str
     events: TaskEvents
     callback: bool = False
+    job: bool = False
     refusal: str = ""
     timeout_seconds: Amount = None
     heartbeat_seconds: Amount = None

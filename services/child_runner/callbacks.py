@@ -88,6 +88,8 @@ class Callbacks:
             self._senders = {key: senders for key, senders in self._senders.items() if key[0] != run.opened.run}
 
     def _answer(self, run: LaneRun, request_id: str, why: TokenRefusal | None) -> None:
+        if not request_id:
+            return  # the end of an execution that the child's Task started
         error, message = why or ("", "")
         self._answers.append(CallbackAnswered(run.opened.run, request_id, error, message))
 

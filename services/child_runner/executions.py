@@ -216,6 +216,8 @@ class Executions:
                 self._waits.ask_home(run, child, waited)  # again: an earlier owner's answer may have reached nobody
             elif isinstance(waited, Submission) and waited.begun:
                 child.waits[ref] = waited  # an earlier owner submitted it, or fell before it could: never twice
+                if waited.effect.token and not waited.submitted:
+                    self._waits.call(run, child, waited.effect)  # a job is the same one however often it is submitted
             elif child.position in run.running:
                 self._ask(run, child, asked_again(ref, waited), now, at)
         for callback, former in run.callbacks.pop(child.index, ()):

@@ -10,13 +10,15 @@ from schemas.history_pages import HistoryPage
 from schemas.home import CallbackAnswered, ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
 from schemas.pages import Pages
 from schemas.ranges import ranges_of_ascending
+from schemas.starters import StartWithdrawn
 from services.child_runner.callbacks import Callbacks
 from services.child_runner.history_pages import HistoryPages
 from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
 from services.child_runner.waits import Waits
 
-HomeFact = ChildrenEnded | HistoryPage | LaneProgress | NestedRunRequested | NestedRunDropped | CallbackAnswered
+Request = NestedRunRequested | NestedRunDropped | StartWithdrawn | CallbackAnswered
+HomeFact = ChildrenEnded | HistoryPage | LaneProgress | Request
 
 
 class HomeReports:
@@ -35,7 +37,7 @@ class HomeReports:
         self._progress_seconds = 0.0  # when the progress was said last
         self.lease_lost = False
 
-    def take_requests(self) -> list[NestedRunRequested | NestedRunDropped | CallbackAnswered]:
+    def take_requests(self) -> list[Request]:
         """What children ask of home, and the words on callbacks."""
         if self.lease_lost:
             return []

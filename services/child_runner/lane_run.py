@@ -76,16 +76,18 @@ class Nested:
 
 
 class Submission:
-    """A Task that ends by a callback.
+    """A Task that ends by a callback, or with the job that it submits.
 
-    `begun` once the journal says that it is about to be submitted: from then on only this owner may submit it, ever.
+    `begun` once the journal says that it is about to be submitted: from then on only this owner may submit it, ever,
+    unless it is a job's. `submitted` once the journal has the answer.
     """
 
-    __slots__ = ("begun", "effect")
+    __slots__ = ("begun", "effect", "submitted")
 
     def __init__(self, effect: TaskRequested) -> None:
         self.effect = effect
         self.begun = False
+        self.submitted = False
 
 
 Waited = TaskRequested | Submission | int | Nested

@@ -85,6 +85,10 @@ class ChildMachine(Protocol):
         """The idempotency key of an effect of a child that was redriven so often."""
         ...
 
+    def arn(self, index: int, /) -> str:
+        """The ARN of a child."""
+        ...
+
     def attempt_of(self, index: int, ref: str, /) -> str:
         """The name of an attempt of a child's Task, as task tokens say it."""
         ...

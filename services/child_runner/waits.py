@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from maprun.integrations.executions import execution_of, withdrawn_cause
 from maprun.mapruns.timers import Timers
 from schemas.effects import (
     EffectCancelled,
@@ -18,6 +19,7 @@ from schemas.effects import (
     redrive_of,
 )
 from schemas.home import NestedRunDropped, NestedRunRequested
+from schemas.starters import StartWithdrawn
 from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import Child, LaneRun, Nested, Submission, Waited
 from services.child_runner.machine import Step
@@ -53,7 +55,10 @@ def was_waited_for(child: Child, happening: Any) -> bool:
     if isinstance(happening, WAITS_ON):
         if not isinstance(waited, Submission) or (waited.begun and isinstance(happening, SubmissionBegan)):
             return False
+        if waited.submitted and isinstance(happening, TaskSubmitted):
+            return False
         waited.begun = True
+        waited.submitted |= isinstance(happening, TaskSubmitted)
         return True
     if isinstance(happening, MapRunStarted | MapRunRedriven):
         if not isinstance(waited, Nested) or waited.begun:
@@ -70,7 +75,7 @@ class Waits:
         self._lane = lane
         self._calls = calls
         self._timers: Timers[TimerKey] = Timers()
-        self._for_home: list[NestedRunRequested | NestedRunDropped] = []
+        self._for_home: list[NestedRunRequested | NestedRunDropped | StartWithdrawn] = []
 
     @property
     def timers(self) -> Timers[TimerKey]:
@@ -82,7 +87,7 @@ class Waits:
         """True while there are requests for home."""
         return bool(self._for_home)
 
-    def take_for_home(self) -> list[NestedRunRequested | NestedRunDropped]:
+    def take_for_home(self) -> list[NestedRunRequested | NestedRunDropped | StartWithdrawn]:
         """What children ask of home."""
         taken, self._for_home = self._for_home, []
         return taken
@@ -124,14 +129,27 @@ class Waits:
     def cancel(self, run: LaneRun, child: Child, ref: str) -> None:
         """A child no longer waits for this."""
         match child.waits.pop(ref, None):
-            case TaskRequested() | Submission():
+            case TaskRequested():
                 self._calls.stop(TaskStop(run.key, child.position, ref))
+            case Submission() as waited:
+                self._calls.stop(TaskStop(run.key, child.position, ref))
+                self._withdraw(run, child, waited)
             case int():
                 self._timers.cancel((run.key, child.position, ref))
             case Nested() as waited if waited.begun:
                 self._for_home.append(NestedRunDropped(*run.key, child.position, child.index, ref))
             case _:
                 pass  # nothing was begun for it
+
+    def _withdraw(self, run: LaneRun, child: Child, waited: Submission) -> None:
+        """If the child waited for an execution that its Task starts, that is to be stopped."""
+        if not (waited.begun and waited.effect.token):
+            return
+        attempt = run.machine.attempt_of(child.index, waited.effect.ref)
+        callee = execution_of(waited.effect, attempt)
+        if callee is not None:
+            cause = withdrawn_cause(run.machine.arn(child.index))
+            self._for_home.append(StartWithdrawn(run.opened.run, callee, attempt, cause))
 
     def cancel_all(self, run: LaneRun, child: Child) -> None:
         """A child ends."""
@@ -162,10 +180,13 @@ class Waits:
     def forgo(self, run: LaneRun, child: Child, ref: str) -> None:
         """A child that is brought back no longer waits for this: nothing was started for it here.
 
-        But its history tells of a Map Run that began: home must hear of it, or the child could not be redriven, and
+        Of an execution that its Task began to start home hears once more that nobody waits for it.
+        And its history tells of a Map Run that began: home must hear of it, or the child could not be redriven, and
         that it is dropped, or the Map Run would go on. The earlier owner may have said neither.
         """
         waited = child.waits.pop(ref, None)
+        if isinstance(waited, Submission):
+            self._withdraw(run, child, waited)
         if isinstance(waited, Nested) and waited.begun:
             self.ask_home(run, child, waited)
             self._for_home.append(NestedRunDropped(*run.key, child.position, child.index, ref))

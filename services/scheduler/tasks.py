@@ -13,7 +13,7 @@ from services.scheduler.deps import Deps
 class Tasks:
     """The Tasks of one home. Who takes a home over starts again what its state still waits for (at least once).
 
-    What waits for a callback is submitted at most once.
+    What waits for a callback is submitted at most once; a job is started by a call that may be repeated.
     """
 
     def __init__(self, port: Port, state: HomeState, deps: Deps) -> None:
@@ -47,19 +47,34 @@ class Tasks:
 
     async def _run(self, key: tuple[str, str], request: TaskRequested) -> None:
         arn, ref = key
-        while not self._port.lease_ok():
-            await self._port.sleep(self._deps.limits.lease_retry_seconds)
-        if request.callback:
+        await self._lease()
+        if request.token:
+            await self._start_job(arn, request)
+        elif request.callback:
             await self._submit(arn, request)
         elif self._waits(arn, ref):  # else its outcome was recorded in the meantime
             # no await between the lease and the start: what comes after one may be a stranger's partition
             outcome = await self._call(arn, request)
-            while not self._port.lease_ok():  # a successor may run it again, and must not find it recorded meanwhile
-                await self._port.sleep(self._deps.limits.lease_retry_seconds)
+            await self._lease()
             assert isinstance(outcome, TaskSucceeded | TaskFailed)
             await self._record(ParentTaskEnded(arn, outcome))
         self._running.pop(key, None)
         self._fill()
+
+    async def _start_job(self, arn: str, request: TaskRequested) -> None:
+        """Makes the call that starts a job, if nobody has its answer: made again, it starts nothing new."""
+        root = self._state.roots.get(arn)
+        if root is None or request.ref not in root.tasks or request.ref in root.submitted:
+            return
+        outcome = await self._call(arn, request)
+        await self._lease()
+        assert isinstance(outcome, TaskSubmitted | SubmissionFailed)
+        await self._record(ParentTaskSubmitted(arn, outcome))
+
+    async def _lease(self) -> None:
+        """Waits until the lease holds: a successor may make a call again, and must not find it recorded meanwhile."""
+        while not self._port.lease_ok():
+            await self._port.sleep(self._deps.limits.lease_retry_seconds)
 
     async def _submit(self, arn: str, request: TaskRequested) -> None:
         """Makes the call that submits, once home says that it is this owner's to make: then nobody else makes it, ever.

@@ -25,10 +25,7 @@ VALUES = {
 }
 NOT_YET = {
     "account-vending": ["Credentials"],
-    "decompose": ["states:startExecution.sync:2"],
-    "dashboards": ["states:startExecution.sync:2"],
-    "stream-aggregator": ["http:invoke", "states:startExecution.sync:2"],
-    "csv-iterator": ["states:startExecution"],
+    "stream-aggregator": ["http:invoke"],
 }
 """The integrations that a definition is warned of."""
 

@@ -117,6 +117,7 @@ class WatchedChildren:
         self.go_on = machine.go_on
         self.remains = machine.remains
         self.map_run_arn = machine.map_run_arn
+        self.arn = machine.arn
         self.attempt_of = machine.attempt_of
 
     def effect_key(self, index: int, redrive_count: int, ref: str) -> str:

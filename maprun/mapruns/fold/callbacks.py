@@ -23,18 +23,23 @@ def submission_began(fold: Fold, record: ParentSubmissionBegan) -> None:
 
 
 def task_submitted(fold: Fold, record: ParentTaskSubmitted) -> None:
-    """The call that submits came back; counts while the execution waits for the Task."""
-    root = fold.state.roots.get(record.arn)
-    if root is None or record.outcome.ref not in root.tasks:
+    """The call that submits came back; counts while the execution waits for the Task.
+
+    That of a job may be made again by whoever takes the home over: the first answer counts.
+    """
+    root, ref = fold.state.roots.get(record.arn), record.outcome.ref
+    if root is None or ref not in root.tasks or ref in root.submitted:
         return
     if isinstance(record.outcome, SubmissionFailed):
-        root.forget_task(record.outcome.ref)
+        root.forget_task(ref)
+    elif root.tasks[ref].token:
+        root.submitted[ref] = record.outcome.output
     roots.tell(fold, record.arn, record.outcome)
 
 
 def callback_received(fold: Fold, record: CallbackReceived) -> None:
     """A callback by a token of this cluster."""
-    if repeats.repeated(fold, record.request_id):
+    if record.request_id and repeats.repeated(fold, record.request_id):
         return
     child = child_of_arn(record.arn)
     if child is not None:
@@ -50,7 +55,8 @@ def callback_received(fold: Fold, record: CallbackReceived) -> None:
         return
     if not isinstance(record.callback, HeartbeatReceived):
         root.forget_task(ref)
-    repeats.remember(fold, fold.answer(record.request_id))
+    if record.request_id:
+        repeats.remember(fold, fold.answer(record.request_id))
     roots.tell(fold, record.arn, with_ref(record.callback, ref))
 
 
@@ -79,4 +85,5 @@ def callback_answered(fold: Fold, record: CallbackAnswered) -> None:
 
 
 def _refuse(fold: Fold, record: CallbackReceived, why: TokenRefusal) -> None:
-    repeats.remember(fold, fold.answer(record.request_id, error=why.error, message=why.message))
+    if record.request_id:
+        repeats.remember(fold, fold.answer(record.request_id, error=why.error, message=why.message))

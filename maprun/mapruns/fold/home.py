@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.fold import callbacks, machines, nested, redrive, repeats, roots, run_records
+from maprun.mapruns.fold import callbacks, machines, nested, redrive, repeats, roots, run_records, started
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
 from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, NothingArchived
@@ -14,6 +14,7 @@ from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
 from schemas.arns import Names
 from schemas.history_pages import HistoryPage
+from schemas.starters import StartWithdrawn
 from schemas.wire import Decoder
 
 _decoder: Decoder[home.HomeRecord] = Decoder(home.HomeRecord)
@@ -124,4 +125,5 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.ParentTaskSubmitted: callbacks.task_submitted,
     home.CallbackReceived: callbacks.callback_received,
     home.CallbackAnswered: callbacks.callback_answered,
+    StartWithdrawn: started.start_withdrawn,
 }

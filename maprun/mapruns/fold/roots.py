@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns.fold import closing, nested, opening, run_records
+from maprun.mapruns.fold import closing, nested, opening, run_records, started
 from maprun.mapruns.fold.closing import GONE_CAUSE
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
@@ -41,10 +41,13 @@ EVENT_PAYLOAD_BYTES_MAX = 248 * 1024
 
 def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
     """Starts a root execution, or says why not. The name decides."""
+    if started.withdrawn_before(fold, record):
+        return
     root, past = fold.state.roots.get(record.arn), fold.past
     if root is not None:
         same = root.request.request_id == record.request_id
         if same or (root.status == "RUNNING" and root.request.input == record.input):
+            started.join(root, record)
             _answer_started(fold, record, root.started_ms)
             return
     elif past is not None and past.request_id == record.request_id:
@@ -162,6 +165,9 @@ def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
 
 
 def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:
+    task = root.tasks.get(ref)
+    if task is not None:
+        started.withdraw(fold, arn, task)
     if root.forget_task(ref) or root.timers.pop(ref, None) is not None:
         fold.outputs.append(CancelEffect(arn, ref))
     key = root.runs.pop(ref, None)
@@ -177,7 +183,7 @@ def _root_ended(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
     root.execution = None
     for ref in [*root.tasks, *root.timers, *root.runs]:
         _cancel(fold, arn, root, ref)
-    publish_status(fold, root)
+    _tell_world(fold, root)
 
 
 def _forget_if_over(fold: Fold, arn: str, root: Root) -> None:
@@ -206,6 +212,12 @@ def _run_closed(fold: Fold, arn: str, run: str) -> None:
         nested.closed(fold, root, kept)
     opening.admit_waiting(fold)
     _forget_if_over(fold, arn, root)
+
+
+def _tell_world(fold: Fold, root: Root) -> None:
+    """The execution ended: its event, and the word to the Tasks that wait for it."""
+    publish_status(fold, root)
+    started.tell_starters(fold, root)
 
 
 def publish_status(fold: Fold, root: Root) -> None:
@@ -332,14 +344,17 @@ def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:
     root.events += 1
     root.stopped_ms = fold.state.now_ms
     root.execution = None
+    for task in root.tasks.values():
+        started.withdraw(fold, arn, task)
     root.tasks.clear()
     root.submitting.clear()
+    root.submitted.clear()
     root.timers.clear()
     root.runs.clear()
     root.remains = None
     for key in list(root.all_runs):
         if key in fold.state.runs:
             closing.abort(fold, fold.state.runs[key])
-    publish_status(fold, root)
+    _tell_world(fold, root)
     fold.outputs.append(RootChanged(arn, root))
     _forget_if_over(fold, arn, root)

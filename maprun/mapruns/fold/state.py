@@ -12,6 +12,7 @@ from maprun.mapruns.slices import Spent
 from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten
+from schemas.starters import Starter
 from schemas.wire import Fact
 
 FOLD_VERSION = 6
@@ -128,6 +129,8 @@ class Root(msgspec.Struct, kw_only=True):
     timers: dict[str, int] = {}
     tasks: dict[str, TaskRequested] = {}
     submitting: dict[str, str] = {}  # of these, by whom they are submitted, for good
+    submitted: dict[str, bytes] = {}  # of these the jobs that were submitted, with the answer to that
+    starters: list[Starter] = []  # Tasks that wait for this execution, beside the one that started it
     runs: dict[str, str] = {}  # effect ref → run id, of runs the execution waits for
     all_runs: list[str] = []  # nested ones left out
     open_runs: int = 0  # nested ones too
@@ -140,6 +143,7 @@ class Root(msgspec.Struct, kw_only=True):
     def forget_task(self, ref: str) -> bool:
         """The execution no longer waits for this Task; False if it didn't."""
         self.submitting.pop(ref, None)
+        self.submitted.pop(ref, None)
         return self.tasks.pop(ref, None) is not None
 
 

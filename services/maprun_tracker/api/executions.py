@@ -5,12 +5,14 @@ from itertools import islice
 
 import msgspec
 
+from maprun.integrations.executions import name_of
 from maprun.requests.checks import Refusal, machine_of_arn, parse_arn
 from maprun.requests.starts import Start, derived_id, validate_start
 from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of
 from schemas.home import MachineSpec, RedriveRequested, StopRequested, configured
+from schemas.starters import Starter
 from services.maprun_tracker.api import inputs, shapes
-from services.maprun_tracker.api.errors import execution_missing, machine_missing
+from services.maprun_tracker.api.errors import execution_missing, machine_missing, token_invalid
 from services.maprun_tracker.api.frames import GoneError, Kept
 from services.maprun_tracker.api.run_children import Child, child_of
 from services.maprun_tracker.api.service import Call, Service
@@ -27,11 +29,15 @@ class ChildRef(msgspec.Struct, frozen=True):
 
 
 async def start(service: Service, ask: inputs.StartExecution, call: Call) -> msgspec.Raw:
-    """StartExecution. A name that isn't given is a function of the SDK's call, so its repeats start nothing new."""
-    request_id = service.command_id(call, "start")
+    """StartExecution. A name that isn't given is a function of the SDK's call, so its repeats start nothing new.
+
+    For a Task that waits for the execution both name and request are functions of its attempt.
+    """
+    starter = _starter(service, call)
+    request_id = service.command_id(call, "start") if starter is None else starter.attempt
     text = None if ask.input is None else ask.input.encode()
     wanted = Start(ask.state_machine_arn or "", ask.name, text, ask.trace_header or "")
-    name = derived_id("name", call.attempt_of)
+    name = derived_id("name", call.attempt_of) if starter is None else name_of(starter.attempt)
     try:
         command = validate_start(
             wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
@@ -42,7 +48,18 @@ async def start(service: Service, ask: inputs.StartExecution, call: Call) -> msg
         command = validate_start(
             wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
         )
+    command = msgspec.structs.replace(command, starter=starter)
     return msgspec.Raw(await service.command(home_of(command.arn, service.homes), command))
+
+
+def _starter(service: Service, call: Call) -> Starter | None:
+    """The Task that waits for the execution. Raises Refusal (InvalidToken) when its token is none of this cluster."""
+    if not call.task_token:
+        return None
+    token = service.secret.read(call.task_token)
+    if token is None:
+        raise token_invalid()
+    return Starter(token.arn, token.attempt, token.lane, call.parsed)
 
 
 async def stop(service: Service, ask: inputs.StopExecution, call: Call) -> msgspec.Raw:

@@ -7,6 +7,7 @@ from typing import Protocol
 import aiohttp
 import msgspec
 
+from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
 from services.maprun_tracker.api.errors import Unavailable
 
 PEER_PATH = "/maprun/peer"
@@ -20,7 +21,7 @@ LOOK_SECONDS = 0.1
 INVOCATION_HEADER = "amz-sdk-invocation-id"
 """Of an SDK's call, the same for all its attempts. A request that came without one is handed on with one, so that it is
 the same request wherever it comes."""
-_HEADERS_KEPT = ("X-Amz-Target", "Content-Type")
+_HEADERS_KEPT = ("X-Amz-Target", "Content-Type", TASK_TOKEN_HEADER, TASK_PATTERN_HEADER)
 
 
 class Owners(Protocol):

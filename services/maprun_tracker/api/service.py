@@ -45,11 +45,16 @@ class Parts(Protocol):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One HTTP request. `attempt_of` is the same for all attempts of one SDK call, and fresh without an SDK."""
+    """One HTTP request. `attempt_of` is the same for all attempts of one SDK call, and fresh without an SDK.
+
+    `task_token` is that of the Task which makes the call to start an execution and waits for it, perhaps `parsed`.
+    """
 
     request_id: str
     attempt_of: str
     forwarded: bool = False
+    task_token: str = ""
+    parsed: bool = False
 
 
 class Service:

@@ -8,6 +8,8 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
+from maprun.integrations.resources import Pattern
 from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import Refusal
 from maprun.requests.starts import derived_id
@@ -90,7 +92,14 @@ class Site:
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
-        return Call(fresh, request.headers.get(INVOCATION_HEADER) or fresh, request.path.startswith(PEER_PATH))
+        headers = request.headers
+        return Call(
+            fresh,
+            headers.get(INVOCATION_HEADER) or fresh,
+            request.path.startswith(PEER_PATH),
+            headers.get(TASK_TOKEN_HEADER, ""),
+            headers.get(TASK_PATTERN_HEADER) == Pattern.RUN_A_JOB_2,
+        )
 
     def _fresh(self) -> str:
         return derived_id(self._process_key, next(self._calls))

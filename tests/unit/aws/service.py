@@ -42,6 +42,7 @@ def runner_at(endpoint: str) -> TaskRunner:
         secret_access_key="secret",  # noqa: S106 - no secret
         s3_endpoint=endpoint,
         lambda_endpoint=endpoint,
+        states_endpoint=endpoint,
         sdk_endpoint=endpoint,
     )
     return TaskRunner(settings, wall_seconds=lambda: 1_700_000_000.0, monotonic=lambda: 0.0)

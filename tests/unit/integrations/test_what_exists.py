@@ -88,9 +88,9 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
     ("resource", "what"),
     [
         ("arn:aws:states:us-east-1:123456789012:activity:a", "An activity"),
-        ("arn:aws:states:::states:startExecution", "The integration states:startExecution"),
+        ("arn:aws:states:::glue:startJobRun", "The integration glue:startJobRun"),
         ("arn:aws:states:::http:invoke", "The integration http:invoke"),
-        ("arn:aws:states:::states:startExecution.sync:2", "The integration pattern .sync:2 of states:startExecution"),
+        ("arn:aws:states:::glue:startJobRun.sync", "The integration pattern .sync of glue:startJobRun"),
         ("arn:aws:states:::ecs:runTask.sync", "The integration pattern .sync of ecs:runTask"),
         (
             "arn:aws:states:::ecs:runTask.waitForTaskToken",

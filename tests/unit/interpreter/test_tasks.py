@@ -156,7 +156,7 @@ def test_what_cannot_run_here_says_so() -> None:
     """Services to come, jobs and activities are refused with States.Runtime when the state is reached, not silently."""
     for resource in (
         "arn:aws:states:::http:invoke",
-        "arn:aws:states:::states:startExecution.sync:2",
+        "arn:aws:states:::glue:startJobRun.sync",
         "arn:aws:states:eu-west-1:123456789012:activity:a",
     ):
         catch = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]

@@ -10,6 +10,8 @@ from maprun.mapruns.fold.home import decode_record
 from schemas import topics
 from schemas.arns import home_of
 from schemas.home import ExecutionRequested
+from schemas.starters import Starter
+from schemas.tokens import NO_LANE, TaskToken, TokenSecret
 from schemas.wire import encode
 from tests.unit.tracker import fakes
 from tests.unit.tracker.processes import DESCRIBE, PREFIX, Log, Process, part_of, played, post
@@ -38,6 +40,37 @@ def test_a_write_is_answered_by_the_owner_of_its_home() -> None:
         by_home = [{request.name for request in started(log, home)} for home in range(fakes.HOMES)]
         assert set.union(*by_home) == set(names)
         assert all(by_home)
+
+    played(play)
+
+
+def test_a_task_that_starts_an_execution_stands_in_its_request() -> None:
+    """At whichever door it came in: by its token, from which name and request id follow."""
+    secret = TokenSecret(b"secret")
+    token = TaskToken("arn:aws:states:us-east-1:123456789012:execution:p:p", "ab" * 16, NO_LANE)
+    headers = {"X-Maprun-Task-Token": secret.make(token), "X-Maprun-Task-Pattern": ".sync:2"}
+
+    async def play(first: Process, second: Process, log: Log) -> None:
+        for process in (first, second):
+            process.service.secret.learn(b"secret")
+            answer = await post(process.url, f"{PREFIX}StartExecution", START, headers)
+            assert answer.status == 200
+            assert answer.body["executionArn"].endswith(":abababab-abab-4bab-abab-abababababab")
+        (home,) = (home for home in range(fakes.HOMES) if started(log, home))
+        assert {request.starter for request in started(log, home)} == {Starter(token.arn, token.attempt, NO_LANE, True)}
+        assert {request.request_id for request in started(log, home)} == {token.attempt}
+
+    played(play)
+
+
+def test_a_token_of_nobody_starts_nothing() -> None:
+    """Who makes one up is told so."""
+
+    async def play(first: Process, _second: Process, log: Log) -> None:
+        first.service.secret.learn(b"secret")
+        answer = await post(first.url, f"{PREFIX}StartExecution", START, {"X-Maprun-Task-Token": "nonsense"})
+        assert (answer.status, answer.body["__type"]) == (400, "InvalidToken")
+        assert not any(started(log, home) for home in range(fakes.HOMES))
 
     played(play)
 
