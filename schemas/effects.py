@@ -1,4 +1,4 @@
-"""What the interpreter asks of its host (effects) and what the host tells it (happenings).
+"""What the interpreter asks of its host (effects) and what its host hands it (happenings).
 
 `ref` names one effect within one execution for ever: it is built from the branch and iteration path, the state, the
 visit number in that scope, the attempt and the redrive, so the same decision taken twice asks for the same `ref`. A

@@ -4,11 +4,14 @@ All paths and expressions are already evaluated, except the ItemSelector, which 
 the pages input-output-itemreader, input-output-itembatcher and input-output-resultwriter of the AWS guide.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from schemas.wire import Part
 
 ChildType = Literal["STANDARD", "EXPRESS"]
+BuildInput = Callable[[int, str | None, bytes, str], bytes]
+"""Makes a child's input: (item index, item key or None, item JSON, source) → JSON. Raises StatesError."""
 
 
 class ItemReaderPlan(Part, frozen=True):

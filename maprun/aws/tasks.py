@@ -12,12 +12,10 @@ from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.integrations.executions import START
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
+from schemas.quotas import CAUSE_LENGTH_MAX, DATA_LIMIT_EXCEEDED, result_too_large
 
 OUTPUT_BYTES_MAX = 4 << 20
 """Of a Task's answer. Above AWS's quota, which the interpreter knows; below what one record can hold."""
-CAUSE_CHARS_MAX = 32_768
-"""AWS's length of a cause."""
-TOO_LARGE = "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit."
 ROLE_NOT_ASSUMED = (
     "The role %s of the field 'Credentials' can't be assumed: this version of maprun makes every call with the "
     "identity of its own process. Give that identity the rights, and leave Credentials out."
@@ -55,7 +53,7 @@ class TaskRunner:
         try:
             outcome = await self._attempt(request, idempotency_key)
         except AnswerTooLargeError as error:
-            outcome = TaskFailed(request.ref, error.error, TOO_LARGE % request.state)
+            outcome = TaskFailed(request.ref, error.error, result_too_large(request.state))
         except Exception as bug:  # noqa: BLE001 - the attempt's dead letter: it fails, and says why
             outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
         return bounded(outcome, request.state)
@@ -88,5 +86,5 @@ def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | 
     if isinstance(outcome, TaskSucceeded):
         if len(outcome.output) <= OUTPUT_BYTES_MAX:
             return outcome
-        return TaskFailed(outcome.ref, "States.DataLimitExceeded", TOO_LARGE % state)
-    return msgspec.structs.replace(outcome, cause=outcome.cause[:CAUSE_CHARS_MAX] if outcome.cause else outcome.cause)
+        return TaskFailed(outcome.ref, DATA_LIMIT_EXCEEDED, result_too_large(state))
+    return msgspec.structs.replace(outcome, cause=outcome.cause[:CAUSE_LENGTH_MAX] if outcome.cause else outcome.cause)

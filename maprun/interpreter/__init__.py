@@ -1,10 +1,10 @@
 """One step of one execution: `(machine, execution, happening, now) -> (execution, effects, events)`. Pure."""
 
-from maprun.interpreter.builder import input_builder
 from maprun.interpreter.execution import Execution, ExecutionHead, Limits
+from maprun.interpreter.item_selector import input_builder
 from maprun.interpreter.redrive import redrive
-from maprun.interpreter.run import Ended, Spent, never_spent
 from maprun.interpreter.step import Step, advance, begin, effect_key, go_on
+from maprun.interpreter.step_builder import Ended, Spent, never_spent
 from maprun.interpreter.store import decode_execution, decode_remains, encode_execution, encode_remains
 
 __all__ = [

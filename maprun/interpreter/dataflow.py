@@ -3,8 +3,8 @@
 from typing import Any
 
 from maprun.interpreter.execution import UNSET, Frame
-from maprun.interpreter.run import Run, leave
 from maprun.interpreter.scopes import effective_input, root_value
+from maprun.interpreter.step_builder import StepBuilder, leave
 from maprun.language import jsontext
 from maprun.language.model import Assign, State
 from maprun.language.scope import Scope
@@ -24,16 +24,16 @@ def arguments_text(frame: Frame, state: State, scope: Scope) -> bytes:
     return jsontext.encode(arguments(frame, state, scope))
 
 
-def complete_text(run: Run, frame: Frame, state: State, text: bytes, scope: Scope) -> None:
+def complete_text(step: StepBuilder, frame: Frame, state: State, text: bytes, scope: Scope) -> None:
     """`complete` for a result that is compact JSON text; it is decoded only when something shapes it."""
     shaped = state.selector is not None or state.put is not None or state.output is not None or state.assign
     if shaped:
-        complete(run, frame, state, jsontext.decode(text), scope)
+        complete(step, frame, state, jsontext.decode(text), scope)
     else:
-        leave(run, frame, state, text, UNSET)
+        leave(step, frame, state, text, UNSET)
 
 
-def complete(run: Run, frame: Frame, state: State, result: Any, scope: Scope) -> None:
+def complete(step: StepBuilder, frame: Frame, state: State, result: Any, scope: Scope) -> None:
     """ResultSelector, ResultPath, Assign and OutputPath (or JSONata's Assign and Output), then the next state."""
     if state.jsonata:
         root = {"input": frame.decoded(), "result": result}
@@ -47,7 +47,7 @@ def complete(run: Run, frame: Frame, state: State, result: Any, scope: Scope) ->
             value = state.put(raw, value)
         if state.output is not None:
             value = state.output(value, scope)
-    leave(run, frame, state, jsontext.encode(value), value, assigned)
+    leave(step, frame, state, jsontext.encode(value), value, assigned)
 
 
 def assign(assignments: Assign, root: Any, scope: Scope) -> dict[str, Any] | None:
@@ -55,21 +55,21 @@ def assign(assignments: Assign, root: Any, scope: Scope) -> dict[str, Any] | Non
     return {name: evaluate(root, scope) for name, evaluate in assignments} if assignments else None
 
 
-def pass_through(run: Run, frame: Frame, state: State, scope: Scope, next_state: str | None = None) -> None:
+def pass_through(step: StepBuilder, frame: Frame, state: State, scope: Scope, next_state: str | None = None) -> None:
     """The output of Choice, Wait and Succeed: the effective input after OutputPath (or JSONata's Output)."""
     if state.jsonata:
         root: Any = {"input": frame.decoded()}
         assigned = assign(state.assign, root, scope)
         if state.output is None:
-            leave(run, frame, state, frame.compact_input(), frame.value, assigned, next_state)
+            leave(step, frame, state, frame.compact_input(), frame.value, assigned, next_state)
             return
         value = state.output(root, scope)
     else:
         if state.input is None and state.output is None and not state.assign:
-            leave(run, frame, state, frame.compact_input(), frame.value, None, next_state)
+            leave(step, frame, state, frame.compact_input(), frame.value, None, next_state)
             return
         value = effective_input(frame, state, scope)
         assigned = assign(state.assign, value, scope)
         if state.output is not None:
             value = state.output(value, scope)
-    leave(run, frame, state, jsontext.encode(value), value, assigned, next_state)
+    leave(step, frame, state, jsontext.encode(value), value, assigned, next_state)

@@ -100,7 +100,7 @@ class MapRunWait:
     """A distributed Map waits for its Map Run.
 
     `began_id` is the id of MapStateStarted, `started_id` that of the newest MapRunStarted or MapRunRedriven, 0 before
-    them. `redriving` until the redrive it asked for is told of.
+    them. `redriving` until the redrive it asked for is under way.
     """
 
     __slots__ = ("began_id", "redriving", "ref", "started_id")
@@ -222,23 +222,34 @@ class Execution:
     `waits` leads from the ref of each outstanding effect to the frame that waits for it (None: the machine's timeout).
     """
 
-    __slots__ = ("bytes", "events", "head", "input_value", "root", "secret", "timeout", "unbound", "unweighed", "waits")
+    __slots__ = (
+        "events_bytes",
+        "events_count",
+        "head",
+        "input_value",
+        "root",
+        "secret",
+        "timeout_pending",
+        "unbound",
+        "unweighed",
+        "waits",
+    )
 
     def __init__(self, head: ExecutionHead, root: Frame | None, secret: TokenSecret = NO_SECRET) -> None:
         self.head = head
         self.root = root
         self.secret = secret  # of the host; never stored
-        self.unbound: Any = None  # the saved root frame, until the machine is at hand
-        self.timeout = False  # of an unbound one: the machine's timeout is outstanding
-        self.events = 0
-        self.bytes = 0  # of the events that were weighed, about
+        self.unbound: Any = None  # the saved root frame, until `bind` joins it with its machine
+        self.timeout_pending = False  # of an unbound one: the machine's timeout is outstanding
+        self.events_count = 0
+        self.events_bytes = 0  # of the events that were weighed, about
         self.unweighed: list[HistoryEvent] = []  # the newest ones: to weigh each as it comes would cost more
         self.waits: dict[str, Frame | None] = {}
         self.input_value: Any = UNSET
 
     def weigh(self) -> None:
         """Adds the bytes of the newest events to those it counts."""
-        self.bytes += sum(event_bytes(event.details) for event in self.unweighed)
+        self.events_bytes += sum(event_bytes(event.details) for event in self.unweighed)
         self.unweighed = []
 
     def token(self, frame: Frame) -> str:

@@ -5,33 +5,32 @@ from typing import Any
 from maprun.interpreter.children import abort_children
 from maprun.interpreter.dataflow import assign
 from maprun.interpreter.execution import ChildrenWait, Frame, MapRunWait, RetryWait, Wait
-from maprun.interpreter.run import Run, fail, leave
+from maprun.interpreter.step_builder import StepBuilder, fail, leave
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import Catcher, State
 from maprun.language.retry import ONLY_BY_NAME, TERMINAL, error_matches
 from schemas.history import EventType
+from schemas.quotas import CAUSE_LENGTH_MAX
 
-CAUSE_LENGTH_MAX = 32_768
-"""AWS's length of a cause."""
 _ENGINE_TROUBLE = "Error contacting AWS Service."
 """How the cause begins when not the definition is at fault but the Map Run's engine (recorded: facts, section 1.8)."""
 
 
-def state_failed(run: Run, frame: Frame, state: State, error: StatesError) -> None:
+def state_failed(step: StepBuilder, frame: Frame, state: State, error: StatesError) -> None:
     """An evaluation in the state failed; its cause gets AWS's preamble."""
-    cause = _told(frame, state, error)
+    cause = _with_preamble(frame, state, error)
     if isinstance(frame.wait, ChildrenWait):
-        abort_children(run, state, frame.wait, frame.last_id)
+        abort_children(step, state, frame.wait, frame.last_id)
     if error.location or error.error == "States.QueryEvaluationError":
         # Recorded: it points past the Entered event of its own state, at the event before it.
         previous_id = frame.before_id if frame.last_id == frame.entered_id else frame.last_id
         details = (error.error, cause, error.location or None, state.name)
-        frame.last_id = run.emit(EventType.EVALUATION_FAILED, previous_id, details)
-    attempt_failed(run, frame, state, error.error, cause, evaluated=True)
+        frame.last_id = step.emit(EventType.EVALUATION_FAILED, previous_id, details)
+    attempt_failed(step, frame, state, error.error, cause, evaluated=True)
 
 
-def _told(frame: Frame, state: State, error: StatesError) -> str:
+def _with_preamble(frame: Frame, state: State, error: StatesError) -> str:
     """The cause with AWS's preamble."""
     if error.shown_raw:
         return error.cause
@@ -43,7 +42,7 @@ def _told(frame: Frame, state: State, error: StatesError) -> str:
 
 
 def attempt_failed(
-    run: Run,
+    step: StepBuilder,
     frame: Frame,
     state: State,
     error: str | None,
@@ -58,21 +57,21 @@ def attempt_failed(
     the error by, where that is not its name.
     """
     begun, frame.wait = frame.wait, None
-    failed_type = run.kinds[state.kind].failed_type
+    failed_type = step.kinds[state.kind].failed_type
     known_as = matched or error
     if error != TERMINAL:
-        if _retried(run, frame, state, known_as):
+        if _retried(step, frame, state, known_as):
             return
         if failed_type:
-            frame.last_id = run.emit(failed_type, frame.last_id)
+            frame.last_id = step.emit(failed_type, frame.last_id)
         for catcher in state.catch:
             if error_matches(catcher.errors, known_as):
-                _caught(run, frame, state, catcher, error, cause, begun)
+                _caught(step, frame, state, catcher, error, cause, begun)
                 return
     elif failed_type and not evaluated:
-        frame.last_id = run.emit(failed_type, frame.last_id)
+        frame.last_id = step.emit(failed_type, frame.last_id)
     frame.wait = _redrivable(begun, error, cause)
-    fail(run, frame, error, cause)
+    fail(step, frame, error, cause)
 
 
 def _redrivable(begun: Wait | None, error: str | None, cause: str | None) -> Wait | None:
@@ -90,7 +89,7 @@ def _redrivable(begun: Wait | None, error: str | None, cause: str | None) -> Wai
     return None
 
 
-def _retried(run: Run, frame: Frame, state: State, error: str | None) -> bool:
+def _retried(step: StepBuilder, frame: Frame, state: State, error: str | None) -> bool:
     for place, retrier in enumerate(state.retry):
         if not error_matches(retrier.errors, error):
             continue
@@ -100,20 +99,26 @@ def _retried(run: Run, frame: Frame, state: State, error: str | None) -> bool:
             return False
         frame.attempts[place] += 1
         ref = f"{frame.effect_ref()}:retry"
-        seed = f"{run.execution.head.arn}\n{ref}"
-        due_ms = run.now_ms + retrier.delay_ms(frame.attempts[place], seed)
+        seed = f"{step.execution.head.arn}\n{ref}"
+        due_ms = step.now_ms + retrier.delay_ms(frame.attempts[place], seed)
         frame.retry_count += 1
         frame.wait = RetryWait(ref)
-        run.ask_timer(frame, ref, due_ms)
+        step.ask_timer(frame, ref, due_ms)
         return True
     return False
 
 
 def _caught(
-    run: Run, frame: Frame, state: State, catcher: Catcher, error: str | None, cause: str | None, begun: Wait | None
+    step: StepBuilder,
+    frame: Frame,
+    state: State,
+    catcher: Catcher,
+    error: str | None,
+    cause: str | None,
+    begun: Wait | None,
 ) -> None:
     caught: dict[str, Any] = {"Error": error or "", "Cause": cause or ""}
-    scope = run.scope(frame, "catch")
+    scope = step.scope(frame, "catch")
     try:
         if state.jsonata:
             root = {"input": frame.decoded(), "errorOutput": caught}
@@ -122,7 +127,7 @@ def _caught(
         else:
             assigned = assign(catcher.assign, caught, scope)
             value = caught if catcher.put is None else catcher.put(frame.decoded(), caught)
-        leave(run, frame, state, jsontext.encode(value), value, assigned, catcher.next)
+        leave(step, frame, state, jsontext.encode(value), value, assigned, catcher.next)
     except StatesError as failed:
         frame.wait = _redrivable(begun, error, cause)
-        fail(run, frame, failed.error, _told(frame, state, failed))
+        fail(step, frame, failed.error, _with_preamble(frame, state, failed))

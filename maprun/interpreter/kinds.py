@@ -2,9 +2,9 @@
 
 from maprun.interpreter import map_state, parallel_state
 from maprun.interpreter.choice_state import perform_choice
-from maprun.interpreter.ends import perform_fail, perform_succeed
+from maprun.interpreter.end_states import perform_fail, perform_succeed
 from maprun.interpreter.pass_state import perform_pass
-from maprun.interpreter.run import StateKind
+from maprun.interpreter.step_builder import StateKind
 from maprun.interpreter.task_state import perform_task
 from maprun.interpreter.wait_state import perform_wait
 from schemas.history import EventType

@@ -22,19 +22,16 @@ from maprun.interpreter import (
     redrive,
 )
 from maprun.interpreter.history_bytes import event_bytes
-from maprun.language import Machine, compile_machine
+from maprun.language import Machine
 from maprun.language.errors import StatesError
+from maprun.language.machines import Machines
 from schemas.arns import Names, auto_label, child_arn, child_name, home_of_run, run_id
 from schemas.effects import Happening
 from schemas.history import EventType, HistoryEvent, child_cause, child_error, child_input, decode_events, encode_events
 from schemas.home import STATUS_NAMES
 from schemas.lanes import Place, RedrivenChild, RunOpened
-from schemas.plan import MapRunPlan
+from schemas.plan import BuildInput, MapRunPlan
 from schemas.tokens import TokenSecret, attempt_of
-
-Build = Callable[[int, str | None, bytes, str], bytes]
-MACHINES_KEPT = 1_000
-"""Compiled definitions kept; the one used longest ago goes first."""
 
 
 class ChildRunMachine:
@@ -43,7 +40,7 @@ class ChildRunMachine:
     def __init__(self, machine: Machine, opened: RunOpened, names: Names, limits: Limits, secret: TokenSecret) -> None:
         self._secret = secret
         self.machine = machine.processor(opened.plan.state)
-        self.build: Build = input_builder(machine, opened.plan)
+        self.build: BuildInput = input_builder(machine, opened.plan)
         self._name(opened, names, limits, machine.map_states())
 
     def _name(
@@ -126,13 +123,13 @@ class ChildRunMachine:
         try:
             go_on(step, spent)
         except Exception as bug:  # noqa: BLE001 - as above
-            assert step.run is not None
-            return _broken(step.events, step.run.now_ms, bug)
+            assert step.unfinished is not None
+            return _broken(step.events, step.unfinished.now_ms, bug)
         return step
 
     def history_bytes(self, execution: Any) -> int:
         """What the events of a child take, about; the newest few are not counted yet."""
-        weighed: int = execution.bytes
+        weighed: int = execution.events_bytes
         return weighed
 
     def remains(self, step: Step) -> bytes:
@@ -202,23 +199,16 @@ class Children:
         self._names = names
         self._secret = secret or TokenSecret()
         self._limits = limits or Limits()
-        self._machines: dict[bytes, Machine] = {}
+        self._machines = Machines()
 
     def compile_run(self, opened: RunOpened) -> ChildRunMachine:
         """The children of a run that was opened on a lane."""
         try:
-            machine = self._machine(opened.definition)
+            machine = self._machines.compiled(opened.definition)
             return ChildRunMachine(machine, opened, self._names, self._limits, self._secret)
         except Exception as reason:  # noqa: BLE001 - the run's dead letter: it fails in words, alone
             return UnreadableRunMachine(opened, self._names, self._limits, reason)
 
-    def builder(self, definition: bytes, plan: MapRunPlan) -> Build:
+    def builder(self, definition: bytes, plan: MapRunPlan) -> BuildInput:
         """The ItemSelector of a run, for a reader that builds batches."""
-        return input_builder(self._machine(definition), plan)
-
-    def _machine(self, definition: bytes) -> Machine:
-        machine = self._machines.pop(definition, None) or compile_machine(definition, taken=True)
-        self._machines[definition] = machine
-        if len(self._machines) > MACHINES_KEPT:
-            del self._machines[next(iter(self._machines))]
-        return machine
+        return input_builder(self._machines.compiled(definition), plan)

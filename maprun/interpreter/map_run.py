@@ -6,7 +6,7 @@ from maprun.interpreter.dataflow import complete_text
 from maprun.interpreter.execution import Frame, MapRunWait
 from maprun.interpreter.failure import attempt_failed
 from maprun.interpreter.numbers import real_number, whole_number
-from maprun.interpreter.run import Run, too_large
+from maprun.interpreter.step_builder import StepBuilder, size_error
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import BatcherWork, MapWork, ReaderWork, State, WriterWork
@@ -15,13 +15,16 @@ from maprun.language.template import reads
 from schemas.effects import MapRunFailed, MapRunRedriven, MapRunRequested, MapRunStarted, MapRunSucceeded
 from schemas.history import EventType
 from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan, ResultWriterPlan
+from schemas.quotas import too_large
 from schemas.wire import encode
 
 BATCH_BYTES_MAX = 262_144
 PERCENT_MAX = 100
 
 
-def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scope: Scope, at_once: int) -> None:
+def request(
+    step: StepBuilder, frame: Frame, state: State, work: MapWork, root: Any, scope: Scope, at_once: int
+) -> None:
     """Resolves everything the Map Run needs and asks for it."""
     items = b""
     length = 0
@@ -29,7 +32,7 @@ def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scop
         value = work.items(root, scope)
         length = len(value)
         items = jsontext.encode(value)
-    frame.last_id = run.emit(EventType.MAP_STATE_STARTED, frame.last_id, (length,))
+    frame.last_id = step.emit(EventType.MAP_STATE_STARTED, frame.last_id, (length,))
     count, percentage = _tolerated(state, work, root, scope)
     needed = _needed(work)
     plan = MapRunPlan(
@@ -48,11 +51,13 @@ def request(run: Run, frame: Frame, state: State, work: MapWork, root: Any, scop
         batcher=None if work.batcher is None else _batcher(work.batcher, root, scope),
         writer=None if work.writer is None else _writer(work.writer, root, scope),
     )
-    if plan_bytes(plan) > run.limits.plan_bytes_max:
-        raise too_large(f"The Map Run of the state '{state.name}' is asked for with items, input and variables")
+    if plan_bytes(plan) > step.limits.plan_bytes_max:
+        raise size_error(
+            too_large(f"The Map Run of the state '{state.name}' is asked for with items, input and variables")
+        )
     ref = frame.effect_ref()
     frame.wait = MapRunWait(ref, frame.last_id)
-    run.wait_for(frame, ref, MapRunRequested(ref, plan))
+    step.wait_for(frame, ref, MapRunRequested(ref, plan))
 
 
 def plan_bytes(plan: MapRunPlan) -> int:
@@ -134,39 +139,39 @@ def _writer(writer: WriterWork, root: Any, scope: Scope) -> ResultWriterPlan:
     return ResultWriterPlan(given.get("Bucket", ""), given.get("Prefix", ""), writer.transformation, writer.output_type)
 
 
-def started(run: Run, frame: Frame, wait: MapRunWait, happening: MapRunStarted) -> None:
+def started(step: StepBuilder, frame: Frame, wait: MapRunWait, happening: MapRunStarted) -> None:
     """The Map Run exists; a second word of it changes nothing."""
     if not wait.started_id:
-        wait.started_id = frame.last_id = run.emit(EventType.MAP_RUN_STARTED, frame.last_id, (happening.map_run_arn,))
+        wait.started_id = frame.last_id = step.emit(EventType.MAP_RUN_STARTED, frame.last_id, (happening.map_run_arn,))
 
 
-def redriven(run: Run, frame: Frame, wait: MapRunWait, happening: MapRunRedriven) -> None:
+def redriven(step: StepBuilder, frame: Frame, wait: MapRunWait, happening: MapRunRedriven) -> None:
     """The Map Run goes on; a second word of it changes nothing. It points at MapStateStarted (recorded)."""
     if wait.redriving:
         wait.redriving = False
         details = (happening.map_run_arn, happening.redrive_count)
-        wait.started_id = frame.last_id = run.emit(EventType.MAP_RUN_REDRIVEN, wait.began_id, details)
+        wait.started_id = frame.last_id = step.emit(EventType.MAP_RUN_REDRIVEN, wait.began_id, details)
 
 
-def succeeded(run: Run, frame: Frame, state: State, wait: MapRunWait, happening: MapRunSucceeded) -> None:
+def succeeded(step: StepBuilder, frame: Frame, state: State, wait: MapRunWait, happening: MapRunSucceeded) -> None:
     """The Map Run ended well: its result flows on. The exit points at MapRunStarted (AWS since November 2024)."""
-    run.execution.waits.pop(wait.ref, None)
+    step.execution.waits.pop(wait.ref, None)
     frame.wait = None  # whatever fails from here on, there is nothing to redrive in that run
-    ended = run.emit(EventType.MAP_RUN_SUCCEEDED, frame.last_id)
+    ended = step.emit(EventType.MAP_RUN_SUCCEEDED, frame.last_id)
     output = jsontext.compact(happening.output)
     try:
-        run.check_size(output, state.name)
+        step.check_size(output, state.name)
         jsontext.decode(output)  # what a host hands in must be JSON before it goes on as text
     except StatesError as error:
-        attempt_failed(run, frame, state, error.error, error.cause)
+        attempt_failed(step, frame, state, error.error, error.cause)
         return
-    run.emit(EventType.MAP_STATE_SUCCEEDED, ended)
-    complete_text(run, frame, state, output, run.scope(frame, "result"))
+    step.emit(EventType.MAP_STATE_SUCCEEDED, ended)
+    complete_text(step, frame, state, output, step.scope(frame, "result"))
 
 
-def failed(run: Run, frame: Frame, state: State, wait: MapRunWait, happening: MapRunFailed) -> None:
+def failed(step: StepBuilder, frame: Frame, state: State, wait: MapRunWait, happening: MapRunFailed) -> None:
     """The Map Run failed."""
-    run.execution.waits.pop(wait.ref, None)
+    step.execution.waits.pop(wait.ref, None)
     details = (happening.error, happening.cause)
-    frame.last_id = run.emit(EventType.MAP_RUN_FAILED, frame.last_id, details)
-    attempt_failed(run, frame, state, happening.error, happening.cause)
+    frame.last_id = step.emit(EventType.MAP_RUN_FAILED, frame.last_id, details)
+    attempt_failed(step, frame, state, happening.error, happening.cause)

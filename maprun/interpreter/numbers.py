@@ -8,10 +8,10 @@ from maprun.language.fields import real_number_of, whole_number_of
 from maprun.language.jsonata import source_of, unexpected
 from maprun.language.model import Amount, Computed
 from maprun.language.scope import Scope
+from schemas.quotas import SECONDS_MAX
 
 WHOLE_MAX = 10**15
 """Larger integers mean the same as this one to every field, and this one fits every encoding."""
-SECONDS_MAX = 99_999_999
 
 
 def whole_number(given: Amount, root: Any, scope: Scope, field: str) -> int | None:

@@ -1,6 +1,5 @@
 """What the world answers, made to fit a record before it is written down: an answer that is too large is a failure."""
 
-from maprun.interpreter.failure import CAUSE_LENGTH_MAX
 from schemas.effects import (
     Happening,
     MapRunFailed,
@@ -10,9 +9,8 @@ from schemas.effects import (
     TaskSubmitted,
     TaskSucceeded,
 )
+from schemas.quotas import CAUSE_LENGTH_MAX, DATA_LIMIT_EXCEEDED, ERROR_LENGTH_MAX, result_too_large
 
-ERROR_LENGTH_MAX = 256
-"""AWS's length of an error name."""
 _FAILED: dict[type, type[TaskFailed | SubmissionFailed | MapRunFailed]] = {
     TaskSucceeded: TaskFailed,
     TaskSubmitted: SubmissionFailed,
@@ -24,9 +22,8 @@ def bounded(happening: Happening, name: str, bytes_max: int) -> Happening:
     """The happening with AWS's lengths of error and cause; an output above `bytes_max` fails the state `name`."""
     match happening:
         case TaskSucceeded() | TaskSubmitted() | MapRunSucceeded() if len(happening.output) > bytes_max:
-            cause = f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes "
             failed = _FAILED[type(happening)]
-            return failed(happening.ref, "States.DataLimitExceeded", f"{cause}service limit.")
+            return failed(happening.ref, DATA_LIMIT_EXCEEDED, result_too_large(name))
         case TaskFailed() | SubmissionFailed() | MapRunFailed() if (
             len(happening.error) > ERROR_LENGTH_MAX or len(happening.cause) > CAUSE_LENGTH_MAX
         ):

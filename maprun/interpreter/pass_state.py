@@ -2,32 +2,32 @@
 
 from maprun.interpreter.dataflow import arguments, assign, complete
 from maprun.interpreter.execution import UNSET, Frame
-from maprun.interpreter.run import Run, leave
+from maprun.interpreter.step_builder import StepBuilder, leave
 from maprun.language import jsontext
 from maprun.language.model import PassWork, State
 
 
-def perform_pass(run: Run, frame: Frame, state: State) -> None:
+def perform_pass(step: StepBuilder, frame: Frame, state: State) -> None:
     """Ends at once."""
     if state.plain:
-        leave(run, frame, state, frame.compact_input(), frame.value)
+        leave(step, frame, state, frame.compact_input(), frame.value)
         return
     work = state.work
     assert isinstance(work, PassWork)
-    scope = run.scope(frame)
+    scope = step.scope(frame)
     if state.jsonata:
         root = {"input": frame.decoded()}
         assigned = assign(state.assign, root, scope)
         if state.output is None:
-            leave(run, frame, state, frame.compact_input(), frame.value, assigned)
+            leave(step, frame, state, frame.compact_input(), frame.value, assigned)
         else:
             value = state.output(root, scope)
-            leave(run, frame, state, jsontext.encode(value), value, assigned)
+            leave(step, frame, state, jsontext.encode(value), value, assigned)
         return
     if work.result is not None:
         if state.put is None and state.output is None and not state.assign:
-            leave(run, frame, state, work.result, work.result_value if work.result_value is not None else UNSET)
+            leave(step, frame, state, work.result, work.result_value if work.result_value is not None else UNSET)
         else:
-            complete(run, frame, state, work.result_value, scope)
+            complete(step, frame, state, work.result_value, scope)
         return
-    complete(run, frame, state, arguments(frame, state, scope), scope)
+    complete(step, frame, state, arguments(frame, state, scope), scope)

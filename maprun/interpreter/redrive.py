@@ -21,8 +21,8 @@ from maprun.interpreter.execution import (
     timeout_ref,
 )
 from maprun.interpreter.kinds import KINDS
-from maprun.interpreter.run import HistoryFullError, Run, Spent, never_spent
 from maprun.interpreter.step import DEFAULT_LIMITS, Step, finish, history_full
+from maprun.interpreter.step_builder import HistoryFullError, Spent, StepBuilder, never_spent
 from maprun.interpreter.store import bind
 from maprun.language.model import Machine, MapWork
 from schemas.effects import MapRunRedriveRequested
@@ -44,24 +44,24 @@ def redrive(
     remains.waits.clear()
     before = remains.head
     head = remains.head = msgspec.structs.replace(before, redrive_count=before.redrive_count + 1, redrive_ms=now_ms)
-    run = Run(remains, now_ms, limits, KINDS)
+    builder = StepBuilder(remains, now_ms, limits, KINDS)
     root = remains.root
     assert root is not None
     try:
-        run.emit(EventType.EXECUTION_REDRIVEN, remains.events, (head.redrive_count,))
+        builder.emit(EventType.EXECUTION_REDRIVEN, remains.events_count, (head.redrive_count,))
         if machine.timeout_seconds is not None:
-            run.ask_timer(None, timeout_ref(head), now_ms + machine.timeout_seconds * 1000)
+            builder.ask_timer(None, timeout_ref(head), now_ms + machine.timeout_seconds * 1000)
         due: Due = []
-        _revive(run, root, ref_prefix(head.redrive_count), before, due)
+        _revive(builder, root, ref_prefix(head.redrive_count), before, due)
         for frame, wait in due:
             if not frame.dead and frame.wait is wait:  # else those before it ended it, or took it on
-                _go_on(run, frame, wait)
+                _go_on(builder, frame, wait)
     except HistoryFullError as full:
-        history_full(run, full)
-    return finish(run, spent)
+        history_full(builder, full)
+    return finish(builder, spent)
 
 
-def _revive(run: Run, frame: Frame, path: str, before: ExecutionHead, due: Due) -> None:
+def _revive(builder: StepBuilder, frame: Frame, path: str, before: ExecutionHead, due: Due) -> None:
     """Makes a frame, and those below it, wait as if nothing had failed. `before` is the head before the redrive."""
     wait = frame.wait
     is_map = isinstance(frame.machine.states[frame.state].work, MapWork)
@@ -71,30 +71,30 @@ def _revive(run: Run, frame: Frame, path: str, before: ExecutionHead, due: Due) 
     frame.path, frame.dead, frame.retry_count, frame.attempts = path, False, 0, None
     if not frame.entered_id:
         frame.wait = None
-        run.ready.append(frame)
+        builder.ready.append(frame)
         return
     if isinstance(wait, ChildrenWait):
         frame.last_id = wait.began_id
         for index, child in sorted(wait.live.items()):
-            _revive(run, child, f"{frame.effect_ref()}/{index}:", before, due)
+            _revive(builder, child, f"{frame.effect_ref()}/{index}:", before, due)
         due.append((frame, wait))
     elif isinstance(wait, MapRunWait) and wait.started_id:
         frame.last_id = wait.began_id
         wait.redriving = True
-        run.wait_for(frame, wait.ref, MapRunRedriveRequested(wait.ref))
+        builder.wait_for(frame, wait.ref, MapRunRedriveRequested(wait.ref))
     else:
         frame.last_id = frame.entered_id
         again = frame.wait = RetryWait("")  # no timer: its turn comes below, unless a sibling fails before
         due.append((frame, again))
 
 
-def _go_on(run: Run, frame: Frame, wait: Wait) -> None:
+def _go_on(builder: StepBuilder, frame: Frame, wait: Wait) -> None:
     """Does a state again, or starts what a Parallel or Map has left to start."""
     state = frame.machine.states[frame.state]
     if not isinstance(wait, ChildrenWait):
         frame.wait = None
-        perform(run, frame, state)
+        perform(builder, frame, state)
     else:
-        go_on(run, frame, state, wait)
-    if frame.wait is None and not frame.dead and run.ended is None:
-        run.ready.append(frame)
+        go_on(builder, frame, state, wait)
+    if frame.wait is None and not frame.dead and builder.ended is None:
+        builder.ready.append(frame)

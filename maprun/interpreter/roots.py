@@ -17,15 +17,13 @@ from maprun.interpreter import (
     never_spent,
     redrive,
 )
-from maprun.language import Machine, compile_machine
+from maprun.language import Machine
+from maprun.language.machines import Machines
 from schemas.effects import Happening
 from schemas.history import child_output, decode_events
 from schemas.home import ExecutionRequested
 from schemas.pages import Pages
 from schemas.tokens import TokenSecret
-
-MACHINES_KEPT = 1_000
-"""Compiled definitions kept; the one used longest ago goes first."""
 
 
 class RootInterpreter:
@@ -35,16 +33,11 @@ class RootInterpreter:
         """`secret` is needed by machines that wait for callbacks."""
         self._limits = limits or Limits()
         self._secret = secret or TokenSecret()
-        self._machines: dict[tuple[str, bytes], Machine] = {}
+        self._machines = Machines()
         self._pages = Pages()
 
     def _machine(self, request: ExecutionRequested) -> Machine:
-        key = (request.machine_type, request.definition)
-        machine = self._machines.pop(key, None) or compile_machine(request.definition, request.machine_type, taken=True)
-        self._machines[key] = machine  # the newest is last
-        if len(self._machines) > MACHINES_KEPT:
-            del self._machines[next(iter(self._machines))]
-        return machine
+        return self._machines.compiled(request.definition, request.machine_type)
 
     def begin(self, request: ExecutionRequested, now_ms: int, spent: Spent = never_spent) -> Step:
         """Starts a root execution."""

@@ -20,7 +20,7 @@ from maprun.interpreter.execution import (
 )
 from maprun.interpreter.failure import state_failed
 from maprun.interpreter.kinds import KINDS
-from maprun.interpreter.run import Ended, HistoryFullError, Run, Spent, never_spent
+from maprun.interpreter.step_builder import Ended, HistoryFullError, Spent, StepBuilder, never_spent
 from maprun.interpreter.store import bind
 from maprun.language.errors import StatesError
 from maprun.language.model import Machine
@@ -49,13 +49,13 @@ class Step:
     """What one step brought. `execution` is None once it ended; `events` are the new ones only.
 
     A step that its host cut short has `more` to do: `go_on` takes it further. What it brought stands fast only then,
-    and wherever it was cut it is the same to the byte. Nothing else may be told to the execution meanwhile.
+    and wherever it was cut it is the same to the byte. The execution takes no other happening meanwhile.
 
     `remains` is what a redrive goes on from: None unless the execution ended and can be redriven, which a STANDARD one
     can that did not succeed and has room for more events (facts, section 2.8).
     """
 
-    __slots__ = ("effects", "ended", "events", "execution", "remains", "run")
+    __slots__ = ("effects", "ended", "events", "execution", "remains", "unfinished")
 
     def __init__(
         self,
@@ -63,34 +63,34 @@ class Step:
         effects: list[Effect],
         events: list[HistoryEvent],
         ended: Ended | None,
-        run: Run | None = None,
+        unfinished: StepBuilder | None = None,
     ) -> None:
         self.execution = execution
         self.effects = effects
         self.events = events
         self.ended = ended
         self.remains: Execution | None = None
-        self.run = run
+        self.unfinished = unfinished
 
     @property
     def more(self) -> bool:
         """True while the step isn't through."""
-        return self.run is not None
+        return self.unfinished is not None
 
     def take_events(self) -> list[HistoryEvent]:
         """The events so far of a step that has more to do: its host keeps them, and the step goes on without."""
-        if self.run is not None:
-            self.run.keep_unweighed()
-            self.run.weighed = 0
-        taken = self.events[:]
+        if self.unfinished is not None:
+            self.unfinished.keep_unweighed()
+            self.unfinished.weighed = 0
+        events = self.events[:]
         self.events.clear()
-        return taken
+        return events
 
     def before(self, past: list[HistoryEvent]) -> None:
         """Puts events that came earlier in front of the step's own."""
         self.events[:0] = past
-        if self.run is not None:
-            self.run.weighed += len(past)
+        if self.unfinished is not None:
+            self.unfinished.weighed += len(past)
 
 
 def begin(
@@ -108,15 +108,15 @@ def begin(
     frame = Frame(machine, None, 0, ref_prefix(head.redrive_count))
     frame.input = head.input
     execution = Execution(head, frame, secret)
-    run = Run(execution, now_ms, limits, KINDS)
-    run.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
+    builder = StepBuilder(execution, now_ms, limits, KINDS)
+    builder.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
     given = machine.timeout_seconds
     if given is not None:
         seconds = min(given, limits.express_seconds_max) if head.express else given
-        run.ask_timer(None, timeout_ref(head), now_ms + seconds * 1000)
-    run.ready.append(frame)
-    run.begins = True
-    return finish(run, spent)
+        builder.ask_timer(None, timeout_ref(head), now_ms + seconds * 1000)
+    builder.ready.append(frame)
+    builder.begins = True
+    return finish(builder, spent)
 
 
 def advance(
@@ -127,124 +127,126 @@ def advance(
     limits: Limits = DEFAULT_LIMITS,
     spent: Spent = never_spent,
 ) -> Step:
-    """Tells an execution what happened. What it does not wait for (late, repeated) changes nothing.
+    """Takes up a happening. What the execution does not wait for (late, repeated) changes nothing.
 
     `execution` is used up: go on with the step's.
     """
     if execution.unbound is not None:
         bind(execution, machine)
-    run = Run(execution, now_ms, limits, KINDS)
+    builder = StepBuilder(execution, now_ms, limits, KINDS)
     if isinstance(happening, StopAsked):
         error, cause = happening.error or None, happening.cause or None
         details = (error, cause) if error or cause else ()
-        run.end(Ended("ABORTED", b"", error, cause), EventType.EXECUTION_ABORTED, 0, details)
-        return finish(run, spent)
+        builder.end(Ended("ABORTED", b"", error, cause), EventType.EXECUTION_ABORTED, 0, details)
+        return finish(builder, spent)
     frame = execution.waits.get(happening.ref, UNSET)
     if frame is UNSET:
         return Step(execution, [], [], None)
     if frame is None:
         if isinstance(happening, TimerFired):
             execution.waits.pop(happening.ref)
-            _timed_out(run)
-        return finish(run, spent)
+            _timed_out(builder)
+        return finish(builder, spent)
     try:
-        _tell(run, frame, happening)
-        settle(run)
+        _take_happening(builder, frame, happening)
+        settle(builder)
     except HistoryFullError as full:
-        history_full(run, full)
+        history_full(builder, full)
     if frame.wait is None and not frame.dead:
-        run.ready.append(frame)
-    return finish(run, spent)
+        builder.ready.append(frame)
+    return finish(builder, spent)
 
 
-def _tell(run: Run, frame: Frame, happening: Happening) -> None:
+def _take_happening(builder: StepBuilder, frame: Frame, happening: Happening) -> None:
     state = frame.machine.states[frame.state]
     try:
         match happening, frame.wait:
             case TaskSucceeded(), TaskWait() as wait if happening.ref == wait.ref:
-                task_state.task_succeeded(run, frame, state, wait, happening)
+                task_state.task_succeeded(builder, frame, state, wait, happening)
             case TaskFailed(), TaskWait() as wait if happening.ref == wait.ref:
-                task_state.task_failed(run, frame, state, wait, happening)
+                task_state.task_failed(builder, frame, state, wait, happening)
             case TimerFired(), TaskWait() as wait if happening.ref in (wait.timer, wait.heartbeat):
-                task_state.task_timed_out(run, frame, state, wait, happening)
+                task_state.task_timed_out(builder, frame, state, wait, happening)
             case TaskSubmitted(), TaskWait() as wait if happening.ref == wait.ref:
-                task_state.task_submitted(run, frame, state, wait, happening)
+                task_state.task_submitted(builder, frame, state, wait, happening)
             case SubmissionFailed(), TaskWait() as wait if happening.ref == wait.ref:
-                task_state.submission_failed(run, frame, state, wait, happening)
+                task_state.submission_failed(builder, frame, state, wait, happening)
             case HeartbeatReceived(), TaskWait() as wait if happening.ref == wait.ref:
-                task_state.heartbeat_received(run, frame, wait)
+                task_state.heartbeat_received(builder, frame, wait)
             case TimerFired(), DelayWait() as wait:
-                run.execution.waits.pop(wait.ref)
-                wait_state.wait_over(run, frame, state)
+                builder.execution.waits.pop(wait.ref)
+                wait_state.wait_over(builder, frame, state)
             case TimerFired(), RetryWait() as wait:
-                run.execution.waits.pop(wait.ref)
+                builder.execution.waits.pop(wait.ref)
                 frame.wait = None
-                perform(run, frame, state)
+                perform(builder, frame, state)
             case MapRunStarted(), MapRunWait() as wait:
-                map_run.started(run, frame, wait, happening)
+                map_run.started(builder, frame, wait, happening)
             case MapRunRedriven(), MapRunWait() as wait:
-                map_run.redriven(run, frame, wait, happening)
+                map_run.redriven(builder, frame, wait, happening)
             case MapRunSucceeded(), MapRunWait() as wait:
-                map_run.succeeded(run, frame, state, wait, happening)
+                map_run.succeeded(builder, frame, state, wait, happening)
             case MapRunFailed(), MapRunWait() as wait:
-                map_run.failed(run, frame, state, wait, happening)
+                map_run.failed(builder, frame, state, wait, happening)
             case _:
                 pass  # a kind of news that this wait can't have: as good as a stranger's
     except StatesError as error:
-        state_failed(run, frame, state, error)
+        state_failed(builder, frame, state, error)
 
 
-def finish(run: Run, spent: Spent) -> Step:
-    """The step that comes of a run whose happening was told."""
-    step = Step(run.execution, run.effects, run.events, None, run)
+def finish(builder: StepBuilder, spent: Spent) -> Step:
+    """The step of a builder that has taken its happening up."""
+    step = Step(builder.execution, builder.effects, builder.events, None, builder)
     go_on(step, spent)
     return step
 
 
 def go_on(step: Step, spent: Spent = never_spent) -> None:
     """Takes every ready frame of a step as far as it goes, or until `spent`."""
-    run = step.run
-    assert run is not None
-    execution = run.execution
-    if run.ended is None:
+    builder = step.unfinished
+    assert builder is not None
+    execution = builder.execution
+    if builder.ended is None:
         try:
-            run_ready(run, spent)
+            run_ready(builder, spent)
         except HistoryFullError as full:
-            history_full(run, full)
-    ended = run.ended
-    if ended is None and run.ready:
+            history_full(builder, full)
+    ended = builder.ended
+    if ended is None and builder.ready:
         return
-    step.run = None
+    step.unfinished = None
     if ended is None:
-        run.keep_unweighed()
-        if run.begins and execution.head.express and timeout_ref(execution.head) not in execution.waits:
+        builder.keep_unweighed()
+        if builder.begins and execution.head.express and timeout_ref(execution.head) not in execution.waits:
             # most children end at once and need no timer
-            run.ask_timer(None, timeout_ref(execution.head), run.now_ms + run.limits.express_seconds_max * 1000)
+            builder.ask_timer(
+                None, timeout_ref(execution.head), builder.now_ms + builder.limits.express_seconds_max * 1000
+            )
         return
     step.execution, step.ended = None, ended
-    if ended.status != "SUCCEEDED" and not execution.head.express and _has_room(run):
+    if ended.status != "SUCCEEDED" and not execution.head.express and _has_room(builder):
         step.remains = execution
 
 
-def _has_room(run: Run) -> bool:
+def _has_room(builder: StepBuilder) -> bool:
     """True if the history can hold what a redrive adds."""
-    execution, limits = run.execution, run.limits
-    run.weigh()
-    return execution.events < limits.events_max - 1 and execution.bytes <= limits.history_bytes_max
+    execution, limits = builder.execution, builder.limits
+    builder.weigh()
+    return execution.events_count < limits.events_max - 1 and execution.events_bytes <= limits.history_bytes_max
 
 
-def history_full(run: Run, full: HistoryFullError) -> None:
+def history_full(builder: StepBuilder, full: HistoryFullError) -> None:
     """Ends an execution whose history has no room."""
-    run.fail(full.error, full.cause, _root_last_id(run))
+    builder.fail(full.error, full.cause, _root_last_id(builder))
 
 
-def _timed_out(run: Run) -> None:
+def _timed_out(builder: StepBuilder) -> None:
     """The machine's TimeoutSeconds passed. DescribeExecution shows neither error nor cause; the event does."""
-    run.end(Ended("TIMED_OUT"), EventType.EXECUTION_TIMED_OUT, _root_last_id(run), ("States.Timeout", None))
+    builder.end(Ended("TIMED_OUT"), EventType.EXECUTION_TIMED_OUT, _root_last_id(builder), ("States.Timeout", None))
 
 
-def _root_last_id(run: Run) -> int:
-    root = run.execution.root
+def _root_last_id(builder: StepBuilder) -> int:
+    root = builder.execution.root
     assert root is not None
     return root.last_id
 

@@ -77,10 +77,10 @@ class SavedExecution(Part, frozen=True):
 
     version: int
     head: ExecutionHead
-    events: int
-    timeout: bool
+    events_count: int
+    timeout_pending: bool
     root: SavedFrame
-    bytes: int = 0
+    events_bytes: int = 0
 
 
 class SavedRemains(Part, frozen=True):
@@ -101,14 +101,16 @@ _decode_remains = msgspec.msgpack.Decoder(SavedRemains).decode
 
 def encode_execution(execution: Execution) -> bytes:
     """The bytes of a running execution, or of what remains of one."""
-    timeout = timeout_ref(execution.head) in execution.waits or execution.timeout
+    timeout = timeout_ref(execution.head) in execution.waits or execution.timeout_pending
     root = _saved_root(execution)
     execution.weigh()
-    return _encode(SavedExecution(STORE_VERSION, execution.head, execution.events, timeout, root, execution.bytes))
+    return _encode(
+        SavedExecution(STORE_VERSION, execution.head, execution.events_count, timeout, root, execution.events_bytes)
+    )
 
 
 def encode_remains(remains: Execution) -> bytes:
-    """The bytes of what remains of a child, without what its history tells."""
+    """The bytes of what remains of a child, without what its history holds."""
     root = _saved_root(remains)
     if root.input == remains.head.input:
         root = msgspec.structs.replace(root, input=b"")
@@ -116,13 +118,13 @@ def encode_remains(remains: Execution) -> bytes:
 
 
 def decode_remains(
-    data: bytes, head: ExecutionHead, events: int, events_bytes: int, secret: TokenSecret = NO_SECRET
+    data: bytes, head: ExecutionHead, events_count: int, events_bytes: int, secret: TokenSecret = NO_SECRET
 ) -> Execution:
     """What remains of the child with this head, whose history has so many events. Raises msgspec.DecodeError."""
     saved = _decode_remains(data)
     execution = Execution(msgspec.structs.replace(head, redrive_ms=saved.redrive_ms), None, secret)
-    execution.events = events
-    execution.bytes = events_bytes
+    execution.events_count = events_count
+    execution.events_bytes = events_bytes
     root = saved.root
     execution.unbound = root if root.input else msgspec.structs.replace(root, input=head.input)
     return execution
@@ -132,9 +134,9 @@ def decode_execution(data: bytes, secret: TokenSecret = NO_SECRET) -> Execution:
     """The execution again; `advance` or `redrive` joins it with its machine. Raises msgspec.DecodeError."""
     saved = _decode(data)
     execution = Execution(saved.head, None, secret)
-    execution.events = saved.events
-    execution.bytes = saved.bytes
-    execution.timeout = saved.timeout
+    execution.events_count = saved.events_count
+    execution.events_bytes = saved.events_bytes
+    execution.timeout_pending = saved.timeout_pending
     execution.unbound = saved.root
     return execution
 
@@ -144,7 +146,7 @@ def bind(execution: Execution, machine: Machine) -> None:
     saved = execution.unbound
     assert saved is not None
     execution.unbound = None
-    if execution.timeout:
+    if execution.timeout_pending:
         execution.waits[timeout_ref(execution.head)] = None
     execution.root = _restored(execution, saved, machine, None, ref_prefix(execution.head.redrive_count))
 

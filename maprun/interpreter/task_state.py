@@ -3,27 +3,28 @@
 from maprun.integrations.task_events import IntegrationEvents, Scheduled, TaskEvents
 from maprun.interpreter.dataflow import arguments_text, complete_text
 from maprun.interpreter.execution import Frame, TaskWait
-from maprun.interpreter.failure import CAUSE_LENGTH_MAX, attempt_failed
+from maprun.interpreter.failure import attempt_failed
 from maprun.interpreter.numbers import seconds
-from maprun.interpreter.run import Run
 from maprun.interpreter.scopes import root_value
+from maprun.interpreter.step_builder import StepBuilder
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import State, TaskWork
 from schemas.effects import SubmissionFailed, TaskFailed, TaskRequested, TaskSubmitted, TaskSucceeded, TimerFired
+from schemas.quotas import CAUSE_LENGTH_MAX
 
 TIMEOUT, HEARTBEAT_TIMEOUT = "States.Timeout", "States.HeartbeatTimeout"
 
 
-def perform_task(run: Run, frame: Frame, state: State) -> None:
+def perform_task(step: StepBuilder, frame: Frame, state: State) -> None:
     """Asks for an attempt. Scheduled and started are one moment here: the host starts what it is asked for."""
     work = state.work
     assert isinstance(work, TaskWork)
     if work.refusal:
         raise runtime_error(work.refusal)
-    scope = run.scope(frame)
+    scope = step.scope(frame)
     parameters = arguments_text(frame, state, scope)
-    run.check_size(parameters, state.name)
+    step.check_size(parameters, state.name)
     timeout = heartbeat = None
     role_arn = ""
     if work.timeout_seconds is not None or work.heartbeat_seconds is not None or work.role_arn is not None:
@@ -32,10 +33,10 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
         heartbeat = seconds(work.heartbeat_seconds, root, scope, "HeartbeatSeconds")
         if work.role_arn is not None:
             role_arn = str(work.role_arn(root, scope).get("RoleArn", ""))
-    told, region = work.events, run.execution.head.arn.split(":", 4)[3:4]
+    events, region = work.events, step.execution.head.arn.split(":", 4)[3:4]
     attempt = Scheduled(region[0] if region else "", parameters, timeout, heartbeat, role_arn or None)
-    scheduled = run.emit(told.scheduled, frame.last_id, told.scheduling(attempt))
-    frame.last_id = run.emit(told.started, scheduled, told.labels)
+    scheduled = step.emit(events.scheduled, frame.last_id, events.scheduling(attempt))
+    frame.last_id = step.emit(events.started, scheduled, events.labels)
     ref = frame.effect_ref()
     asked = TaskRequested(
         ref,
@@ -47,105 +48,107 @@ def perform_task(run: Run, frame: Frame, state: State) -> None:
         frame.retry_count,
         state.name,
         work.callback or work.job,
-        run.execution.token(frame) if work.job else "",
+        step.execution.token(frame) if work.job else "",
     )
     wait = frame.wait = TaskWait(ref)
-    run.wait_for(frame, ref, asked)
+    step.wait_for(frame, ref, asked)
     if timeout is not None:
         wait.timer = f"{ref}:timeout"
-        run.ask_timer(frame, wait.timer, run.now_ms + timeout * 1000)
+        step.ask_timer(frame, wait.timer, step.now_ms + timeout * 1000)
     if heartbeat is not None and work.callback:
         wait.heartbeat_seconds = heartbeat
-        _await_heartbeat(run, frame, wait)
+        _await_heartbeat(step, frame, wait)
 
 
-def _await_heartbeat(run: Run, frame: Frame, wait: TaskWait) -> None:
+def _await_heartbeat(step: StepBuilder, frame: Frame, wait: TaskWait) -> None:
     """Sets the timer of the next heartbeat. Its name is new: the one before may have fired already, unheard."""
-    wait.heartbeat = f"{wait.ref}:heartbeat:{run.now_ms}"
-    run.ask_timer(frame, wait.heartbeat, run.now_ms + wait.heartbeat_seconds * 1000)
+    wait.heartbeat = f"{wait.ref}:heartbeat:{step.now_ms}"
+    step.ask_timer(frame, wait.heartbeat, step.now_ms + wait.heartbeat_seconds * 1000)
 
 
-def heartbeat_received(run: Run, frame: Frame, wait: TaskWait) -> None:
+def heartbeat_received(step: StepBuilder, frame: Frame, wait: TaskWait) -> None:
     """Whoever works on the attempt is alive."""
     if wait.heartbeat_seconds:
-        run.cancel(wait.heartbeat)
-        _await_heartbeat(run, frame, wait)
+        step.cancel(wait.heartbeat)
+        _await_heartbeat(step, frame, wait)
 
 
-def task_submitted(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskSubmitted) -> None:
+def task_submitted(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TaskSubmitted) -> None:
     """The call that submits the attempt came back; the attempt goes on."""
     events = _work(state).events
     assert isinstance(events, IntegrationEvents), "only an integration is submitted"
     try:
-        output = _result(run, events, happening.output)
+        output = _result(step, events, happening.output)
     except StatesError as error:
-        _heard(run, wait)
-        _failed(run, frame, state, events.submit_failed, error.error, error.cause)
+        _heard(step, wait)
+        _failed(step, frame, state, events.submit_failed, error.error, error.cause)
         return
-    frame.last_id = run.emit(events.submitted, frame.last_id, (*events.labels, output))
+    frame.last_id = step.emit(events.submitted, frame.last_id, (*events.labels, output))
 
 
-def submission_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: SubmissionFailed) -> None:
+def submission_failed(
+    step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: SubmissionFailed
+) -> None:
     """The call that submits the attempt failed, and the attempt with it."""
-    _heard(run, wait)
+    _heard(step, wait)
     events = _work(state).events
     assert isinstance(events, IntegrationEvents), "only an integration is submitted"
-    _failed(run, frame, state, events.submit_failed, happening.error, happening.cause)
+    _failed(step, frame, state, events.submit_failed, happening.error, happening.cause)
 
 
-def task_succeeded(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskSucceeded) -> None:
+def task_succeeded(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TaskSucceeded) -> None:
     """The attempt ended well: its result flows on."""
-    _heard(run, wait)
+    _heard(step, wait)
     events = _work(state).events
     try:
-        output = _result(run, events, happening.output)
+        output = _result(step, events, happening.output)
     except StatesError as error:
-        _failed(run, frame, state, events.failed, error.error, error.cause)
+        _failed(step, frame, state, events.failed, error.error, error.cause)
         return
-    frame.last_id = run.emit(events.succeeded, frame.last_id, (*events.labels, output))
-    complete_text(run, frame, state, output, run.scope(frame, "result"))
+    frame.last_id = step.emit(events.succeeded, frame.last_id, (*events.labels, output))
+    complete_text(step, frame, state, output, step.scope(frame, "result"))
 
 
-def _result(run: Run, events: TaskEvents, given: bytes) -> bytes:
+def _result(step: StepBuilder, events: TaskEvents, given: bytes) -> bytes:
     """What a host hands in as a result; it must be JSON before it goes on as text. Raises StatesError."""
     output = jsontext.compact(given)
-    run.check_size(output, events.named)
+    step.check_size(output, events.named)
     jsontext.decode(output)
     return output
 
 
-def task_failed(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
+def task_failed(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
     """The attempt failed."""
-    _heard(run, wait)
-    _failed(run, frame, state, _work(state).events.failed, happening.error, happening.cause)
+    _heard(step, wait)
+    _failed(step, frame, state, _work(state).events.failed, happening.error, happening.cause)
 
 
-def _failed(run: Run, frame: Frame, state: State, kind: int, error: str, cause: str) -> None:
+def _failed(step: StepBuilder, frame: Frame, state: State, kind: int, error: str, cause: str) -> None:
     cause = cause[:CAUSE_LENGTH_MAX]
-    frame.last_id = run.emit(kind, frame.last_id, (*_work(state).events.labels, error, cause))
-    attempt_failed(run, frame, state, error, cause)
+    frame.last_id = step.emit(kind, frame.last_id, (*_work(state).events.labels, error, cause))
+    attempt_failed(step, frame, state, error, cause)
 
 
-def task_timed_out(run: Run, frame: Frame, state: State, wait: TaskWait, happening: TimerFired) -> None:
+def task_timed_out(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TimerFired) -> None:
     """TimeoutSeconds passed before the attempt ended, or HeartbeatSeconds without a heartbeat.
 
     Histories call both States.Timeout; Retry and Catch tell them apart.
     """
     matched = HEARTBEAT_TIMEOUT if happening.ref == wait.heartbeat else TIMEOUT
-    run.execution.waits.pop(happening.ref, None)
-    run.cancel(wait.ref)
-    run.cancel(wait.timer)
-    run.cancel(wait.heartbeat)
+    step.execution.waits.pop(happening.ref, None)
+    step.cancel(wait.ref)
+    step.cancel(wait.timer)
+    step.cancel(wait.heartbeat)
     events = _work(state).events
-    frame.last_id = run.emit(events.timed_out, frame.last_id, (*events.labels, TIMEOUT))
-    attempt_failed(run, frame, state, TIMEOUT, None, matched=matched)
+    frame.last_id = step.emit(events.timed_out, frame.last_id, (*events.labels, TIMEOUT))
+    attempt_failed(step, frame, state, TIMEOUT, None, matched=matched)
 
 
-def _heard(run: Run, wait: TaskWait) -> None:
+def _heard(step: StepBuilder, wait: TaskWait) -> None:
     """The attempt's call was answered: nothing of it is waited for any more."""
-    run.execution.waits.pop(wait.ref, None)
-    run.cancel(wait.timer)
-    run.cancel(wait.heartbeat)
+    step.execution.waits.pop(wait.ref, None)
+    step.cancel(wait.timer)
+    step.cancel(wait.heartbeat)
 
 
 def _work(state: State) -> TaskWork:

@@ -33,13 +33,13 @@ _EXITED = {
 }
 
 
-def compile_machine(definition: bytes, machine_type: str = "STANDARD", *, taken: bool = False) -> Machine:
+def compile_machine(definition: bytes, machine_type: str = "STANDARD", *, accepted: bool = False) -> Machine:
     """Compiles a definition, the JSON text of a whole machine. Costs milliseconds: callers cache by digest.
 
-    `taken` says that it was accepted when its machine was made, by this release or one before: then it is not examined
+    `accepted` says that it passed when its machine was made, with this release or one before: then it is not examined
     again, and what would be refused of it today stands. Raises DefinitionError, with everything that is wrong.
     """
-    document = msgspec.json.decode(definition) if taken else _examined(definition, machine_type)
+    document = msgspec.json.decode(definition) if accepted else _examined(definition, machine_type)
     return _machine(document, machine_type, document.get("QueryLanguage", "JSONPath"), {})
 
 

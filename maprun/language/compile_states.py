@@ -24,8 +24,7 @@ from maprun.language.model import (
 )
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
-
-SECONDS_MAX = 99_999_999
+from schemas.quotas import SECONDS_MAX
 
 
 def pass_work(source: Source) -> Work:

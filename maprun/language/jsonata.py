@@ -26,10 +26,10 @@ from maprun.language.jsonata_words import words
 from maprun.language.jsonata_work import GUARDS, Evaluation
 from maprun.language.scope import Evaluate, Scope
 from maprun.language.timestamps import parse_timestamp_ms
+from schemas.quotas import SECONDS_MAX
 
 EVALUATION_MS_MAX = 5_000
 """A clock's, where counting did not end the work first: it keeps a process alive, and is reached by nothing useful."""
-SECONDS_MAX = 99_999_999
 STACK_DEPTH_MAX = 300
 """Of the engine's levels, guards among them; on a stack of 1 MiB it goes as deep. AWS stops at 100 of its own."""
 _ORDER = ("<", ">", "<=", ">=")

@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+from schemas.quotas import SECONDS_MAX
+
 TERMINAL = "States.Runtime"
 """Neither retried nor caught, whatever the definition says (facts, section 3.9)."""
 
@@ -38,7 +40,7 @@ class Retrier:
 
     def delay_ms(self, attempt: int, seed: str) -> int:
         """How long to wait before retry number `attempt` (from 1); full jitter is drawn from the seed."""
-        longest = float(self.delay_seconds_max if self.delay_seconds_max is not None else 99_999_999)
+        longest = float(self.delay_seconds_max if self.delay_seconds_max is not None else SECONDS_MAX)
         try:
             seconds = min(self.interval_seconds * self.backoff_rate ** (attempt - 1), longest)
         except OverflowError:

@@ -33,9 +33,9 @@ from maprun.language.validate_values import (
     unknown,
     wrong_type,
 )
+from schemas.quotas import SECONDS_MAX
 
 KINDS = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
-SECONDS_MAX = 99_999_999
 _ALL = {"Type", "Comment", "QueryLanguage"}
 _FLOW = {"InputPath", "OutputPath"}
 _RESULT = {"ResultPath", "ResultSelector"}

@@ -24,6 +24,7 @@ from maprun.language.validate_values import (
     unknown,
     wrong_type,
 )
+from schemas.quotas import SECONDS_MAX
 
 ATTEMPTS_MAX = 99_999_999
 DELAY_SECONDS_MAX = 31_622_400
@@ -36,7 +37,7 @@ _CATCH_FIELDS = {"ErrorEquals", "Next", "ResultPath", "Output", "Assign", "Comme
 
 
 _RETRY_NUMBERS = {
-    "IntervalSeconds": number(1, ATTEMPTS_MAX),
+    "IntervalSeconds": number(1, SECONDS_MAX),
     "MaxAttempts": number(0, ATTEMPTS_MAX),
     "MaxDelaySeconds": number(1, DELAY_SECONDS_MAX),
     "BackoffRate": number(1.0, whole=False),

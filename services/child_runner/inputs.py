@@ -2,10 +2,10 @@
 
 import msgspec
 
-from maprun.interpreter.failure import CAUSE_LENGTH_MAX
 from maprun.language.errors import StatesError
 from schemas.home import REJECTED
 from schemas.lanes import ChildAdopted, ItemFrame, RedrivenChild
+from schemas.quotas import CAUSE_LENGTH_MAX
 from schemas.wire import Decoder
 from services.child_runner.lane_run import LaneRun, Waiting
 from services.child_runner.limits import LaneLimits

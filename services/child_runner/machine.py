@@ -7,9 +7,7 @@ from weakref import WeakValueDictionary
 from maprun.mapruns.slices import Spent
 from schemas.effects import Effect, Happening
 from schemas.lanes import Place, RedrivenChild, RunOpened
-
-Build = Callable[[int, str | None, bytes, str], bytes]
-"""(item index, item key, item JSON, source) → child input JSON. Raises StatesError."""
+from schemas.plan import BuildInput
 
 
 class Ended(Protocol):
@@ -58,7 +56,7 @@ class ChildMachine(Protocol):
     """The child machine of one run, ready to run children."""
 
     @property
-    def build(self) -> Build:
+    def build(self) -> BuildInput:
         """Makes a child's input of an item."""
         ...
 

@@ -6,12 +6,11 @@ from collections import deque
 import msgspec
 
 from maprun.integrations.resources import READ_LISTING, parse_resource
-from maprun.interpreter.failure import CAUSE_LENGTH_MAX
-from maprun.interpreter.outcomes import ERROR_LENGTH_MAX
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.home import ItemsRead, SourceEnded, SourceFailed, SourceOpened
 from schemas.lanes import ItemFrame
 from schemas.plan import MapRunPlan
+from schemas.quotas import CAUSE_LENGTH_MAX, ERROR_LENGTH_MAX
 from schemas.wire import encoded_bytes
 from services.item_reader.stream import ItemStream, Positions
 

@@ -12,12 +12,13 @@ from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested
 from schemas.home import ItemsRead
 from schemas.lanes import ItemFrame
+from schemas.plan import BuildInput
 from schemas.wire import Decoder, Fact, encode
 from services.item_reader import handlers, staged
 from services.item_reader.handlers import Listed, ReaderLimits
 from services.item_reader.open_streams import OpenStreams
 from services.item_reader.stage_reader import HomeGoneError, StageReader
-from services.item_reader.stream import Build, ItemStream, Positions, Source, decode_checkpoint
+from services.item_reader.stream import ItemStream, Positions, Source, decode_checkpoint
 
 _decoder: Decoder[ItemAsk] = Decoder(ItemAsk)
 
@@ -54,7 +55,7 @@ class Deps(msgspec.Struct, frozen=True):
     """
 
     open_source: Callable[[ItemsRequested | ItemsConfirmed, bytes], tuple[Source, str]]
-    builder: Callable[[ItemsRequested | ItemsConfirmed], Build]
+    builder: Callable[[ItemsRequested | ItemsConfirmed], BuildInput]
     limits: ReaderLimits = ReaderLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     streams: OpenStreams = msgspec.field(default_factory=lambda: OpenStreams(ReaderLimits().streams_open_max))

@@ -12,8 +12,8 @@ from maprun.interpreter.lane_children import Children
 from maprun.language.errors import StatesError
 from schemas.arns import Names
 from schemas.asks import ItemsConfirmed, ItemsRequested
+from schemas.plan import BuildInput
 from services.item_reader.owner import SourceTroubleError
-from services.item_reader.stream import Build
 
 T = TypeVar("T")
 BUILDS_KEPT = 16
@@ -57,7 +57,7 @@ class Sources:
             source = _telling(lambda: open_source(self._s3, reader, checkpoint, pin))
         return ToldSource(source), source_text(reader)
 
-    def builder(self, ask: ItemsRequested | ItemsConfirmed) -> Build:
+    def builder(self, ask: ItemsRequested | ItemsConfirmed) -> BuildInput:
         """The ItemSelector of a run whose batches the reader builds, for any thread. It raises SourceTroubleError."""
 
         def telling(index: int, key: str | None, value: bytes, source: str) -> bytes:
@@ -71,12 +71,12 @@ class Sources:
 
         return telling
 
-    def _build(self, ask: ItemsRequested | ItemsConfirmed) -> Build:
+    def _build(self, ask: ItemsRequested | ItemsConfirmed) -> BuildInput:
         """The run's ItemSelector as this thread compiled it."""
         own = self._own
         if not hasattr(own, "builds"):
             own.children, own.builds = Children(self._names), {}
-        builds: dict[str, Build] = own.builds
+        builds: dict[str, BuildInput] = own.builds
         build = builds.get(ask.run)
         if build is None:
             build = builds[ask.run] = own.children.builder(ask.definition, ask.plan)

@@ -1,11 +1,10 @@
 """The stream of one run's positions: items of a source, or batches of them, resumable at every position."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
-from schemas.plan import ItemBatcherPlan
+from schemas.plan import BuildInput, ItemBatcherPlan
 
 INPUT_BYTES_MAX = 262_144
 """A batch's input is never larger, whatever MaxInputBytesPerBatch says (AWS quota)."""
@@ -90,7 +89,6 @@ class Positions(msgspec.Struct, frozen=True):
     share: float = 0.0  # of the source that was read for them, from 0 to 1; 0 = not known
 
 
-Build = Callable[[int, str | None, bytes, str], bytes]
 _json = msgspec.json.Encoder()
 
 
@@ -109,7 +107,7 @@ class ItemStream:
         at: Checkpoint,
         item_index: int,
         batcher: ItemBatcherPlan | None,
-        build: Build | None,
+        build: BuildInput | None,
     ) -> None:
         self.source = source
         self.text = text  # Map.Item.Source

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from maprun.interpreter import ExecutionHead, Limits, Step, advance, begin, decode_execution, encode_execution, go_on
-from maprun.interpreter.builder import input_builder
+from maprun.interpreter.item_selector import input_builder
 from maprun.language import DefinitionError, compile_machine
 from maprun.language.errors import StatesError
 from maprun.language.model import Machine

@@ -9,6 +9,7 @@ from maprun.mapruns.verdicts import all_answered
 from schemas import topics
 from schemas.effects import MapRunFailed, MapRunSucceeded
 from schemas.lanes import NestedRunEnded, RunClosed, RunClosing
+from schemas.quotas import DATA_LIMIT_EXCEEDED, result_too_large
 
 GONE_CAUSE = "The Map Run can't be redriven any more: nothing is known of it."
 
@@ -123,10 +124,6 @@ def _happening(run: Run, verdict: Verdict) -> MapRunSucceeded | MapRunFailed:
         assert run.plan.writer is not None
         return MapRunSucceeded(run.ref, map_output.written_output(run.arn, run.plan.writer.bucket, run.manifest_key))
     if not run.outputs_kept:
-        cause = (
-            f"The state/task '{run.plan.state}' returned a result with a size exceeding the maximum number of bytes "
-            "service limit."
-        )
-        return MapRunFailed(run.ref, "States.DataLimitExceeded", cause)
+        return MapRunFailed(run.ref, DATA_LIMIT_EXCEEDED, result_too_large(run.plan.state))
     ordered = [run.outputs[index] for index in sorted(run.outputs)]
     return MapRunSucceeded(run.ref, map_output.inline_output(ordered, run.plan.writer))

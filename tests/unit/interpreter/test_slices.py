@@ -96,4 +96,4 @@ def test_what_was_weighed_is_stored() -> None:
     step = started(waiting, b'{"a": 1}', Limits(), Slices(10**9))
     assert step.execution is not None
     again = decode_execution(encode_execution(step.execution))
-    assert again.bytes == sum(event_bytes(event.details) for event in step.events) > 0
+    assert again.events_bytes == sum(event_bytes(event.details) for event in step.events) > 0

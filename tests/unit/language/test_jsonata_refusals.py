@@ -204,4 +204,4 @@ def test_a_machine_that_was_taken_before_goes_on() -> None:
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "X", "States": states}).encode()
     with pytest.raises(DefinitionError):
         compile_machine(definition)
-    assert compile_machine(definition, taken=True).states["X"].name == "X"
+    assert compile_machine(definition, accepted=True).states["X"].name == "X"

@@ -2,26 +2,26 @@
 
 from maprun.interpreter.dataflow import pass_through
 from maprun.interpreter.execution import Frame
-from maprun.interpreter.run import Run, fail
+from maprun.interpreter.step_builder import StepBuilder, fail
 from maprun.language.compile_map import shown_json
 from maprun.language.errors import runtime_error
 from maprun.language.model import FailWork, State
 from maprun.language.scope import Evaluate, Scope
 
 
-def perform_succeed(run: Run, frame: Frame, state: State) -> None:
+def perform_succeed(step: StepBuilder, frame: Frame, state: State) -> None:
     """Ends the frame well."""
-    pass_through(run, frame, state, run.scope(frame))
+    pass_through(step, frame, state, step.scope(frame))
 
 
-def perform_fail(run: Run, frame: Frame, state: State) -> None:
+def perform_fail(step: StepBuilder, frame: Frame, state: State) -> None:
     """Ends the frame with the error and cause the definition gives, or neither."""
     work = state.work
     assert isinstance(work, FailWork)
-    scope = run.scope(frame)
+    scope = step.scope(frame)
     error = _text(work.error, frame, state, scope)
     cause = _text(work.cause, frame, state, scope)
-    fail(run, frame, error, cause)
+    fail(step, frame, error, cause)
 
 
 def _text(evaluate: Evaluate | None, frame: Frame, state: State, scope: Scope) -> str | None:

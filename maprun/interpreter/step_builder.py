@@ -12,6 +12,7 @@ from maprun.language.model import State
 from maprun.language.scope import Scope
 from schemas.effects import Effect, EffectCancelled, TimerRequested
 from schemas.history import EventType, HistoryEvent
+from schemas.quotas import DATA_LIMIT_EXCEEDED, result_too_large, too_large
 from schemas.wire import Part
 
 
@@ -61,9 +62,9 @@ class StateKind:
     `go_on` starts what a redriven Parallel or Map has left to start. An event type of 0 means that there is no event.
     """
 
-    perform: "Callable[[Run, Frame, State], None]"
-    child_done: "Callable[[Run, Frame, State, ChildrenWait, Frame], None] | None" = None
-    go_on: "Callable[[Run, Frame, State, ChildrenWait], None] | None" = None
+    perform: "Callable[[StepBuilder, Frame, State], None]"
+    child_done: "Callable[[StepBuilder, Frame, State, ChildrenWait, Frame], None] | None" = None
+    go_on: "Callable[[StepBuilder, Frame, State, ChildrenWait], None] | None" = None
     failed_type: int = 0
     aborted_type: int = 0
     child_failed_type: int = 0
@@ -81,7 +82,7 @@ def never_spent() -> bool:
     return False
 
 
-class Run:
+class StepBuilder:
     """The working object of one step. `begins` says that it is an execution's first.
 
     `frame_end` is how a branch or iteration just ended, until the state that holds it has taken it up.
@@ -118,11 +119,11 @@ class Run:
     def emit(self, kind: int, previous_id: int, details: tuple[Any, ...] = ()) -> int:
         """Adds an event; gives its id."""
         execution = self.execution
-        event_id = execution.events + 1
+        event_id = execution.events_count + 1
         if event_id >= self.limits.events_max:
             cause = f"The execution reached the maximum number of history events ({self.limits.events_max})."
             raise HistoryFullError("States.Runtime", cause)
-        execution.events = event_id
+        execution.events_count = event_id
         self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
         if not event_id % WEIGHED_EVENTS:
             self._check_bytes()
@@ -131,10 +132,10 @@ class Run:
     def _check_bytes(self) -> None:
         """Weighs what came since the last time. Raises HistoryFullError when all events together are too large."""
         self.weigh()
-        size, limit = self.execution.bytes, self.limits.history_bytes_max
+        size, limit = self.execution.events_bytes, self.limits.history_bytes_max
         if size > limit:
             cause = f"The execution history has a size of {size} bytes, exceeding the maximum of {limit} bytes."
-            raise HistoryFullError("States.DataLimitExceeded", cause)
+            raise HistoryFullError(DATA_LIMIT_EXCEEDED, cause)
 
     def weigh(self) -> None:
         """Adds the bytes of the newest events to the execution's."""
@@ -163,7 +164,7 @@ class Run:
     def end(self, ended: Ended, kind: int, previous_id: int, details: tuple[Any, ...]) -> None:
         """Ends the execution; this event comes even when the history is full."""
         execution = self.execution
-        execution.events += 1
+        execution.events_count += 1
         self.events.append(HistoryEvent(kind, previous_id, self.now_ms, details))
         self.ended = ended
         if execution.waits:
@@ -185,21 +186,21 @@ class Run:
     def check_size(self, text: bytes, name: str) -> None:
         """Raises StatesError when a payload is larger than AWS lets it be."""
         if len(text) > self.limits.payload_bytes_max:
-            raise too_large(f"The state/task '{name}' returned a result")
+            raise size_error(result_too_large(name))
 
 
-def enter(run: Run, frame: Frame, state: State) -> None:
+def enter(step: StepBuilder, frame: Frame, state: State) -> None:
     """Begins the frame's present state: its Entered event, and fresh counts."""
-    frame.entered_ms = run.now_ms
+    frame.entered_ms = step.now_ms
     frame.visit = 0
     frame.retry_count = 0
     frame.attempts = None
     frame.before_id = frame.last_id
-    frame.entered_id = frame.last_id = run.emit(state.entered_type, frame.last_id, (state.name, frame.input))
+    frame.entered_id = frame.last_id = step.emit(state.entered_type, frame.last_id, (state.name, frame.input))
 
 
 def leave(
-    run: Run,
+    step: StepBuilder,
     frame: Frame,
     state: State,
     output: bytes,
@@ -212,12 +213,12 @@ def leave(
     `value` is the output decoded, or UNSET. Nothing may happen in the step between this and the driver's next look at
     `frame_end`: the events of whatever encloses the frame come right after.
     """
-    if len(output) > run.limits.payload_bytes_max:
-        run.check_size(output, state.name)
+    if len(output) > step.limits.payload_bytes_max:
+        step.check_size(output, state.name)
     details: tuple[Any, ...] = (state.name, output)
     if assigned:
-        details = (*details, _assign(run, frame, state, assigned))
-    frame.last_id = run.emit(state.exited_type, frame.last_id, details)
+        details = (*details, _assign(step, frame, state, assigned))
+    frame.last_id = step.emit(state.exited_type, frame.last_id, details)
     frame.wait = None
     following = next_state or state.next
     if following is not None:
@@ -227,38 +228,37 @@ def leave(
         return
     frame.dead = True
     if frame.parent is None:
-        run.end(Ended("SUCCEEDED", output), EventType.EXECUTION_SUCCEEDED, frame.last_id, (output,))
+        step.end(Ended("SUCCEEDED", output), EventType.EXECUTION_SUCCEEDED, frame.last_id, (output,))
     else:
-        run.frame_end = FrameDone(frame, output)
+        step.frame_end = FrameDone(frame, output)
 
 
-def fail(run: Run, frame: Frame, error: str | None, cause: str | None) -> None:
+def fail(step: StepBuilder, frame: Frame, error: str | None, cause: str | None) -> None:
     """Ends the frame: nobody in it stops the error, so its enclosing state fails with it, or the execution.
 
     The frame stays where it is among its siblings, dead, for a redrive.
     """
     frame.dead = True
     if frame.parent is None:
-        run.fail(error, cause, frame.last_id)
+        step.fail(error, cause, frame.last_id)
     else:
-        run.frame_end = FrameFailed(frame, error, cause)
+        step.frame_end = FrameFailed(frame, error, cause)
 
 
-def _assign(run: Run, frame: Frame, state: State, assigned: dict[str, Any]) -> dict[str, str]:
+def _assign(step: StepBuilder, frame: Frame, state: State, assigned: dict[str, Any]) -> dict[str, str]:
     """Sets variables; they as JSON texts. Raises StatesError past what an Assign, or an execution, may hold."""
     texts = {name: jsontext.encode(value) for name, value in assigned.items()}
-    if sum(map(len, texts.values())) > run.limits.variables_bytes_max:
-        raise too_large(f"The state '{state.name}' assigns variables")
+    if sum(map(len, texts.values())) > step.limits.variables_bytes_max:
+        raise size_error(too_large(f"The state '{state.name}' assigns variables"))
     before = frame.sizes
     frame.sizes = {**(before or {}), **{name: len(text) for name, text in texts.items()}}
-    if run.execution.variables_bytes() > run.limits.execution_variables_bytes_max:
+    if step.execution.variables_bytes() > step.limits.execution_variables_bytes_max:
         frame.sizes = before
-        raise too_large(f"With what the state '{state.name}' assigns the execution has variables")
+        raise size_error(too_large(f"With what the state '{state.name}' assigns the execution has variables"))
     frame.variables = {**frame.variables, **assigned}
     return {name: text.decode() for name, text in texts.items()}
 
 
-def too_large(what: str) -> StatesError:
-    """The error of what exceeds one of AWS's limits of bytes."""
-    cause = f"{what} with a size exceeding the maximum number of bytes service limit."
-    return StatesError("States.DataLimitExceeded", cause, shown_raw=True)
+def size_error(cause: str) -> StatesError:
+    """The error of what exceeds one of AWS's quotas of bytes."""
+    return StatesError(DATA_LIMIT_EXCEEDED, cause, shown_raw=True)

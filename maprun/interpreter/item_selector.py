@@ -1,6 +1,5 @@
 """Child inputs of a Map Run: the ItemSelector, prepared once and filled in for each item."""
 
-from collections.abc import Callable
 from typing import Any
 
 from maprun.language import jsontext
@@ -8,18 +7,16 @@ from maprun.language.model import Machine
 from maprun.language.scope import Scope
 from maprun.language.template import ArrayNode, Dynamic, Literal, Node, ObjectNode, compile_node, reads_item
 from maprun.language.timestamps import parse_timestamp_ms
-from schemas.plan import MapRunPlan
+from schemas.plan import BuildInput, MapRunPlan
 
-Build = Callable[[int, str | None, bytes, str], bytes]
-"""(item index, item key or None, item JSON, source) → child input JSON. Raises StatesError."""
-Piece = bytes | Callable[[int, str | None, bytes, str], bytes]
+Piece = bytes | BuildInput
 
 
-def input_builder(machine: Machine, plan: MapRunPlan) -> Build:
+def input_builder(machine: Machine, plan: MapRunPlan) -> BuildInput:
     """How this Map Run makes child inputs. What is the same for all items is evaluated at the first one."""
     if not plan.has_selector:
         return _item_itself
-    return _Builder(machine, plan).first
+    return _ItemSelector(machine, plan).first
 
 
 def _item_itself(_index: int, key: str | None, item: bytes, _source: str) -> bytes:
@@ -27,20 +24,20 @@ def _item_itself(_index: int, key: str | None, item: bytes, _source: str) -> byt
     return item if key is None else b'{"Key":%b,"Value":%b}' % (jsontext.encode(key), item)
 
 
-class _Builder:
+class _ItemSelector:
     """Evaluates what is common once, then joins pieces. Items are spliced in as text wherever they stand whole."""
 
     def __init__(self, machine: Machine, plan: MapRunPlan) -> None:
         self.plan = plan
         self.work = machine.map_work(plan.state)
-        self.build: Build | None = None
+        self.build: BuildInput | None = None
 
     def first(self, index: int, key: str | None, item: bytes, source: str) -> bytes:
         if self.build is None:
             self.build = self._prepare()
         return self.build(index, key, item, source)
 
-    def _prepare(self) -> Build:
+    def _prepare(self) -> BuildInput:
         self.root = jsontext.decode(self.plan.selector_input)
         self.context: dict[str, Any] = jsontext.decode(self.plan.context)
         self.variables: dict[str, Any] = jsontext.decode(self.plan.variables)
@@ -100,14 +97,14 @@ def _text(pieces: list[Piece], text: bytes) -> None:
         pieces.append(text)
 
 
-_WHOLE: dict[str, Callable[[int, str | None, bytes, str], bytes]] = {
+_WHOLE: dict[str, BuildInput] = {
     "$$.Map.Item.Index": lambda index, _key, _item, _source: b"%d" % index,
     "$$.Map.Item.Value": lambda _index, _key, item, _source: item,
     "$$.Map.Item.Source": lambda _index, _key, _item, source: jsontext.encode(source),
 }
 
 
-def _joined(pieces: list[Piece]) -> Build:
+def _joined(pieces: list[Piece]) -> BuildInput:
     fixed = tuple(pieces)
 
     def build(index: int, key: str | None, item: bytes, source: str) -> bytes:
