@@ -144,6 +144,15 @@ TRACKER_CHANGELOG = Topic(
     replaceable=True,  # the table is folded again from home
     tombstones_within_ms=DAY_MS,
 )
+TRACKER_ARCHIVE = Topic(
+    name="tracker-archive",
+    partitioned_by="homes",
+    key="none",
+    writers=("maprun-tracker",),
+    readers=("maprun-tracker",),
+    messages=(archives.RowsArchived,),
+    retention_ms=91 * DAY_MS,  # MAPRUN_RETENTION_DAYS and one day
+)
 CLUSTER = Topic(
     name="cluster",
     partitioned_by="one",
@@ -167,5 +176,6 @@ TOPICS: tuple[Topic, ...] = (
     LANE_JOURNAL,
     MACHINES,
     TRACKER_CHANGELOG,
+    TRACKER_ARCHIVE,
     CLUSTER,
 )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from maprun.archive.store import Row, Store
-from maprun.bus.port import Port
+from maprun.bus.port import Port, Record
 from schemas.archives import ArchivePage
-from schemas.wire import Decoder, encode
+from schemas.wire import Decoder
 
 PAGES_PER_READ = 16
 KEYS_PER_EXPIRY = 2_000
@@ -77,14 +77,18 @@ class Archive:
         while self._position < end:
             until = min(end, self._position + PAGES_PER_READ)
             for record in await self._port.read(self._topic, self._home, self._position, until):
-                try:
-                    page = self._decoder.decode(record.value or b"")
-                except msgspec.DecodeError:
-                    self._unreadable(self._topic, self._home, record.offset)
-                    continue
-                if (page.home, page.cluster) == (self._home, self._port.cluster):
-                    self._apply(page, record.offset)
+                self.take(record)
             self._position = until
+
+    def take(self, record: Record) -> None:
+        """Puts a page of the topic into the store."""
+        try:
+            page = self._decoder.decode(record.value or b"")
+        except msgspec.DecodeError:
+            self._unreadable(self._topic, self._home, record.offset)
+            return
+        if (page.home, page.cluster) == (self._home, self._port.cluster):
+            self._apply(page, record.offset)
 
     def _apply(self, page: ArchivePage, offset: int) -> None:
         ended = _ENDED.pack(page.ended_ms)
@@ -144,6 +148,12 @@ class Archive:
         row = self._store.get(key)
         return None if row is None else self._whole(key, row)
 
+    def ended_ms(self, key: bytes) -> int:
+        """Until when the row under a key is kept at least: when what it tells of had ended. -1 = there is none."""
+        row = self._store.get(key)
+        ended: int = -1 if row is None else _ENDED.unpack_from(row)[0]
+        return ended
+
     def first(self, prefix: bytes, at: bytes) -> Row | None:
         """The row with the lowest key that begins with `prefix` and is not below `at`."""
         found = self._store.first(prefix, at)
@@ -181,11 +191,6 @@ class Archive:
         if gone:
             self._store.write((), gone)
         return len(gone)
-
-
-def encoded(page: ArchivePage) -> bytes:
-    """A page as its record's value."""
-    return encode(page)
 
 
 def _piece_key(key: bytes, number: int) -> bytes:

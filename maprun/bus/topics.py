@@ -7,12 +7,12 @@ import msgspec
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
-from schemas.topics import CLUSTER, DAY_MS, EXECUTION_REQUESTS, HOME, SCHEDULER_ARCHIVE, TOPICS, Topic
+from schemas.topics import CLUSTER, DAY_MS, EXECUTION_REQUESTS, HOME, SCHEDULER_ARCHIVE, TOPICS, TRACKER_ARCHIVE, Topic
 
 USER_PARTITIONS = 4  # of execution-requests when it is made: gates share them; users may add more, as they like
 MUST = ("cleanup.policy", "max.message.bytes", "message.timestamp.type", "unclean.leader.election.enable")
 """Settings of a topic that must be the registry's, whoever made the topic."""
-_OUTLIVES = (HOME, SCHEDULER_ARCHIVE)
+_OUTLIVES = (HOME, SCHEDULER_ARCHIVE, TRACKER_ARCHIVE)
 """Topics that tell of executions for as long as those are remembered."""
 CLUSTER_SETTING = {"delete.retention.ms": "109112114"}
 """By this odd number (the letters m, p, r) a topic `cluster` is known as ours before its first record is in it."""

@@ -1,6 +1,6 @@
 """maprun-tracker: materialises Map Run state and histories as a Faust table; answers the AWS JSON API over HTTP.
 
 Consumes home (the same fold as the scheduler) and machines; produces commands on home. Owns the table `state`,
-whose rows stand in maprun-tracker-state-changelog, one partition for each of home. Its name is taken on
-cluster. Decides nothing: it answers from the fold, reads and writes alike.
+whose rows stand in maprun-tracker-state-changelog, one partition for each of home; rows of what has ended go to
+tracker-archive. Its name is taken on cluster. Decides nothing: it answers from the fold, reads and writes alike.
 """

@@ -1,6 +1,7 @@
 """From changes to rows and back: what a flush writes, in which order, and how a recovered table proves itself."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 import zstandard
@@ -9,6 +10,7 @@ from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import (
     FOLD_VERSION,
     FOLD_VERSIONS_READ,
+    Archive,
     Ended,
     HomeState,
     Interpreter,
@@ -16,15 +18,17 @@ from maprun.mapruns.fold.state import (
     encode_state,
 )
 from services.maprun_tracker import rows
+from services.maprun_tracker.archive import EndedExecutions
+from services.maprun_tracker.archiving import forget
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.machine_definitions import with_definition
-from services.maprun_tracker.rows import MARK, ROOT, RUN, SUMMED, Codec, Mark
+from services.maprun_tracker.rows import MARK, ROOT, RUN, SUMMED, Codec, Mark, RootRow
 from services.maprun_tracker.running import RunningChildren
 from services.maprun_tracker.state import Partition
 
 Write = Callable[[bytes, bytes | None], None]
 """Puts one row into the table (None deletes it); it stands in `Partition.stored` at once."""
-MakeHome = Callable[[HomeState], Home]
+MakeHome = Callable[[HomeState, Archive], Home]
 
 MACHINES_FOLD_VERSION = 4
 """Marks of earlier folds hold no machines: the tracker passed over the requests that made them."""
@@ -73,6 +77,9 @@ class Flusher:
         self._delete_doomed(write)
         self._delete(write, sorted(part.buried))
         part.buried.clear()
+        for row_key, row in part.fetched.items():
+            self._put(write, row_key, row[rows.ENVELOPE.size :])
+        part.fetched = {}
         for digest, definition in part.definitions.items():
             self._put(write, rows.definition_key(part.number, digest), part.codec.compress(definition))
         for arn, history in part.histories.items():
@@ -113,6 +120,7 @@ class Flusher:
             self.deleted_rows += 1
 
     def _put(self, write: Write, key: bytes, payload: bytes) -> None:
+        self.part.gone.pop(key, None)
         if key not in self._before:
             self._before[key] = rows.digest_at(self.part.mark_offset, key, self.part.stored.get(key))
         row = rows.wrap(self.part.offset, self._before[key], payload)
@@ -129,17 +137,12 @@ class Flusher:
         )
 
     def _forgotten(self) -> tuple[bytes, ...]:
-        """The rows of executions that the fold forgot, so many as one mark takes, and of definitions without use."""
-        part = self.part
-        keys = part.unused_definitions()
-        state = part.home.state
-        while len(keys) < part.limits.gone_rows_max:
-            arn = part.index.longest_over()
-            if arn is None or arn in state.roots or part.home.ended(arn) is not None:
-                break
-            state.ended.pop(arn, None)
-            keys += part.forget(arn)
-        return tuple(keys)
+        """Rows of archived executions, so many as one mark takes, and of definitions without use."""
+        gone = self.part.gone
+        keys = [*self.part.unused_definitions(), *islice(gone, self.part.limits.gone_rows_max)]
+        for key in keys:
+            gone.pop(key, None)
+        return tuple(dict.fromkeys(keys))
 
     def _mark(self, write: Write, at: float, gone: tuple[bytes, ...]) -> None:
         """Says what the rows are now. Those that are `gone` are in its sum no more, and are deleted behind it.
@@ -150,7 +153,8 @@ class Flusher:
         for key, before in self._before.items():
             self._sum ^= before ^ rows.digest(key, part.stored[key])
         for key in gone:
-            self._sum ^= rows.digest(key, part.stored[key])
+            written = key in self._before
+            self._sum ^= rows.digest_at(part.offset if written else part.mark_offset, key, part.stored[key])
         snapshot = part.codec.compress(_encode_state(part, self._interpreter))
         self._parity ^= 1
         chunk_bytes = part.limits.chunk_bytes_max
@@ -180,6 +184,7 @@ def restore(
     stored: Mapping[bytes, bytes],
     keys: Iterable[bytes],
     make_home: MakeHome,
+    archive: EndedExecutions,
     interpreter: Interpreter,
     limits: TrackerLimits,
     start: int = 0,
@@ -203,8 +208,11 @@ def restore(
         gone = {key for key in mark.gone if key in stored and not rows.written_after(mark.offset, stored[key])}
         for key in keys:
             if key[rows.KIND] in SUMMED and key not in gone:
-                found ^= rows.digest_at(mark.offset, key, stored[key])
-        part = Partition(number, make_home(state), stored, limits, RunningChildren(mark.running))
+                at_mark = rows.digest_at(mark.offset, key, stored[key])
+                found ^= at_mark
+                if not at_mark:
+                    gone.add(key)  # a killed process wrote it behind the mark: what it tells of comes again
+        part = Partition(number, make_home(state, archive), archive, stored, limits, RunningChildren(mark.running))
         part.mark_offset, part.buried = mark.offset, gone
         reason = _index(part, state, keys) or _take_machines(part, state)
         if mark.cluster != cluster:
@@ -219,7 +227,7 @@ def restore(
             flusher = Flusher(part, interpreter, mark, cluster=cluster)
             flusher.lacks_machines = mark.version < _version(MACHINES_FOLD_VERSION)
             return flusher, ""
-    part = Partition(number, make_home(HomeState(home=number)), {}, limits, RunningChildren())
+    part = Partition(number, make_home(HomeState(home=number), archive), archive, {}, limits, RunningChildren())
     flusher = Flusher(part, interpreter, None, (stored, keys), cluster)
     flusher.lacks_machines = start > 0
     return flusher, reason if keys else ""
@@ -261,8 +269,12 @@ def _take_machines(part: Partition, state: HomeState) -> str:
 
 
 def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
-    """Rebuilds the indexes, and the names of ended root executions, which the snapshot leaves out; or why it can't."""
-    names: dict[str, Ended] = {}
+    """Rebuilds the indexes; or says why it can't.
+
+    Versions before the archive kept the names of ended executions in their rows alone. A row that was archived, and is
+    not deleted yet, is forgotten again.
+    """
+    over: list[RootRow] = []
     try:
         for key in keys:
             kind, value = key[rows.KIND], part.row(key)
@@ -273,36 +285,40 @@ def _index(part: Partition, state: HomeState, keys: Iterable[bytes]) -> str:
             elif kind == ROOT:
                 row = part.codec.root(value)
                 if rows.written_after(part.mark_offset, value):  # what comes after the mark comes again
+                    if row.arn in state.ended:
+                        return f"{row.arn} was over at the mark, and its row is of later"
                     row = msgspec.structs.replace(row, status="RUNNING", closed=-1)
                 part.index.know_root(row)
-                names[row.arn] = Ended(
-                    request_id=row.request_id,
-                    started_ms=row.started_ms,
-                    stopped_ms=row.stopped_ms,
-                    status=row.status,
-                    offset=row.closed,
-                )
+                if row.closed >= 0:
+                    over.append(row)
     except (msgspec.DecodeError, zstandard.ZstdError) as error:
         return f"a row can't be read: {error}"
     part.index.order({arn for arn, root in state.roots.items() if root.status != "RUNNING"})
-    redrivable, state.ended = state.ended, {}
-    for arn in part.index.over():
-        kept = redrivable.pop(arn, None)
-        state.ended[arn] = msgspec.structs.replace(names[arn], root=None if kept is None else kept.root)
-    state.ended |= redrivable  # redriven after the mark, their rows say no more that they were over
+    over.sort(key=lambda row: row.closed)
+    for row in over:
+        known = state.ended.pop(row.arn, None)
+        if known is None and part.archive.holds(row.arn, row.closed):
+            forget(part, row.arn)
+        else:
+            state.ended[row.arn] = Ended(
+                request_id=row.request_id,
+                started_ms=row.started_ms,
+                stopped_ms=row.stopped_ms,
+                status=row.status,
+                offset=row.closed,
+                root=None if known is None else known.root,
+            )
     return ""
 
 
 def _encode_state(part: Partition, interpreter: Interpreter) -> bytes:
-    """The fold's state without what stands in rows: names of ended executions, definitions of machines."""
+    """The fold's state without what stands in rows: definitions of machines."""
     state = part.home.state
-    ended, machines = state.ended, state.machines
-    redrivable = {arn: end for arn, end in ended.items() if end.root is not None}
-    state.ended, state.machines = redrivable, dict(part.machines.machines)
+    machines, state.machines = state.machines, dict(part.machines.machines)
     try:
         return encode_state(state, interpreter)
     finally:
-        state.ended, state.machines = ended, machines
+        state.machines = machines
 
 
 def _version(fold_version: int = FOLD_VERSION) -> int:

@@ -7,8 +7,10 @@ from maprun.mapruns.fold.home import decode_record
 from maprun.mapruns.fold.state import RequestAnswered
 from maprun.mapruns.ledger import indexed
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
-from schemas.home import HomeRecord, LaneProgress
+from schemas.home import HomeRecord, LaneProgress, RedriveRequested
 from schemas.requests import MachineWritten
+from services.maprun_tracker.archive import ArchivedExecution
+from services.maprun_tracker.archiving import fetch
 from services.maprun_tracker.blocks import marked
 from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.state import Partition
@@ -29,7 +31,10 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
     except (msgspec.DecodeError, RecursionError):
         part.home.skip(offset)
         return False
+    archived = _archived(part, record)
     folded = yield from part.home.folding(offset, timestamp_ms, record, spent)
+    if archived is not None and archived.arn in part.home.state.roots:
+        fetch(part, archived)
     for output in folded:
         match output:
             case outputs.EntriesAccepted():
@@ -52,6 +57,18 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
             part.running.lane_reported(record, part.home.state.now_ms)
     _over(part, offset)
     return True
+
+
+def _archived(part: Partition, record: HomeRecord) -> ArchivedExecution | None:
+    """What is archived of an execution that the record may bring back.
+
+    A killed process may have written newer rows of it: that they are there says nothing yet.
+    """
+    if not isinstance(record, RedriveRequested):
+        return None
+    state = part.home.state
+    open_here = record.arn in state.roots or record.arn in state.ended
+    return None if open_here else part.archive.newest(record.arn, part.offset + 1)
 
 
 def _entries_accepted(part: Partition, offset: int, accepted: outputs.EntriesAccepted) -> None:
@@ -92,7 +109,7 @@ def _root_changed(part: Partition, changed: outputs.RootChanged) -> None:
 
 
 def _over(part: Partition, offset: int) -> None:
-    """Notes which ended executions are over with all their runs: the order in which the fold forgets them later."""
+    """Notes which ended executions are over with all their runs: what can be archived."""
     for arn in [arn for arn in part.index.lingering if arn in part.home.state.ended]:
         row = part.root(arn)
         assert row is not None

@@ -1,7 +1,6 @@
-"""Small indexes over a partition's rows, in memory: what is found by a machine, a parent, an id, or by its age."""
+"""Small indexes over a partition's rows, in memory: what is found by a machine, a parent or an id."""
 
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -19,7 +18,6 @@ class _Known(msgspec.Struct):
     definition: bytes
     status: str
     redriven: bool
-    closed: int
 
 
 class Indexes:
@@ -32,7 +30,6 @@ class Indexes:
         self._of_root: dict[str, dict[str, str]] = {}  # root execution → all its runs → the child that asked, if nested
         self._of_child: dict[str, list[tuple[int, str]]] = {}  # child → (started ms, its nested runs), ascending
         self._definitions: dict[bytes, int] = {}  # digest → root executions that have it
-        self._closed: deque[tuple[int, str]] = deque()  # (offset at which it was over, root execution), ascending
         self.lingering: set[str] = set()  # ended, with runs that are still open
 
     # ------------------------------------------------------------------ what comes
@@ -42,14 +39,11 @@ class Indexes:
         known = self._roots.get(row.arn)
         if known is None:
             redriven = row.redrive_count > 0
-            known = _Known(row.machine_arn, row.started_ms, row.created, row.definition, "", redriven, -1)
+            known = _Known(row.machine_arn, row.started_ms, row.created, row.definition, "", redriven)
             self._roots[row.arn] = known
             insort(self._of_machine.setdefault(row.machine_arn, []), (row.started_ms, row.arn))
             self._definitions[row.definition] = self._definitions.get(row.definition, 0) + 1
         known.status, known.redriven = row.status, row.redrive_count > 0
-        if row.closed >= 0 and row.closed != known.closed:
-            self._closed.append((row.closed, row.arn))
-        known.closed = row.closed
         if row.status != "RUNNING" and row.closed < 0:
             self.lingering.add(row.arn)
         else:
@@ -58,7 +52,6 @@ class Indexes:
     def order(self, lingering: set[str]) -> None:
         """Puts what was taken in from rows into the order of home; the fold says which ended ones are not over yet."""
         self.lingering = lingering
-        self._closed = deque(sorted(self._closed))
         for runs in self._of_child.values():
             runs.sort()
 
@@ -135,19 +128,3 @@ class Indexes:
         listed = self._of_machine.get(machine_arn, [])
         for place in range(len(listed) if below is None else bisect_left(listed, below), 0, -1):
             yield listed[place - 1]
-
-    # ------------------------------------------------------------------ age
-
-    def longest_over(self) -> str | None:
-        """The root execution that was over first, of those that are; None when there is none."""
-        while self._closed:
-            offset, arn = self._closed[0]
-            known = self._roots.get(arn)
-            if known is not None and known.closed == offset:
-                return arn
-            self._closed.popleft()  # redriven since then, or gone
-        return None
-
-    def over(self) -> list[str]:
-        """The root executions that are over, in the order of home."""
-        return [arn for offset, arn in self._closed if arn in self._roots and self._roots[arn].closed == offset]

@@ -10,7 +10,9 @@ touched by scattered frames costs one row a flush, so larger blocks mean fewer r
 class TrackerLimits(msgspec.Struct, frozen=True):
     """Bounds of one tracker process."""
 
-    gone_rows_max: int = 5_000  # of forgotten executions deleted behind one mark
+    gone_rows_max: int = 5_000  # of archived executions deleted behind one mark
+    archive_executions_max: int = 200  # in one round of archiving
+    archive_page_bytes_max: int = 900_000  # below Kafka's default record limit of 1 MiB
     list_frames_max: int = 256  # of home read for one page of a list
     list_blocks_max: int = 64  # opened for one page of a list; what is then found makes the page, however short
     blocks_decoded_max: int = 256  # in memory for each partition, about 40 KB each

@@ -6,12 +6,15 @@ from typing import Protocol
 
 import msgspec
 
+from maprun.archive.store import MemoryStore, Store
 from maprun.bus.port import Port, Record, RecordsGoneError
 from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.slices import Pace
 from maprun.requests.registry import MachineRegistry
 from maprun.runtime.pace import LoopPace
 from schemas import topics
+from services.maprun_tracker.archive import EndedExecutions
+from services.maprun_tracker.archiving import ending, execution, forget
 from services.maprun_tracker.flush import Flusher, MakeHome, restore
 from services.maprun_tracker.handlers import record_folding
 from services.maprun_tracker.limits import TrackerLimits
@@ -20,6 +23,9 @@ from services.maprun_tracker.rows import prefix
 from services.maprun_tracker.state import Partition
 
 MACHINES_PER_READ = 64
+MARKS_UNSURE_MS = 60_000
+"""A successor may go on from an older mark than the newest, but of no longer ago: what isn't acknowledged by then ends
+the process. So long what is remembered no more stays in the archive."""
 SLICE_SECONDS = 0.001
 """Requests are answered between two slices."""
 
@@ -100,6 +106,7 @@ class Deps(msgspec.Struct, frozen=True):
     interpreter: Interpreter
     limits: TrackerLimits
     watch: Watch
+    store: Store = msgspec.field(default_factory=MemoryStore)  # of what has ended, of all homes of the process
     pace: Pace = msgspec.field(default_factory=partial(LoopPace, SLICE_SECONDS))  # of the process's loop
 
 
@@ -111,16 +118,19 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     deps.table.forget(home)  # another process may have written newer ones since
     async for changes, to_go in changes_of(port, home):
         deps.table.recovered(changes, to_go)
+    archive = EndedExecutions(port, home, deps.store, deps.interpreter, deps.limits.archive_page_bytes_max)
+    await archive.log.catch_up()  # behind the rows: whatever they left out is in it
     start = await port.start_offset(topics.HOME.name, home)
     end = await port.end_offset(topics.HOME.name, home)
     stored, head = deps.table.rows, prefix(home)
     keys = [key for key in stored if key.startswith(head)]
     flusher, rebuilt = restore(
-        home, stored, keys, deps.make_home, deps.interpreter, deps.limits, start, end, port.cluster
+        home, stored, keys, deps.make_home, archive, deps.interpreter, deps.limits, start, end, port.cluster
     )
     if flusher.lacks_machines:
         await _take_machines(port, flusher.part)
     held = Held(flusher, end)
+    await archive_ended(port, held, deps)  # before anything is folded: their rows are still those of their ends
     deps.watch.taken(held, len(keys), rebuilt)
     mailbox = port.mailbox()
     feed = port.feed(topics.HOME.name, home, held.part.offset + 1, mailbox)
@@ -209,9 +219,31 @@ async def _fold(port: Port, held: Held, record: Record, deps: Deps) -> None:
 
 
 async def flush(port: Port, held: Held, deps: Deps, *, mark_now: bool = False) -> None:
-    """Writes what was folded, and the mark if it is due or wanted now."""
+    """Writes what was folded, and the mark if it is due or wanted now. What has ended is archived first."""
+    await archive_ended(port, held, deps)
+    part = held.part
+    marked = part.mark_offset
     offset = write(port, held, deps, mark_now=mark_now)
+    if part.mark_offset > marked:
+        limits, now_ms = part.home.limits, part.home.state.now_ms
+        part.archive.log.expire(now_ms - limits.retention_ms - MARKS_UNSURE_MS)
     await deps.table.flushed(held.part.number, offset)
+
+
+async def archive_ended(port: Port, held: Held, deps: Deps) -> None:
+    """What has ended goes into the archive, and out of the table, once it stands there."""
+    part = held.part
+    archive, ended = part.archive, part.home.state.ended
+    while ended:
+        arns = ending(part, deps.limits.archive_executions_max)
+        new = [execution(part, arn) for arn in arns if not archive.holds(arn, ended[arn].offset)]
+        pages = archive.pages(new, part.definition, part.home.limits.retention_ms)
+        await archive.log.written(pages, await port.send(archive.records(pages)) if pages else [])
+        for arn in arns:
+            forget(part, arn)
+            del ended[arn]
+        if deps.pace.spent():
+            await _pause(port, deps)
 
 
 def write(port: Port, held: Held, deps: Deps, *, mark_now: bool = False) -> int:

@@ -1,15 +1,18 @@
 """What the tracker knows of one home partition: the fold, what it changed since the last flush, and small indexes."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from heapq import merge
 
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Root
 from maprun.mapruns.run import Run
 from maprun.mapruns.verdicts import item_counts
+from schemas.arns import run_tail
 from schemas.pages import Pages
 from schemas.requests import MachineWritten
 from services.maprun_tracker import rows
+from services.maprun_tracker.archive import ArchivedExecution, EndedExecutions
 from services.maprun_tracker.blocks import Block, decode_block
 from services.maprun_tracker.fold_waits import Waits
 from services.maprun_tracker.history_pages import RootHistory, page_of, pages_before
@@ -25,14 +28,22 @@ BlockId = tuple[str, int]
 class Partition:
     """One home partition. `stored` are the table's rows; what is not flushed yet is read before them.
 
-    Everything a reader asks for comes from here and sees each record as soon as it is folded.
+    The table holds what is open, and what has ended until it is archived. Everything a reader asks for comes from here
+    and sees each record as soon as it is folded.
     """
 
     def __init__(
-        self, number: int, home: Home, stored: Mapping[bytes, bytes], limits: TrackerLimits, running: RunningChildren
+        self,
+        number: int,
+        home: Home,
+        archive: EndedExecutions,
+        stored: Mapping[bytes, bytes],
+        limits: TrackerLimits,
+        running: RunningChildren,
     ) -> None:
         self.number = number
         self.home = home
+        self.archive = archive
         self.stored = stored
         self.limits = limits
         self.running = running
@@ -48,7 +59,9 @@ class Partition:
         self.definitions: dict[bytes, bytes] = {}  # not stored yet
         self.digests: dict[str, bytes] = {}  # running execution or run → digest of its definition
         self.histories: dict[str, RootHistory] = {}
-        self.buried: set[bytes] = set()  # keys of rows that are gone, but not deleted yet
+        self.fetched: dict[bytes, bytes] = {}  # rows that came back from the archive, not flushed yet
+        self.gone: dict[bytes, None] = {}  # keys of rows that the next marks leave out, in order
+        self.buried: set[bytes] = set()  # keys of rows that are in no sum any more, but not deleted yet
         self.mark_offset = -1
 
     @property
@@ -59,15 +72,18 @@ class Partition:
     # ------------------------------------------------------------------ readers
 
     def row(self, key: bytes) -> bytes | None:
-        """A stored row; None when there is none, or one that only waits to be deleted."""
-        return None if key in self.buried else self.stored.get(key)
+        """A row of the table; None when there is none, or one that only waits to be deleted."""
+        fetched = self.fetched.get(key)
+        if fetched is not None:
+            return fetched
+        return None if key in self.buried or key in self.gone else self.stored.get(key)
 
     def root(self, arn: str) -> RootRow | None:
         """A root execution."""
         changed = self.changed_roots.get(arn)
         if changed is not None:
             return changed
-        row = self.row(rows.root_key(self.number, arn)) if self.index.has_root(arn) else None
+        row = self._row_of(arn, rows.root_key(self.number, arn))
         return None if row is None else self.codec.root(row)
 
     def run(self, run: str) -> RunRow | None:
@@ -75,15 +91,75 @@ class Partition:
         live = self.home.state.runs.get(run) or self.changed_runs.get(run)
         if live is not None:
             return self.run_row(live)
-        row = self.row(rows.run_key(self.number, run)) if self.index.has_run(run) else None
+        row = self._row_of_run(run, rows.run_key(self.number, run))
         return None if row is None else self.codec.run(row)
+
+    def archived(self, arn: str) -> ArchivedExecution | None:
+        """A root execution that is in the archive and nowhere else, as long as it is remembered."""
+        if self.index.has_root(arn):
+            return None
+        found = self.archive.newest(arn, self.offset + 1)
+        return found if found is not None and self._remembered(found.stopped_ms) else None
+
+    def _remembered(self, stopped_ms: int) -> bool:
+        return stopped_ms + self.home.limits.retention_ms >= self.home.state.now_ms
+
+    def _row_of(self, arn: str, key: bytes) -> bytes | None:
+        """A row of a root execution, wherever it is."""
+        if self.index.has_root(arn):
+            return self.row(key)
+        found = self.archived(arn)
+        return None if found is None else self.archive.row(found, key)
+
+    def _row_of_run(self, run: str, key: bytes) -> bytes | None:
+        """A row of a Map Run, wherever it is."""
+        if self.index.has_run(run):
+            return self.row(key)
+        archived, arn = self.archive.run_of_tail(run_tail(run))
+        return self._row_of(arn, key) if archived == run else None
+
+    def block_row(self, run: str, number: int) -> bytes | None:
+        """The row of an index block, None when no child in it was answered."""
+        return self._row_of_run(run, rows.block_key(self.number, run, number))
+
+    def run_of_tail(self, tail: str) -> str:
+        """The Map Run whose children have this in their names; empty when there is none."""
+        return self.index.run_of_tail(tail) or self.archive.run_of_tail(tail)[0]
+
+    def runs_of_child(self, arn: str) -> list[str]:
+        """The nested Map Runs of a child execution, in the order they started."""
+        found = self.index.runs_of_child(arn)
+        return found or [run for run, root in self.archive.runs_of_child(arn) if self.archived(root) is not None]
+
+    def newest_roots(
+        self, machine_arn: str, below: tuple[int, str] | None, status: str | None, redriven: bool | None
+    ) -> Iterator[tuple[int, str]]:
+        """(started ms, ARN) of a machine's executions with this status, newest first, from below a place on."""
+        index = self.index
+        here = (
+            (started_ms, arn)
+            for started_ms, arn in index.newest_roots(machine_arn, below)
+            if status in {None, index.status_of(arn)} and redriven in {None, index.redriven(arn)}
+        )
+        archived = (
+            (one.started_ms, one.arn)
+            for one in self.archive.listed(machine_arn, below, status or "")
+            if redriven in {None, one.redriven} and not index.has_root(one.arn) and self._remembered(one.stopped_ms)
+        )
+        return merge(here, archived, reverse=True)
 
     def definition(self, digest: bytes) -> bytes:
         """The text of a definition some execution was started with."""
         pending = self.definitions.get(digest)
         if pending is not None:
             return pending
-        return self.codec.definition(self.stored[rows.definition_key(self.number, digest)])
+        row = self.row(rows.definition_key(self.number, digest))
+        if row is not None:
+            return self.codec.definition(row)
+        packed = self.archive.definition(digest)
+        if packed is None:
+            raise KeyError(digest)
+        return self.codec.decompress(packed)
 
     def running_now(self, run: str) -> int:
         """How many children of a run that goes on are running: told by their lanes, and not answered since."""
@@ -110,7 +186,9 @@ class Partition:
         pending = None if history is None else history.dirty.get(page)
         if pending is not None:
             return pending
-        events = self.codec.page(self.stored[rows.history_key(self.number, row.arn, page)])
+        stored = self._row_of(row.arn, rows.history_key(self.number, row.arn, page))
+        assert stored is not None, "a history has the pages that its execution names"
+        events = self.codec.page(stored)
         firsts = row.pages
         end = firsts[page + 1] if page + 1 < len(firsts) else row.events + 1
         return events[: end - firsts[page]]
@@ -122,11 +200,13 @@ class Partition:
         if block is not None:
             self.blocks.move_to_end(key)
             return block
-        row = self.row(rows.block_key(self.number, run, number))
+        row = self.block_row(run, number)
         if row is None:
             return None
-        block = self.blocks[key] = decode_block(row, self.codec)
-        self.shrink()
+        block = decode_block(row, self.codec)
+        if self.index.has_run(run):
+            self.blocks[key] = block
+            self.shrink()
         return block
 
     # ------------------------------------------------------------------ for the handlers
@@ -156,7 +236,9 @@ class Partition:
             if row is not None:
                 firsts = pages_before(row.pages, first_id)
                 last = page_of(firsts, first_id - 1)
-                tail = self.codec.page(self.stored[rows.history_key(self.number, arn, last)])
+                stored = self.row(rows.history_key(self.number, arn, last))
+                assert stored is not None, "what goes on is in the table"
+                tail = self.codec.page(stored)
             history = self.histories[arn] = RootHistory(firsts, tail, self.limits.history_page_bytes_max)
         return history
 
@@ -165,12 +247,12 @@ class Partition:
         known = self.digests.get(owner)
         if known is not None:
             return known
-        digest = self.digests[owner] = self._store_definition(definition)
+        digest = self.digests[owner] = self.store_definition(definition)
         return digest
 
     def machine_written(self, machine: MachineWritten) -> None:
         """Sees to it that the definition of a machine is stored, and those that it had are not kept for it."""
-        digest = b"" if machine.deleted else self._store_definition(machine.spec.definition)
+        digest = b"" if machine.deleted else self.store_definition(machine.spec.definition)
         self.machines.written(machine, digest)
 
     def unused_definitions(self) -> list[bytes]:
@@ -179,36 +261,13 @@ class Partition:
         keys = [rows.definition_key(self.number, digest) for digest in left]
         return [key for key in keys if key in self.stored and key not in self.buried]
 
-    def _store_definition(self, definition: bytes) -> bytes:
+    def store_definition(self, definition: bytes) -> bytes:
+        """Sees to it that a definition is stored; its digest."""
         digest = rows.definition_digest(definition)
         row = self.row(rows.definition_key(self.number, digest))
         if row is None or rows.ENVELOPE.unpack_from(row)[0] > self.mark_offset:  # ahead of the mark: written again
             self.definitions[digest] = definition
         return digest
-
-    def forget(self, arn: str) -> list[bytes]:
-        """Nothing is known any more of a flushed root execution, of its runs, and of a definition that only it had.
-
-        Answers the keys of their rows.
-        """
-        row = self.root(arn)
-        assert row is not None
-        keys = [rows.root_key(self.number, arn)]
-        keys += [rows.history_key(self.number, arn, page) for page in range(len(row.pages))]
-        if self.index.users_of(row.definition) == 1 and not self.machines.users_of(row.definition):
-            keys.append(rows.definition_key(self.number, row.definition))
-        runs = [run for run_id in self.index.runs_of_root(arn) if (run := self.run(run_id)) is not None]
-        for run in runs:
-            keys.append(rows.run_key(self.number, run.run))
-            blocks = range(-(-run.index_end // BLOCK_POSITIONS))
-            keys += [rows.block_key(self.number, run.run, number) for number in blocks]
-            for number in blocks:
-                self.blocks.pop((run.run, number), None)
-            self.digests.pop(run.run, None)
-        self.index.forget_root(arn)
-        self.histories.pop(arn, None)
-        self.digests.pop(arn, None)
-        return [key for key in keys if key in self.stored and key not in self.buried]
 
     def run_row(self, run: Run) -> RunRow:
         """The row of a Map Run as it stands."""

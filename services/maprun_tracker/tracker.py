@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 
+from maprun.archive.rocks import RocksStore
 from maprun.bus.port import Port
 from maprun.bus.rights import refusal
 from maprun.mapruns.fold.home import Home
-from maprun.mapruns.fold.state import HomeState, Interpreter
+from maprun.mapruns.fold.state import Archive, HomeState, Interpreter
 from maprun.mapruns.limits import limits_of
 from maprun.runtime import clock, logs
 from maprun.runtime.limits import Limits
@@ -123,7 +124,8 @@ class Tracker(owner.Watch):
         self._held: dict[int, Held] = {}
         self.app.on_partitions_revoked.connect(self._revoked)
         self.app.on_partitions_assigned.connect(self._partitions_assigned)
-        self._deps = owner.Deps(self.table, self._home, interpreter, own, self)
+        store = RocksStore(settings.state_dir.absolute() / "tracker" / settings.instance / "archive")
+        self._deps = owner.Deps(self.table, self._home, interpreter, own, self, store)
         metrics.watch(self.owned, self.fold_limits.open_runs_max)
 
     # ------------------------------------------------------------------ what the API asks
@@ -243,9 +245,9 @@ class Tracker(owner.Watch):
     async def _partitions_assigned(self, *args: Any, **_kwargs: Any) -> None:
         self._assigned = tables.homes_of(self.app, args[-1])
 
-    def _home(self, state: HomeState) -> Home:
+    def _home(self, state: HomeState, archive: Archive) -> Home:
         settings = self._settings
-        return Home(state, self._interpreter, self._names, settings.homes, settings.lanes, self.fold_limits)
+        return Home(state, self._interpreter, self._names, settings.homes, settings.lanes, self.fold_limits, archive)
 
     async def _commit(self) -> None:
         """Tells the group how far homes are folded, for people who look at its lag."""

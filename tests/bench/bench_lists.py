@@ -32,7 +32,15 @@ PAGE = 1_000
 def redriven() -> tuple[Partition, str]:
     """A partition whose one Map Run failed and is being redriven."""
     interpreter = fakes.FakeInterpreter()
-    flusher, _ = restore(HOME, {}, (), lambda state: fakes.fold(state, interpreter), interpreter, TrackerLimits())
+    flusher, _ = restore(
+        HOME,
+        {},
+        (),
+        lambda state, _: fakes.fold(state, interpreter),
+        fakes.archive(HOME, interpreter),
+        interpreter,
+        TrackerLimits(),
+    )
     request = fakes.execution(HOME)
     run = fakes.run_of(request)
     facts = [

@@ -16,13 +16,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from maprun.archive.store import MemoryStore
 from maprun.bus import making
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import Outgoing
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.outputs import Output, RunChanged, Send
-from maprun.mapruns.fold.state import HomeState
+from maprun.mapruns.fold.state import Archive, HomeState
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas import topics
@@ -32,6 +33,7 @@ from schemas.history import EventType, HistoryEvent, encode_events
 from schemas.home import ChildrenEnded, ExecutionRequested, HomeRecord, ItemsRead, SourceEnded
 from schemas.pages import Pages
 from schemas.wire import encode
+from services.maprun_tracker.archive import EndedExecutions
 from services.maprun_tracker.flush import restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
@@ -126,10 +128,13 @@ def bench_fold(log: Log, children: int) -> None:
         written[0] += 1
         written[1] += len(row)
 
-    def fold(state: HomeState) -> Home:
-        return Home(state, interpreter, NAMES, 4, 8)
+    def fold(state: HomeState, archive: Archive) -> Home:
+        return Home(state, interpreter, NAMES, 4, 8, None, archive)
 
-    flusher, _ = restore(log.home, stored, (), fold, interpreter, TrackerLimits())
+    nowhere: Any = None
+    archive = EndedExecutions(nowhere, log.home, MemoryStore(), interpreter, 900_000)
+
+    flusher, _ = restore(log.home, stored, (), fold, archive, interpreter, TrackerLimits())
     began = time.process_time()
     for offset, value in enumerate(log.records):
         record_arrived(flusher.part, offset, 1_000 + offset, value)
@@ -139,7 +144,7 @@ def bench_fold(log: Log, children: int) -> None:
     flusher.flush(write, 0.0, mark_now=True)
     spent = time.process_time() - began
     began = time.perf_counter()
-    reason = restore(log.home, stored, list(stored), fold, interpreter, TrackerLimits())[1]
+    reason = restore(log.home, stored, list(stored), fold, archive, interpreter, TrackerLimits())[1]
     assert not reason
     print(
         f"pure fold: {1e6 * spent / children:.3f} us a child, {written[0]} rows written, "

@@ -140,6 +140,7 @@ MUTATIONS = {
         _of_lanes("trim_behind", tampering_lanes.DeletesWhatWasRead),
         Mutation("cluster_beside_positions", wrap=tampering.TrustsLeftovers),
         Mutation("archived_before_forgotten", wrap=only("scheduler", ArchivesNothing)),
+        Mutation("rows_archived_before_forgotten", wrap=only("maprun-tracker", ArchivesNothing)),
         Mutation("lane_quota", wrap=_reads(topics.LANE_SIGNALS, tampering.double_quota)),
         Mutation("signals_before_asks", wrap=SignalsUnacknowledged),
         Mutation("commit_behind_work", wrap=CommitsAhead),

@@ -184,7 +184,9 @@ class Services:
         return [ask_owner.own_asks(self.house.mutation.port(port), home, deps)]
 
     def _track(self, port: SimPort, home: int) -> list[Coroutine[Any, Any, None]]:
-        return [self.house.tracker.own(self.house.mutation.port(port), home, self._pace(port))]
+        return [
+            self.house.tracker.own(self.house.mutation.port(port), home, self._pace(port), self.disks.of(port.process))
+        ]
 
     def _deps(self, port: SimPort, owner: str) -> scheduler_deps.Deps:
         house = self.house

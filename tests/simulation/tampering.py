@@ -50,14 +50,17 @@ class SignalsUnacknowledged(WrappedPort):
         await self._port.send(messages)
 
 
+ARCHIVES = (topics.SCHEDULER_ARCHIVE.name, topics.TRACKER_ARCHIVE.name)
+
+
 class ArchivesNothing(WrappedPort):
-    """Pages for the archive are never written and go for written: what they hold is in the process's store alone."""
+    """Pages for an archive are never written and go for written: what they hold is in the process's store alone."""
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
         """Sends what is no page of an archive."""
-        archive, log = topics.SCHEDULER_ARCHIVE.name, self._port.world.log
-        sent = iter(await self._port.send([m for m in messages if m.topic != archive]))
-        return [len(log(archive, m.partition)) if m.topic == archive else next(sent) for m in messages]
+        log = self._port.world.log
+        sent = iter(await self._port.send([m for m in messages if m.topic not in ARCHIVES]))
+        return [len(log(m.topic, m.partition)) if m.topic in ARCHIVES else next(sent) for m in messages]
 
 
 class CommitsAhead(WrappedPort):

@@ -1,21 +1,25 @@
 """The tracker's owners over a simulated table: rows in memory, a changelog that lags, loses its tail, hears zombies."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from maprun.archive.store import MemoryStore, Store
 from maprun.bus.port import Outgoing
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.fold.home import Home
-from maprun.mapruns.fold.state import HomeState
+from maprun.mapruns.fold.state import Archive, HomeState
 from schemas import topics
 from schemas.home import STATUS_NAMES
 from services.maprun_tracker import rows
+from services.maprun_tracker.archive import EndedExecutions
 from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
 from services.maprun_tracker.owner import Deps, Held, Watch, own_home
 from services.maprun_tracker.state import Partition
-from services.maprun_tracker.topology import CHANGELOG
+from services.maprun_tracker.topology import ARCHIVE, CHANGELOG
 from tests.simulation.plays import NAMES
 from tests.simulation.port import SimPort
 from tests.simulation.process import Owner
@@ -32,6 +36,8 @@ LIMITS = TrackerLimits(
     snapshot_small_bytes=64,
     snapshot_ratio=1,
     chunk_bytes_max=300,
+    archive_executions_max=1,
+    archive_page_bytes_max=600,
 )
 
 Row = tuple[bytes, bytes | None]
@@ -102,6 +108,12 @@ class _Seen(Watch):
         self._tracker.house.judge.compare(part.home, "a tracker")
 
 
+class Nowhere(msgspec.Struct, frozen=True):
+    """The port of somebody who only looks at what stands in the logs."""
+
+    cluster: str
+
+
 class Tracker:
     """Owners of the tracker's partitions in one world, and the checks of what they hold."""
 
@@ -111,21 +123,29 @@ class Tracker:
         self.held: dict[Owner, Held] = {}  # of owners that have taken up their rows
         self.rebuilt = 0
 
-    def _home(self, state: HomeState) -> Home:
+    def _home(self, state: HomeState, archive: Archive) -> Home:
         scenario = self.house.scenario
         interpreter = self.house.interpreters.roots(scenario)
-        return Home(state, interpreter, NAMES, scenario.homes, scenario.lanes, scenario.limits)
+        return Home(state, interpreter, NAMES, scenario.homes, scenario.lanes, scenario.limits, archive)
 
-    async def own(self, port: SimPort, home: int, pace: SimPace) -> None:
+    async def own(self, port: SimPort, home: int, pace: SimPace, store: Store) -> None:
         """Recovers the table, and owns the home as the service does."""
         watch = _Seen(self, port)
-        deps = Deps(_Rows(self, port, home), self._home, self._interpreter, LIMITS, watch, pace)
+        deps = Deps(_Rows(self, port, home), self._home, self._interpreter, LIMITS, watch, store, pace)
         await own_home(port, home, deps)
 
     def restored(self, home: int, table: dict[bytes, bytes], end: int) -> Flusher:
         """A partition from recovered rows, which must prove themselves; `end` is home's."""
         self.house.mutation.recovered(home, table)
-        return restore(home, table, list(table), self._home, self._interpreter, LIMITS, end=end)[0]
+        port: Any = Nowhere(self.house.world.cluster)
+        archive = EndedExecutions(port, home, MemoryStore(), self._interpreter, LIMITS.archive_page_bytes_max)
+        log = self.house.world.log(ARCHIVE, home)
+        for record in log.slice(0, len(log)):
+            archive.log.take(record)
+        cluster = self.house.world.cluster
+        return restore(
+            home, table, list(table), self._home, archive, self._interpreter, LIMITS, end=end, cluster=cluster
+        )[0]
 
     @property
     def _interpreter(self) -> RootInterpreter:

@@ -50,8 +50,8 @@ class Home:
         """`homes` and `lanes` are the cluster's fixed partition counts."""
         self.state = state
         self.offset = state.offset  # the last record that was folded wholly
-        self._limits = limits or MapRunLimits()
-        self._ports = (interpreter, names, homes, lanes, self._limits)
+        self.limits = limits or MapRunLimits()
+        self._ports = (interpreter, names, homes, lanes, self.limits)
         self._archive = archive or NothingArchived()
 
     def apply(self, offset: int, timestamp_ms: int, record: home.HomeRecord) -> list[Output]:
@@ -88,7 +88,7 @@ class Home:
         if arn in state.roots:
             return None
         ended = state.ended.get(arn) or self._archive.ended(arn, self.offset + 1)
-        if ended is None or ended.stopped_ms + self._limits.retention_ms < state.now_ms:
+        if ended is None or ended.stopped_ms + self.limits.retention_ms < state.now_ms:
             return None
         return ended
 

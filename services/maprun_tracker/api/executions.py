@@ -113,7 +113,7 @@ async def find_child(service: Service, arn: str) -> ChildRef:
         raise execution_missing(arn)
 
     def look(part: Partition) -> ChildRef | None:
-        run = part.run(part.index.run_of_tail(child_id.run_tail))
+        run = part.run(part.run_of_tail(child_id.run_tail))
         if run is None or arn != arn_of_child(service, run, child_id.index) or kind != _kind(run):
             return None
         child = child_of(part, run, child_id.index)
@@ -223,14 +223,7 @@ def newest_of_machine(
     redriven = None if ask.redrive_filter is None else ask.redrive_filter == "REDRIVEN"
     items: list[tuple[tuple[int, str], shapes.ExecutionItem]] = []
     for part in service.parts.owned().values():
-        index = part.index
-        keys = (
-            key
-            for key in index.newest_roots(arn, below)
-            if (status is None or index.status_of(key[1]) == status)
-            and (redriven is None or index.redriven(key[1]) == redriven)
-        )
-        for key in islice(keys, size):
+        for key in islice(part.newest_roots(arn, below, status, redriven), size):
             row = part.root(key[1])
             if row is not None:
                 items.append((key, _item(row)))

@@ -10,7 +10,6 @@ from itertools import islice
 import msgspec
 
 from schemas.home import STATUS_NAMES
-from services.maprun_tracker import rows
 from services.maprun_tracker.blocks import LOST, SHOWN, Block, Wanted, row_may_hold
 from services.maprun_tracker.limits import BLOCK_POSITIONS
 from services.maprun_tracker.rows import RunRow
@@ -132,7 +131,7 @@ class Listing:
             return False
         if (self._run.run, number) in self._part.blocks:
             return True
-        row = self._part.row(rows.block_key(self._part.number, self._run.run, number))
+        row = self._part.block_row(self._run.run, number)
         return row is not None and row_may_hold(row, self._wanted)
 
     def _of_block(self, number: int, spans: list[Span], below: int, most: int) -> list[Child]:

@@ -110,7 +110,7 @@ async def list_runs(service: Service, ask: inputs.ListMapRuns, _call: Call) -> s
     place = read_token(ask.next_token, query, int)
     if "/" in rest[0]:
         part = (await find_child(service, arn)).part
-        runs: Sequence[str] = part.index.runs_of_child(arn)
+        runs: Sequence[str] = part.runs_of_child(arn)
     else:
         runs = (await find_root(service, arn)).runs
         part = service.part(home_of(arn, service.homes))

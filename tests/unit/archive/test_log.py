@@ -1,47 +1,20 @@
 """An archive: rows go to the topic first, and whatever becomes of the store, it ends with what stands there."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from maprun.archive.log import Archive, home_prefix
 from maprun.archive.store import MemoryStore
-from maprun.bus.port import Outgoing, Record
+from maprun.bus.port import Outgoing
 from schemas.archives import ExecutionsArchived
 from schemas.wire import encode
+from tests.unit.archive.topic import Topic
 
 HOME = 3
 TOPIC = "archive"
 BYTES_MAX = 1_000
 A, B, C = (home_prefix(HOME) + b"e" + bytes(15) + bytes([n]) for n in (1, 2, 3))
-
-
-class Topic:
-    """One partition of the topic, and a port to it."""
-
-    def __init__(self, cluster: str = "of now") -> None:
-        self.cluster = cluster
-        self.values: list[bytes] = []
-        self.start = 0
-
-    async def start_offset(self, _topic: str, _partition: int) -> int:
-        """The oldest record that is kept."""
-        return self.start
-
-    async def end_offset(self, _topic: str, _partition: int) -> int:
-        """Behind the newest."""
-        return len(self.values)
-
-    async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """A stretch of it."""
-        kept = range(max(first, self.start), min(end, len(self.values)))
-        return [Record(topic, partition, offset, 0, None, self.values[offset]) for offset in kept]
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Appends."""
-        first = len(self.values)
-        self.values += [message.value or b"" for message in messages]
-        return list(range(first, len(self.values)))
 
 
 def opened(topic: Topic, store: MemoryStore) -> Archive:

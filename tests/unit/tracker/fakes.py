@@ -1,11 +1,13 @@
 """A tiny interpreter and makers of records, for tests of the tracker's fold."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 
+from maprun.archive.store import MemoryStore
 from maprun.mapruns.fold.home import Home
-from maprun.mapruns.fold.state import HomeState
+from maprun.mapruns.fold.state import Archive, HomeState
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Spent
 from schemas.arns import Names, home_of, run_id
@@ -23,6 +25,10 @@ from schemas.history import EventType, HistoryEvent, encode_events
 from schemas.home import PAGE_SLOTS, RETURNED, ChildrenEnded, ExecutionRequested
 from schemas.pages import Pages
 from schemas.plan import MapRunPlan
+from services.maprun_tracker.archive import EndedExecutions
+from services.maprun_tracker.flush import Flusher, restore
+from services.maprun_tracker.limits import TrackerLimits
+from tests.unit.archive.topic import Topic
 
 HOMES, LANES = 2, 4
 NAMES = Names()
@@ -114,9 +120,31 @@ class FakeInterpreter:
         return [b"1" for _ in PAGES.unpack(page)]
 
 
-def fold(state: HomeState, interpreter: FakeInterpreter, limits: MapRunLimits | None = None) -> Home:
+def fold(
+    state: HomeState, interpreter: FakeInterpreter, limits: MapRunLimits | None = None, archive: Archive | None = None
+) -> Home:
     """A home fold over the fake interpreter."""
-    return Home(state, interpreter, NAMES, HOMES, LANES, limits)
+    return Home(state, interpreter, NAMES, HOMES, LANES, limits, archive)
+
+
+def archive(
+    home: int, interpreter: FakeInterpreter, topic: Topic | None = None, store: MemoryStore | None = None
+) -> EndedExecutions:
+    """The archive of a home that has caught up with its topic."""
+    port: Any = topic or Topic()
+    made = EndedExecutions(port, home, store or MemoryStore(), interpreter, 2_000)
+    if topic is not None:
+        asyncio.run(made.log.catch_up())
+    return made
+
+
+def fresh(home: int, interpreter: FakeInterpreter, start: int = 0) -> Flusher:
+    """A home that nothing is known of yet."""
+
+    def make(state: HomeState, archive: Archive) -> Home:
+        return fold(state, interpreter, None, archive)
+
+    return restore(home, {}, (), make, archive(home, interpreter), interpreter, TrackerLimits(), start)[0]
 
 
 def execution(home: int, number: int = 0, request_id: str = "") -> ExecutionRequested:

@@ -11,7 +11,6 @@ from aiohttp.test_utils import TestServer
 
 from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.port import Outgoing
-from maprun.mapruns.fold.home import Home
 from maprun.runtime import health
 from schemas import topics
 from schemas.home import MachineSpec
@@ -20,7 +19,6 @@ from schemas.requests import MachineWritten
 from schemas.wire import encode
 from services.maprun_tracker.api.service import Service
 from services.maprun_tracker.api.site import Site
-from services.maprun_tracker.flush import restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
@@ -152,10 +150,7 @@ def part_of(log: Log, home: int) -> Partition:
     """A home folded as far as the log goes."""
     interpreter = fakes.FakeInterpreter()
 
-    def fold(state: Any) -> Home:
-        return fakes.fold(state, interpreter)
-
-    part = restore(home, {}, [], fold, interpreter, TrackerLimits())[0].part
+    part = fakes.fresh(home, interpreter).part
     for offset, value in enumerate(log.homes[home]):
         record_arrived(part, offset, 1_000 + offset, value)
     return part

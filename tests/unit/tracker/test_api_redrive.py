@@ -37,7 +37,7 @@ from services.maprun_tracker.state import Partition
 from tests.unit.mapruns.generations import Child, outcome
 from tests.unit.tracker import fakes
 from tests.unit.tracker.stories import HOME, Story
-from tests.unit.tracker.test_flush import Table
+from tests.unit.tracker.test_flush import Table, flush
 from tests.unit.tracker.test_redriven import start
 
 CALL = Call("c", "c")
@@ -100,7 +100,7 @@ class World:
         part = self.flusher.part
         for offset in range(part.offset + 1, len(self.story.log)):
             record_arrived(part, offset, self.story.times[offset], self.story.log[offset])
-        self.flusher.flush(self.table.write, 0.0, mark_now=True)
+        flush(self.flusher, self.table, mark_now=True)
 
     def ask(self, operation: str, **members: Any) -> Any:
         """An operation's answer, as JSON."""
@@ -308,11 +308,11 @@ def test_a_nested_run_belongs_to_the_child_that_asked_for_it() -> None:
     assert (described["mapRunArn"], described["output"]) == (inner.arn, '{"o":0}')
     world.fold()
     again = start(world.table, limits)[0].part
-    assert again.index.runs_of_child(child) == [nested]
+    assert again.runs_of_child(child) == [nested]
     story.rest(6_000)
     world.fold()
     assert not [key for key in world.table.rows if key[rows.KIND] in rows.SUMMED]
-    assert part.index.runs_of_child(child) == []
+    assert part.runs_of_child(child) == []
 
 
 def test_a_queued_run_is_running_with_nothing_in_it() -> None:

@@ -11,9 +11,7 @@ from maprun.bus.port import BusError, Outgoing
 from maprun.mapruns.fold.state import RequestAnswered
 from services.maprun_tracker.api.commands import answer_to, passed
 from services.maprun_tracker.api.errors import Unavailable
-from services.maprun_tracker.flush import restore
 from services.maprun_tracker.handlers import record_arrived
-from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 from tests.unit.tracker import fakes
 
@@ -45,7 +43,7 @@ class FakePort:
 def part_of_home() -> Partition:
     """A home nobody has written to yet."""
     interpreter = fakes.FakeInterpreter()
-    return restore(0, {}, [], lambda state: fakes.fold(state, interpreter), interpreter, TrackerLimits())[0].part
+    return fakes.fresh(0, interpreter).part
 
 
 def played(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,5 +1,6 @@
 """The tracker's rows: a replay changes nothing, and a killed process leaves what its successor makes whole."""
 
+import asyncio
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -9,15 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maprun.mapruns.fold.home import Home
+from maprun.mapruns.fold.state import Archive, HomeState
+from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.slices import NoPace
 from schemas.home import FAILED, ExecutionRequested, ItemsRead, LaneProgress, MachineRequested, MachineSpec, SourceEnded
 from schemas.plan import MapRunPlan
 from schemas.wire import encode
-from services.maprun_tracker import rows
+from services.maprun_tracker import owner, rows
 from services.maprun_tracker.api.runs import counts_of
 from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.owner import Deps, Held, Watch
 from services.maprun_tracker.state import Partition
+from tests.unit.archive.topic import Topic
 from tests.unit.tracker import fakes
 
 LIMITS = TrackerLimits(history_page_bytes_max=400, snapshot_small_bytes=64, chunk_bytes_max=300, snapshot_ratio=1)
@@ -29,17 +36,22 @@ class KilledError(Exception):
 
 
 class Table:
-    """The rows, as the changelog has them; can die before a write."""
+    """The rows, as the changelog has them, and the archive's topic; can die before a write to either."""
 
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes] = {}
+        self.topic = Topic()
+        self.topic.before_send = self._one_more
         self.writes_left = -1
 
-    def write(self, key: bytes, row: bytes | None) -> None:
-        """One write."""
+    def _one_more(self) -> None:
         if self.writes_left == 0:
             raise KilledError
         self.writes_left -= 1
+
+    def write(self, key: bytes, row: bytes | None) -> None:
+        """One write."""
+        self._one_more()
         if row is None:
             self.rows.pop(key, None)
         else:
@@ -84,12 +96,31 @@ def log_of(seed: int, runs: int = 2, positions: int = 300) -> list[bytes]:
     return values
 
 
-def start(table: Table, limits: TrackerLimits = LIMITS, end: int | None = None) -> tuple[Flusher, str]:
+def start(
+    table: Table, limits: TrackerLimits = LIMITS, end: int | None = None, folded_by: MapRunLimits | None = None
+) -> tuple[Flusher, str]:
     """A new process: the partition as the rows tell it."""
     interpreter = fakes.FakeInterpreter(event_bytes=150)
-    return restore(
-        HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter), interpreter, limits, end=end
-    )
+    archive = fakes.archive(HOME, interpreter, table.topic)
+
+    def fold(state: HomeState, archive: Archive) -> Home:
+        return fakes.fold(state, interpreter, folded_by, archive)
+
+    return restore(HOME, table.rows, list(table.rows), fold, archive, interpreter, limits, end=end)
+
+
+def archive_ended(flusher: Flusher, table: Table) -> None:
+    """What has ended is archived, as before each flush of an owner."""
+    unused: Any = None
+    deps = Deps(unused, unused, unused, flusher.part.limits, Watch(), pace=NoPace())
+    port: Any = table.topic
+    asyncio.run(owner.archive_ended(port, Held(flusher, 0), deps))
+
+
+def flush(flusher: Flusher, table: Table, at: float = 0.0, *, mark_now: bool = False) -> None:
+    """One flush of an owner."""
+    archive_ended(flusher, table)
+    flusher.flush(table.write, at, mark_now=mark_now)
 
 
 def run_on(flusher: Flusher, table: Table, log: list[bytes], flush_every: int, at: float = 0.0) -> None:
@@ -98,14 +129,14 @@ def run_on(flusher: Flusher, table: Table, log: list[bytes], flush_every: int, a
         record_arrived(flusher.part, offset, 1_000 + offset, log[offset])
         flusher.folded(len(log[offset]))
         if offset % flush_every == 0:
-            flusher.flush(table.write, at)
-    flusher.flush(table.write, at, mark_now=True)
+            flush(flusher, table, at)
+    flush(flusher, table, at, mark_now=True)
 
 
 def shown(part: Partition) -> dict[Any, Any]:
     """Everything a reader could ask of a partition."""
     out: dict[Any, Any] = {}
-    for arn in part.index.roots():
+    for _, arn in part.newest_roots(fakes.MACHINE, None, None, None):
         row = part.root(arn)
         assert row is not None
         out[arn] = row
@@ -171,7 +202,8 @@ def test_counts_are_those_of_the_statuses() -> None:
     flusher, _ = start(table)
     run_on(flusher, table, log, 4)
     part = flusher.part
-    runs = [run for arn in part.index.roots() for run in (part.root(arn) or pytest.fail(arn)).runs]
+    known = [arn for _, arn in part.newest_roots(fakes.MACHINE, None, None, None)]
+    runs = [run for arn in known for run in (part.root(arn) or pytest.fail(arn)).runs]
     assert len(runs) == 2
     for run in runs:
         row = part.run(run)
@@ -190,18 +222,19 @@ def test_a_row_of_another_time_is_noticed() -> None:
     """A row that an overtaken process wrote late breaks the sum: everything is folded again and ends right."""
     log, table = log_of(7), Table()
     flusher, _ = start(table)
-    run_on(flusher, table, log[: len(log) // 2], 4)
+    run_on(flusher, table, log[: len(log) // 4], 4)
     old = {k: v for k, v in table.rows.items() if k[rows.KIND] == rows.BLOCK}
-    run_on(flusher, table, log, 4)
-    right = shown(flusher.part)
+    run_on(flusher, table, log[: len(log) // 2], 4)
+    calm = Table()
+    run_on(start(calm)[0], calm, log, 4)
     key = next(k for k in old if old[k] != table.rows[k])
     table.rows[key] = old[key]
     flusher, reason = start(table)
     assert "do not add up" in reason
     assert flusher.part.offset == -1
-    assert not flusher.part.index.roots()
+    assert not shown(flusher.part)
     run_on(flusher, table, log, 4)
-    assert shown(flusher.part) == right
+    assert shown(flusher.part) == shown(start(calm)[0].part)
     assert start(table)[1] == ""
 
 
@@ -218,7 +251,7 @@ def test_rows_of_another_version_are_folded_again() -> None:
 
 
 def test_a_name_of_an_ended_execution_is_still_taken_after_a_restart() -> None:
-    """The snapshot leaves ended executions out; a restarted fold knows them from their rows."""
+    """What has ended is in the archive alone; a restarted fold knows it from there."""
     log, table = log_of(9), Table()
     flusher, _ = start(table)
     run_on(flusher, table, log, 4)
@@ -243,7 +276,10 @@ def test_a_mark_past_the_end_of_home_is_not_believed() -> None:
 def test_children_that_end_while_their_run_closes_are_shown_as_running() -> None:
     """A failed child closes the run; the three that go on are running in DescribeMapRun, as in ListExecutions."""
     interpreter = fakes.FakeInterpreter(MapRunPlan(state="Map", label="L", child_type="EXPRESS", items=b"[1,2,3,4]"))
-    flusher, _ = restore(HOME, {}, [], lambda state: fakes.fold(state, interpreter), interpreter, TrackerLimits())
+    archive = fakes.archive(HOME, interpreter)
+    flusher, _ = restore(
+        HOME, {}, [], lambda s, a: fakes.fold(s, interpreter, None, a), archive, interpreter, TrackerLimits()
+    )
     part = flusher.part
     request = fakes.execution(HOME)
     run = fakes.run_of(request)

@@ -6,13 +6,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import FOLD_VERSION, HomeState
 from schemas.home import MachineRequested, MachineSpec, StopRequested, TagsRequested
 from schemas.wire import Fact, encode
 from services.maprun_tracker import rows
-from services.maprun_tracker.flush import restore
-from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 from tests.unit.tracker import fakes
 from tests.unit.tracker.test_flush import HOME, KilledError, Table, run_on, start
@@ -122,9 +119,6 @@ def test_a_home_that_lost_its_beginning_may_lack_machines() -> None:
     """Folded from there, it can't know what was made before; folded from its very beginning, it does."""
     interpreter = fakes.FakeInterpreter()
 
-    def fold(state: HomeState) -> Home:
-        return fakes.fold(state, interpreter)
-
     for begins, lacks in ((0, False), (7, True)):
-        flusher, _ = restore(HOME, {}, [], fold, interpreter, TrackerLimits(), start=begins)
+        flusher = fakes.fresh(HOME, interpreter, begins)
         assert flusher.lacks_machines is lacks

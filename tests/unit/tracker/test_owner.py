@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.bus.port import Record, RecordsGoneError
+from maprun.bus.port import Outgoing, Record, RecordsGoneError
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas import topics
@@ -21,9 +21,10 @@ from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.owner import Deps, Held, Watch, own_home
 from services.maprun_tracker.recovery import Change
 from services.maprun_tracker.state import Partition
-from services.maprun_tracker.topology import CHANGELOG
+from services.maprun_tracker.topology import ARCHIVE, CHANGELOG
+from tests.unit.archive.topic import Topic
 from tests.unit.tracker import fakes
-from tests.unit.tracker.test_flush import HOME, KilledError, Table, log_of, run_on, start
+from tests.unit.tracker.test_flush import HOME, KilledError, Table, log_of, run_on, shown, start
 
 FIRST_MS = 1_000
 
@@ -46,6 +47,7 @@ class FakePort:
     def __init__(self, home: Home, batch: int = 10) -> None:
         self.home = home
         self.machines: list[bytes] = []
+        self.archive = Topic()
         self.now = 0.0
         self.began = -1
         self.feeding = False
@@ -76,6 +78,8 @@ class FakePort:
         """Where the log begins."""
         if topic == CHANGELOG:
             return 0
+        if topic == ARCHIVE:
+            return 0
         assert (topic, partition) == (topics.HOME.name, HOME)
         return self.home.start
 
@@ -83,15 +87,24 @@ class FakePort:
         """Where the log ends."""
         if topic == CHANGELOG:
             return 0
+        if topic == ARCHIVE:
+            return await self.archive.end_offset(topic, partition)
         if topic == topics.MACHINES.name:
             return len(self.machines)
         assert (topic, partition) == (topics.HOME.name, HOME)
         return len(self.home.values)
 
     async def read(self, topic: str, partition: int, first: int, end: int) -> list[Record]:
-        """What stands on the topic of machines."""
+        """What stands on the topic of machines, or in the archive."""
+        if topic == ARCHIVE:
+            return await self.archive.read(topic, partition, first, end)
         assert (topic, partition) == (topics.MACHINES.name, HOME)
         return [Record(topic, HOME, first + i, 0, b"k", value) for i, value in enumerate(self.machines[first:end])]
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
+        """Pages of the archive."""
+        assert {message.topic for message in messages} == {ARCHIVE}
+        return await self.archive.send(messages)
 
     async def sleep(self, seconds: float) -> None:
         """A turn of the loop."""
@@ -187,12 +200,13 @@ LIMITS = TrackerLimits(flush_records_max=7, flush_seconds_max=0.25, snapshot_sma
 def deps_of(table: Rows, heard: Heard, limits: TrackerLimits = LIMITS) -> Deps:
     """What an owner needs."""
     interpreter = fakes.FakeInterpreter(event_bytes=150)
-    return Deps(table, lambda state: fakes.fold(state, interpreter), interpreter, limits, heard)
+    return Deps(table, lambda state, archive: fakes.fold(state, interpreter, None, archive), interpreter, limits, heard)
 
 
 def owned(port: FakePort, table: Table, limits: TrackerLimits = LIMITS) -> tuple[Heard, Rows]:
     """An owner that reads to the end of its port's home, and is cancelled there."""
     heard, seen = Heard(), Rows(table)
+    port.archive = table.topic
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(own_home(port, HOME, deps_of(seen, heard, limits)))  # type: ignore[arg-type]
     return heard, seen
@@ -203,10 +217,11 @@ def test_killed_anywhere_the_next_goes_on_behind_the_mark(seed: int) -> None:
     """An owner that dies at any write is followed by one that reads from the mark's next record, to the same rows."""
     log, table = log_of(seed), Table()
     whole = Table()
-    owned(FakePort(Home(log)), whole)
+    undisturbed, _ = owned(FakePort(Home(log)), whole)
     for writes in (3, 11, 29, 61, 5):
         table.writes_left = writes
         port, heard = FakePort(Home(log)), Heard()
+        port.archive = table.topic
         with pytest.raises((KilledError, asyncio.CancelledError)):
             asyncio.run(own_home(port, HOME, deps_of(Rows(table), heard)))  # type: ignore[arg-type]
         table.writes_left = -1
@@ -221,19 +236,15 @@ def test_killed_anywhere_the_next_goes_on_behind_the_mark(seed: int) -> None:
     heard, _ = owned(FakePort(Home(log)), table)
     assert heard.held is not None
     assert heard.held.part.offset == len(log) - 1
-    assert _facts(table) == _facts(whole)
+    assert undisturbed.held is not None
+    assert shown(heard.held.part) == shown(undisturbed.held.part)
 
 
 def _copy(table: Table) -> Table:
     copy = Table()
     copy.rows = dict(table.rows)
+    copy.topic.values = list(table.topic.values)
     return copy
-
-
-def _facts(table: Table) -> dict[bytes, bytes]:
-    """The rows without what only says when they were written."""
-    kinds = rows.SUMMED
-    return {key: row[rows.ENVELOPE.size :] for key, row in table.rows.items() if key[rows.KIND] in kinds}
 
 
 def test_what_was_deleted_under_an_owner_ends_it() -> None:
@@ -241,6 +252,7 @@ def test_what_was_deleted_under_an_owner_ends_it() -> None:
     log, table = log_of(1), Table()
     home = Home(log)
     port, heard = FakePort(home), Heard()
+    port.archive = table.topic
     watched = heard.folded
 
     def cut_at_20(part: Partition, size: int) -> None:

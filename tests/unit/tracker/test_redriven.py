@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maprun.archive.log import home_prefix
 from maprun.mapruns.fold.outputs import EntriesAccepted
 from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.limits import MapRunLimits
@@ -18,12 +19,12 @@ from services.maprun_tracker import rows
 from services.maprun_tracker.api.run_children import Listing, child_of
 from services.maprun_tracker.api.runs import counts_of
 from services.maprun_tracker.blocks import LOST, SHOWN
-from services.maprun_tracker.flush import Flusher, restore
+from services.maprun_tracker.flush import Flusher
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 from tests.unit.mapruns.generations import Child, outcome
-from tests.unit.tracker import fakes
+from tests.unit.tracker import fakes, test_flush
 from tests.unit.tracker.stories import HOME, Known, Story
 from tests.unit.tracker.test_flush import KilledError, Table, payloads, shown
 
@@ -38,8 +39,7 @@ FILTERS: list[tuple[str | None, bool | None]] = [
 
 def start(table: Table, limits: MapRunLimits | None = None, own: TrackerLimits = LIMITS) -> tuple[Flusher, str]:
     """A new process: the partition as the rows tell it."""
-    interpreter = fakes.FakeInterpreter(event_bytes=150)
-    return restore(HOME, table.rows, list(table.rows), lambda s: fakes.fold(s, interpreter, limits), interpreter, own)
+    return test_flush.start(table, own, folded_by=limits)
 
 
 def run_on(flusher: Flusher, table: Table, story: Story, flush_every: int, end: int | None = None) -> None:
@@ -48,8 +48,8 @@ def run_on(flusher: Flusher, table: Table, story: Story, flush_every: int, end: 
         record_arrived(flusher.part, offset, story.times[offset], story.log[offset])
         flusher.folded(len(story.log[offset]))
         if offset % flush_every == 0:
-            flusher.flush(table.write, 0.0)
-    flusher.flush(table.write, 0.0, mark_now=True)
+            test_flush.flush(flusher, table)
+    test_flush.flush(flusher, table, mark_now=True)
 
 
 class Model:
@@ -203,8 +203,8 @@ def aged(seed: int, limits: MapRunLimits = SHORT) -> Story:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), flush_every=st.integers(1, 9), kills=st.lists(st.integers(0, 80), max_size=6))
-def test_what_is_forgotten_leaves_no_row(seed: int, flush_every: int, kills: list[int]) -> None:
-    """Rows of executions whose time is over are deleted, by whoever is killed where; what is left proves itself."""
+def test_what_has_ended_leaves_no_row(seed: int, flush_every: int, kills: list[int]) -> None:
+    """The table holds what is open, whoever is killed where; what has ended is known as long as it is remembered."""
     story = aged(seed)
     table = Table()
     for writes in kills:
@@ -217,42 +217,37 @@ def test_what_is_forgotten_leaves_no_row(seed: int, flush_every: int, kills: lis
     flusher, _ = start(table, SHORT)
     run_on(flusher, table, story, flush_every)
     state = story.home.state
-    remembered = [arn for arn in state.ended if story.home.ended(arn) is not None]
-    assert set(flusher.part.index.roots()) == {*state.roots, *remembered}
-    assert list(flusher.part.home.state.ended) == remembered
-    again, reason = start(table, SHORT)
-    assert not reason
-    assert list(again.part.home.state.ended) == remembered
-    runs = {fakes.run_of(fakes.execution(HOME, n)) for n in range(6)}
-    live = {run for arn in again.part.index.roots() for run in again.part.index.runs_of_root(arn)}
-    for run in runs - live:
-        assert not [key for key in table.rows if bytes.fromhex(run.replace("-", "")) in key]
-        assert again.part.run(run) is None
-    for arn in set(story.arns) - set(again.part.index.roots()):
-        assert not [key for key in table.rows if arn.encode() in key]
-    if not again.part.index.roots():
-        kinds = {key[rows.KIND] for key in table.rows}
-        assert not kinds & rows.SUMMED
+    remembered = {arn for arn in state.ended if story.home.ended(arn) is not None}
+    for part in (flusher.part, start(table, SHORT)[0].part):
+        assert not part.home.state.ended
+        assert set(part.index.roots()) == set(state.roots)
+        assert {arn for _, arn in part.newest_roots(fakes.MACHINE, None, None, None)} == {*state.roots, *remembered}
+        assert {arn for arn in story.arns if part.root(arn) is not None} == {*state.roots, *remembered}
+    assert not start(table, SHORT)[1]
+    for arn in set(story.arns) - set(state.roots):
+        run = fakes.run_of(next(fakes.execution(HOME, n) for n in range(6) if fakes.execution(HOME, n).arn == arn))
+        assert not [key for key in table.rows if arn.encode() in key or bytes.fromhex(run.replace("-", "")) in key]
+        assert (flusher.part.run(run) is None) == (arn not in remembered)
+    if not state.roots:
+        assert not {key[rows.KIND] for key in table.rows} & rows.SUMMED
 
 
 @pytest.mark.parametrize("kill", [None, 0, 1, 2, 3, 5, 8])
 def test_a_name_that_was_forgotten_is_free_again(kill: int | None) -> None:
-    """The same name starts again with nothing of its former life, also when the old rows were half deleted."""
+    """The same name starts again with nothing of its former life, also when its rows were half written."""
     story = Story(11, SHORT, positions=40)
     run = story.live(0, 1)
     table = Table()
     run_on(start(table, SHORT)[0], table, story, 4)
     story.rest(9_000)
-    if kill is not None:
-        flusher, _ = start(table, SHORT)
-        record_arrived(flusher.part, len(story.log) - 1, story.times[-1], story.log[-1])
-        table.writes_left = 2 + kill  # behind the mark, in the midst of deleting
-        with contextlib.suppress(KilledError):
-            flusher.flush(table.write, 0.0, mark_now=True)
-        table.writes_left = -1
     story.children.clear()
     assert story.begin(0) == run
     story.generation(run, last=True)
+    if kill is not None:
+        table.writes_left = kill
+        with contextlib.suppress(KilledError):
+            run_on(start(table, SHORT)[0], table, story, 3)
+        table.writes_left = -1
     flusher, reason = start(table, SHORT)
     assert not reason
     run_on(flusher, table, story, 3)
@@ -265,22 +260,39 @@ def test_a_name_that_was_forgotten_is_free_again(kill: int | None) -> None:
     assert {p: block.offset(p) for p in range(40)} == {i: k.offset for i, k in story.children[run].items()}
 
 
-def test_one_mark_forgets_so_many_rows_at_most() -> None:
-    """A crowd of old executions is deleted mark by mark, not all at once."""
-    story = Story(3, SHORT, positions=40)
+def test_one_mark_deletes_so_many_rows_at_most() -> None:
+    """The rows of a crowd of archived executions are deleted mark by mark, not all at once."""
+    story = Story(3, positions=40)
     for number in range(8):
         story.live(number, 0)
     table, own = Table(), TrackerLimits(gone_rows_max=5, snapshot_small_bytes=1 << 20)
-    flusher, _ = start(table, SHORT, own)
-    run_on(flusher, table, story, 50)
-    known = [len(flusher.part.index.roots())]
+    flusher, _ = start(table, own=own)
+    for offset in range(len(story.log)):
+        record_arrived(flusher.part, offset, story.times[offset], story.log[offset])
+        flusher.flush(table.write, 0.0)
+    left = [len(table.rows)]
     for _ in range(8):
-        story.rest(6_000)
+        story.rest(1)
         run_on(flusher, table, story, 1)
-        known.append(len(flusher.part.index.roots()))
-    assert known[0] == 8
-    assert known[-1] == 0
-    assert all(0 <= a - b <= 2 for a, b in pairwise(known))
+        left.append(len(table.rows))
+    assert [a - b for a, b in pairwise(left)][:5] == [5] * 5
+    assert not {key[rows.KIND] for key in table.rows} & rows.SUMMED
+    assert len(shown(flusher.part)) > 8
+
+
+def test_what_is_older_than_its_retention_leaves_the_disk() -> None:
+    """Executions are deleted from the archive once they are remembered no more: nothing of them is left there."""
+    story = aged(3)
+    table = Table()
+    flusher, _ = start(table, SHORT)
+    run_on(flusher, table, story, 3)
+    story.rest(60_000)
+    run_on(flusher, table, story, 3)
+    log = flusher.part.archive.log
+    while log.expire(story.times[-1] - SHORT.retention_ms):
+        pass
+    head = home_prefix(HOME)
+    assert {key[2:3] for key, _ in log._store.scan(head, head + b"\xff")} == {b"@"}
 
 
 def test_a_redrive_may_begin_with_the_last_answer_of_the_generation_before() -> None:
