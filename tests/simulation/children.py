@@ -270,6 +270,8 @@ class Children:
             elif event.type == EventType.EXECUTION_REDRIVEN:
                 open_arn = ""
         for arn, redrives in expected.items():
+            if arn not in self.books:
+                self.violated(f"{name} is told of {arn}, of which home knows nothing")
             if answer is book.latest[answer.index] and arn in self.books and self.books[arn].now.number != redrives - 1:
                 self.violated(f"{name} knows of {redrives - 1} redrives of {arn}: {self.books[arn].now.number}")
         if answer.status == SUCCEEDED:
