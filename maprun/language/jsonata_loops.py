@@ -1,7 +1,8 @@
 """Loops of an expression whose turns are known before they begin: one guard for all of them, not one in each.
 
 - The function written in a call of `$map`, `$filter`, `$single`, `$reduce` or `$sort` runs once for each element (for
-  each comparison): nobody else can call it. So the elements are counted where they are handed over.
+  each comparison): nobody else can call it. So the elements are counted where they are handed over. The same holds for
+  a function with a name, `$f := function…;`, that is read in one such call and nowhere else.
 - `$states.input.items.{…}` gives one object for each element that the names lead to.
 - What is put into each turn's value unconditionally and is the same in all of them, `$states.context.Execution.Id`, has
   its size counted once, times the turns.
@@ -27,6 +28,8 @@ _SMALL = frozenset(
 """Functions that give a number, a boolean or the name of a type, or fail."""
 _TEXTS = frozenset(("lowercase", "string", "substring", "substringAfter", "substringBefore", "trim", "uppercase"))
 """Functions whose text is hardly longer than their first argument."""
+_ONCE = ("apply", "array", "binary", "bind", "block", "call", "condition", "negate")
+"""What evaluates each of its parts once at most."""
 
 
 class Loop(msgspec.Struct, eq=False):
@@ -62,6 +65,8 @@ class Loops:
         self.bound = bound
         self.uncounted = 0
         self.aliases = {} if "lambda" not in {node.kind for node in nodes} else self._aliases(nodes)
+        self.named = _named(nodes, self.aliases)
+        self.parents = {id(part): node for node in nodes for part in node.parts} if self.named else {}
         self.functions: dict[int, Loop] = {}
         self.subjects: dict[int, Loop] = {}
         if "count" not in bound:
@@ -94,19 +99,34 @@ class Loops:
             given = [subject, *call.parts[1:]]
         else:
             call, given = node, node.parts[1:]
-        if call.kind != "call" or len(given) < 2 or given[1].kind != "lambda":  # noqa: PLR2004
+        if call.kind != "call" or len(given) < 2:  # noqa: PLR2004
             return
         name = call.parts[0].value
         if call.parts[0].kind != "variable" or name not in _SEQUENCES or name in self.bound:
             return
-        subject, function = given[:2]
+        subject, handed = given[:2]
+        function = self.named.get(id(handed), handed)
+        if function.kind != "lambda":
+            return
         if any(inner.kind == "bind" for inner in nodes_of(subject)):
             return  # what it binds may be read behind the call
         loop = Loop("$v__", COMPARED if name == "sort" else TURNS, kept=name not in _KEEPS_NOTHING)
         parameters = function.value
-        if name == "map" and parameters and parameters[0] not in self._rebound(function) and self.given(subject):
+        bounded = name == "map" and parameters and parameters[0] not in self._rebound(function) and self.given(subject)
+        if bounded and (function is handed or self._once(function, call)):
             loop.element = parameters[0]
         self.functions[id(function)] = self.subjects[id(subject)] = loop
+
+    def _once(self, function: Node, call: Node) -> bool:
+        """True if a call runs once at most where the block that binds its function by name runs once."""
+        block = self.parents[id(self.parents[id(function)])]
+        at = call
+        while at is not block:
+            outer = self.parents.get(id(at))
+            if outer is None or outer.kind not in _ONCE:
+                return False
+            at = outer
+        return True
 
     def _rebound(self, function: Node) -> set[str]:
         inner = list(nodes_of(function.parts[0]))
@@ -171,3 +191,21 @@ class Loops:
             return False
         name = node.parts[0].value
         return name in _SMALL and name not in self.bound
+
+
+def _named(nodes: list[Node], aliases: dict[str, Node]) -> dict[int, Node]:
+    """By the id of a variable the function that it stands for, if nothing else can call that function.
+
+    It is bound as a statement of its own (the value of a binding could be handed on), and read in one place.
+    """
+    statements = {id(part) for node in nodes if node.kind == "block" for part in node.parts[:-1]}
+    alone = {str(node.value) for node in nodes if node.kind == "bind" and id(node) in statements}
+    read: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.kind == "variable":
+            read.setdefault(str(node.value), []).append(node)
+    return {
+        id(places[0]): aliases[name]
+        for name, places in read.items()
+        if name in alone and name in aliases and len(places) == 1 and not (places[0].predicates or places[0].group)
+    }

@@ -98,7 +98,23 @@ _NESTED = [
     "($f := $map(?, function($v){$v}); $map($f([1, 2]), function($v){$v}))",
 ]
 """Loops over what loops gave."""
-TRICKY += _NESTED
+_NAMED = [
+    "($f := function($v){$v * 2}; $map([1, 2], $f))",
+    "($f := function($v){{'a': $v}}; $n := $map([1, 2], $f); $n.a)",
+    "($f := function($v){$v.SKU}; $map(IN.Account.Order.Product, $f))",
+    "($f := function($v){$v.SKU}; IN.Account.Order.Product ~> $map($f))",
+    "($f := function($v){$v.SKU}; IN.Account.Order.($map(Product, $f)))",
+    "($f := function($v){$v > 1}; $filter([1, 2], $f))",
+    "($f := function($l, $r){$l < $r}; $sort([1, 2], $f))",
+    "($f := function($a, $b){$a + $b}; $reduce([1, 2, 3], $f))",
+    "($f := function($v){$map([$v], $f)}; 1)",
+    "($g := $f := function($v){$v}; $map([1, 2], $f); $g(3))",
+    "($f := function($v){$v}; $map([1, 2], $f[0]))",
+    "($f := function($v){$v}; $map([1, 2], $f) & $f(3))",
+    "(1 > 0 ? ($f := function($v){$v}; 2); $map([1, 2], $f))",
+]
+"""Loops whose function has a name."""
+TRICKY += _NESTED + _NAMED
 
 LARGE = {"many": ["x" * 100] * 2_000, "long": "y" * 50_000}
 
@@ -145,6 +161,14 @@ def test_the_guards_change_no_outcome(expression: str) -> None:
         ("[1..400000] ~> $filter(function($v){$v > 1}) ~> $count()", "timeout"),
         ("$map([1..1000], function($x){$map([1..1000], function($y){$y})})", "timeout"),
         ("$reduce([1..400000], function($a, $b){$a + $b})", "timeout"),
+        ("($f := function($v){$v}; $map([1..400000], $f))", "timeout"),
+        ("($f := function($y){$y}; $map([1..1000], function($x){$map([1..1000], $f)}))", "timeout"),
+        ("($f := function($v){$v + 1}; $g := $f; $map([1..1000], function($x){$map([1..1000], $g)}))", "timeout"),
+        ("($f := function($v){$states.input.long}; $map([1..100000], $f))", "memory limit"),
+        (
+            "($f := function($v){[$v, $v]}; $g := function($n){$map($states.input.many, $f)}; $map([1..200], $g))",
+            "memory limit",
+        ),
         ("$sort([1..100000], function($l, $r){$l > $r})", "timeout"),
         ("$map([1..100000], function($v){$states.input.long})", "memory limit"),
         ("$map([1..100000], function($v){{'a': {'b': [$states.input.long]}}})", "memory limit"),
