@@ -27,7 +27,8 @@ class Histories:
     """What becomes of the events that steps bring."""
 
     def __init__(self, limits: LaneLimits, pages: HistoryPages) -> None:
-        self._limits = limits
+        self._page_bytes_max = limits.history_page_bytes_max
+        self._entry_bytes_max = limits.entry_bytes_max
         self._pages = pages
 
     def keep(self, run: LaneRun, child: Child, execution: Any, events: list[HistoryEvent]) -> None:
@@ -36,7 +37,7 @@ class Histories:
         if len(child.events) < PAGED_EVENTS_MIN or execution is None:
             return
         so_far = run.machine.history_bytes(execution)
-        if so_far - child.paged_bytes >= self._limits.history_page_bytes_max:
+        if so_far - child.paged_bytes >= self._page_bytes_max:
             child.history = self._pages.cut(run, child.position, child.history, child.events)
             child.events = []
             child.paged_bytes = so_far
@@ -58,16 +59,19 @@ class Histories:
         assert step.ended is not None
         status = _STATUS[step.ended.status]
         entry = run.machine.pack(events) if history is None else b""
-        if history is not None or len(entry) > self._limits.history_page_bytes_max:
+        if history is not None or len(entry) > self._page_bytes_max:
             history = self._pages.cut(run, position, history, events)
             entry = history.entry()
+        elif status == SUCCEEDED and not redrives:  # as most do
+            run.outbox.add(position, status, items, entry, at, index)
+            return
         largest_bytes = len(entry) if history is None else max(len(entry), history.largest_bytes)
         remains = b""
-        if largest_bytes > self._limits.entry_bytes_max:
+        if largest_bytes > self._entry_bytes_max:
             status, entry, history = FAILED, self._too_large(run, events, history, largest_bytes), None
         elif status != SUCCEEDED and not run.express:
             remains = run.machine.remains(step)
-            if len(entry) + len(remains) > self._limits.entry_bytes_max:
+            if len(entry) + len(remains) > self._entry_bytes_max:
                 remains = b""  # then it starts from its beginning
         outcome = (position, status, items, entry, index)
         if history is not None:
@@ -83,7 +87,7 @@ class Histories:
         """A history of which one event fits no record is cut to how it began and why it failed."""
         cause = (
             f"An event of the execution history has a size of {largest_bytes} bytes, exceeding the maximum of "
-            f"{self._limits.entry_bytes_max} bytes."
+            f"{self._entry_bytes_max} bytes."
         )
         first, last = (events[0], events[-1]) if history is None else (history.first, history.last)
         failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, last.at_ms, ("States.DataLimitExceeded", cause))
