@@ -1,4 +1,4 @@
-"""Histories of children that are too long for a frame: they stand in pages on the `home` topic before it."""
+"""Histories of children beside frames: of those too long for one, and of children that still run."""
 
 from schemas.wire import Fact, Part
 
@@ -24,3 +24,24 @@ class HistoryPage(Fact, frozen=True):
     first_id: int
     count: int
     events: bytes
+
+
+class ChildHistoryRequested(Fact, frozen=True):
+    """What has happened so far to the child with this index, which runs on this lane. Identity: request id."""
+
+    request_id: str
+    run: str
+    lane: int
+    index: int
+
+
+class ChildHistoryShown(Fact, frozen=True):
+    """A lane's answer: `pages` as in PagedHistory, and behind them `events`, the msgpack of a list of events.
+
+    Both are empty when no such child runs there.
+    """
+
+    run: str
+    request_id: str
+    pages: tuple[int, ...] = ()
+    events: bytes = b""

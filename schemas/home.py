@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import structs
 
 from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
-from schemas.history_pages import HistoryPage, PagedHistory
+from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage, PagedHistory
 from schemas.plan import MapRunPlan
 from schemas.starters import Starter, StartWithdrawn
 from schemas.wire import Fact, Part
@@ -378,6 +378,8 @@ HomeRecord = (
     | ChildrenEnded
     | LaneProgress
     | HistoryPage
+    | ChildHistoryRequested
+    | ChildHistoryShown
     | NestedRunRequested
     | NestedRunDropped
     | TimerDue

@@ -145,8 +145,25 @@ class ChildCallbackReceived(Fact, frozen=True):
     callback: Callback
 
 
+class ChildHistoryAsked(Fact, frozen=True):
+    """What has happened so far to the child with this index; see `ChildHistoryRequested`."""
+
+    cause: Cause
+    run: str
+    generation: int
+    index: int
+    request_id: str
+
+
 LaneSignal = (
-    RunOpened | QuotaChanged | RunClosing | RunClosed | ChildStopRequested | NestedRunEnded | ChildCallbackReceived
+    RunOpened
+    | QuotaChanged
+    | RunClosing
+    | RunClosed
+    | ChildStopRequested
+    | NestedRunEnded
+    | ChildCallbackReceived
+    | ChildHistoryAsked
 )
 
 

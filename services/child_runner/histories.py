@@ -42,6 +42,14 @@ class Histories:
             child.events = []
             child.paged_bytes = so_far
 
+    def fits(self, run: LaneRun, child: Child) -> bool:
+        """True once the events that are in no page fit a record, and all pages are on home: then it can be shown."""
+        if len(run.machine.pack(child.events)) > self._page_bytes_max:
+            child.history = self._pages.cut(run, child.position, child.history, child.events)
+            child.events = []
+            child.paged_bytes = run.machine.history_bytes(child.execution)
+        return child.history is None or not child.history.unwritten
+
     def answer(
         self,
         run: LaneRun,

@@ -4,9 +4,9 @@ Past the lease nothing is said: a child that was stopped here may go on elsewher
 asking for what it no longer wants, meanwhile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from schemas.history_pages import HistoryPage
+from schemas.history_pages import ChildHistoryShown, HistoryPage
 from schemas.home import CallbackAnswered, ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
 from schemas.pages import Pages
 from schemas.ranges import ranges_of_ascending
@@ -15,17 +15,25 @@ from services.child_runner.callbacks import Callbacks
 from services.child_runner.history_pages import HistoryPages
 from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
+from services.child_runner.shown_histories import ShownHistories
 from services.child_runner.waits import Waits
 
 Request = NestedRunRequested | NestedRunDropped | StartWithdrawn | CallbackAnswered
-HomeFact = ChildrenEnded | HistoryPage | LaneProgress | Request
+HomeFact = ChildrenEnded | HistoryPage | ChildHistoryShown | LaneProgress | Request
 
 
 class HomeReports:
     """Gathers what is to be said."""
 
     def __init__(
-        self, lane: int, epoch: int, limits: LaneLimits, waits: Waits, callbacks: Callbacks, pages: HistoryPages
+        self,
+        lane: int,
+        epoch: int,
+        limits: LaneLimits,
+        waits: Waits,
+        callbacks: Callbacks,
+        pages: HistoryPages,
+        shown: ShownHistories,
     ) -> None:
         self._lane = lane
         self._epoch = epoch
@@ -33,6 +41,7 @@ class HomeReports:
         self._waits = waits
         self._callbacks = callbacks
         self._unsaid_pages = pages
+        self._shown = shown
         self._packing = Pages()
         self._progress_seconds = 0.0  # when the progress was said last
         self.lease_lost = False
@@ -46,6 +55,10 @@ class HomeReports:
     def take_pages(self) -> list[HistoryPage]:
         """Parts of long histories."""
         return [] if self.lease_lost else self._unsaid_pages.take()
+
+    def take_shown(self, runs: Mapping[str, LaneRun]) -> list[ChildHistoryShown]:
+        """What has happened so far to children that were asked for."""
+        return [] if self.lease_lost or not self._shown.waiting else self._shown.take(runs)
 
     def take_frames(self, runs: Iterable[LaneRun], at: float, *, idle: bool) -> list[ChildrenEnded]:
         """Outcome frames that are full, old enough, or with nothing left to wait for."""
@@ -83,7 +96,7 @@ class HomeReports:
     def due_in_seconds(self, runs: Iterable[LaneRun], at: float) -> Iterator[float]:
         """When something is to be said."""
         limits = self._limits
-        if self._waits.for_home or self._callbacks.for_home or self._unsaid_pages.waiting:
+        if self._waits.for_home or self._callbacks.for_home or self._unsaid_pages.waiting or self._shown.waiting:
             yield limits.lease_retry_seconds if self.lease_lost else 0.0
         for run in runs:
             if run.outbox.outcomes:

@@ -12,6 +12,7 @@ from schemas.home import ChildrenEnded
 from schemas.lanes import (
     Cause,
     ChildCallbackReceived,
+    ChildHistoryAsked,
     ChildStopRequested,
     Claimed,
     ItemFrame,
@@ -40,6 +41,7 @@ from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
+from services.child_runner.shown_histories import ShownHistories
 from services.child_runner.task_calls import TaskCalls, TaskNotStarted, TaskOver, TaskStart, TaskStop
 from services.child_runner.waits import Waits
 
@@ -78,9 +80,11 @@ class Lane:
         self.pages = HistoryPages(self.epoch, limits)
         self.share = BudgetShare(budget or MemoryBudget(limits.running_bytes_max))
         self.store = InputStore(memory, self.draft, limits, self._pace)
-        parts = (self.store, self.draft, Histories(limits, self.pages), self.waits, self.callbacks, self.share)
+        histories = Histories(limits, self.pages)
+        self.shown = ShownHistories(histories)
+        parts = (self.store, self.draft, histories, self.waits, self.callbacks, self.share)
         self.executions = Executions(limits, self._pace, *parts, number)
-        self.reports = HomeReports(number, self.epoch, limits, self.waits, self.callbacks, self.pages)
+        self.reports = HomeReports(number, self.epoch, limits, self.waits, self.callbacks, self.pages, self.shown)
         self.held = HeldFrames()
         self._closing = closing.QueueOfClosing(limits, self._pace, self.store, self.executions)
 
@@ -113,6 +117,9 @@ class Lane:
                 self._closed(run, at)
             case ChildStopRequested():
                 closing.stop_child(self.executions, run, message, now, at)
+            case ChildHistoryAsked():
+                if offset >= self.former_signals:  # of earlier ones nobody waits for the answer any more
+                    self.shown.ask(message)
             case ChildCallbackReceived():
                 self.executions.call_back(run, message, now, at, former=offset < self.former_signals)
             case NestedRunEnded():
@@ -267,6 +274,7 @@ class Lane:
         runs = self.runs.values()
         return [
             *self.reports.take_requests(),
+            *self.reports.take_shown(self.runs),
             *self.reports.take_pages(),
             *self.reports.take_frames(runs, at, idle=idle),
             *self.reports.take_progress(runs, at),

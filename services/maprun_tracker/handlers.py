@@ -7,6 +7,7 @@ from maprun.mapruns.fold.home import decode_record
 from maprun.mapruns.fold.state import RequestAnswered
 from maprun.mapruns.ledger import indexed
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
+from schemas.history_pages import ChildHistoryShown
 from schemas.home import HomeRecord, LaneProgress, RedriveRequested
 from schemas.requests import MachineWritten
 from services.maprun_tracker.archive import ArchivedExecution
@@ -51,6 +52,8 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
                 part.waits.say(output.request_id, output)
             case _:
                 pass  # for the scheduler
+    if isinstance(record, ChildHistoryShown):
+        part.waits.say(record.request_id, record)
     if isinstance(record, LaneProgress):
         run = part.home.state.runs.get(record.run)
         if run is not None and run.generation == record.generation:

@@ -27,6 +27,7 @@ class TrackerLimits(msgspec.Struct, frozen=True):
     frame_reads_at_once_max: int = 8
     applied_wait_seconds_max: float = 5.0  # before "does not exist" is believed
     answer_wait_seconds_max: float = 15.0  # for the fold's word on a command
+    shown_wait_seconds_max: float = 3.0  # for a lane to show what has happened to a child that runs
     hold_seconds_max: float = 5.0  # for a recovery, or another owner, before "not now" is said
     held_requests_max: int = 1_000  # so at once; above it "not now" is said at once
     page_default: int = 100  # AWS: rows in one page when maxResults is 0 or absent

@@ -67,6 +67,13 @@ class RunningChildren:
         for spans in self._spans.get(run, {}).values():
             yield from spans
 
+    def lane(self, run: str, index: int) -> int | None:
+        """The lane that a child is known to run on; None when it isn't."""
+        lanes = self._spans.get(run, {})
+        return next(
+            (lane for lane, spans in lanes.items() for first, n, _ in spans if first <= index < first + n), None
+        )
+
     def since(self, run: str, index: int) -> int | None:
         """Since when a child is known to run; None when it isn't."""
         for first, count, since in self.spans(run):

@@ -13,7 +13,7 @@ from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
 from schemas.arns import Names
-from schemas.history_pages import HistoryPage
+from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage
 from schemas.starters import StartWithdrawn
 from schemas.wire import Decoder
 
@@ -112,6 +112,8 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.ChildrenEnded: run_records.children_were_ended,
     home.LaneProgress: run_records.lane_progress,
     HistoryPage: run_records.history_page,
+    ChildHistoryRequested: run_records.child_history_requested,
+    ChildHistoryShown: run_records.child_history_shown,
     home.NestedRunRequested: nested.nested_run_requested,
     home.NestedRunDropped: nested.nested_run_dropped,
     home.TimerDue: roots.timer_due,

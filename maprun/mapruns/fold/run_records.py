@@ -12,7 +12,7 @@ from maprun.mapruns.run import ResultFile, Run, Verdict, children_ended, items_r
 from maprun.mapruns.verdicts import judge
 from schemas import topics
 from schemas.arns import ChildId, run_tail
-from schemas.history_pages import HistoryPage
+from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage
 from schemas.home import (
     ChildrenEnded,
     ItemsRead,
@@ -27,7 +27,7 @@ from schemas.home import (
     SourceOpened,
     StopRequested,
 )
-from schemas.lanes import ChildStopRequested
+from schemas.lanes import ChildHistoryAsked, ChildStopRequested
 
 UPDATE_REFUSED = "The Map Run is over: only a running one can be updated (CANNOT_UPDATE_COMPLETED_MAP_RUN)."
 
@@ -115,6 +115,18 @@ def lane_progress(fold: Fold, record: LaneProgress) -> None:
 
 def history_page(fold: Fold, record: HistoryPage) -> None:
     """Decides nothing; the frame that names it is what counts."""
+
+
+def child_history_requested(fold: Fold, record: ChildHistoryRequested) -> None:
+    """The lane on which the child runs knows what has happened to it; whoever asks gives up if it doesn't answer."""
+    run = fold.state.runs.get(record.run)
+    if run is not None and record.lane in run.lanes:
+        asked = ChildHistoryAsked(fold.cause, run.run, run.generation, record.index, record.request_id)
+        fold.send(topics.LANE_SIGNALS, record.lane, asked)
+
+
+def child_history_shown(fold: Fold, record: ChildHistoryShown) -> None:
+    """Decides nothing; the tracker hands it to who asked."""
 
 
 def stop_child(fold: Fold, record: StopRequested, child: ChildId) -> None:

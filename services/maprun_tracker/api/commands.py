@@ -5,6 +5,7 @@ import msgspec
 from maprun.bus.port import BusError, Mailbox, Outgoing, Port
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
+from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown
 from schemas.home import (
     CallbackReceived,
     ExecutionRequested,
@@ -47,6 +48,25 @@ async def answer_to(port: Port, part: Partition, command: Command, seconds_max: 
     Any record with its request id brings that: an earlier attempt's too, which the fold answers the same.
     Raises Unavailable when no word came; asked again with the same request id, the command is carried out once.
     """
+    said = await _said_to(port, part, command, seconds_max)
+    assert isinstance(said, RequestAnswered), "the fold's word is its answer"
+    return said
+
+
+async def history_shown(
+    port: Port, part: Partition, request: ChildHistoryRequested, seconds_max: float
+) -> ChildHistoryShown | None:
+    """What the lane of a child that runs says has happened to it; None when it says nothing in time."""
+    try:
+        said = await _said_to(port, part, request, seconds_max)
+    except Unavailable:
+        return None
+    return said if isinstance(said, ChildHistoryShown) and (said.pages or said.events) else None
+
+
+async def _said_to(
+    port: Port, part: Partition, command: Command | ChildHistoryRequested, seconds_max: float
+) -> RequestAnswered | ChildHistoryShown:
     mailbox = port.mailbox()
     part.waits.begin(command.request_id, mailbox)
     try:
@@ -57,7 +77,7 @@ async def answer_to(port: Port, part: Partition, command: Command, seconds_max: 
         part.waits.end(command.request_id, mailbox)
 
 
-async def _write(port: Port, home: int, command: Command, mailbox: Mailbox) -> None:
+async def _write(port: Port, home: int, command: Command | ChildHistoryRequested, mailbox: Mailbox) -> None:
     try:
         await port.send([Outgoing(topics.HOME.name, home, encode(command))])
     except BusError as error:
@@ -66,13 +86,13 @@ async def _write(port: Port, home: int, command: Command, mailbox: Mailbox) -> N
         mailbox.put(_Recorded())
 
 
-async def _answer(port: Port, mailbox: Mailbox, seconds_max: float) -> RequestAnswered:
+async def _answer(port: Port, mailbox: Mailbox, seconds_max: float) -> RequestAnswered | ChildHistoryShown:
     until = port.monotonic() + seconds_max
     recorded = False
     while (left := until - port.monotonic()) > 0:
         for said in await mailbox.get(left):
             match said:
-                case RequestAnswered():
+                case RequestAnswered() | ChildHistoryShown():
                     return said
                 case GivenUp():
                     raise Unavailable(GIVEN_UP)

@@ -17,6 +17,7 @@ from schemas.history import (
     child_stop_ms,
 )
 from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api.child_events import ChildEvents, shown_of
 from services.maprun_tracker.api.executions import ChildRef, find_child, find_root, kept_of, name_of_child
 from services.maprun_tracker.api.frames import Kept
 from services.maprun_tracker.api.run_children import PENDING_REDRIVE, RUNNING
@@ -34,7 +35,7 @@ class RedriveStatus(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-async def describe(service: Service, ask: inputs.ExecutionAsked, _call: Call) -> shapes.ExecutionDescription:
+async def describe(service: Service, ask: inputs.ExecutionAsked, call: Call) -> shapes.ExecutionDescription:
     """DescribeExecution."""
     arn = ask.execution_arn or ""
     kind, rest = parse_arn(arn, ("execution", "express"))
@@ -42,7 +43,7 @@ async def describe(service: Service, ask: inputs.ExecutionAsked, _call: Call) ->
         raise Refusal("InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'")
     data = ask.included_data != "METADATA_ONLY"
     if "/" in rest[0]:
-        return await _describe_child(service, arn, data=data)
+        return await _describe_child(service, arn, call, data=data)
     row = await find_root(service, arn)
     ended, succeeded = row.status != RUNNING, row.status == "SUCCEEDED"
     redrive = root_redrive(row, service.now_ms(arn), service.fold_limits)
@@ -95,7 +96,7 @@ def child_redrive(status: str, root: RootRow, now_ms: int, limits: MapRunLimits)
     return RedriveStatus("REDRIVABLE_BY_MAP_RUN")
 
 
-async def _describe_child(service: Service, arn: str, *, data: bool) -> shapes.ExecutionDescription:
+async def _describe_child(service: Service, arn: str, call: Call, *, data: bool) -> shapes.ExecutionDescription:
     ref = await find_child(service, arn)
     run, child = ref.run, ref.child
     root = await find_root(service, run.root_arn)
@@ -113,7 +114,8 @@ async def _describe_child(service: Service, arn: str, *, data: bool) -> shapes.E
     )
     kept = await kept_of(service, ref)
     if kept is None:
-        return description
+        shown = await shown_of(service, ref, call)
+        return description if shown is None else await _begun(description, shown, data=data)
     events = kept.events
     times = ChildTimes.of(ref, kept)
     description = msgspec.structs.replace(
@@ -135,6 +137,19 @@ async def _describe_child(service: Service, arn: str, *, data: bool) -> shapes.E
         output_details=(INCLUDED if data else LEFT_OUT) if output is not None else None,
         error=_text(child_error(events)) if explained else None,
         cause=_text(child_cause(events)) if explained else None,
+    )
+
+
+async def _begun(
+    description: shapes.ExecutionDescription, shown: ChildEvents, *, data: bool
+) -> shapes.ExecutionDescription:
+    """A child that never ended yet, as its lane shows it."""
+    started = await shown.event(1)
+    return msgspec.structs.replace(
+        description,
+        start_date=started.at_ms / 1000,
+        input=child_input([started]).decode() if data else None,
+        input_details=INCLUDED if data else LEFT_OUT,
     )
 
 

@@ -8,11 +8,11 @@ import msgspec
 from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of
 from schemas.history import HistoryEvent, event_to_api
-from schemas.ranges import pairs
 from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api.child_events import ended_events, shown_of
 from services.maprun_tracker.api.errors import history_gone
 from services.maprun_tracker.api.executions import find_child, find_root, kept_of
-from services.maprun_tracker.api.frames import Frames, GoneError, Kept
+from services.maprun_tracker.api.frames import GoneError
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 from services.maprun_tracker.history_pages import page_of
@@ -22,21 +22,21 @@ from services.maprun_tracker.state import Partition
 _decode_event = msgspec.msgpack.Decoder(HistoryEvent).decode
 
 
-async def get(service: Service, ask: inputs.HistoryAsked, _call: Call) -> shapes.History:
+async def get(service: Service, ask: inputs.HistoryAsked, call: Call) -> shapes.History:
     """GetExecutionHistory of a STANDARD execution."""
     arn = ask.execution_arn or ""
     parse_arn(arn, ("execution",))
-    return await history(service, ask)
+    return await history(service, ask, call)
 
 
-async def get_any(service: Service, ask: inputs.HistoryAsked, _call: Call) -> shapes.History:
+async def get_any(service: Service, ask: inputs.HistoryAsked, call: Call) -> shapes.History:
     """The history of any execution, EXPRESS children too: AWS sends those to its logs, here all are kept."""
     parse_arn(ask.execution_arn or "", ("execution", "express"))
-    return await history(service, ask)
+    return await history(service, ask, call)
 
 
-async def history(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
-    """One page of events. Those of a child come with its end: of one that runs there are those of its earlier ends."""
+async def history(service: Service, ask: inputs.HistoryAsked, call: Call) -> shapes.History:
+    """One page of events. Of a child that runs its lane is asked; else there are those of its last end."""
     arn = ask.execution_arn or ""
     reverse = bool(ask.reverse_order)
     query = ("GetExecutionHistory", arn, reverse)
@@ -45,10 +45,11 @@ async def history(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
     data = ask.include_execution_data is not False
     if "/" in arn.split(":")[6]:
         ref = await find_child(service, arn)
-        kept = await kept_of(service, ref)
-        if kept is None and ref.child.offset >= 0:
+        so_far = await shown_of(service, ref, call)
+        kept = await kept_of(service, ref) if so_far is None else None
+        if so_far is None and kept is None and ref.child.offset >= 0:
             raise history_gone(arn)
-        events: Events = ChildEvents(service.frames, ref.part.number, kept)
+        events: Events = so_far or ended_events(service.frames, ref.part.number, kept)
     else:
         row = await find_root(service, arn)
         events = RootEvents(service.part(home_of(arn, service.homes)), row)
@@ -83,31 +84,6 @@ class Events(Protocol):
     async def event(self, event_id: int) -> HistoryEvent:
         """The event with this id."""
         ...
-
-
-class ChildEvents:
-    """The events of a child that ended; of a long history a page at a time is fetched."""
-
-    def __init__(self, frames: Frames, home: int, kept: Kept | None) -> None:
-        self._frames = frames
-        self._home = home
-        self._events = [] if kept is None else kept.events
-        self._first_id = 1
-        self._pages = list(pairs(kept.pages)) if kept is not None else []
-        self.total = sum(count for _, count in self._pages) or len(self._events)
-        if self._pages:
-            self._events = []
-
-    async def event(self, event_id: int) -> HistoryEvent:
-        """The event with this id."""
-        if not 0 <= event_id - self._first_id < len(self._events):
-            first_id = 1
-            for offset, count in self._pages:
-                if event_id < first_id + count:
-                    self._events, self._first_id = await self._frames.page(self._home, offset), first_id
-                    break
-                first_id += count
-        return self._events[event_id - self._first_id]
 
 
 class RootEvents:

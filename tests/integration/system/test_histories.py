@@ -1,6 +1,7 @@
 """Histories of children through unmodified boto3: of any length, whole after a redrive, forwards and backwards."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -42,3 +43,33 @@ def test_a_history_of_any_length_is_shown_and_redriven(sfn: Any) -> None:
     assert again[: len(events)] == events
     assert [event["type"] for event in again[len(events) :]] == ["ExecutionRedriven", "ExecutionFailed"]
     assert events_of(sfn, row["executionArn"], reverseOrder=True) == again[::-1]
+
+
+def test_a_child_that_runs_shows_its_input_and_events(sfn: Any) -> None:
+    """While a STANDARD child waits, DescribeExecution has its input and GetExecutionHistory what happened so far."""
+    child: Json = {
+        "P": {"Type": "Pass", "Next": "W"},
+        "W": {"Type": "Wait", "Seconds": 8, "Next": "Q"},
+        "Q": {"Type": "Pass", "End": True},
+    }
+    made = sfn.create_state_machine(name="running-history", definition=map_definition(child), roleArn=ROLE)
+    given = json.dumps([{"n": 7}])
+    root = sfn.start_execution(stateMachineArn=made["stateMachineArn"], input=given)["executionArn"]
+    deadline = time.monotonic() + 8
+    rows: list[Json] = []
+    while not rows:
+        assert time.monotonic() < deadline, "no child runs"
+        runs = sfn.list_map_runs(executionArn=root)["mapRuns"]
+        rows = [row for run in runs for row in sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"]]
+    arn = rows[0]["executionArn"]
+    described = sfn.describe_execution(executionArn=arn)
+    assert (described["status"], json.loads(described["input"])) == ("RUNNING", {"n": 7})
+    so_far = events_of(sfn, arn)
+    assert [event["type"] for event in so_far] == [
+        "ExecutionStarted",
+        "PassStateEntered",
+        "PassStateExited",
+        "WaitStateEntered",
+    ]
+    assert ended(sfn, root)["status"] == "SUCCEEDED"
+    assert events_of(sfn, arn)[:4] == so_far

@@ -1,4 +1,4 @@
-"""GetExecutionHistory of children whose history stands in pages on home."""
+"""GetExecutionHistory of children whose history stands in pages on home, and of children that run."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import pytest
 
 from maprun.requests.checks import Refusal
 from schemas.history import EventType, HistoryEvent, encode_events
-from schemas.history_pages import HistoryPage, PagedHistory
-from schemas.home import SUCCEEDED, ItemsRead, SourceEnded
+from schemas.history_pages import ChildHistoryShown, HistoryPage, PagedHistory
+from schemas.home import SUCCEEDED, ItemsRead, LaneProgress, SourceEnded
 from schemas.pages import Pages
 from schemas.wire import encode
 from services.maprun_tracker.api.executions import arn_of_child
@@ -101,3 +101,69 @@ def test_a_page_that_home_no_longer_holds_is_a_clear_error() -> None:
     assert paged.world.ask("DescribeExecution", execution_arn=paged.children[0])["status"] == "SUCCEEDED"
     with pytest.raises(Refusal, match="history of this execution is no longer kept"):
         paged.events()
+
+
+# ---------------------------------------------------------------------- children that run
+
+
+class Running:
+    """A run of two children that run on one lane."""
+
+    def __init__(self) -> None:
+        self.story = story = Story(1)
+        self.world = World(story)
+        self.run = story.begin(0)
+        story.put(ItemsRead(self.run, 0, 0, 2, 2, 2, b"c"), LaneProgress(self.run, 0, 0, (0, 2)))
+        self.world.fold()
+        row = self.world.flusher.part.run(self.run)
+        assert row is not None
+        self.child = arn_of_child(self.world.service, row, 0)
+
+    def shows(self, events: list[HistoryEvent], pages: tuple[int, ...] = ()) -> None:
+        """What the lane knows of the first child."""
+        self.world.port.live[0] = ChildHistoryShown(self.run, "", pages, encode_events(events))
+
+    def types(self) -> list[str]:
+        """The types of its events."""
+        return [e["type"] for e in self.world.ask("GetExecutionHistory", execution_arn=self.child)["events"]]
+
+
+def test_a_child_that_runs_shows_its_input_and_what_has_happened_so_far() -> None:
+    """Its lane is asked, each time anew; nothing of it stands on home before."""
+    running = Running()
+    running.shows(long_history()[:2])
+    assert running.types() == ["ExecutionStarted", "PassStateEntered"]
+    running.shows(long_history()[:4])
+    assert len(running.types()) == 4
+    described = running.world.ask("DescribeExecution", execution_arn=running.child)
+    assert (described["status"], described["input"], described["startDate"]) == ("RUNNING", '{"i":0}', 1.0)
+    assert described["inputDetails"] == {"included": True}
+    assert described.get("output") is None
+    short = running.world.ask("DescribeExecution", execution_arn=running.child, included_data="METADATA_ONLY")
+    assert short.get("input") is None
+
+
+def test_pages_and_what_is_behind_them_make_one_history() -> None:
+    """A child that has run long has pages on home; the newest events come from its lane."""
+    running = Running()
+    history, pages = long_history(), Pages()
+    packed = pages.pack_events([encode(event) for event in history[:100]])
+    running.story.put(HistoryPage(running.run, 0, 0, 3, 1, 100, packed))
+    running.shows(history[100:130], (len(running.story.log) - 1, 100))
+    found: list[dict[str, Any]] = []
+    token = None
+    while token or not found:
+        page = running.world.ask("GetExecutionHistory", execution_arn=running.child, next_token=token, max_results=60)
+        found += page["events"]
+        token = page.get("nextToken")
+    assert [event["id"] for event in found] == list(range(1, 131))
+    assert found[120]["stateEnteredEventDetails"]["name"] == "S120"
+    assert running.world.ask("DescribeExecution", execution_arn=running.child)["input"] == '{"i":0}'
+
+
+def test_a_lane_that_knows_of_no_such_child_leaves_what_home_says() -> None:
+    """It may have ended meanwhile, or not begun again yet: then there is what there was."""
+    running = Running()
+    assert running.types() == []
+    described = running.world.ask("DescribeExecution", execution_arn=running.child)
+    assert (described["status"], described["inputDetails"]) == ("RUNNING", {"included": False})

@@ -1,17 +1,20 @@
 """The API over a story of redrives: what DescribeExecution, ListExecutions and the rest answer at each stage of it."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from maprun.bus.port import Record
+from maprun.bus.port import Outgoing, Record
+from maprun.mapruns.fold.home import decode_record
 from maprun.mapruns.limits import DAY_MS, MapRunLimits
 from maprun.requests.checks import Refusal
 from schemas import topics
+from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown
 from schemas.home import (
     ABORTED,
     FAILED,
@@ -44,14 +47,33 @@ CALL = Call("c", "c")
 COUNTED = ("succeeded", "failed", "aborted", "running", "pending", "pendingRedrive", "total")
 
 
+class Heard:
+    """A mailbox whose items are there when they are asked for."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def put(self, item: Any) -> None:
+        """One more."""
+        self.items.append(item)
+
+    async def get(self, _seconds: float | None) -> list[Any]:
+        """All of them."""
+        items, self.items = self.items, []
+        assert items, "nothing will come any more"
+        return items
+
+
 class FakePort:
-    """Home as the story has it; what is sent to it is folded in and answered at once."""
+    """Home as the story has it; what is sent to it is folded in at once, and lanes show what they are asked for."""
 
     instance = "test"
 
     def __init__(self, story: Story) -> None:
         self.story = story
         self.cut = 0  # offsets below it are gone
+        self.live: dict[int, ChildHistoryShown] = {}  # what lanes show of the children that run
+        self.folds: Callable[[], None] = lambda: None
 
     def now_ms(self) -> int:
         """The story's time."""
@@ -71,6 +93,25 @@ class FakePort:
         offsets = range(max(first, self.cut), end)
         return [Record(topic, partition, o, self.story.times[o], None, self.story.log[o]) for o in offsets]
 
+    def mailbox(self) -> Heard:
+        """A new one."""
+        return Heard()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs it to its end: it waits for nothing here."""
+        with contextlib.suppress(StopIteration):
+            work.send(None)
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
+        """Requests for the histories of children that run: their lane answers."""
+        for message in messages:
+            request = decode_record(message.value or b"")
+            assert isinstance(request, ChildHistoryRequested)
+            known = self.live.get(request.index, ChildHistoryShown(request.run, ""))
+            self.story.put(request, msgspec.structs.replace(known, run=request.run, request_id=request.request_id))
+        self.folds()
+        return [len(self.story.log) - 1]
+
 
 class World:
     """A partition that folds the story, and the API over it."""
@@ -80,6 +121,7 @@ class World:
         self.port = FakePort(story)
         self.table = Table()
         self.flusher, _ = start(self.table, limits)
+        self.port.folds = self.fold
         self.service = Service(self.port, self, fakes.NAMES, fakes.HOMES, TrackerLimits(), limits)  # type: ignore[arg-type]
 
     def ready(self) -> str:
