@@ -16,27 +16,27 @@ from services.child_runner.limits import LaneLimits
 _entries = msgspec.msgpack.Encoder()
 
 
-def stop_child(executions: Executions, run: LaneRun, stop: ChildStopRequested, now: int, at: float) -> None:
+def stop_child(executions: Executions, run: LaneRun, stop: ChildStopRequested, now_ms: int, at_seconds: float) -> None:
     """StopExecution of one running STANDARD child; `stop.position` is its index."""
     if run.express:
         return
     child = run.child(stop.position)
     if child is not None:
-        executions.stop(run, child, StopAsked(stop.error, stop.cause_text), now, at)
+        executions.stop(run, child, StopAsked(stop.error, stop.cause_text), now_ms, at_seconds)
     elif run.past:
         run.stops[stop.position] = stop  # an earlier owner ran it: it is stopped as soon as it runs here
 
 
-def abort_running(executions: Executions, run: LaneRun, now: int, at: float) -> None:
+def abort_running(executions: Executions, run: LaneRun, now_ms: int, at_seconds: float) -> None:
     """The run closes: STANDARD children are stopped, EXPRESS children run to their end."""
     if not run.express:
         for child in list(run.running.values()):
-            _abort(executions, run, child, now, at)
+            _abort(executions, run, child, now_ms, at_seconds)
 
 
-def _abort(executions: Executions, run: LaneRun, child: Child, now: int, at: float) -> None:
+def _abort(executions: Executions, run: LaneRun, child: Child, now_ms: int, at_seconds: float) -> None:
     cause = f"The map run execution [{run.opened.map_run_arn}] which was managing this resource was aborted"
-    executions.stop(run, child, StopAsked("", cause), now, at)
+    executions.stop(run, child, StopAsked("", cause), now_ms, at_seconds)
 
 
 class QueueOfClosing:
@@ -48,7 +48,7 @@ class QueueOfClosing:
         self._store = store
         self._executions = executions
 
-    def answer(self, run: LaneRun, now: int, at: float) -> bool:
+    def answer(self, run: LaneRun, now_ms: int, at_seconds: float) -> bool:
         """Answers them, up to the first one whose input must be read from the journal again.
 
         A child that an earlier owner had started has its past happen again and is stopped, as it would have been there.
@@ -62,17 +62,17 @@ class QueueOfClosing:
                     return False
                 position = waiting.position
                 if position in run.past:
-                    self._executions.start(run, waiting, now, at)
+                    self._executions.start(run, waiting, now_ms, at_seconds)
                     if position in run.running:
-                        _abort(self._executions, run, run.running[position], now, at)
+                        _abort(self._executions, run, run.running[position], now_ms, at_seconds)
                 else:
-                    self._return(run, waiting, position, at)
+                    self._return(run, waiting, position, at_seconds)
                 if self._pace.spent():
                     return True
             run.queue.popleft()
         return False
 
-    def _return(self, run: LaneRun, waiting: Waiting, position: int, at: float) -> None:
+    def _return(self, run: LaneRun, waiting: Waiting, position: int, at_seconds: float) -> None:
         """Answers a child that never started as returned, with its input for the PENDING file.
 
         One that is to be redriven stays what it was; one whose input can't be built is refused.
@@ -80,11 +80,11 @@ class QueueOfClosing:
         child = inputs.to_adopt(run, waiting, position, self._limits)
         self._store.dequeue(run, waiting)
         if isinstance(child, StatesError):
-            inputs.refuse(run, waiting, position, child, at, self._limits.entry_bytes_max)
+            inputs.refuse(run, waiting, position, child, at_seconds, self._limits.entry_bytes_max)
         elif child.redriven:
             was = inputs.read_redriven(child.input)
             run.outbox.name_pages(position, was.pages)
             run.outbox.keep_for_redrive(position, was.redrive_count, was.remains)
-            run.outbox.add(position, was.status, child.items, bytes(was.history), at, child.index)
+            run.outbox.add(position, was.status, child.items, bytes(was.history), at_seconds, child.index)
         else:
-            run.outbox.add(position, RETURNED, child.items, _entries.encode([child.input]), at, child.index)
+            run.outbox.add(position, RETURNED, child.items, _entries.encode([child.input]), at_seconds, child.index)

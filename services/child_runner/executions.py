@@ -55,11 +55,11 @@ class Executions:
 
     # ------------------------------------------------------------------ begin and end
 
-    def start(self, run: LaneRun, waiting: Waiting, now: int, at: float) -> None:
+    def start(self, run: LaneRun, waiting: Waiting, now_ms: int, at_seconds: float) -> None:
         """Starts the first child that waits here, or answers that it can't be started."""
         position, raw, items, index, redriven = self._store.dequeue(run, waiting)
         past = run.past.pop(position, None) if run.past else None
-        began, place = past[0].at_ms if past else now, Place(index, self._lane)
+        began, place = past[0].at_ms if past else now_ms, Place(index, self._lane)
         if run.callbacks and not run.past:
             self._callbacks.none_left(run, index)
         redrives, history = 0, None
@@ -74,11 +74,11 @@ class Executions:
             try:
                 child_input = raw if waiting.items is None else inputs.built(run, waiting, position, self._limits)
             except StatesError as refused:
-                inputs.refuse(run, waiting, position, refused, at, self._limits.entry_bytes_max)
+                inputs.refuse(run, waiting, position, refused, at_seconds, self._limits.entry_bytes_max)
                 return
             step = run.machine.begin(place, child_input, began, self._pace.spent)
         if step.ended is not None:
-            self._histories.answer(run, (position, index, items, redrives), step, step.events, history, at)
+            self._histories.answer(run, (position, index, items, redrives), step, step.events, history, at_seconds)
             return
         kept = b"" if waiting.items is None else child_input  # what is adopted stands in the journal
         child = run.running[position] = Child(position, index, kept, items, waiting.frame)
@@ -86,25 +86,25 @@ class Executions:
         self._take_memory(child, CHILD_BYTES + len(child_input))
         if past:
             child.past = deque(past)
-        self._stepped(run, child, step, now, at)
+        self._stepped(run, child, step, now_ms, at_seconds)
 
-    def _ended(self, run: LaneRun, child: Child, step: Step, at: float) -> None:
+    def _ended(self, run: LaneRun, child: Child, step: Step, at_seconds: float) -> None:
         """A child that had waited ends."""
         del run.running[child.position]
         if run.callbacks:
             self._callbacks.ended(run, child.index)
         self._memory.give_back(child.bytes)
         place = (child.position, child.index, child.items, child.redrives)
-        self._histories.answer(run, place, step, child.events, child.history, at)
+        self._histories.answer(run, place, step, child.events, child.history, at_seconds)
 
-    def stop(self, run: LaneRun, child: Child, stop: StopAsked, now: int, at: float) -> None:
+    def stop(self, run: LaneRun, child: Child, stop: StopAsked, now_ms: int, at_seconds: float) -> None:
         """Ends a running child as ABORTED: at once, or right behind the step it is in.
 
         However little time is left: what the child asked for in this turn must not be started any more.
         """
-        child.inbox.appendleft((stop, now))
+        child.inbox.appendleft((stop, now_ms))
         if not child.queued:
-            self._go_on(run, child, now, at)
+            self._go_on(run, child, now_ms, at_seconds)
 
     def abandon(self, run: LaneRun) -> None:
         """The run is closed: whatever of it still runs here was answered elsewhere."""
@@ -119,24 +119,24 @@ class Executions:
 
     # ------------------------------------------------------------------ steps, slice by slice
 
-    def go_on(self, now: int, at: float) -> None:
+    def go_on(self, now_ms: int, at_seconds: float) -> None:
         """Takes each child that has more to do a little further, until the turn's time is used up."""
         for _ in range(len(self._unfinished)):
             run, child = self._unfinished.popleft()
             if not run.over and run.running.get(child.position) is child:
-                self._go_on(run, child, now, at)
+                self._go_on(run, child, now_ms, at_seconds)
             if self._pace.spent():
                 break
 
-    def _go_on(self, run: LaneRun, child: Child, now: int, at: float) -> None:
+    def _go_on(self, run: LaneRun, child: Child, now_ms: int, at_seconds: float) -> None:
         """The step that the child is in, then what happened meanwhile."""
         child.queued = False
         step, child.step = child.step, None
         if step is not None:
             further = run.machine.go_on(step, self._pace.spent) if step.more else step
-            self._stepped(run, child, further, now, at)
+            self._stepped(run, child, further, now_ms, at_seconds)
         while child.inbox and not child.queued and run.running.get(child.position) is child:
-            self._hear(run, child, *child.inbox.popleft(), at)
+            self._hear(run, child, *child.inbox.popleft(), at_seconds)
             if child.inbox and self._pace.spent():
                 self._queue(run, child)
 
@@ -145,10 +145,10 @@ class Executions:
             child.queued = True
             self._unfinished.append((run, child))
 
-    def _stepped(self, run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
+    def _stepped(self, run: LaneRun, child: Child, step: Step, now_ms: int, at_seconds: float) -> None:
         """A step came. What it brought counts once it is through; until then the child is queued."""
         if child.past is not None:
-            self._repeat(run, child, child.past, step, now, at)
+            self._repeat(run, child, child.past, step, now_ms, at_seconds)
         elif step.more:
             if len(step.events) >= PAGED_EVENTS_MIN:
                 self._histories.keep(run, child, step.execution, step.take_events())
@@ -156,10 +156,10 @@ class Executions:
             self._queue(run, child)
         else:
             if child.execution is None and step.ended is None and not run.express:
-                self._journal(run, child, None, child.last_event_ms, at)
-            self._take_over(run, child, step, now, at)
+                self._journal(run, child, None, child.last_event_ms, at_seconds)
+            self._take_over(run, child, step, now_ms, at_seconds)
 
-    def _take_over(self, run: LaneRun, child: Child, step: Step, now: int, at: float) -> None:
+    def _take_over(self, run: LaneRun, child: Child, step: Step, now_ms: int, at_seconds: float) -> None:
         """Takes over what a step of a live child brought."""
         child.execution = step.execution
         self._histories.keep(run, child, step.execution, step.events)
@@ -167,19 +167,21 @@ class Executions:
             if isinstance(effect, EffectCancelled):
                 self._waits.cancel(run, child, effect.ref)
             elif child.position in run.running:
-                self._ask(run, child, effect, now, at)
+                self._ask(run, child, effect, now_ms, at_seconds)
         if step.ended is not None:
             self._waits.cancel_all(run, child)
-            self._ended(run, child, step, at)
+            self._ended(run, child, step, at_seconds)
 
-    def _ask(self, run: LaneRun, child: Child, effect: Any, now: int, at: float) -> None:
+    def _ask(self, run: LaneRun, child: Child, effect: Any, now_ms: int, at_seconds: float) -> None:
         happening = self._waits.ask(run, child, effect)
         if happening is not None:
-            self.record_outcome(run, child, happening, now, at)
+            self.record_outcome(run, child, happening, now_ms, at_seconds)
 
     # ------------------------------------------------------------------ after a takeover
 
-    def _repeat(self, run: LaneRun, child: Child, past: deque[ChildAdvanced], step: Step, now: int, at: float) -> None:
+    def _repeat(
+        self, run: LaneRun, child: Child, past: deque[ChildAdvanced], step: Step, now_ms: int, at_seconds: float
+    ) -> None:
         """Lets a child's recorded past happen again: the same decisions, the same history.
 
         What it waits for then is started. The past may hold its end: an earlier owner knew it, but could not bring it
@@ -192,12 +194,12 @@ class Executions:
             if step.ended is not None:
                 for ref in list(child.waits):
                     self._waits.forgo(run, child, ref)
-                self._ended(run, child, step, at)
+                self._ended(run, child, step, at_seconds)
                 return
             fact = _next_waited_for(child, past)
             if fact is None or fact.happening is None:
                 child.past = None
-                self._ask_again(run, child, now, at)
+                self._ask_again(run, child, now_ms, at_seconds)
                 return
             child.last_event_ms = fact.at_ms
             self._take_memory(child, len(getattr(fact.happening, "output", b"")))
@@ -207,7 +209,7 @@ class Executions:
         child.step = step
         self._queue(run, child)
 
-    def _ask_again(self, run: LaneRun, child: Child, now: int, at: float) -> None:
+    def _ask_again(self, run: LaneRun, child: Child, now_ms: int, at_seconds: float) -> None:
         """A child that was brought back asks for what it still waits for."""
         waits, child.waits = child.waits, {}
         for ref, waited in waits.items():
@@ -219,24 +221,24 @@ class Executions:
                 if waited.effect.token and not waited.submitted:
                     self._waits.call(run, child, waited.effect)  # a job is the same one however often it is submitted
             elif child.position in run.running:
-                self._ask(run, child, asked_again(ref, waited), now, at)
+                self._ask(run, child, asked_again(ref, waited), now_ms, at_seconds)
         for callback, former in run.callbacks.pop(child.index, ()):
-            self._call_back(run, child, callback, now, at, former=former)
+            self._call_back(run, child, callback, now_ms, at_seconds, former=former)
         stop = run.stops.pop(child.index, None)
         if stop is not None and child.position in run.running:
-            self.stop(run, child, StopAsked(stop.error, stop.cause_text), now, at)
+            self.stop(run, child, StopAsked(stop.error, stop.cause_text), now_ms, at_seconds)
 
     # ------------------------------------------------------------------ what happens to a child
 
-    def timers_due(self, runs: dict[str, LaneRun], now: int, at: float) -> None:
+    def timers_due(self, runs: dict[str, LaneRun], now_ms: int, at_seconds: float) -> None:
         """Fires the timers whose time has passed; each counts if its child still waits for it."""
-        for (name, generation), position, ref in self._waits.timers.take_due(now):
+        for (name, generation), position, ref in self._waits.timers.take_due(now_ms):
             run = runs.get(name)
             child = run.running.get(position) if run is not None and run.key[1] == generation else None
             if run is not None and child is not None and isinstance(child.waits.get(ref), int):
-                self.record_outcome(run, child, TimerFired(ref), now, at)
+                self.record_outcome(run, child, TimerFired(ref), now_ms, at_seconds)
 
-    def record_outcome(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+    def record_outcome(self, run: LaneRun, child: Child, happening: Any, now_ms: int, at_seconds: float) -> None:
         """What a child asked for has an outcome. A STANDARD child hears of it when the journal holds it."""
         waits_on = isinstance(happening, WAITS_ON)
         if happening.ref not in child.waits or (happening.ref in child.awaiting_journal and not waits_on):
@@ -245,36 +247,36 @@ class Executions:
         if len(getattr(happening, "output", b"")) > bytes_max or hasattr(happening, "cause"):
             happening = bounded(happening, state_of(child.waits[happening.ref]), bytes_max)
         if run.express:
-            self.happened(run, child, happening, now, at)
+            self.happened(run, child, happening, now_ms, at_seconds)
             return
         if not waits_on:
             child.awaiting_journal.add(happening.ref)
-        self._journal(run, child, happening, now, at)
+        self._journal(run, child, happening, now_ms, at_seconds)
 
-    def _journal(self, run: LaneRun, child: Child, happening: Happening | None, now: int, at: float) -> None:
-        child.last_event_ms = max(now, child.last_event_ms)
+    def _journal(self, run: LaneRun, child: Child, happening: Happening | None, now_ms: int, at_seconds: float) -> None:
+        child.last_event_ms = max(now_ms, child.last_event_ms)
         fact = ChildAdvanced(*run.key, child.position, child.last_event_ms, happening)
-        self._draft.advance(fact, at, urgent=happening is not None)
+        self._draft.advance(fact, at_seconds, urgent=happening is not None)
 
-    def journalled(self, run: LaneRun, fact: ChildAdvanced, at: float) -> None:
+    def journalled(self, run: LaneRun, fact: ChildAdvanced, at_seconds: float) -> None:
         """The journal holds for good what happened to a child: it hears, if it still runs."""
         child = run.running.get(fact.position)
         if fact.happening is None:
             return
         if child is not None:
-            self.happened(run, child, fact.happening, fact.at_ms, at)
+            self.happened(run, child, fact.happening, fact.at_ms, at_seconds)
         else:
             self._callbacks.heard(run, fact.position, fact.happening, TOKEN_TIMED_OUT)
 
-    def happened(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+    def happened(self, run: LaneRun, child: Child, happening: Any, now_ms: int, at_seconds: float) -> None:
         """A child hears what happened: at once, or once its turn comes."""
         if not child.queued and not self._pace.spent():
-            self._hear(run, child, happening, now, at)
+            self._hear(run, child, happening, now_ms, at_seconds)
             return
-        child.inbox.append((happening, now))
+        child.inbox.append((happening, now_ms))
         self._queue(run, child)
 
-    def _hear(self, run: LaneRun, child: Child, happening: Any, now: int, at: float) -> None:
+    def _hear(self, run: LaneRun, child: Child, happening: Any, now_ms: int, at_seconds: float) -> None:
         """A child hears what happened, unless it no longer waits for it."""
         if not isinstance(happening, StopAsked):
             if not was_waited_for(child, happening):
@@ -289,30 +291,39 @@ class Executions:
                 self._waits.ask_home(run, child, waited)
             elif isinstance(waited, Submission) and isinstance(happening, SubmissionBegan):
                 self._waits.call(run, child, waited.effect)
-        step = run.machine.advance(child.execution, happening, max(now, child.last_event_ms), self._pace.spent)
-        self._stepped(run, child, step, now, at)
+        step = run.machine.advance(child.execution, happening, max(now_ms, child.last_event_ms), self._pace.spent)
+        self._stepped(run, child, step, now_ms, at_seconds)
 
     # ------------------------------------------------------------------ callbacks
 
-    def call_back(self, run: LaneRun, callback: ChildCallbackReceived, now: int, at: float, *, former: bool) -> None:
+    def call_back(
+        self, run: LaneRun, callback: ChildCallbackReceived, now_ms: int, at_seconds: float, *, former: bool
+    ) -> None:
         """A callback came in. A `former` one was there when this owner took the lane: an earlier one may have heard it.
 
         Of those only what ends an attempt that is still waited for counts.
         """
         child = run.child(callback.index)
         if child is not None and child.past is None:
-            self._call_back(run, child, callback, now, at, former=former)
+            self._call_back(run, child, callback, now_ms, at_seconds, former=former)
         elif child is not None or run.past:
             self._callbacks.keep(run, callback, former=former)
         else:
             self._callbacks.refuse(run, callback, former=former)
 
     def _call_back(
-        self, run: LaneRun, child: Child, callback: ChildCallbackReceived, now: int, at: float, *, former: bool
+        self,
+        run: LaneRun,
+        child: Child,
+        callback: ChildCallbackReceived,
+        now_ms: int,
+        at_seconds: float,
+        *,
+        former: bool,
     ) -> None:
         happening = self._callbacks.happening_of(run, child, callback, former=former)
         if happening is not None:
-            self.record_outcome(run, child, happening, now, at)
+            self.record_outcome(run, child, happening, now_ms, at_seconds)
 
 
 def _next_waited_for(child: Child, past: deque[ChildAdvanced]) -> ChildAdvanced | None:

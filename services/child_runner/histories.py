@@ -57,7 +57,7 @@ class Histories:
         step: Step,
         events: list[HistoryEvent],
         history: LongHistory | None,
-        at: float,
+        at_seconds: float,
     ) -> None:
         """The end and history of the child with this position, index, number of items and redrives, for home.
 
@@ -71,7 +71,7 @@ class Histories:
             history = self._pages.cut(run, position, history, events)
             entry = history.entry()
         elif status == SUCCEEDED and not redrives:  # as most do
-            run.outbox.add(position, status, items, entry, at, index)
+            run.outbox.add(position, status, items, entry, at_seconds, index)
             return
         largest_bytes = len(entry) if history is None else max(len(entry), history.largest_bytes)
         remains = b""
@@ -83,11 +83,11 @@ class Histories:
                 remains = b""  # then it starts from its beginning
         outcome = (position, status, items, entry, index)
         if history is not None:
-            self._pages.answer(run, history, (outcome, redrives, remains), at)
+            self._pages.answer(run, history, (outcome, redrives, remains), at_seconds)
             return
         if redrives or remains:
             run.outbox.keep_for_redrive(position, redrives, remains)
-        run.outbox.add(position, status, items, entry, at, index)
+        run.outbox.add(position, status, items, entry, at_seconds, index)
 
     def _too_large(
         self, run: LaneRun, events: list[HistoryEvent], history: LongHistory | None, largest_bytes: int

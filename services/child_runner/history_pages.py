@@ -58,18 +58,18 @@ class HistoryPages:
         history.unwritten += 1
         self._unsaid.append((page, history, run))
 
-    def answer(self, run: LaneRun, history: LongHistory, answer: Answer, at: float) -> None:
+    def answer(self, run: LaneRun, history: LongHistory, answer: Answer, at_seconds: float) -> None:
         """A child with a long history ended: its end is said once its pages are on home."""
         history.answer = answer
         if not history.unwritten:
-            self._answered(run, history, at)
+            self._answered(run, history, at_seconds)
 
-    def _answered(self, run: LaneRun, history: LongHistory, at: float) -> None:
+    def _answered(self, run: LaneRun, history: LongHistory, at_seconds: float) -> None:
         assert history.answer is not None
         (position, status, items, entry, index), redrives, remains = history.answer
         run.outbox.name_pages(position, tuple(history.pages))
         run.outbox.keep_for_redrive(position, redrives, remains)
-        run.outbox.add(position, status, items, entry, at, index)
+        run.outbox.add(position, status, items, entry, at_seconds, index)
 
     @property
     def waiting(self) -> bool:
@@ -86,11 +86,11 @@ class HistoryPages:
                 taken.append(said[0])
         return taken
 
-    def acknowledged(self, page: HistoryPage, offset: int, at: float) -> None:
+    def acknowledged(self, page: HistoryPage, offset: int, at_seconds: float) -> None:
         """The page that was taken first, of those not acknowledged yet, is on home."""
         said, history, run = self._said.popleft()
         assert said is page, "pages are acknowledged in the order in which they were taken"
         history.pages += (offset, page.count)
         history.unwritten -= 1
         if history.answer is not None and not history.unwritten and not run.over:
-            self._answered(run, history, at)
+            self._answered(run, history, at_seconds)

@@ -60,7 +60,7 @@ class HomeReports:
         """What has happened so far to children that were asked for."""
         return [] if self.lease_lost or not self._shown.waiting else self._shown.take(runs)
 
-    def take_frames(self, runs: Iterable[LaneRun], at: float, *, idle: bool) -> list[ChildrenEnded]:
+    def take_frames(self, runs: Iterable[LaneRun], at_seconds: float, *, idle: bool) -> list[ChildrenEnded]:
         """Outcome frames that are full, old enough, or with nothing left to wait for."""
         frames: list[ChildrenEnded] = []
         if self.lease_lost:
@@ -72,17 +72,17 @@ class HomeReports:
             if not count:
                 continue
             alone = idle and not run.running and not run.queue
-            if alone or count >= limits.frame_children_max or at - box.first_at >= limits.linger_seconds:
+            if alone or count >= limits.frame_children_max or at_seconds - box.first_seconds >= limits.linger_seconds:
                 frames += box.frames(
                     self._lane, self._epoch, limits.frame_children_max, limits.frame_bytes_max, self._packing
                 )
         return frames
 
-    def take_progress(self, runs: Iterable[LaneRun], at: float) -> list[LaneProgress]:
+    def take_progress(self, runs: Iterable[LaneRun], at_seconds: float) -> list[LaneProgress]:
         """Which children run, by index, where that changed; at most twice a second."""
-        if at - self._progress_seconds < self._limits.progress_seconds:
+        if at_seconds - self._progress_seconds < self._limits.progress_seconds:
             return []
-        self._progress_seconds = at
+        self._progress_seconds = at_seconds
         if self.lease_lost:
             return []
         said = []
@@ -93,14 +93,14 @@ class HomeReports:
                 said.append(LaneProgress(*run.key, self._lane, running))
         return said
 
-    def due_in_seconds(self, runs: Iterable[LaneRun], at: float) -> Iterator[float]:
+    def due_in_seconds(self, runs: Iterable[LaneRun], at_seconds: float) -> Iterator[float]:
         """When something is to be said."""
         limits = self._limits
         if self._waits.for_home or self._callbacks.for_home or self._unsaid_pages.waiting or self._shown.waiting:
             yield limits.lease_retry_seconds if self.lease_lost else 0.0
         for run in runs:
             if run.outbox.outcomes:
-                lingers = run.outbox.first_at + limits.linger_seconds - at
+                lingers = run.outbox.first_seconds + limits.linger_seconds - at_seconds
                 yield limits.lease_retry_seconds if self.lease_lost else lingers
         if any(run.running or run.progress for run in runs):
-            yield self._progress_seconds + limits.progress_seconds - at
+            yield self._progress_seconds + limits.progress_seconds - at_seconds

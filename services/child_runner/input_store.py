@@ -64,12 +64,12 @@ class InputStore:
 
     # ------------------------------------------------------------------ in, and on to be started
 
-    def take_in(self, run: LaneRun, offset: int, items: ItemFrame, at: float) -> None:
+    def take_in(self, run: LaneRun, offset: int, items: ItemFrame, at_seconds: float) -> None:
         """An item frame of a run that is open: its new positions wait to be started."""
         new = run.known.missing(items.first, len(items.items))
         if not new:
             return
-        frame = Frame(offset, run, new, at)
+        frame = Frame(offset, run, new, at_seconds)
         self._frames.append(frame)
         indexes = indexes_of(items)
         for first, count in new:
@@ -135,34 +135,34 @@ class InputStore:
 
     # ------------------------------------------------------------------ into the journal
 
-    def adopt_old(self, at: float) -> None:
+    def adopt_old(self, at_seconds: float) -> None:
         """Moves the unfinished children of old frames into the journal, so that the position can pass the frames."""
         self._forget_passed()
         seconds = self._limits.adopt_after_seconds
-        old = [f for f in self._frames if not f.adopted and at - f.arrived_seconds >= seconds]
+        old = [f for f in self._frames if not f.adopted and at_seconds - f.arrived_seconds >= seconds]
         if not old:
             return
         left: set[Frame] = set()
         for run in {f.run.key: f.run for f in old}.values():
             if not run.over:  # frames of a closed run may still wait behind others
-                left |= self._adopt(run, set(old), at)
+                left |= self._adopt(run, set(old), at_seconds)
         for frame in old:
             if frame in left:
                 break
             frame.adopted = True
 
-    def adopts_in_seconds(self, at: float) -> float | None:
+    def adopts_in_seconds(self, at_seconds: float) -> float | None:
         """When the next frame is old; None when there is none."""
         if not self._frames or self._frames[-1].adopted:
             return None
         next_one = next(frame for frame in self._frames if not frame.adopted)
-        return next_one.arrived_seconds + self._limits.adopt_after_seconds - at
+        return next_one.arrived_seconds + self._limits.adopt_after_seconds - at_seconds
 
-    def _adopt(self, run: LaneRun, frames: set[Frame], at: float) -> set[Frame]:
+    def _adopt(self, run: LaneRun, frames: set[Frame], at_seconds: float) -> set[Frame]:
         """The frames that still hold some, for there was no time to build the inputs of all."""
         for child in run.running.values():
             if child.frame in frames:
-                self._adopt_running(run, child, at)
+                self._adopt_running(run, child, at_seconds)
         queue = list(run.queue)
         run.queue.clear()
         left: set[Frame] = set()
@@ -170,19 +170,19 @@ class InputStore:
             if waiting.frame is None or waiting.frame not in frames:
                 run.queue.append(waiting)
                 continue
-            parts = self._adopt_waiting(run, waiting, at)
+            parts = self._adopt_waiting(run, waiting, at_seconds)
             run.queue += parts
             if parts and parts[-1].frame is not None:
                 left.add(waiting.frame)
         return left
 
-    def _adopt_running(self, run: LaneRun, child: Child, at: float) -> None:
+    def _adopt_running(self, run: LaneRun, child: Child, at_seconds: float) -> None:
         adopted = ChildAdopted(*run.key, child.position, child.input, child.items, child.index, child.redriven)
         self._memory.adopt(run.memory, adopted)
-        self._draft.adopt(adopted, at)
+        self._draft.adopt(adopted, at_seconds)
         child.frame, child.input = None, b""
 
-    def _adopt_waiting(self, run: LaneRun, waiting: Waiting, at: float) -> list[Waiting]:
+    def _adopt_waiting(self, run: LaneRun, waiting: Waiting, at_seconds: float) -> list[Waiting]:
         """The same children, adopted, but for those that will be refused: their frame isn't passed before they are.
 
         The last part keeps its frame when there was no time for all.
@@ -199,7 +199,7 @@ class InputStore:
                 parts.append(Waiting(None, frame, waiting.indexes, position, position + 1))
                 continue
             self._memory.adopt(run.memory, child)
-            self._draft.adopt(child, at)
+            self._draft.adopt(child, at_seconds)
             run.bytes_queued += len(child.input) - len(frame.items[position - waiting.base])
             run.bytes_adopted += len(child.input)
             if parts and parts[-1].items is None:

@@ -20,7 +20,9 @@ def read_redriven(raw: bytes) -> RedrivenChild:
     return _redriven.decode(raw)
 
 
-def refuse(run: LaneRun, waiting: Waiting, position: int, refused: StatesError, at: float, bytes_max: int) -> None:
+def refuse(
+    run: LaneRun, waiting: Waiting, position: int, refused: StatesError, at_seconds: float, bytes_max: int
+) -> None:
     """The input can't be built: the run fails for it. The item's key and source go along, for a redrive builds anew."""
     frame = waiting.items
     assert frame is not None, "who is adopted has an input"
@@ -31,7 +33,7 @@ def refuse(run: LaneRun, waiting: Waiting, position: int, refused: StatesError, 
     if len(entry[0] or b"") > bytes_max:
         entry[0] = b""  # an item that fits no answer can't be had any more
     run.outbox.error = (refused.error, refused.cause[:CAUSE_LENGTH_MAX])
-    run.outbox.add(position, REJECTED, items, _entries.encode(entry), at, index)
+    run.outbox.add(position, REJECTED, items, _entries.encode(entry), at_seconds, index)
 
 
 def built(run: LaneRun, waiting: Waiting, position: int, limits: LaneLimits) -> bytes:

@@ -38,39 +38,39 @@ class JournalDraft:
         """True when the journal holds everything."""
         return not (self._finished or self._advanced or self._adopted or self._over)
 
-    def _begin(self, at: float) -> None:
+    def _begin(self, at_seconds: float) -> None:
         if self.empty:
-            self._since_seconds = at
+            self._since_seconds = at_seconds
 
-    def advance(self, fact: ChildAdvanced, at: float, *, urgent: bool) -> None:
+    def advance(self, fact: ChildAdvanced, at_seconds: float, *, urgent: bool) -> None:
         """A fact of a child's past; `urgent` when the child waits for it."""
-        self._begin(at)
+        self._begin(at_seconds)
         self._advanced.append(fact)
         self._urgent |= urgent
 
-    def adopt(self, child: ChildAdopted, at: float) -> None:
+    def adopt(self, child: ChildAdopted, at_seconds: float) -> None:
         """A child's input."""
-        self._begin(at)
+        self._begin(at_seconds)
         self._adopted.append(child)
 
-    def finish(self, key: RunKey, ranges: Iterable[int], at: float) -> None:
+    def finish(self, key: RunKey, ranges: Iterable[int], at_seconds: float) -> None:
         """Positions that are answered on home."""
-        self._begin(at)
+        self._begin(at_seconds)
         self._finished.setdefault(key, []).extend(ranges)
 
-    def run_over(self, key: RunKey, at: float) -> None:
+    def run_over(self, key: RunKey, at_seconds: float) -> None:
         """A run is closed: nothing else of it needs to be said."""
         self._finished.pop(key, None)
         self._adopted = [child for child in self._adopted if (child.run, child.generation) != key]
         self._advanced = [fact for fact in self._advanced if (fact.run, fact.generation) != key]
-        self._begin(at)
+        self._begin(at_seconds)
         self._over.append(RunOver(*key))
 
-    def due_in_seconds(self, at: float) -> float | None:
+    def due_in_seconds(self, at_seconds: float) -> float | None:
         """When it is to be written; None when there is nothing."""
         if self.empty:
             return None
-        return 0.0 if self._urgent else self._since_seconds + self._limits.journal_linger_seconds - at
+        return 0.0 if self._urgent else self._since_seconds + self._limits.journal_linger_seconds - at_seconds
 
     def take(self, items: int, signals: int) -> list[LaneAdvanced]:
         """Everything, with the positions from which a successor goes on: one record, unless it fits none."""

@@ -58,12 +58,12 @@ async def _fold(port: Port, number: int, memory: LaneMemory, epoch: int, unreada
 async def read_inputs(port: Port, number: int, places: list[tuple[int, int]]) -> list[ChildAdopted | None]:
     """The adopted children at these (offset, place), in ascending order; None where no such record is any more."""
     found: list[ChildAdopted | None] = []
-    at, adopted = -1, tuple[ChildAdopted, ...]()
+    offset_read, adopted = -1, tuple[ChildAdopted, ...]()
     for offset, place in places:
-        if offset != at:
+        if offset != offset_read:
             records = await port.read(JOURNAL, number, offset, offset + 1)
             record = decode_journal(records[0].value or b"") if records else None
-            at, adopted = offset, record.adopted if isinstance(record, LaneAdvanced) else ()
+            offset_read, adopted = offset, record.adopted if isinstance(record, LaneAdvanced) else ()
         found.append(adopted[place] if place < len(adopted) else None)
     return found
 
@@ -77,17 +77,17 @@ class JournalUpkeep:
         self._moving: list[tuple[RunKey, int, Adopted]] | None = None  # still to be adopted again, last one first
         self._trimmed = (0, 0)  # items and signals
         self._journal_trimmed = 0
-        self._trimmed_at = port.monotonic()
+        self._trimmed_seconds = port.monotonic()
 
     async def step(self) -> bool:
         """Does what is due; True if more is to be done at once."""
         await self._trim()
         return await self._snapshot()
 
-    def wait_seconds(self, at: float) -> float | None:
+    def wait_seconds(self, at_seconds: float) -> float | None:
         """When something may be deleted."""
         if self.lane.confirmed > self._trimmed:
-            return max(0.0, self._trimmed_at + self.lane.limits.trim_seconds - at)
+            return max(0.0, self._trimmed_seconds + self.lane.limits.trim_seconds - at_seconds)
         return None
 
     # ------------------------------------------------------------------ snapshots
@@ -142,11 +142,11 @@ class JournalUpkeep:
             self._journal_trimmed = before
             await port.trim(JOURNAL, lane.number, before)
         confirmed = lane.confirmed
-        at = port.monotonic()
-        if confirmed == self._trimmed or at - self._trimmed_at < lane.limits.trim_seconds:
+        at_seconds = port.monotonic()
+        if confirmed == self._trimmed or at_seconds - self._trimmed_seconds < lane.limits.trim_seconds:
             return
         before_items, before_signals = self._trimmed
-        self._trimmed, self._trimmed_at = confirmed, at
+        self._trimmed, self._trimmed_seconds = confirmed, at_seconds
         if confirmed[0] > before_items:
             await port.trim(topics.ITEMS.name, lane.number, confirmed[0])
         if confirmed[1] > before_signals:

@@ -47,7 +47,7 @@ from services.child_runner.waits import Waits
 
 
 class Lane:
-    """The lane's state and its handlers. Times are epoch milliseconds (`now`) or monotonic seconds (`at`)."""
+    """The lane's state and its handlers. Times are epoch milliseconds or monotonic seconds, as their names say."""
 
     def __init__(
         self,
@@ -95,11 +95,11 @@ class Lane:
 
     # ------------------------------------------------------------------ signals
 
-    def signal(self, offset: int, message: LaneSignal | None, now: int, at: float) -> None:
+    def signal(self, offset: int, message: LaneSignal | None, now_ms: int, at_seconds: float) -> None:
         """A signal of the scheduler; None when it can't be read. Of two values the higher cause stands."""
         self.signals_next = offset + 1
         if isinstance(message, RunOpened):
-            self._opened(offset, message, at)
+            self._opened(offset, message, at_seconds)
             return
         run = self.run_of(message.run, message.generation) if message is not None else None
         if run is None:
@@ -111,37 +111,37 @@ class Lane:
             case RunClosing():
                 if not run.closing:
                     run.closing = True
-                    closing.abort_running(self.executions, run, now, at)
-                    self._closing.answer(run, now, at)
+                    closing.abort_running(self.executions, run, now_ms, at_seconds)
+                    self._closing.answer(run, now_ms, at_seconds)
             case RunClosed():
-                self._closed(run, at)
+                self._closed(run, at_seconds)
             case ChildStopRequested():
-                closing.stop_child(self.executions, run, message, now, at)
+                closing.stop_child(self.executions, run, message, now_ms, at_seconds)
             case ChildHistoryAsked():
                 if offset >= self.former_signals:  # of earlier ones nobody waits for the answer any more
                     self.shown.ask(message)
             case ChildCallbackReceived():
-                self.executions.call_back(run, message, now, at, former=offset < self.former_signals)
+                self.executions.call_back(run, message, now_ms, at_seconds, former=offset < self.former_signals)
             case NestedRunEnded():
                 child = run.running.get(message.position)
                 if child is not None:  # else the child asks again once it runs, and is answered again
-                    self.executions.record_outcome(run, child, message.outcome, now, at)
+                    self.executions.record_outcome(run, child, message.outcome, now_ms, at_seconds)
 
-    def _opened(self, offset: int, message: RunOpened, at: float) -> None:
+    def _opened(self, offset: int, message: RunOpened, at_seconds: float) -> None:
         key = (message.run, message.generation)
         known = self.runs.get(message.run)
         if key in self.memory.over or (known is not None and known.key[1] >= message.generation):
             return
         if known is not None:  # its end can't be read: a later generation is proof enough
-            self._closed(known, at)
+            self._closed(known, at_seconds)
         self.runs[message.run] = LaneRun(message, offset, self._compile_run(message), self.memory.run(key))
 
-    def _closed(self, run: LaneRun, at: float) -> None:
+    def _closed(self, run: LaneRun, at_seconds: float) -> None:
         self.executions.abandon(run)
         run.over = True
         del self.runs[run.opened.run]
         self.memory.forget(run.key)
-        self.draft.run_over(run.key, at)
+        self.draft.run_over(run.key, at_seconds)
 
     def restore(self) -> None:
         """Takes over the children that an earlier owner had adopted, once the signals are read."""
@@ -150,41 +150,41 @@ class Lane:
 
     # ------------------------------------------------------------------ items
 
-    def items(self, offset: int, frame: ItemFrame | None, at: float) -> None:
+    def items(self, offset: int, frame: ItemFrame | None, at_seconds: float) -> None:
         """An item frame; None when it can't be read. Frames behind one whose run is unknown wait in order."""
         self.held.add(offset, frame)
-        self.judge_held(at)
+        self.judge_held(at_seconds)
 
-    def judge_held(self, at: float) -> None:
+    def judge_held(self, at_seconds: float) -> None:
         """Takes the frames in whose runs are known; drops those of runs that the signals prove closed."""
         for offset, frame in self.held.judged(self._is_open, self.signals_next):
             self.items_next = max(self.items_next, offset + 1)
             run = self.run_of(frame.run, frame.generation) if frame is not None else None
             if frame is not None and run is not None:
-                self.store.take_in(run, offset, frame, at)
+                self.store.take_in(run, offset, frame, at_seconds)
 
     def _is_open(self, frame: ItemFrame) -> bool:
         return self.run_of(frame.run, frame.generation) is not None
 
     # ------------------------------------------------------------------ what was asked for comes back
 
-    def task_over(self, over: TaskOver | TaskNotStarted, now: int, at: float) -> None:
+    def task_over(self, over: TaskOver | TaskNotStarted, now_ms: int, at_seconds: float) -> None:
         """A Task's call came back, or was not made because the lease did not hold: then it is made a little later."""
         if isinstance(over, TaskNotStarted):
             self.calls.start(over.start)
-            self.calls.put_off(at)
+            self.calls.put_off(at_seconds)
             return
         run = self.run_of(*over.run)
         child = run.running.get(over.position) if run is not None else None
         if run is not None and child is not None:
-            self.executions.record_outcome(run, child, over.outcome, now, at)
+            self.executions.record_outcome(run, child, over.outcome, now_ms, at_seconds)
 
     def inputs_read(self, read: InputsRead) -> bool:
         """Inputs came back from the journal. False if one is nowhere: who deleted it is the lane's owner now."""
         run = self.run_of(*read.requested.run)
         return run is None or self.store.received(run, read)
 
-    def journal(self, offset: int, record: JournalRecord | None, at: float) -> int:
+    def journal(self, offset: int, record: JournalRecord | None, at_seconds: float) -> int:
         """The lane's journal, read back: a foreign claim ends this ownership; what is one's own may be acted on.
 
         Answers how many things a record held that were acted on; None is a record that can't be read.
@@ -194,7 +194,7 @@ class Lane:
                 self.lost = True
             case LaneAdvanced() if record.epoch == self.epoch and not self.lost:
                 self.confirmed = (record.items, record.signals)
-                self._act_on(record, at)
+                self._act_on(record, at_seconds)
                 return 1 + len(record.advanced)
             case LaneSnapshot() if record.epoch == self.epoch and not self.lost:
                 if record.piece + 1 == record.pieces:
@@ -203,40 +203,40 @@ class Lane:
                 pass
         return 1
 
-    def _act_on(self, record: LaneAdvanced, at: float) -> None:
+    def _act_on(self, record: LaneAdvanced, at_seconds: float) -> None:
         """Children hear what the journal now holds for good."""
         for fact in record.advanced:
             run = self.run_of(fact.run, fact.generation)
             if run is not None:
-                self.executions.journalled(run, fact, at)
+                self.executions.journalled(run, fact, at_seconds)
 
     # ------------------------------------------------------------------ what it does
 
-    def work(self, now: int, at: float) -> bool:
+    def work(self, now_ms: int, at_seconds: float) -> bool:
         """One turn: due timers, children that have more to do, then new ones of each run under its quota.
 
         True if there is more to do at once. However long it takes: each of these is taken a little further.
         """
-        self.executions.timers_due(self.runs, now, at)
-        self.executions.go_on(now, at)
-        self.calls.try_again(at)
+        self.executions.timers_due(self.runs, now_ms, at_seconds)
+        self.executions.go_on(now_ms, at_seconds)
+        self.calls.try_again(at_seconds)
         order = [run for run in self.runs.values() if run.queue]
         self._turn += 1
         self.memory_full = False
         count_max = max(1, self.limits.turn_children_max // max(1, len(order)))
         more = False
         for i in range(len(order)):
-            more |= self._start_some(order[(self._turn + i) % len(order)], count_max, now, at)
+            more |= self._start_some(order[(self._turn + i) % len(order)], count_max, now_ms, at_seconds)
         self.store.spill(self.runs.values(), can_start=not self.share.budget.full)
         return more or self.executions.unfinished
 
-    def _start_some(self, run: LaneRun, count_max: int, now: int, at: float) -> bool:
+    def _start_some(self, run: LaneRun, count_max: int, now_ms: int, at_seconds: float) -> bool:
         """Starts waiting children while the lane's quota of the run, and the process, have room for them.
 
         One child of each run runs however full the process is. True if more could start at once.
         """
         if run.closing:
-            return self._closing.answer(run, now, at)
+            return self._closing.answer(run, now_ms, at_seconds)
         queue, running = run.queue, run.running
         while queue and count_max > 0 and len(running) < run.quota:
             waiting = queue[0]
@@ -250,7 +250,7 @@ class Lane:
                 self.store.request(run)
                 return False
             count_max -= 1
-            self.executions.start(run, waiting, now, at)
+            self.executions.start(run, waiting, now_ms, at_seconds)
             if self._pace.spent():
                 count_max = 0
         return bool(queue) and count_max <= 0 and len(running) < run.quota
@@ -269,40 +269,40 @@ class Lane:
         """Inputs to be read from the journal."""
         return self.store.take_requests()
 
-    def take_facts(self, at: float, *, idle: bool) -> list[HomeFact]:
+    def take_facts(self, at_seconds: float, *, idle: bool) -> list[HomeFact]:
         """What is to be said on home, in this order: home must know each Map Run that a child's history tells of."""
         runs = self.runs.values()
         return [
             *self.reports.take_requests(),
             *self.reports.take_shown(self.runs),
             *self.reports.take_pages(),
-            *self.reports.take_frames(runs, at, idle=idle),
-            *self.reports.take_progress(runs, at),
+            *self.reports.take_frames(runs, at_seconds, idle=idle),
+            *self.reports.take_progress(runs, at_seconds),
         ]
 
-    def acknowledged(self, facts: list[HomeFact], offsets: list[int], at: float) -> None:
+    def acknowledged(self, facts: list[HomeFact], offsets: list[int], at_seconds: float) -> None:
         """These are on home, at these offsets: children that frames tell of are finished, pages can be named."""
         for fact, offset in zip(facts, offsets, strict=True):
             match fact:
                 case ChildrenEnded():
-                    self._finished(fact, at)
+                    self._finished(fact, at_seconds)
                 case HistoryPage():
-                    self.pages.acknowledged(fact, offset, at)
+                    self.pages.acknowledged(fact, offset, at_seconds)
                 case _:
                     pass
 
-    def _finished(self, frame: ChildrenEnded, at: float) -> None:
+    def _finished(self, frame: ChildrenEnded, at_seconds: float) -> None:
         run = self.run_of(frame.run, frame.generation)
         if run is not None:
             for first, count in pairs(frame.ranges):
                 run.finished.add(first, count)
-            self.draft.finish(run.key, frame.ranges, at)
+            self.draft.finish(run.key, frame.ranges, at_seconds)
 
     # ------------------------------------------------------------------ the journal
 
-    def take_journal(self, at: float) -> list[LaneAdvanced]:
+    def take_journal(self, at_seconds: float) -> list[LaneAdvanced]:
         """The next journal records, if they are due: one, unless what is to be kept fits none."""
-        due_in_seconds = self.draft.due_in_seconds(at)
+        due_in_seconds = self.draft.due_in_seconds(at_seconds)
         if due_in_seconds is None or due_in_seconds > 0:
             return []
         self.store.settle_frames(self.runs)
@@ -329,23 +329,23 @@ class Lane:
 
     # ------------------------------------------------------------------ time
 
-    def wait_seconds(self, now: int, at: float) -> float | None:
+    def wait_seconds(self, now_ms: int, at_seconds: float) -> float | None:
         """How long nothing will have to be done, unless something comes in."""
-        waits = [seconds for seconds in self._waits_seconds(now, at) if seconds is not None]
+        waits = [seconds for seconds in self._waits_seconds(now_ms, at_seconds) if seconds is not None]
         return max(0.0, min(waits)) if waits else None
 
-    def _waits_seconds(self, now: int, at: float) -> Iterator[float | None]:
+    def _waits_seconds(self, now_ms: int, at_seconds: float) -> Iterator[float | None]:
         due_ms = self.waits.timers.next_ms()
         if due_ms is not None:
-            yield (due_ms - now) / 1000
+            yield (due_ms - now_ms) / 1000
         if self.memory_full:
             yield self.limits.memory_retry_seconds
         if self.calls.waiting or self.store.requests:
             yield 0.0
-        yield self.calls.retry_in_seconds(at)
-        yield self.draft.due_in_seconds(at)
-        yield self.store.adopts_in_seconds(at)
-        yield from self.reports.due_in_seconds(self.runs.values(), at)
+        yield self.calls.retry_in_seconds(at_seconds)
+        yield self.draft.due_in_seconds(at_seconds)
+        yield self.store.adopts_in_seconds(at_seconds)
+        yield from self.reports.due_in_seconds(self.runs.values(), at_seconds)
 
 
 def _newer(a: Cause, b: Cause) -> bool:

@@ -14,7 +14,7 @@ Outcome = tuple[int, int, int, bytes, int]
 class Outbox:
     """The outcomes of one run on one lane that are not on home yet, and why its first REJECTED child was refused."""
 
-    __slots__ = ("afterlives", "bytes", "error", "first_at", "generation", "outcomes", "paged", "run")
+    __slots__ = ("afterlives", "bytes", "error", "first_seconds", "generation", "outcomes", "paged", "run")
 
     def __init__(self, run: str, generation: int) -> None:
         self.run = run
@@ -23,13 +23,13 @@ class Outbox:
         self.afterlives: dict[int, tuple[int, bytes]] = {}  # position → redrive count, remains
         self.paged: dict[int, tuple[int, ...]] = {}  # position → where the pages of its history stand
         self.bytes = 0
-        self.first_at = 0.0
+        self.first_seconds = 0.0
         self.error = ("", "")
 
-    def add(self, position: int, status: int, items: int, entry: bytes, at: float, index: int) -> None:
-        """One more; `at` is monotonic seconds."""
+    def add(self, position: int, status: int, items: int, entry: bytes, at_seconds: float, index: int) -> None:
+        """One more, at this monotonic time."""
         if not self.outcomes:
-            self.first_at = at
+            self.first_seconds = at_seconds
         self.outcomes.append((position, status, items, entry, index))
         self.bytes += len(entry)
 

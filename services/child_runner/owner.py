@@ -122,16 +122,16 @@ class _Ownership:
 
     def _hear(self, lane: Lane, event: object) -> int:
         """Something came in; how many things that was."""
-        now, at = self.port.now_ms(), self.port.monotonic()
+        now_ms, at_seconds = self.port.now_ms(), self.port.monotonic()
         match event:
             case Record():
-                return self._record(lane, event, now, at)
+                return self._record(lane, event, now_ms, at_seconds)
             case TaskOver():
                 self.tasks.pop((event.run, event.position, getattr(event.outcome, "ref", "")), None)
-                lane.task_over(event, now, at)
+                lane.task_over(event, now_ms, at_seconds)
             case TaskNotStarted():
                 self.tasks.pop((event.start.run, event.start.position, event.start.request.ref), None)
-                lane.task_over(event, now, at)
+                lane.task_over(event, now_ms, at_seconds)
             case InputsRead():
                 if not lane.inputs_read(event):
                     raise RecordsGoneError(
@@ -141,7 +141,7 @@ class _Ownership:
                 raise AssertionError(event)
         return 1
 
-    def _record(self, lane: Lane, record: Record, now: int, at: float) -> int:
+    def _record(self, lane: Lane, record: Record, now_ms: int, at_seconds: float) -> int:
         """A record of one of the lane's topics. They have no gaps: what is gone was deleted by a newer owner."""
         if record.offset != self.next[record.topic]:
             gone = f"{record.topic}/{record.partition} from {self.next[record.topic]} to {record.offset}"
@@ -149,11 +149,11 @@ class _Ownership:
         self.next[record.topic] += 1
         match record.topic:
             case topics.ITEMS.name:
-                lane.items(record.offset, self._decoded(record, _items_decoder) or unreadable_frame(record), at)
+                lane.items(record.offset, self._decoded(record, _items_decoder) or unreadable_frame(record), at_seconds)
             case topics.LANE_SIGNALS.name:
-                lane.signal(record.offset, self._decoded(record, _signal_decoder), now, at)
+                lane.signal(record.offset, self._decoded(record, _signal_decoder), now_ms, at_seconds)
             case _:
-                return lane.journal(record.offset, self._decoded(record, journal_decoder), at)
+                return lane.journal(record.offset, self._decoded(record, journal_decoder), at_seconds)
         return 1
 
     def _decoded(self, record: Record, decoder: Decoder[T]) -> T | None:
@@ -166,14 +166,14 @@ class _Ownership:
     async def _turn(self, lane: Lane, upkeep: JournalUpkeep) -> float | None:
         """One turn of the lane's work; how long nothing will be to do after it."""
         port = self.port
-        now, at = port.now_ms(), port.monotonic()
+        now_ms, at_seconds = port.now_ms(), port.monotonic()
         self.deps.pace.begin()
-        more = lane.work(now, at)
+        more = lane.work(now_ms, at_seconds)
         self._call_tasks(lane)
-        lane.store.adopt_old(at)
+        lane.store.adopt_old(at_seconds)
         lane.reports.lease_lost = not port.lease_ok()
-        facts = lane.take_facts(at, idle=not more)
-        journal = lane.take_journal(at)
+        facts = lane.take_facts(at_seconds, idle=not more)
+        journal = lane.take_journal(at_seconds)
         if facts or journal:
             await self._say(lane, facts, journal)
         elif more:
@@ -182,8 +182,8 @@ class _Ownership:
         self._mind_memory(lane)
         if more:
             return 0.0
-        at = port.monotonic()
-        waits = (lane.wait_seconds(port.now_ms(), at), upkeep.wait_seconds(at))
+        at_seconds = port.monotonic()
+        waits = (lane.wait_seconds(port.now_ms(), at_seconds), upkeep.wait_seconds(at_seconds))
         return min((wait for wait in waits if wait is not None), default=None)
 
     async def _say(self, lane: Lane, facts: list[HomeFact], journal: list[LaneAdvanced]) -> None:

@@ -66,16 +66,16 @@ class TaskCalls:
         taken, self._stops = self._stops, []
         return taken
 
-    def put_off(self, at: float) -> None:
+    def put_off(self, at_seconds: float) -> None:
         """The lease does not hold: what was to be started is tried again a little later."""
         if not self._put_off:
-            self._put_off_seconds = at
+            self._put_off_seconds = at_seconds
         self._put_off += self._starts
         self._starts = []
 
-    def try_again(self, at: float) -> None:
+    def try_again(self, at_seconds: float) -> None:
         """Takes up what was put off, once that is long enough ago."""
-        if self._put_off and at - self._put_off_seconds >= self._retry_seconds:
+        if self._put_off and at_seconds - self._put_off_seconds >= self._retry_seconds:
             self._starts += self._put_off
             self._put_off = []
 
@@ -84,6 +84,6 @@ class TaskCalls:
         """True while there are calls to be made."""
         return bool(self._starts)
 
-    def retry_in_seconds(self, at: float) -> float | None:
+    def retry_in_seconds(self, at_seconds: float) -> float | None:
         """When what was put off is tried again; None when nothing was."""
-        return self._put_off_seconds + self._retry_seconds - at if self._put_off else None
+        return self._put_off_seconds + self._retry_seconds - at_seconds if self._put_off else None

@@ -209,11 +209,11 @@ class _Serving:
 
     def _opening(self, ask: ItemsRequested | ItemsConfirmed, place: _Place) -> ItemStream:
         """The run's stream at a place. Blocks."""
-        at = decode_checkpoint(place.checkpoint)
+        checkpoint = decode_checkpoint(place.checkpoint)
         build = self.deps.builder(ask) if ask.plan.batcher is not None else None
-        source, text = self.deps.open_source(ask, at.source)
+        source, text = self.deps.open_source(ask, checkpoint.source)
         try:
-            return ItemStream(source, text, at, place.item_index, ask.plan.batcher, build)
+            return ItemStream(source, text, checkpoint, place.item_index, ask.plan.batcher, build)
         except Exception:
             self._close(source)
             raise
@@ -240,11 +240,11 @@ class _Serving:
                 place = _Place(handlers.source_first(ask), ask.checkpoint, ask.item_index)
                 if self.left is not None and self.left.position == self.position:
                     place = self.left
-                self.stream, at = self._opening(ask, place), place.position
+                self.stream, position = self._opening(ask, place), place.position
             else:
-                at = self.position
+                position = self.position
             try:
-                self.position = at + self.stream.skip_positions(self.position - at)
+                self.position = position + self.stream.skip_positions(self.position - position)
                 return handlers.read_part(self.stream, part, self.deps.limits)
             except (
                 Exception

@@ -23,12 +23,12 @@ class HomeGoneError(Exception):
 
 
 class StageReader:
-    """The children of an ask's stages in order of their positions, from position `at` on.
+    """The children of an ask's stages in order of their positions, from a position on.
 
-    What comes before `at` is passed over by reading it again: a child's place follows from the frames before it.
+    What comes before it is passed over by reading it again: a child's place follows from the frames before it.
     """
 
-    def __init__(self, port: Port, home: int, ask: ItemsRequested, limits: ReaderLimits, at: int) -> None:
+    def __init__(self, port: Port, home: int, ask: ItemsRequested, limits: ReaderLimits, position: int) -> None:
         self._port = port
         self._home = home
         self._run = ask.run
@@ -39,8 +39,8 @@ class StageReader:
         self._records = 1
         self._number = 0  # the stage that is being read, and the position of its first child
         self._base = 0
-        self.position = at
-        while self._number < len(ask.stages) and at >= self._base + ask.stages[self._number].count:
+        self.position = position
+        while self._number < len(ask.stages) and position >= self._base + ask.stages[self._number].count:
             self._base += ask.stages[self._number].count
             self._number += 1
         self._begin_stage()

@@ -44,14 +44,14 @@ def frames(
 ) -> list[tuple[int, ItemFrame]]:
     """The frames of children that begin with the first of these windows, each with its lane."""
     out = []
-    at = 0
+    taken = 0
     for first, count, lane in windows:
-        end = min(at + count, len(items))
-        start = at
-        while at < end:
-            group = _together(items, at, end, limits)
-            out.append((lane, _frame(ask, first + at - start, group, lost=lost)))
-            at += len(group)
+        end = min(taken + count, len(items))
+        start = taken
+        while taken < end:
+            group = _together(items, taken, end, limits)
+            out.append((lane, _frame(ask, first + taken - start, group, lost=lost)))
+            taken += len(group)
     return out
 
 

@@ -104,7 +104,7 @@ class ItemStream:
         self,
         source: Source,
         text: str,
-        at: Checkpoint,
+        checkpoint: Checkpoint,
         item_index: int,
         batcher: ItemBatcherPlan | None,
         build: BuildInput | None,
@@ -114,16 +114,16 @@ class ItemStream:
         self.item_index = item_index
         self.batcher = batcher
         self.build = build
-        self._base = at.source  # the source's checkpoint before the buffered chunk
+        self._base = checkpoint.source  # the source's checkpoint before the buffered chunk
         self._items: list[bytes] = []
         self._keys: list[str] = []
         self._source = ""  # of the chunk's items
         self._at = 0  # items of the chunk that were taken
-        self._next = at.source  # the source's checkpoint behind the buffered chunk
+        self._next = checkpoint.source  # the source's checkpoint behind the buffered chunk
         self._ended = False
         self._share_before = self._share = 0.0  # of the source: before and behind the buffered chunk
         self._fill()
-        self._skip(at.skip)
+        self._skip(checkpoint.skip)
 
     def _fill(self) -> None:
         """Buffers the next chunk, if the buffered one is used up and there is one."""
