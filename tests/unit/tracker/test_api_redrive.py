@@ -121,7 +121,7 @@ class World:
         self.port = FakePort(story)
         self.table = Table()
         self.flusher, _ = start(self.table, limits)
-        self.port.folds = self.fold
+        self.port.folds = self.arrive
         self.service = Service(self.port, self, fakes.NAMES, fakes.HOMES, TrackerLimits(), limits)  # type: ignore[arg-type]
 
     def ready(self) -> str:
@@ -137,11 +137,15 @@ class World:
         """The one partition."""
         return {HOME: self.flusher.part}
 
-    def fold(self) -> None:
-        """Takes over what the story has by now."""
+    def arrive(self) -> None:
+        """Folds what the story has by now."""
         part = self.flusher.part
         for offset in range(part.offset + 1, len(self.story.log)):
             record_arrived(part, offset, self.story.times[offset], self.story.log[offset])
+
+    def fold(self) -> None:
+        """Takes over what the story has by now."""
+        self.arrive()
         flush(self.flusher, self.table, mark_now=True)
 
     def ask(self, operation: str, **members: Any) -> Any:
