@@ -60,17 +60,17 @@ class ExportJob:
         self._run, self._generation = key
         self._frames = port.mailbox()
         self._facts = port.mailbox()
-        self._handed = 0  # frames that wait, and their bytes
-        self._handed_bytes = 0
+        self._waiting_frames = 0  # frames that wait, and their bytes
+        self._waiting_bytes = 0
         # a job that begins with its run misses nothing; every other one has to read home again
-        self._missed_from: int | None = first if first <= fold.offset else None
+        self._reread_from: int | None = first if first <= fold.offset else None
         self._first = first
         self._store = StoreCalls(port, deps, on_waiting)
         self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._sizes: dict[tuple[str, int], int] = {}
         self._files: list[tuple[str, WrittenFile]] = []
         self._looking = False  # files may be there already that only their bytes prove
-        self._there: dict[tuple[str, int], int] = {}  # such files and their sizes
+        self._existing_bytes: dict[tuple[str, int], int] = {}  # such files and their sizes
         self.started = False
 
     @property
@@ -91,20 +91,20 @@ class ExportJob:
 
     def offer(self, offset: int, frame: ChildrenEnded) -> None:
         """A frame of the run; past the bound it is left on home, to be read again later."""
-        if self._missed_from is not None:
+        if self._reread_from is not None:
             return
         size = sum(map(len, frame.pages))
-        if self._handed_bytes + size > self._deps.limits.export_inbox_bytes_max:
+        if self._waiting_bytes + size > self._deps.limits.export_inbox_bytes_max:
             self.leave_on_home(offset)
             return
-        self._handed += 1
-        self._handed_bytes += size
+        self._waiting_frames += 1
+        self._waiting_bytes += size
         self._frames.put(frame)
 
     def leave_on_home(self, offset: int) -> None:
         """From this offset on nothing is handed over; it is read again."""
-        if self._missed_from is None:
-            self._missed_from = offset
+        if self._reread_from is None:
+            self._reread_from = offset
             self._frames.put(None)
 
     def _found(self) -> Run | None:
@@ -139,10 +139,10 @@ class ExportJob:
     async def _begin_again(self) -> None:
         """Everything is made once more, from home; files that are there are compared with it."""
         self._looking = True
-        self._missed_from = self._first  # nothing more is handed over, and what was is forgotten
+        self._reread_from = self._first  # nothing more is handed over, and what was is forgotten
         await self._frames.get(0.0)
-        self._handed = self._handed_bytes = 0
-        self._etags, self._sizes, self._files, self._there = {}, {}, [], {}
+        self._waiting_frames = self._waiting_bytes = 0
+        self._etags, self._sizes, self._files, self._existing_bytes = {}, {}, [], {}
 
     async def _export(self) -> None:
         run = self._state()
@@ -150,10 +150,10 @@ class ExportJob:
         export = RunExport(run, self._deps.names, Pages(), limits.part_bytes, limits.file_bytes_max)
         await self._take_earlier(export, unwritten(run))
         while not (run.phase == "writing" and export.answered == run.answered):
-            if self._missed_from is not None:
-                await self._read_again(export, self._missed_from)
+            if self._reread_from is not None:
+                await self._read_again(export, self._reread_from)
             else:
-                if not self._handed and run.phase == "writing":
+                if not self._waiting_frames and run.phase == "writing":
                     raise ResultTroubleError("An outcome that was counted cannot be found among those on home.")
                 await self._take_waiting(export)
             run = self._state()
@@ -175,13 +175,13 @@ class ExportJob:
         """Frames as the fold hands them over."""
         for i, frame in enumerate(await self._frames.get(None)):
             if frame is not None:
-                self._handed -= 1
-                self._handed_bytes -= sum(map(len, frame.pages))
-                await self._upload(self._taken(self._take(export), frame))
+                self._waiting_frames -= 1
+                self._waiting_bytes -= sum(map(len, frame.pages))
+                await self._upload(self._shaped(self._take(export), frame))
                 if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
                     await self._port.sleep(0)
 
-    def _taken(self, take: Take, frame: ChildrenEnded) -> list[FilePart]:
+    def _shaped(self, take: Take, frame: ChildrenEnded) -> list[FilePart]:
         """The parts that a frame fills. One that can't be shaped fails this run's results, not the scheduler."""
         try:
             return take(frame)
@@ -197,7 +197,7 @@ class ExportJob:
 
     async def _read_again(self, export: RunExport, first: int) -> None:
         """Frames that were not handed over, from home, up to where the fold is; never past it."""
-        if self._handed:  # what was handed over before the gap comes first
+        if self._waiting_frames:  # what was handed over before the gap comes first
             await self._take_waiting(export)
         while first <= self._fold.offset:
             run = self._state()
@@ -207,7 +207,7 @@ class ExportJob:
             if first >= end:
                 break
             first = await self._shape(first, end, self._take(export))
-        self._missed_from = None  # no await since the fold was asked where it is: from here on it hands over
+        self._reread_from = None  # no await since the fold was asked where it is: from here on it hands over
 
     async def _shape(self, first: int, end: int, take: Take) -> int:
         """Some records of home from `first` on, before `end`: the run's frames are taken. Where to go on."""
@@ -219,7 +219,7 @@ class ExportJob:
         for record in records:
             frame = frame_of(record.value)
             if frame is not None and frame.run == self._run:
-                await self._upload(self._taken(take, frame))
+                await self._upload(self._shaped(take, frame))
         return records[-1].offset + 1
 
     async def _upload(self, parts: list[FilePart]) -> None:
@@ -235,10 +235,10 @@ class ExportJob:
         name = (part.status, part.file)
         first = self._sizes.get(name, 0)
         size = self._sizes[name] = first + len(part.body)
-        if self._looking and not part.part and (there := await self._store.size_of(writer.bucket, key)) is not None:
-            self._there[name] = there
-        if name in self._there:
-            await self._compare(writer.bucket, key, part, first, self._there[name])
+        if self._looking and not part.part and (existing := await self._store.size_of(writer.bucket, key)) is not None:
+            self._existing_bytes[name] = existing
+        if name in self._existing_bytes:
+            await self._compare(writer.bucket, key, part, first, self._existing_bytes[name])
         else:
             file = await self._file(run, writer.bucket, key, part)
             etag = await self._part_etag(file, writer.bucket, key, part)
@@ -248,11 +248,11 @@ class ExportJob:
         if part.last:
             self._files.append((part.status, WrittenFile(key, size)))
 
-    async def _compare(self, bucket: str, key: str, part: FilePart, first: int, there: int) -> None:
+    async def _compare(self, bucket: str, key: str, part: FilePart, first: int, existing_bytes: int) -> None:
         """What is there, with so many bytes, must be what is made now."""
         end = first + len(part.body)
-        if there < end or (part.last and there > end):
-            cause = f"The object s3://{bucket}/{key} exists with other content: {there} bytes, not {end}"
+        if existing_bytes < end or (part.last and existing_bytes > end):
+            cause = f"The object s3://{bucket}/{key} exists with other content: {existing_bytes} bytes, not {end}"
             raise ResultTroubleError(cause if part.last else f"{cause} or more")
         await self._store.compare(bucket, key, first, part.body)
 

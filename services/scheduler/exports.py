@@ -53,10 +53,10 @@ class Exports:
         """
         limits = self._deps.limits
         room = {True: limits.exports_writing_max, False: limits.exports_early_max}
-        kept = limits.exports_waiting_max
+        waiting_left = limits.exports_waiting_max
         for job in self._jobs.values():
-            if job.started and job.waiting and kept:
-                kept -= 1
+            if job.started and job.waiting and waiting_left:
+                waiting_left -= 1
             elif job.started:
                 room[job.writing] -= 1
         for key, job in self._jobs.items():

@@ -74,24 +74,24 @@ class _Ownership:
         """Catches up to `end`, takes over what is pending, goes on."""
         port, state, mailbox = self.port, self.fold.state, self.port.mailbox()
         port.feed(TOPIC, self.number, state.offset + 1, mailbox)
-        heard_at = port.monotonic()
+        last_record_at = port.monotonic()
         while True:
             if not self.live and state.offset + 1 >= end:
                 self._take_over()
-            records: list[Record] = await mailbox.get(self._wait_seconds(heard_at))
+            records: list[Record] = await mailbox.get(self._wait_seconds(last_record_at))
             for first in range(0, len(records), self.deps.limits.records_per_turn_max):
                 await self._turn(records[first : first + self.deps.limits.records_per_turn_max])
             if not records and state.ended:
                 await self._turn([])
             at = port.monotonic()
-            heard_at = at if records else heard_at
+            last_record_at = at if records else last_record_at
             if self.live:
                 await self._fire_timers()
-                if self.snapshots.pace.due(at, at - heard_at):
+                if self.snapshots.pace.due(at, at - last_record_at):
                     self.snapshots.write(state)
                     self.archive.expire(self.snapshots.gone_on_from_ms - self.deps.map_run_limits.retention_ms)
 
-    def _wait_seconds(self, heard_at: float) -> float | None:
+    def _wait_seconds(self, last_record_at: float) -> float | None:
         """How long nothing will be to do if no record comes."""
         if self.fold.state.ended:
             return 0.0  # more has ended than is archived in one turn: a version before this one kept all of it
@@ -103,7 +103,7 @@ class _Ownership:
         if due is not None:
             waits.append((due - self.port.now_ms()) / 1000)
         if self.snapshots.pace.records:
-            quiet = self.port.monotonic() - heard_at
+            quiet = self.port.monotonic() - last_record_at
             waits.append(max(limits.snapshot_quiet_seconds - quiet, limits.snapshot_quiet_seconds / 4))
         return max(0.0, min(waits))
 

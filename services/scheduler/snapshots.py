@@ -22,7 +22,7 @@ class Snapshots:
         self._port = port
         self._home = home
         self._deps = deps
-        self._kept: dict[tuple[int, int], int] = {}  # (offset, fold version) of each snapshot seen → its pieces
+        self._pieces_of: dict[tuple[int, int], int] = {}  # (offset, fold version) of each snapshot seen → its pieces
         self._unread = 0  # records of the topic below this were not looked at
         self._busy = False
         self.pace = SnapshotPace(deps.limits, port.monotonic())
@@ -63,7 +63,7 @@ class Snapshots:
                 piece = _decoder.decode(record.value)
                 pieces.append(piece)
                 snapshot = (piece.offset, piece.version)
-                self._kept[snapshot] = max(self._kept.get(snapshot, 0), piece.chunks)
+                self._pieces_of[snapshot] = max(self._pieces_of.get(snapshot, 0), piece.chunks)
             except msgspec.DecodeError:
                 self._deps.metrics.unreadable(TOPIC, self._home, record.offset)
         return pieces
@@ -94,14 +94,14 @@ class Snapshots:
         self._deps.metrics.snapshot_written(self._home, size)
         while self._unread > 0:  # what lies before the snapshot this owner began with is superseded
             await self._read_back(SWEEP_RECORDS)
-        self._kept[offset, FOLD_VERSION] = len(pieces)
+        self._pieces_of[offset, FOLD_VERSION] = len(pieces)
         await self._sweep()
         self._log_times_ms = [*self._log_times_ms[-1:], log_ms]
         self._busy = False
 
     async def _sweep(self) -> None:
         """Tombstones for all but the two newest snapshots: compaction by key alone would keep every one for ever."""
-        for offset, version in sorted(self._kept)[:-2]:
-            gone = range(self._kept.pop((offset, version)))
-            keys = [snapshot_key(self._home, offset, version, chunk) for chunk in gone]
+        for offset, version in sorted(self._pieces_of)[:-2]:
+            superseded = range(self._pieces_of.pop((offset, version)))
+            keys = [snapshot_key(self._home, offset, version, chunk) for chunk in superseded]
             await self._port.send([Outgoing(TOPIC, self._home, None, key) for key in keys])
