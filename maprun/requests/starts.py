@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from maprun.language.depth import json_depth_ok
+from maprun.requests.callbacks import TOKEN_CHARS_MAX, CallbackRecord
 from maprun.requests.checks import (
     INPUT_BYTES_MAX,
     INPUT_DEPTH_MAX,
@@ -38,7 +39,7 @@ class Start(msgspec.Struct, frozen=True):
     trace_header: str = ""
 
 
-class _Record(msgspec.Struct):
+class _Record(CallbackRecord):
     """A record of `execution-requests`; members are looked at one by one so that each gets its own error."""
 
     machine_arn: Any = msgspec.field(default=None, name="stateMachineArn")
@@ -50,8 +51,8 @@ class _Record(msgspec.Struct):
 _record_decoder = msgspec.json.Decoder(_Record)
 
 
-def parse_record(value: bytes | None) -> Start:
-    """A record of `execution-requests`: {"stateMachineArn", "name"?, "input"?, "traceHeader"?}.
+def parse_record(value: bytes | None) -> Start | CallbackRecord:
+    """A record of `execution-requests`: {"stateMachineArn", "name"?, "input"?, "traceHeader"?}, or with a taskToken.
 
     `input` is a string that holds JSON, as in the API, or any other JSON value. Raises Refusal.
     """
@@ -66,6 +67,11 @@ def parse_record(value: bytes | None) -> Start:
         text = _input_text(bytes(record.input))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("SerializationException", f"The record is not the JSON object expected: {error}") from None
+    if record.task_token is not None:
+        if record.machine_arn is not None:
+            raise Refusal("ValidationException", "A record has 'stateMachineArn' or 'taskToken', not both.")
+        check_length("taskToken", _string("taskToken", record.task_token), 1, TOKEN_CHARS_MAX)
+        return record
     return Start(
         _string("stateMachineArn", record.machine_arn, required=True),
         _string("name", record.name) if record.name is not None else None,

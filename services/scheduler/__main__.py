@@ -49,6 +49,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         homes=settings.homes,
         lanes=settings.lanes,
         metrics=SchedulerMetrics(),
+        secret=secret,
         topic_prefix=settings.prefix,
     )
     gate = Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps))

@@ -14,6 +14,7 @@ from maprun.mapruns.slices import Pace
 from maprun.runtime.pace import LoopPace
 from schemas.arns import Names
 from schemas.effects import TaskOutcome, TaskRequested
+from schemas.tokens import TokenSecret
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.machines_view import MachinesView
 
@@ -126,5 +127,6 @@ class Deps(msgspec.Struct, frozen=True):
     map_run_limits: MapRunLimits = MapRunLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     watch: Callable[[Home], Any] = lambda _home: None
+    secret: TokenSecret = msgspec.field(default_factory=TokenSecret)  # of the cluster's task tokens
     topic_prefix: str = ""  # what users know the topics under
     pace: Pace = msgspec.field(default_factory=LoopPace)  # of the process's loop

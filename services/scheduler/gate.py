@@ -1,11 +1,12 @@
 """The gate: turns records of users into commands on home, or into rejections with a reason; never blocks on one."""
 
 from maprun.bus.port import Outgoing, Port, Record
+from maprun.requests.starts import Start
 from schemas import topics
 from schemas.arns import home_of
 from schemas.home import Origin
 from services.scheduler.deps import Deps
-from services.scheduler.handlers import Message, answer_request, read_request
+from services.scheduler.handlers import Gate, Message, answer_request, read_request
 
 
 async def own_requests(port: Port, partition: int, deps: Deps) -> None:
@@ -32,7 +33,7 @@ async def own_requests(port: Port, partition: int, deps: Deps) -> None:
 
 async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Message]:
     requests = [read_request(Origin(deps.topic_prefix + r.topic, r.partition, r.offset), r.value) for r in records]
-    homes = {home_of(request.start.machine_arn, deps.homes) for request in requests if request.start is not None}
+    homes = {home_of(request.asked.machine_arn, deps.homes) for request in requests if isinstance(request.asked, Start)}
     await deps.machines.refresh(port, homes, deps.metrics.unreadable)
-    bytes_max = deps.map_run_limits.result_bytes_max
-    return [answer_request(request, deps.machines.registry, deps.names, deps.homes, bytes_max) for request in requests]
+    gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.map_run_limits.result_bytes_max, deps.secret)
+    return [answer_request(request, gate) for request in requests]

@@ -6,13 +6,15 @@ import msgspec
 
 from maprun.mapruns.fold.outputs import Send
 from maprun.mapruns.fold.roots import rejection_key
+from maprun.requests.callbacks import CallbackRecord, callback_of, command_of, token_of
 from maprun.requests.checks import Refusal
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import Start, derived_id, encode_rejection, parse_record, validate_start
 from schemas import topics
 from schemas.arns import Names, home_of
-from schemas.home import Origin, OutputRefused
-from schemas.requests import RequestRejected
+from schemas.home import CallbackReceived, ExecutionRequested, Origin, OutputRefused
+from schemas.requests import RequestRejected, record_id
+from schemas.tokens import TokenSecret
 from schemas.wire import Fact, encode
 
 
@@ -86,7 +88,7 @@ class Request(msgspec.Struct, frozen=True):
 
     origin: Origin
     record: bytes
-    start: Start | None
+    asked: Start | CallbackRecord | None
     refusal: tuple[str, str] = ("", "")
 
 
@@ -98,30 +100,49 @@ def read_request(origin: Origin, record: bytes | None) -> Request:
         return Request(origin, record or b"", None, (refusal.code, refusal.message))
 
 
-def answer_request(
-    request: Request, machines: MachineRegistry, names: Names, homes: int, input_bytes_max: int
-) -> Message:
+class Gate(msgspec.Struct, frozen=True):
+    """What requests are judged by."""
+
+    machines: MachineRegistry
+    names: Names
+    homes: int
+    payload_bytes_max: int
+    secret: TokenSecret
+
+
+def answer_request(request: Request, gate: Gate) -> Message:
     """The command on the execution's home, or the rejection.
 
     Ids are derived from where the record stands, so that the same record read again asks for the same execution.
     """
-    origin = request.origin
-    if request.start is None:
+    if request.asked is None:
         return _rejection(request, *request.refusal)
-    place = (origin.topic, origin.partition, origin.offset)
     try:
-        command = validate_start(
-            request.start,
-            machines,
-            names,
-            derived_id("request", *place),
-            derived_id("name", *place),
-            origin,
-            input_bytes_max,
-        )
+        home, command = _command(request.origin, request.asked, gate)
     except Refusal as refusal:
         return _rejection(request, refusal.code, refusal.message)
-    return Message(topics.HOME.name, home_of(command.arn, homes), encode(command))
+    return Message(topics.HOME.name, home, encode(command))
+
+
+def _command(
+    origin: Origin, asked: Start | CallbackRecord, gate: Gate
+) -> tuple[int, ExecutionRequested | CallbackReceived]:
+    """The home, and the record for it. Raises Refusal."""
+    if isinstance(asked, CallbackRecord):
+        token = token_of(gate.secret, asked.task_token)
+        callback = callback_of(asked, token, gate.payload_bytes_max)
+        return command_of(record_id(origin), token, callback, gate.homes)
+    place = (origin.topic, origin.partition, origin.offset)
+    command = validate_start(
+        asked,
+        gate.machines,
+        gate.names,
+        derived_id("request", *place),
+        derived_id("name", *place),
+        origin,
+        gate.payload_bytes_max,
+    )
+    return home_of(command.arn, gate.homes), command
 
 
 def _rejection(request: Request, code: str, text: str) -> Message:

@@ -9,6 +9,7 @@ from schemas.arns import ChildId, child_of_arn, run_tail
 from schemas.effects import HeartbeatReceived, SubmissionFailed, with_ref
 from schemas.home import CallbackAnswered, CallbackReceived, ParentSubmissionBegan, ParentTaskSubmitted
 from schemas.lanes import ChildCallbackReceived
+from schemas.requests import RequestRejected, record_of
 from schemas.tokens import DOES_NOT_EXIST, TIMED_OUT, TokenRefusal, attempt_of
 
 
@@ -81,9 +82,18 @@ def _hand_on(fold: Fold, record: CallbackReceived, child: ChildId) -> None:
 def callback_answered(fold: Fold, record: CallbackAnswered) -> None:
     """A lane's word on a callback."""
     if not repeats.repeated(fold, record.request_id):
-        repeats.remember(fold, fold.answer(record.request_id, error=record.error, message=record.message))
+        _answer(fold, record.request_id, record.error, record.message)
+
+
+def _answer(fold: Fold, request_id: str, error: str, message: str) -> None:
+    """The word on a callback; of one that came by a record its sender reads why it was refused from a topic."""
+    repeats.remember(fold, fold.answer(request_id, error=error, message=message))
+    origin = record_of(request_id) if error else None
+    if origin is not None:
+        rejected = RequestRejected(origin, error, message, b"")
+        fold.send(topics.REJECTED_REQUESTS, 0, rejected, roots.rejection_key(rejected))
 
 
 def _refuse(fold: Fold, record: CallbackReceived, why: TokenRefusal) -> None:
     if record.request_id:
-        repeats.remember(fold, fold.answer(record.request_id, error=why.error, message=why.message))
+        _answer(fold, record.request_id, why.error, why.message)

@@ -6,13 +6,14 @@ from itertools import islice
 import msgspec
 
 from maprun.integrations.executions import name_of
+from maprun.requests.callbacks import token_of
 from maprun.requests.checks import Refusal, machine_of_arn, parse_arn
 from maprun.requests.starts import Start, derived_id, validate_start
 from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of
 from schemas.home import MachineSpec, RedriveRequested, StopRequested, configured
 from schemas.starters import Starter
 from services.maprun_tracker.api import inputs, shapes
-from services.maprun_tracker.api.errors import execution_missing, machine_missing, token_invalid
+from services.maprun_tracker.api.errors import execution_missing, machine_missing
 from services.maprun_tracker.api.frames import GoneError, Kept
 from services.maprun_tracker.api.run_children import Child, child_of
 from services.maprun_tracker.api.service import Call, Service
@@ -56,9 +57,7 @@ def _starter(service: Service, call: Call) -> Starter | None:
     """The Task that waits for the execution. Raises Refusal (InvalidToken) when its token is none of this cluster."""
     if not call.task_token:
         return None
-    token = service.secret.read(call.task_token)
-    if token is None:
-        raise token_invalid()
+    token = token_of(service.secret, call.task_token)
     return Starter(token.arn, token.attempt, token.lane, call.parsed)
 
 

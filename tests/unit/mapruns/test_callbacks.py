@@ -18,12 +18,14 @@ from schemas.home import (
     CallbackReceived,
     ExecutionRequested,
     HomeRecord,
+    Origin,
     ParentSubmissionBegan,
     ParentTaskEnded,
     ParentTaskSubmitted,
     TimerDue,
 )
 from schemas.lanes import ChildCallbackReceived
+from schemas.requests import RequestRejected, record_id
 from schemas.tokens import DOES_NOT_EXIST, NO_LANE, TIMED_OUT, TokenSecret, attempt_of
 
 SECRET = TokenSecret(b"secret")
@@ -115,6 +117,29 @@ def test_a_request_that_comes_again_has_its_first_answer() -> None:
     assert story.call_back(success(), "r") == TAKEN
     assert story.call_back(success(), "r") == TAKEN
     assert story.call_back(success(), "s") == TIMED_OUT
+
+
+def test_who_sent_a_record_too_late_reads_so_on_a_topic() -> None:
+    """Once, however often the gate reads the record; of one that was taken nothing is said."""
+    story = Story(SEND)
+    taken, late = record_id(Origin("requests", 1, 2)), record_id(Origin("requests", 1, 3))
+    outputs = story.put(CallbackReceived(taken, ARN, NO_LANE, success()))
+    assert not [o for o in outputs if isinstance(o, Send) and o.topic == topics.REJECTED_REQUESTS.name]
+    outputs = story.put(CallbackReceived(late, ARN, NO_LANE, success()))
+    (sent,) = (o.message for o in outputs if isinstance(o, Send) and o.topic == topics.REJECTED_REQUESTS.name)
+    assert sent == RequestRejected(Origin("requests", 1, 3), *TIMED_OUT, b"")
+    for again in (taken, late):
+        outputs = story.put(CallbackReceived(again, ARN, NO_LANE, success()))
+        assert not [o for o in outputs if isinstance(o, Send)]
+
+
+def test_the_word_of_a_lane_on_a_record_stands_on_a_topic() -> None:
+    """If it is a refusal."""
+    story = Story(SEND)
+    for n, error in enumerate(("", "TaskTimedOut")):
+        outputs = story.put(CallbackAnswered("run", record_id(Origin("requests", 0, n)), error, error))
+        rejections = [o for o in outputs if isinstance(o, Send)]
+        assert len(rejections) == n
 
 
 def test_callbacks_of_others_find_nobody() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal, check_input, validate_name
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import derived_id, encode_rejection, parse_record, validate_start
+from maprun.requests.starts import Start, derived_id, encode_rejection, parse_record, validate_start
 from schemas.home import MachineSpec, Origin
 from schemas.lanes import Cause
 from schemas.requests import MachineWritten, RequestRejected
@@ -35,11 +35,18 @@ def registry(*machines: MachineWritten) -> MachineRegistry:
     return view
 
 
+def started(value: bytes) -> Start:
+    """What a record of the topic starts."""
+    parsed = parse_record(value)
+    assert isinstance(parsed, Start)
+    return parsed
+
+
 def refusal(record: Any) -> tuple[str, str]:
     """How a record of the topic is refused."""
     value = record if isinstance(record, bytes) else json.dumps(record).encode()
     with pytest.raises(Refusal) as refused:
-        validate_start(parse_record(value), registry(), NAMES, "request", "derived")
+        validate_start(started(value), registry(), NAMES, "request", "derived")
     return refused.value.code, refused.value.message
 
 
@@ -107,7 +114,7 @@ def test_refusals(record: Any, code: str, message: str) -> None:
 )
 def test_input_is_json_in_a_string_or_any_json(given_input: dict[str, Any], kept: bytes) -> None:
     """As in the API a string holds JSON; any other value is the input itself; nothing is an empty object."""
-    start = parse_record(json.dumps({"stateMachineArn": ARN, **given_input}).encode())
+    start = started(json.dumps({"stateMachineArn": ARN, **given_input}).encode())
     command = validate_start(start, registry(), NAMES, "request", "derived", Origin("t", 1, 2))
     assert command.input == kept
     assert (command.name, command.arn) == ("derived", NAMES.execution("m", "derived"))
@@ -137,7 +144,7 @@ def test_names_may_have_everything_else() -> None:
 def test_any_bytes_are_a_request_or_refused(record: bytes) -> None:
     """No record of the topic raises anything but a Refusal."""
     try:
-        validate_start(parse_record(record), registry(), NAMES, "request", "derived")
+        validate_start(started(record), registry(), NAMES, "request", "derived")
     except Refusal as refused:
         assert refused.code  # noqa: PT017 - either way is right, only another exception is wrong
 

@@ -5,18 +5,22 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 
 from schemas import topics
 from schemas.arns import home_of
-from schemas.home import ExecutionRequested, MachineSpec
+from schemas.effects import HeartbeatReceived, TaskFailed, TaskSucceeded
+from schemas.home import CallbackReceived, ExecutionRequested, MachineSpec, Origin
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten
+from schemas.requests import MachineWritten, record_of
+from schemas.tokens import NO_LANE, TaskToken, TokenSecret
 from services.scheduler.gate import own_requests
 from tests.unit.mapruns.programs import HOMES, NAMES
 from tests.unit.scheduler.rig import Rig
 
 Make = Callable[..., Rig]
 ARN = NAMES.machine("m")
+SECRET = TokenSecret(b"secret")
 
 
 def _machine(rig: Rig, offset: int = 0, definition: bytes = b"[]") -> None:
@@ -67,6 +71,54 @@ def test_a_command_stands_on_the_home_of_its_execution(make_rig: Make) -> None:
         for record in rig.records(topics.HOME, home):
             command = msgspec.msgpack.decode(record.value or b"", type=ExecutionRequested)
             assert home_of(command.arn, HOMES) == home
+
+
+def test_a_record_may_tell_a_task_what_became_of_it(make_rig: Make) -> None:
+    """Success, failure and heartbeat of a Task that waits for its token, on the home of its execution."""
+    rig = make_rig(secret=SECRET)
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    token = TaskToken(NAMES.execution("m", "waits"), "ab" * 16, NO_LANE)
+    text = SECRET.make(token)
+    for told in ({"output": '{"a": 1}'}, {"output": [1]}, {"error": "Mine", "cause": "c"}, {"heartbeat": True}):
+        _ask(rig, {"taskToken": text, **told})
+    home = home_of(token.arn, HOMES)
+    rig.until(lambda: len(rig.records(topics.HOME, home)) == 4)
+    values = [record.value or b"" for record in rig.records(topics.HOME, home)]
+    found = [msgspec.msgpack.decode(value, type=CallbackReceived) for value in values]
+    assert [record.callback for record in found] == [
+        TaskSucceeded(token.attempt, b'{"a": 1}'),
+        TaskSucceeded(token.attempt, b"[1]"),
+        TaskFailed(token.attempt, "Mine", "c"),
+        HeartbeatReceived(token.attempt),
+    ]
+    assert {(record.arn, record.lane) for record in found} == {(token.arn, NO_LANE)}
+    assert [record_of(record.request_id) for record in found] == [Origin("execution-requests", 0, n) for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        ({"taskToken": "nonsense", "output": "{}"}, "InvalidToken"),
+        ({"taskToken": 7, "output": "{}"}, "SerializationException"),
+        ({"taskToken": "", "output": "{}"}, "ValidationException"),
+        ({"output": "{"}, "InvalidOutput"),
+        ({"output": "{}", "heartbeat": True}, "ValidationException"),
+        ({"output": "{}", "error": "E"}, "ValidationException"),
+        ({"heartbeat": []}, "ValidationException"),
+        ({"heartbeat": False}, "ValidationException"),
+        ({"error": 7}, "SerializationException"),
+        ({"error": "e" * 257}, "ValidationException"),
+        ({"stateMachineArn": ARN, "output": "{}"}, "ValidationException"),
+        ({}, "ValidationException"),
+    ],
+)
+def test_a_record_that_tells_a_task_nothing_is_rejected(make_rig: Make, told: dict[str, Any], error: str) -> None:
+    """With the error that the API has for it, or what is wrong with the record."""
+    rig = make_rig(secret=SECRET)
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    _ask(rig, {"taskToken": SECRET.make(TaskToken(NAMES.execution("m", "e"), "ab" * 16, NO_LANE)), **told})
+    rig.until(lambda: len(_rejections(rig)) == 1)
+    assert _rejections(rig)[0]["error"] == error
 
 
 def test_a_machine_is_known_as_soon_as_it_is_on_its_topic(make_rig: Make) -> None:
