@@ -71,7 +71,8 @@ def draw(seed: int) -> Scenario:
         if not storm:
             break_outside(play, breaking)
         (lengthen if long else enlarge)(play, sizes)
-        call_back(play, waiting)
+        if not long:  # there a record costs as much as a state, and clients that ask again would ask for ever
+            call_back(play, waiting)
     families.settle(scenario, seed)
     for play in scenario.plays:
         items = b'"items":[' + b",".join(play.items) + b"]" if play.source == "state" else b'"items":[]'

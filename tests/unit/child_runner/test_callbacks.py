@@ -215,6 +215,25 @@ def test_a_heartbeat_behind_the_timer_that_ended_its_attempt_does_not_undo_that(
     assert [start.request.ref for start in story.starts] == ["A#1.2"]
 
 
+def test_a_timer_that_a_heartbeat_put_off_is_put_off_for_every_owner() -> None:
+    """It fires as a heartbeat is on its way through the journal; the next heartbeat leaves the order as it was."""
+    story = Story(HeartbeatSeconds=10)
+    (start,) = story.starts
+    attempt, lane = attempt_of(start), story.lane
+    story.now += 10_000
+    at = story.now / 1000
+    beat = ChildCallbackReceived(Cause(0, 1, 0), RUN, 0, 0, "beat", HeartbeatReceived(attempt))
+    story.signals.append(beat)
+    lane.signal(len(story.signals) - 1, beat, story.now, at)
+    story.turn()  # journals the heartbeat, and behind it the timer that was due
+    story.turn(5)
+    assert story.word(story.call_back(attempt, "heartbeat")) == TAKEN
+    story.take_over()
+    assert story.answers == {}
+    assert story.word(story.call_back(attempt)) == TAKEN
+    assert story.answers[0, 0].status == SUCCEEDED
+
+
 def test_children_of_a_later_generation_are_known_by_their_index() -> None:
     """A redrive gives a child another position; its token says the child."""
     story = Story()
