@@ -71,6 +71,17 @@ class Callbacks:
             if len(senders) > 1:
                 self._senders[key] = senders[1:]
 
+    def happened_before(self, run: LaneRun, child: Child, happening: Happening) -> None:
+        """An earlier owner journalled this, and may have fallen before it told who sent it."""
+        if not isinstance(happening, Callback):
+            return
+        said = with_ref(happening, run.machine.attempt_of(child.index, happening.ref))
+        kept = run.callbacks.get(child.index, [])
+        heard = next((each for each in kept if each[0].callback == said), None)
+        if heard is not None:
+            kept.remove(heard)
+            self._answer(run, heard[0].request_id, None)
+
     def ended(self, run: LaneRun, index: int) -> None:
         """The child with this index runs no more: callbacks that waited for it to be where it was come too late."""
         for callback, former in run.callbacks.pop(index, ()):

@@ -21,6 +21,9 @@ from services.child_runner.machine import Step
 from services.child_runner.memory_budget import BudgetShare
 from services.child_runner.waits import WAITS_ON, Waits, asked_again, state_of, was_waited_for
 
+ANSWER_WANTED_MS = 60_000
+"""So long after a callback its sender may wait for a word: the API gives up before."""
+
 
 class Executions:
     """Runs children. A STANDARD child hears of what happened once the journal holds it: write, read back, then act."""
@@ -201,6 +204,8 @@ class Executions:
                 child.past = None
                 self._ask_again(run, child, now_ms, at_seconds)
                 return
+            if run.callbacks and now_ms - fact.at_ms <= ANSWER_WANTED_MS:
+                self._callbacks.happened_before(run, child, fact.happening)
             child.last_event_ms = fact.at_ms
             self._take_memory(child, len(getattr(fact.happening, "output", b"")))
             step = run.machine.advance(child.execution, fact.happening, fact.at_ms, self._pace.spent)

@@ -26,9 +26,9 @@ TAKEN = ("", "")
 class Story(Driver):
     """A lane whose children each wait for one callback."""
 
-    def __init__(self, count: int = 1, **fields: Any) -> None:
+    def __init__(self, count: int = 1, states: dict[str, Any] | None = None, **fields: Any) -> None:
         super().__init__()
-        self.signal(opened({"A": {**WAITS, **fields}}))
+        self.signal(opened(states or {"A": {**WAITS, **fields}}))
         self.items(0, [b"%d" % n for n in range(count)])
         self.requests = 0
 
@@ -131,6 +131,22 @@ def test_a_callback_that_an_earlier_owner_heard_is_not_heard_again() -> None:
     story.take_over()
     assert story.answered == []
     assert len(story.answers) == 1
+
+
+def test_a_sender_whose_owner_fell_before_its_word_has_it_from_the_next_one() -> None:
+    """The journal holds the callback, so it was taken; home gives the word once, however often it comes."""
+    story = Story(
+        states={"A": {**WAITS, "Next": "W", "End": False}, "W": {"Type": "Wait", "Seconds": 500, "End": True}}
+    )
+    (start,) = story.starts
+    request = story.call_back(attempt_of(start))
+    story.answered.clear()
+    story.take_over()
+    assert story.word(request) == TAKEN
+    story.answered.clear()
+    story.turn(100)
+    story.take_over()
+    assert story.answered == []
 
 
 def test_a_callback_that_nobody_heard_is_heard_by_the_new_owner() -> None:
