@@ -34,7 +34,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
     # boto3's own. It goes on while a loop that begins thousands of calls doesn't look at its sockets: 5 s failed calls
     # to a callee that was there.
-    lambda_connect_timeout_seconds: float = 60.0
+    task_connect_timeout_seconds: float = 60.0
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 60.0
 

@@ -98,7 +98,7 @@ class LambdaHttp:
         # Connections waited for in the pool are no trouble of the callee: only connecting and reading are timed.
         timeout = aiohttp.ClientTimeout(
             total=None,
-            sock_connect=self._settings.lambda_connect_timeout_seconds,
+            sock_connect=self._settings.task_connect_timeout_seconds,
             sock_read=answer_seconds,
         )
         async with self._pool().post(

@@ -3,10 +3,9 @@
 import hashlib
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
+import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import NameResolutionError
 
 from maprun.aws.errors import code_of, sdk_cause, status_of
 from maprun.aws.java_names import EXCEPTION, exception_name, service_name
@@ -78,10 +77,8 @@ def no_answer(prefix: str, error: BotoCoreError | OSError) -> Refused:
 def _words(error: BotoCoreError | OSError) -> str:
     """The host and what the system says, as Java's SDK has it."""
     inner = getattr(error, "kwargs", {}).get("error")
-    for reason in (inner, getattr(inner, "reason", None)):
-        if isinstance(reason, NameResolutionError):
-            host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).hostname
-            return f"{host}: Name or service not known"
+    if isinstance(inner, aiohttp.ClientConnectorDNSError):
+        return f"{inner.host}: Name or service not known"
     return str(error)
 
 

@@ -1,19 +1,25 @@
-"""AWS SDK calls as Tasks, through boto3 in threads.
+"""AWS SDK calls as Tasks, by boto3's clients over connections that hold no threads.
 
 `arn:aws:states:::aws-sdk:<service>:<action>` for any service that boto3 knows, and the optimised request-response
 integrations of DynamoDB, SQS, SNS and EventBridge.
 """
 
-import threading
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
 from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError, UnknownServiceError
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ParamValidationError,
+    UnknownServiceError,
+)
+from botocore.response import StreamingBody
 
-from maprun.aws.bounded_http import AnswerLimits
-from maprun.aws.call_pool import CallPool
 from maprun.aws.clients import AwsSettings
 from maprun.aws.java_names import service_name
 from maprun.aws.sdk_clients import SdkClients, foreign_queue
@@ -24,6 +30,7 @@ from maprun.aws.sdk_errors import (
     refused_by_optimised,
     refused_by_sdk,
 )
+from maprun.aws.sdk_http import Answer, Answers, SdkHttp, UnansweredError
 from maprun.aws.sdk_shapes import (
     Idempotency,
     UnusableMemberError,
@@ -35,11 +42,11 @@ from maprun.aws.sdk_shapes import (
 )
 from maprun.integrations.registry import SERVICES, runs
 from maprun.integrations.resources import Integration
-from maprun.integrations.service import Words
+from maprun.integrations.service import AT_ONCE_MAX, Words
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
-THREADS_EACH_MAX = 64  # calls of one service at once
-THREADS_MAX = 512  # calls of all services
+THREADS = 4  # in which botocore computes, half a millisecond a time
+REQUESTS_MAX = 8  # of one call: redirects
 
 
 class Call(NamedTuple):
@@ -59,16 +66,24 @@ def call_of(resource: Integration) -> Call | None:
 
 
 class SdkCaller:
-    """Makes SDK calls. Use within one event loop; `close` at the end. `answer_bytes_max` bounds what is read of one."""
+    """Makes SDK calls. Use within one event loop; `close` at the end. `answer_bytes_max` bounds what is read of one.
+
+    botocore computes in a few threads; what waits for an answer holds a connection alone. So many calls of one service
+    are under way, and more wait, whatever other services do.
+    """
 
     def __init__(self, settings: AwsSettings, answer_bytes_max: int) -> None:
-        self._limits = AnswerLimits(answer_bytes_max)
-        self._clients = SdkClients(settings, self._limits, THREADS_EACH_MAX)
-        self._pool = CallPool(THREADS_EACH_MAX, THREADS_MAX)
+        self._read_seconds_max = settings.read_timeout_seconds
+        self._answers = Answers()
+        self._clients = SdkClients(settings, self._answers)
+        self._http = SdkHttp(settings.task_connect_timeout_seconds, answer_bytes_max)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="botocore")
+        self._rooms: dict[str, asyncio.Semaphore] = {}  # of services
 
-    def close(self) -> None:
-        """Lets the calls under way end on their own and takes no more."""
-        self._pool.close()
+    async def close(self) -> None:
+        """Closes connections and threads."""
+        await self._http.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(
         self, call: Call, request: TaskRequested, idempotency_key: str, headers: Mapping[str, str] | None = None
@@ -77,23 +92,41 @@ class SdkCaller:
 
         `idempotency_key` makes the tokens that the call takes and the user did not give.
         """
-
-        def work(gone: threading.Event) -> bytes | Refused:
-            self._limits.begin(gone)
-            self._clients.headers.set(headers or {})
-            return self._call(call, request, idempotency_key)
-
-        outcome = await self._pool.run(call.service, work)
+        room = self._rooms.setdefault(call.service, asyncio.Semaphore(AT_ONCE_MAX))
+        async with room:
+            outcome = await self._exchanged(call, request, idempotency_key, headers or {})
         if isinstance(outcome, Refused):
             return TaskFailed(request.ref, outcome.error, outcome.cause)
         return TaskSucceeded(request.ref, outcome)
+
+    async def _exchanged(
+        self, call: Call, request: TaskRequested, idempotency_key: str, headers: Mapping[str, str]
+    ) -> bytes | Refused:
+        """Has botocore go on with the call whenever there is one answer more."""
+        read_seconds = min(self._read_seconds_max, request.timeout_seconds or self._read_seconds_max)
+        answers: list[Answer | BotoCoreError] = []
+
+        def work() -> bytes | Refused | AWSPreparedRequest:
+            try:
+                return self._answers.during(answers, lambda: self._call(call, request, idempotency_key))
+            except UnansweredError as unanswered:
+                return unanswered.request
+
+        loop = asyncio.get_running_loop()
+        for _ in range(REQUESTS_MAX):
+            outcome = await loop.run_in_executor(self._threads, work)
+            if not isinstance(outcome, AWSPreparedRequest):
+                return outcome
+            outcome.headers.update(headers)
+            answers.append(await self._http.send(outcome, read_seconds))
+        return Refused("States.Runtime", f"The resource {request.resource} is redirected without end")
 
     def _call(self, call: Call, request: TaskRequested, idempotency_key: str) -> bytes | Refused:
         parameters = msgspec.json.decode(request.parameters)
         if not isinstance(parameters, dict):
             return _unusable(request, "Parameters must be an object")
         try:
-            client = self._clients.client(call.service, request.timeout_seconds)
+            client = self._clients.client(call.service)
         except (UnknownServiceError, ValueError) as error:
             return Refused("States.Runtime", f"The resource {request.resource} can't be called: {error}")
         operation = client.meta.method_to_api_mapping.get(xform_name(call.action))
@@ -134,7 +167,7 @@ class SdkCaller:
     def _result(self, answer: Any, shape: Any, call: Call) -> bytes:
         meta = answer.pop("ResponseMetadata", {})
         spelling = optimised_spelling if call.optimised else sdk_spelling
-        result = to_result(answer, shape, spelling, self._limits.read) if shape is not None else {}
+        result = to_result(answer, shape, spelling, StreamingBody.read) if shape is not None else {}
         if call.optimised:
             headers = {str(name): str(value) for name, value in meta.get("HTTPHeaders", {}).items()}
             result["SdkHttpMetadata"] = {

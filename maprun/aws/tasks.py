@@ -78,7 +78,7 @@ class TaskRunner:
     async def close(self) -> None:
         """Closes connections and threads."""
         await self._lambda.close()
-        self._sdk.close()
+        await self._sdk.close()
 
 
 def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | TaskFailed:

@@ -12,6 +12,10 @@ JOB_OR_CALLBACK = JOB | CALLBACK
 ANY = frozenset(Pattern)
 
 
+AT_ONCE_MAX = 10_000
+"""Calls of one service that are under way in one process; each takes an open file. More wait."""
+
+
 class Words(NamedTuple):
     """How errors of an optimised integration are worded: they stem from version 1 of the Java SDK."""
 

@@ -301,7 +301,7 @@ def test_a_connection_that_is_never_taken_timed_out_connecting() -> None:
 
     async def attempt(endpoint: str) -> TaskSucceeded | TaskFailed:
         """One attempt that may connect for a fifth of a second."""
-        settings = AwsSettings(region="us-east-1", lambda_endpoint=endpoint, lambda_connect_timeout_seconds=0.2)
+        settings = AwsSettings(region="us-east-1", lambda_endpoint=endpoint, task_connect_timeout_seconds=0.2)
         runner = TaskRunner(settings, wall_seconds=lambda: 0.0, monotonic=lambda: 0.0)
         try:
             return await runner.call(invoke(FunctionName="f"), "k")
