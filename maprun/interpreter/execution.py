@@ -67,15 +67,21 @@ class Beginning(Part, frozen=True):
 
 
 class TaskWait:
-    """A Task attempt is under way; `timer` and `heartbeat` are the refs of its timeouts, or empty."""
+    """A Task attempt is under way; `timer` and `heartbeat` are the refs of its timeouts, or empty.
 
-    __slots__ = ("heartbeat", "heartbeat_seconds", "ref", "timer")
+    `submitted` once its history tells that it was.
+    """
 
-    def __init__(self, ref: str, timer: str = "", heartbeat: str = "", heartbeat_seconds: int = 0) -> None:
+    __slots__ = ("heartbeat", "heartbeat_seconds", "ref", "submitted", "timer")
+
+    def __init__(
+        self, ref: str, timer: str = "", heartbeat: str = "", heartbeat_seconds: int = 0, *, submitted: bool = False
+    ) -> None:
         self.ref = ref
         self.timer = timer
         self.heartbeat = heartbeat
         self.heartbeat_seconds = heartbeat_seconds
+        self.submitted = submitted
 
 
 class DelayWait:

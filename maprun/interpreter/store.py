@@ -52,6 +52,7 @@ class SavedWait(Part, frozen=True, tag=2):
     redriving: bool = False
     heartbeat: str = ""
     heartbeat_seconds: int = 0
+    submitted: bool = False
 
 
 class SavedFrame(Part, frozen=True):
@@ -188,7 +189,12 @@ def _saved_wait(wait: Wait | None) -> SavedChildren | SavedWait | None:
             )
         case TaskWait():
             return SavedWait(
-                "task", wait.ref, wait.timer, heartbeat=wait.heartbeat, heartbeat_seconds=wait.heartbeat_seconds
+                "task",
+                wait.ref,
+                wait.timer,
+                heartbeat=wait.heartbeat,
+                heartbeat_seconds=wait.heartbeat_seconds,
+                submitted=wait.submitted,
             )
         case DelayWait():
             return SavedWait("delay", wait.ref)
@@ -230,7 +236,7 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
 
 def _restored_wait(saved: SavedWait, frame: Frame) -> Wait:
     if saved.kind == "task":
-        return TaskWait(saved.ref, saved.timer, saved.heartbeat, saved.heartbeat_seconds)
+        return TaskWait(saved.ref, saved.timer, saved.heartbeat, saved.heartbeat_seconds, submitted=saved.submitted)
     if saved.kind == "run":
         return MapRunWait(saved.ref, _began_id(saved, frame), saved.started_id, redriving=saved.redriving)
     return DelayWait(saved.ref) if saved.kind == "delay" else RetryWait(saved.ref)

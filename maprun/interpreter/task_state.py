@@ -83,7 +83,21 @@ def task_submitted(step: StepBuilder, frame: Frame, state: State, wait: TaskWait
         _heard(step, wait)
         _failed(step, frame, state, events.submit_failed, error.error, error.cause)
         return
+    wait.submitted = True
     frame.last_id = step.emit(events.submitted, frame.last_id, (*events.labels, output))
+
+
+def _submitted_unheard(step: StepBuilder, frame: Frame, work: TaskWork, wait: TaskWait, told: bytes) -> None:
+    """A job ended before the answer to its start was heard: histories tell of that first, as far as the end says it."""
+    events = work.events
+    if wait.submitted or not isinstance(events, IntegrationEvents):
+        return
+    try:
+        described = jsontext.decode(told)
+    except StatesError:  # a cause that was cut, or tells of no execution
+        described = {}
+    answer = {name: described[name] for name in ("ExecutionArn", "StartDate") if name in described}
+    frame.last_id = step.emit(events.submitted, frame.last_id, (*events.labels, jsontext.encode(answer)))
 
 
 def submission_failed(
@@ -99,7 +113,10 @@ def submission_failed(
 def task_succeeded(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TaskSucceeded) -> None:
     """The attempt ended well: its result flows on."""
     _heard(step, wait)
-    events = _work(state).events
+    work = _work(state)
+    events = work.events
+    if work.job:
+        _submitted_unheard(step, frame, work, wait, happening.output)
     try:
         output = _result(step, events, happening.output)
     except StatesError as error:
@@ -120,7 +137,10 @@ def _result(step: StepBuilder, events: TaskEvents, given: bytes) -> bytes:
 def task_failed(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TaskFailed) -> None:
     """The attempt failed."""
     _heard(step, wait)
-    _failed(step, frame, state, _work(state).events.failed, happening.error, happening.cause)
+    work = _work(state)
+    if work.job:
+        _submitted_unheard(step, frame, work, wait, happening.cause.encode())
+    _failed(step, frame, state, work.events.failed, happening.error, happening.cause)
 
 
 def _failed(step: StepBuilder, frame: Frame, state: State, kind: int, error: str, cause: str) -> None:

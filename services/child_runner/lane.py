@@ -263,7 +263,8 @@ class Lane:
     def _waits_for(self, start: TaskStart) -> bool:
         run = self.run_of(*start.run)
         child = run.running.get(start.position) if run is not None else None
-        return child is not None and start.request.ref in child.waits
+        ref = start.request.ref
+        return child is not None and ref in child.waits and ref not in child.awaiting_journal
 
     def take_input_requests(self) -> list[InputsRequested]:
         """Inputs to be read from the journal."""

@@ -101,4 +101,13 @@ def token_of(request: TaskRequested) -> str:
 def what_of(request: TaskRequested) -> Any:
     """What the Task is to work on."""
     parameters = msgspec.json.decode(request.parameters)
+    if request.token:
+        return parameters["Input"]
     return parameters["Payload"]["what"] if request.callback else parameters
+
+
+def calls_in(output: bytes) -> list[int]:
+    """The calls that the result of a Task carries, or that of an execution which it started."""
+    value = msgspec.json.decode(output)
+    calls: list[int] = value.get("Output", value)["calls"]
+    return calls

@@ -14,6 +14,7 @@ from schemas.home import FAILED, PAGE_SLOTS, STATUS_NAMES, SUCCEEDED, ChildrenEn
 from schemas.pages import Pages
 from schemas.ranges import pairs
 from tests.simulation.books import Answer, Book
+from tests.simulation.callee import calls_in
 from tests.simulation.plays import Play, identify, inner_id
 
 if TYPE_CHECKING:
@@ -188,13 +189,13 @@ class Children:
     def _results_follow(self, name: str, events: list[HistoryEvent]) -> None:
         """Each Task's result carries those before it: one history, not a mixture of two owners'."""
         ends = [event.details[-1] for event in events if event.type in _SUCCEEDED]
-        self.heard.update(call for end in ends for call in msgspec.json.decode(end)["calls"][-1:])
+        self.heard.update(call for end in ends for call in calls_in(end)[-1:])
         if self.play.nest is not None and self.play.nest.parallel:
             return
         carried: list[int] = []
         for event in events:
             if event.type in _SUCCEEDED:
-                calls = msgspec.json.decode(event.details[-1])["calls"]
+                calls = calls_in(event.details[-1])
                 if calls[:-1] != carried:
                     self.violated(f"{name}: a result of calls {calls} follows one of {carried}")
                 carried = calls

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.simulation.plays import BUCKET, FUNCTION, Nest, Play
+import msgspec
+
+from tests.simulation.plays import BUCKET, FUNCTION, NAMES, Nest, Play
 
 CATCH_ALL = "States.ALL"
 SUBMISSION = {
@@ -10,6 +12,18 @@ SUBMISSION = {
     "Parameters": {"FunctionName": FUNCTION, "Payload": {"token.$": "$$.Task.Token", "what.$": "$"}},
 }
 HEARTBEAT_SECONDS = 3
+START = "arn:aws:states:::states:startExecution.sync:2"
+CALLEE = "callee"
+"""The machine whose executions Tasks start: it waits, and puts out what it was given."""
+CALLEE_DEFINITION = msgspec.json.encode(
+    {
+        "StartAt": "W",
+        "States": {
+            "W": {"Type": "Wait", "SecondsPath": "$.seconds", "Next": "P"},
+            "P": {"Type": "Pass", "InputPath": "$.out", "End": True},
+        },
+    }
+)
 
 
 def definition(play: Play) -> dict[str, Any]:
@@ -18,6 +32,8 @@ def definition(play: Play) -> dict[str, Any]:
     states: dict[str, Any] = {}
     if play.before:
         before = _task(play) if play.callbacks else {"Type": "Task", "Resource": FUNCTION}
+        if play.starts:
+            before = {"Type": "Task", **_starting(), "Parameters": _started({"i": 0, "kind": "ok"})}
         states["Before"] = {**before, "ResultPath": None, "Next": "Map"}
     states["Map"] = {**state, "End": True}
     start = "Before" if play.before else "Map"
@@ -89,7 +105,20 @@ def _task(play: Play) -> dict[str, Any]:
     task = {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
     if play.heartbeats:
         task["HeartbeatSeconds"] = HEARTBEAT_SECONDS
+    if play.starts:
+        if not play.hangs:  # a word of the end that was lost would be made good by the next attempt
+            del task["TimeoutSeconds"]
+        return {**task, **_starting(), "OutputPath": "$.Output"}
     return {**task, **SUBMISSION} if play.callbacks else task
+
+
+def _starting() -> dict[str, Any]:
+    return {"Resource": START, "Parameters": {**_started(None), "Input.$": "$"}}
+
+
+def _started(given: Any) -> dict[str, Any]:
+    asked: dict[str, Any] = {"StateMachineArn": NAMES.machine(CALLEE)}
+    return asked if given is None else {**asked, "Input": given}
 
 
 def _long(iterations: int, name: str) -> dict[str, Any]:

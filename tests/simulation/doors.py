@@ -37,6 +37,7 @@ class Call(msgspec.Struct):
     command: Command
     attempts: int = 0
     answered: bool = False
+    heard: list[Callable[[RequestAnswered], None]] = []
 
 
 class Doors:
@@ -46,9 +47,12 @@ class Doors:
         self.house = house
         self.calls: dict[str, Call] = {}  # by the request id of the first attempt
 
-    def ask(self, home: int, command: Command) -> None:
-        """A user's request; the same one again is one more attempt."""
+    def ask(self, home: int, command: Command, heard: Callable[[RequestAnswered], None] | None = None) -> None:
+        """A request, and who hears the answer; the same one again is one more attempt."""
         call = self.calls.setdefault(command.request_id, Call(home, command))
+        if heard is not None:
+            call.heard.append(heard)
+            call.answered = False
         self._attempt(call)
         if not self.house.world.calm and self.house.world.random.random() < TWICE_SHARE:
             self._attempt(call)
@@ -112,10 +116,13 @@ class Doors:
         self._check(part, command, answer)
         world = self.house.world
         if world.calm or world.random.random() > LOST_SHARE:
-            world.after(world.latency(), self._answered, call)
+            world.after(world.latency(), self._answered, call, answer)
 
-    def _answered(self, call: Call) -> None:
+    def _answered(self, call: Call, answer: RequestAnswered) -> None:
         call.answered = True
+        hearers, call.heard = call.heard, []
+        for heard in hearers:
+            heard(answer)
 
     # ------------------------------------------------------------------ what must hold
 

@@ -7,6 +7,7 @@ import msgspec
 from schemas.effects import TaskSucceeded
 from schemas.history import EventType, HistoryEvent
 from tests.simulation.books import Book
+from tests.simulation.callee import calls_in
 from tests.simulation.children import Children, Entries, check_history
 from tests.simulation.house import House
 from tests.simulation.plays import Play
@@ -38,7 +39,7 @@ def _callbacks_heard(house: House, heard: set[int]) -> None:
         for history in house.judge.histories.values()
         for event in history
         if event.type == EventType.TASK_SUCCEEDED
-        for call in msgspec.json.decode(event.details[-1])["calls"]
+        for call in calls_in(event.details[-1])
     }
     for call in house.callee.taken():
         known = in_roots if call.whose.run == "" else heard

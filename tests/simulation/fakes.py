@@ -13,6 +13,7 @@ from tests.simulation.callee import Callee, what_of
 from tests.simulation.plays import Play, identify
 from tests.simulation.port import Suspended
 from tests.simulation.process import Task
+from tests.simulation.starts import Starts
 from tests.simulation.tampering import UNCONFIRMED
 from tests.simulation.world import World
 
@@ -162,11 +163,11 @@ class Workshop:
         self,
         world: World,
         started: Callable[[str, TaskRequested, str], Whose],
-        callee: Callable[[], Callee],
+        outside: Callable[[], tuple[Callee, Starts]],
         chars: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         self.world = world
-        self._callee = callee
+        self._outside = outside
         self._chars = chars or {}  # execution → characters of the causes of bad and flaky items
         self.slow_share = 0.2  # of attempts
         self.calls: list[Call] = []
@@ -188,6 +189,9 @@ class Workshop:
         if port.closed:
             return
         whose = self._started(key, request, process)
+        callee, starts = self._outside()
+        if starts.again(port, task, request):
+            return
         what: Any = what_of(request)
         items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
         who = [identify(item) for item in items if isinstance(item, dict) and {"v", "Key", "i"} & item.keys()]
@@ -205,8 +209,10 @@ class Workshop:
             cause = call.answer.cause + self._noise(bad if call.answer.error == "Bad" else flaky)
             call.answer = msgspec.structs.replace(call.answer, cause=cause)
             seconds = REFUSED_SECONDS if bad and call.answer.error == "Bad" else seconds
-        if request.callback:
-            answer, answered_seconds = self._callee().submission(request, call, seconds)
+        if request.token:
+            starts.start(port, task, request, call, seconds)
+        elif request.callback:
+            answer, answered_seconds = callee.submission(request, call, seconds)
             port._later(answered_seconds, task, task.token, answer)
         elif call.answer is not None:
             port._later(seconds, task, task.token, call.answer)

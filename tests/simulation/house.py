@@ -18,6 +18,7 @@ from tests.simulation.judge import Judge
 from tests.simulation.mutations import Mutation
 from tests.simulation.scenario import REQUEST_PARTITIONS, Scenario
 from tests.simulation.services import Interpreters, Services
+from tests.simulation.starts import Starts
 from tests.simulation.store import FakeStore
 from tests.simulation.tracker import Tracker
 from tests.simulation.users import Users
@@ -45,8 +46,8 @@ class House:
         trimming.watch(self.world)
         self.shelf = Shelf(self.world, scenario.plays)
         chars = {play.arn: (play.bad_chars, play.flaky_chars) for play in scenario.plays}
-        self.lanes_work = Workshop(self.world, self.judge.child_started, lambda: self.callee, chars)
-        self.roots_work = Workshop(self.world, self._root_started, lambda: self.callee)
+        self.lanes_work = Workshop(self.world, self.judge.child_started, self._outside, chars)
+        self.roots_work = Workshop(self.world, self._root_started, self._outside)
         self.lanes_work.slow_share = scenario.slow_share
         self.root_keys: dict[str, tuple[str, str]] = {}
         self.store = FakeStore(
@@ -57,6 +58,7 @@ class House:
             create_seconds=scenario.create_seconds,
         )
         self.callee = Callee(self)
+        self.starts = Starts(self)
         self.tracker = Tracker(self)
         if scenario.leftovers:
             leftovers.strew(self.world, with_.roots(scenario), scenario.homes, scenario.lanes, seed)
@@ -75,9 +77,13 @@ class House:
                     self.root_keys[effect_key(output.arn, 0, output.request.ref)] = (output.arn, output.request.ref)
                 case RootChanged():
                     self.users.root_seen(output.root)
+                    self.starts.root_seen(output.root)
 
     def _generation_began(self, book: Book) -> None:
         book.now.good = set(self.lanes_work.good.get(book.run.root_arn, ()))
+
+    def _outside(self) -> tuple[Callee, Starts]:
+        return self.callee, self.starts
 
     def _root_started(self, key: str, request: TaskRequested, process: str) -> Whose:
         arn, ref = self.root_keys[key]

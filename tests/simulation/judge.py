@@ -12,6 +12,7 @@ from maprun.mapruns.fold.outputs import EntriesAccepted, HistoryGrew, RootChange
 from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, encode_ended, encode_state
 from maprun.mapruns.run import Run
 from schemas import topics
+from schemas.arns import home_of
 from schemas.asks import ItemAsk
 from schemas.effects import HeartbeatReceived, SubmissionBegan, TaskRequested, TaskSubmitted
 from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
@@ -25,6 +26,7 @@ from schemas.lanes import (
     LaneSnapshot,
 )
 from schemas.requests import MachineWritten
+from schemas.starters import StartWithdrawn
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
 from services.child_runner.lane_run import LaneRun
@@ -114,6 +116,7 @@ class Judge:
         self.ends: dict[tuple[str, int], tuple[str, bytes, str | None]] = {}  # (root, redrives) → status, output, error
         self.ended: dict[str, tuple[str, bytes, str | None]] = {}  # root ARN → the same, of its last end
         self.histories: dict[str, list[Any]] = {}
+        self.withdrawn: set[str] = set()  # requests for executions whose Tasks wait no more
         self.refused: set[str] = set()  # executions of which a message fits no record
         self.record_seen: Callable[[int, int, list[Any]], None] | None = None
         self.generation_began: Callable[[Book], None] | None = None
@@ -157,11 +160,13 @@ class Judge:
             home.skip(record.offset)
             return
         before = self._told_before(home, fact)
+        begun = isinstance(fact, ExecutionRequested) and fact.arn in home.state.roots
         outputs = home.apply(record.offset, record.timestamp_ms, fact)
         if before is not None:
             self.parent_told.add(before)
+        self._withdrawn(home, fact, begun=begun)
         request_id = getattr(fact, "request_id", "")
-        if request_id in self.call_of:
+        if request_id in self.call_of and not isinstance(fact, StartWithdrawn):
             self._asked(record, request_id, outputs)
         for output in outputs:
             match output:
@@ -202,6 +207,15 @@ class Judge:
             if run.run == getattr(fact, "run", ""):
                 self.runs.holds(run)
         self._nothing_left_open(home)
+
+    def _withdrawn(self, home: Home, fact: Any, *, begun: bool) -> None:
+        """What its home knows to be withdrawn begins no more."""
+        if isinstance(fact, StartWithdrawn) and home_of(fact.arn, len(self.homes)) == home.state.home:
+            self.withdrawn.add(fact.request_id)
+            self.recorded.setdefault(fact.request_id, home.state.offset)  # which answers what comes behind it
+        begins = isinstance(fact, ExecutionRequested) and not begun and fact.arn in home.state.roots
+        if begins and fact.request_id in self.withdrawn:
+            self.world.violated(f"{fact.arn} begins, and the Task that asked for it waits no more")
 
     def attempted(self, request_id: str, call: str) -> None:
         """A user's request is sent under this id."""

@@ -27,6 +27,7 @@ from schemas.home import (
     RedriveRequested,
     ResultFileOpened,
 )
+from schemas.starters import StartWithdrawn
 from services.child_runner.limits import LaneLimits
 from services.maprun_tracker.api.commands import Command, answer_to
 from tests.simulation import tampering, tampering_lanes, tampering_requests
@@ -59,6 +60,14 @@ def _nests(play: Play) -> bool:
 
 def _updated(play: Play) -> bool:
     return any(update.concurrency is not None for update in play.updates)
+
+
+def _starts(play: Play) -> bool:
+    return play.starts
+
+
+def _hangs(play: Play) -> bool:
+    return play.starts and (play.hangs or play.stop_at is not None)
 
 
 def _too_large(play: Play) -> bool:
@@ -193,6 +202,8 @@ MUTATIONS = {
             handlers=((ParentSubmissionBegan, tampering.grant_everybody),),
             needs=_waits_for_callbacks,
         ),
+        Mutation("started_by_attempt", attempted=tampering_requests.under_a_name_of_its_own, needs=_starts),
+        Mutation("withdrawn_for_good", handlers=((StartWithdrawn, tampering_requests.stop_what_runs),), needs=_hangs),
         Mutation("answered_behind_the_fold", answer_to=tampering_requests.on_acknowledgement),
         Mutation("attempts_are_one_request", attempted=tampering_requests.under_an_id_of_its_own),
         Mutation("requests_once", handlers=tampering_requests.FORGETFUL),

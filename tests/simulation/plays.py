@@ -89,6 +89,7 @@ class Play(msgspec.Struct, kw_only=True):
     long_child: int = 0  # likewise in each child
     callbacks: bool = False  # all Tasks wait for one
     heartbeats: bool = False  # and for heartbeats before it
+    starts: bool = False  # all Tasks start an execution, and wait for it
 
     @property
     def arn(self) -> str:
@@ -99,6 +100,11 @@ class Play(msgspec.Struct, kw_only=True):
     def items(self) -> list[bytes]:
         """The source's items."""
         return items_of(self.source, self.name, self.kinds, self.nest)
+
+    @property
+    def hangs(self) -> bool:
+        """True if a Task never comes back, or what it waits for never ends, so that a time-out must end it."""
+        return "hang" in {*self.kinds, *(kind for kinds in (self.nest.kinds if self.nest else ()) for kind in kinds)}
 
     @property
     def plan_too_large(self) -> bool:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from maprun.bus.port import BusError, Outgoing
-from maprun.mapruns.fold import machines, roots, run_records
+from maprun.mapruns.fold import machines, roots, run_records, started
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
-from schemas.home import MachineRequested, MapRunUpdateRequested, StopRequested
+from schemas.arns import home_of
+from schemas.home import ExecutionRequested, MachineRequested, MapRunUpdateRequested, StopRequested
+from schemas.starters import StartWithdrawn
 from schemas.wire import encode
 from services.maprun_tracker.api.commands import Command
 from services.maprun_tracker.api.errors import Unavailable
@@ -40,6 +42,20 @@ def on_acknowledgement(house: "House") -> AnswerTo:
 def under_an_id_of_its_own(command: Command, attempt: int) -> Command:
     """Each attempt is a request of its own."""
     return msgspec.structs.replace(command, request_id=f"{command.request_id}-{attempt}")
+
+
+def under_a_name_of_its_own(command: Command, attempt: int) -> Command:
+    """Each attempt to start an execution for a Task starts another one."""
+    if not isinstance(command, ExecutionRequested) or command.starter is None or attempt == 1:
+        return command
+    arn, request_id = f"{command.arn}-{attempt}", f"{command.request_id}-{attempt}"
+    return msgspec.structs.replace(command, request_id=request_id, arn=arn, name=f"{command.name}-{attempt}")
+
+
+def stop_what_runs(fold: Fold, record: StartWithdrawn) -> None:
+    """A withdrawal that finds no execution is forgotten."""
+    if home_of(record.arn, fold.homes) != fold.state.home or record.arn in fold.state.roots:
+        started.start_withdrawn(fold, record)
 
 
 def _forgetful(handler: Handler) -> Handler:

@@ -125,7 +125,9 @@ class Users:
 
     def root_seen(self, root: Root) -> None:
         """An execution as it is after a record: one that ended unsuccessfully is repaired and redriven."""
-        play = self.plays[root.request.arn]
+        play = self.plays.get(root.request.arn)
+        if play is None:
+            return
         key = (play.arn, root.redrive_count)
         if root.status in {"RUNNING", "SUCCEEDED"} or key in self.redriven or root.redrive_count >= len(play.redrives):
             return

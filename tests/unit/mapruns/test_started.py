@@ -8,11 +8,12 @@ import pytest
 from maprun.integrations.executions import name_of, withdrawn_cause
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.fold.home import Home
-from maprun.mapruns.fold.outputs import Output, Send
+from maprun.mapruns.fold.outputs import HistoryGrew, Output, Send
 from maprun.mapruns.fold.state import HomeState, RequestAnswered, Root, decode_state, encode_state
 from schemas import topics
 from schemas.arns import Names, child_arn, home_of, run_id
 from schemas.effects import SubmissionFailed, TaskSubmitted, TaskSucceeded
+from schemas.history import SHAPES
 from schemas.home import CallbackReceived, ExecutionRequested, HomeRecord, ParentTaskSubmitted, StopRequested, TimerDue
 from schemas.starters import Starter, StartWithdrawn
 from schemas.tokens import NO_LANE, TokenSecret, attempt_of
@@ -64,6 +65,7 @@ class Town:
         self.homes = [self._fold(HomeState(home=home)) for home in range(HOMES)]
         self.offsets, self.now = [-1] * HOMES, 1_000_000
         self.roots: dict[str, Root] = {}
+        self.histories: dict[str, list[Any]] = {}
         self.starter = Starter(PARENT, ATTEMPT, NO_LANE, pattern == ".sync:2")
         self.put(start(PARENT, task(pattern, **more), "user"))
 
@@ -83,6 +85,8 @@ class Town:
                 case Send(topic=topics.HOME.name, partition=there, message=message):
                     for _ in range(2):
                         outputs += self.put(message, there)  # type: ignore[arg-type]
+                case HistoryGrew():
+                    self.histories.setdefault(output.arn, []).extend(output.events)
                 case _ if hasattr(output, "root"):
                     self.roots[output.root.request.arn] = output.root
         return outputs
@@ -137,11 +141,16 @@ def test_a_failure_is_states_task_failed_with_the_execution_as_its_cause(pattern
     assert "Output" not in cause
 
 
-def test_an_end_before_the_answer_to_the_start_counts() -> None:
-    """The answer then comes too late, and changes nothing."""
+@pytest.mark.parametrize(("kind", "status"), [("Succeed", "Succeeded"), ("Fail", "Failed")])
+def test_an_end_before_the_answer_to_the_start_counts(kind: str, status: str) -> None:
+    """The answer then comes too late; the history tells of the submission all the same, in its place."""
     town = Town()
-    town.put(start(CALLEE, {"Type": "Succeed"}, ATTEMPT, town.starter))
-    assert town.roots[PARENT].status == "SUCCEEDED"
+    town.put(start(CALLEE, {"Type": kind}, ATTEMPT, town.starter))
+    assert town.roots[PARENT].status == status.upper()
+    kinds = [SHAPES[event.type][0] for event in town.histories[PARENT]]
+    assert kinds[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", f"Task{status}"]
+    submitted = town.histories[PARENT][4].details[-1]
+    assert json.loads(submitted) == {"ExecutionArn": CALLEE, "StartDate": town.roots[CALLEE].started_ms}
     assert town.put(ParentTaskSubmitted(PARENT, TaskSubmitted(REF, b"{}"))) == []
 
 
