@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
 
 import msgspec
 import zstandard
@@ -22,6 +23,9 @@ ROWS_INSIDE_BYTES_MAX = 32_768
 """So much of an execution's rows stands together; what is over has a place of its own."""
 _EXECUTION, _ROW, _LISTED, _TAIL, _CHILD, _DEFINITION = b"e", b"r", b"l", b"t", b"c", b"d"
 _OFFSETS = 1 << 64
+_COMPRESSED = b"\xc1"
+"""Before what can be redriven; never the first byte of msgpack."""
+_STATUSES = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 TableRow = tuple[bytes, bytes]
 """The key of a row of the table, and the row."""
@@ -81,7 +85,10 @@ class EndedExecutions:
         found = self.newest(arn, before)
         if found is None:
             return None
-        return decode_ended(self._decompress(found.ended, max_output_size=ROW_BYTES_MAX), self._interpreter)
+        ended = found.ended
+        if ended.startswith(_COMPRESSED):
+            ended = self._decompress(ended[1:], max_output_size=ROW_BYTES_MAX)
+        return decode_ended(ended, self._interpreter)
 
     def newest(self, arn: str, before: int) -> ArchivedExecution | None:
         """The execution as it was when it ended last before this offset."""
@@ -120,6 +127,10 @@ class EndedExecutions:
 
     def listed(self, machine_arn: str, below: tuple[int, str] | None, status: str) -> Iterator[Listed]:
         """A machine's executions with this status ("" = any), newest first, from below a place on."""
+        if not status:
+            each = [self.listed(machine_arn, below, one) for one in _STATUSES]
+            yield from merge(*each, key=lambda one: (one.started_ms, one.arn), reverse=True)
+            return
         head = self._named(_LISTED, f"{machine_arn}\n{status}")
         end = head + b"\xff" * 9 if below is None else head + _place(*below)
         for _, row in self.log.scan_back(head, end):
@@ -166,9 +177,10 @@ class EndedExecutions:
             if run.execution_arn != root.arn:
                 yield self._named(_CHILD, run.execution_arn) + _place(run.started_ms, run.run), root.arn.encode()
         listed = encode(Listed(root.arn, root.started_ms, root.stopped_ms, root.status, root.redrive_count > 0))
-        for status in ("", root.status):
-            yield self._named(_LISTED, f"{root.machine_arn}\n{status}") + _place(root.started_ms, root.arn), listed
-        ended = self._compress(encode_ended(execution.ended, self._interpreter))
+        yield self._named(_LISTED, f"{root.machine_arn}\n{root.status}") + _place(root.started_ms, root.arn), listed
+        ended = encode_ended(execution.ended, self._interpreter)
+        if execution.ended.root is not None:
+            ended = _COMPRESSED + self._compress(ended)
         runs = tuple(run.run for run in execution.runs)
         archived = ArchivedExecution(root.arn, offset, root.stopped_ms, ended, runs, inside)
         yield self._execution_key(root.arn, offset), encode(archived)

@@ -20,6 +20,7 @@ ENDED = b"e"
 ENDED_BYTES_MAX = 1 << 30
 """Uncompressed size that an execution may claim; guards against a damaged header."""
 _OFFSETS = 1 << 64
+_PLAIN, _COMPRESSED = b"\0", b"\1"
 
 
 def key_of(home: int, arn: str, offset: int) -> bytes:
@@ -49,12 +50,17 @@ class EndedExecutions:
         bytes_max = deps.limits.archive_page_bytes_max
         unreadable = deps.metrics.unreadable
         self._archive = Archive(port, TOPIC, home, store, ExecutionsArchived, bytes_max, unreadable)
-        self._pack = zstandard.ZstdCompressor(level=1).compress
-        self._unpack = zstandard.ZstdDecompressor().decompress
+        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._decompress = zstandard.ZstdDecompressor().decompress
+        self._until = 0  # ends at records below this offset may have been archived by whoever had this home before
 
-    async def load(self) -> None:
-        """Fetches what it lacks. A snapshot that is gone on from was read before: what it forgot is here afterwards."""
+    async def load(self, end: int) -> None:
+        """Fetches what it lacks. A snapshot that is gone on from was read before: what it forgot is here afterwards.
+
+        `end` is where home ended, or later.
+        """
         await self._archive.catch_up()
+        self._until = end
 
     def ended(self, arn: str, before: int) -> Ended | None:
         """The newest end of a root execution at a record before this offset."""
@@ -64,7 +70,7 @@ class EndedExecutions:
         found = self._archive.first(at[:-8], at)
         if found is None:
             return None
-        return decode_ended(self._unpack(found[1], max_output_size=ENDED_BYTES_MAX), self._interpreter)
+        return decode_ended(self._unpacked(found[1]), self._interpreter)
 
     def archiving(self, state: HomeState) -> Archiving:
         """Some of what has ended, longest ago first. What was archived by whoever had this home before is left out."""
@@ -72,9 +78,19 @@ class EndedExecutions:
         rows = []
         for arn, ended in chosen.items():
             key = key_of(self._home, arn, ended.offset)
-            if self._archive.get(key) is None:
-                rows.append((key, self._pack(encode_ended(ended, self._interpreter)), ended.stopped_ms))
+            if ended.offset >= self._until or self._archive.get(key) is None:
+                rows.append((key, self._packed(ended), ended.stopped_ms))
         return Archiving(chosen, self._archive.pages(rows))
+
+    def _packed(self, ended: Ended) -> bytes:
+        """What can be redriven is worth compressing; a name and its times are not."""
+        data = encode_ended(ended, self._interpreter)
+        return _PLAIN + data if ended.root is None else _COMPRESSED + self._compress(data)
+
+    def _unpacked(self, row: bytes) -> bytes:
+        if row.startswith(_PLAIN):
+            return row[1:]
+        return self._decompress(row[1:], max_output_size=ENDED_BYTES_MAX)
 
     async def archived(self, state: HomeState, archiving: Archiving, offsets: list[int]) -> None:
         """They stand on the topic at these offsets: now they may be forgotten."""

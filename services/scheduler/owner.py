@@ -44,7 +44,7 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     snapshots = Snapshots(port, home, deps)
     state = await snapshots.load()
     archive = EndedExecutions(port, home, deps, deps.store)
-    await archive.load()
+    await archive.load(await port.end_offset(TOPIC, home))
     lost = lost_before(home, state.offset, await port.start_offset(TOPIC, home))
     if lost:
         raise SetupError(lost)

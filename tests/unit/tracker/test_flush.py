@@ -114,7 +114,7 @@ def archive_ended(flusher: Flusher, table: Table) -> None:
     unused: Any = None
     deps = Deps(unused, unused, unused, flusher.part.limits, Watch(), pace=NoPace())
     port: Any = table.topic
-    asyncio.run(owner.archive_ended(port, Held(flusher, 0), deps))
+    asyncio.run(owner.archive_ended(port, Held(flusher, 1 << 40), deps))
 
 
 def flush(flusher: Flusher, table: Table, at: float = 0.0, *, mark_now: bool = False) -> None:
