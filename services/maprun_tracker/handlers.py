@@ -34,8 +34,8 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
         return False
     archived = _archived(part, record)
     folded = yield from part.home.folding(offset, timestamp_ms, record, spent)
-    if archived is not None and archived.arn in part.home.state.roots:
-        fetch(part, archived)
+    if archived is not None and (archived.arn in part.home.state.roots or archived.arn in part.home.state.ended):
+        fetch(part, archived)  # it may have ended again with the same record
     for output in folded:
         match output:
             case outputs.EntriesAccepted():

@@ -6,20 +6,24 @@ import random
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maprun.archive.log import home_prefix
+from maprun.interpreter.roots import RootInterpreter
+from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.outputs import EntriesAccepted
-from maprun.mapruns.fold.state import HomeState
+from maprun.mapruns.fold.state import Archive, HomeState
 from maprun.mapruns.limits import MapRunLimits
 from schemas.home import ABORTED, STATUS_NAMES, LaneProgress, RedriveRequested, SourceFailed, StopRequested
+from schemas.wire import encode
 from services.maprun_tracker import rows
 from services.maprun_tracker.api.run_children import Listing, child_of
 from services.maprun_tracker.api.runs import counts_of
 from services.maprun_tracker.blocks import LOST, SHOWN
-from services.maprun_tracker.flush import Flusher
+from services.maprun_tracker.flush import Flusher, restore
 from services.maprun_tracker.handlers import record_arrived
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
@@ -258,6 +262,32 @@ def test_a_name_that_was_forgotten_is_free_again(kill: int | None) -> None:
     block = part.block(run, 0)
     assert block is not None
     assert {p: block.offset(p) for p in range(40)} == {i: k.offset for i, k in story.children[run].items()}
+
+
+def test_a_redrive_that_fails_with_its_own_record_goes_on_with_its_history() -> None:
+    """Archived, redriven and over again in one record: its history has all events, before and after a restart."""
+    interpreter: Any = RootInterpreter()
+    table = Table()
+    definition = b'{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E"}}}'
+    request = msgspec.structs.replace(fakes.execution(HOME), definition=definition, input=b"{}")
+
+    def begun() -> Flusher:
+        archive = fakes.archive(HOME, interpreter, table.topic)
+
+        def fold(state: HomeState, archive: Archive) -> Home:
+            return fakes.fold(state, interpreter, None, archive)
+
+        return restore(HOME, table.rows, list(table.rows), fold, archive, interpreter, LIMITS)[0]
+
+    flusher = begun()
+    for offset, record in enumerate((request, RedriveRequested("r", request.arn))):
+        record_arrived(flusher.part, offset, 1_000 + offset, encode(record))
+        test_flush.flush(flusher, table, mark_now=True)
+    for part in (flusher.part, begun().part):
+        row = part.root(request.arn)
+        assert row is not None
+        events = [event for page in range(len(row.pages)) for event in part.history_page(row, page)]
+        assert (row.status, row.redrive_count, row.events, len(events)) == ("FAILED", 1, 5, 5)
 
 
 def test_one_mark_deletes_so_many_rows_at_most() -> None:
