@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import queue
+import select
 import signal
 import socket
 import struct
@@ -21,6 +22,7 @@ from maprun.local.functions.handlers import Handler, LoadError, load
 
 SLOT = struct.Struct("<Q")
 _STALL_SECONDS = 0.004  # a queue that stood still for so long gets more threads
+_REST_SECONDS = 0.02  # and so often it is looked at while nothing waits
 _IDLE_SECONDS_MAX = 5.0  # a spare thread without work ends
 
 
@@ -44,17 +46,14 @@ class Worker:
         self._free = list(range(threads_max - 1, 0, -1))  # slots of threads that don't run; slot 0 is the first one's
         self._finished = 0
         self._slot_of_thread = threading.local()
+        self._reading = threading.Lock()  # whoever reads the socket holds it
+        self._buffer = bytearray()
 
     def run(self, printing: Printing) -> None:
-        """Serves until the host closes the socket."""
-        threading.Thread(target=self._serve, args=(0, printing), daemon=True).start()
+        """Serves until the host closes the socket. Quick handlers run on this very thread, Python's main one."""
         if self._threads_max > 1:
             threading.Thread(target=self._widen, args=(printing,), daemon=True).start()
-        buffer = bytearray()
-        while received := self._connection.recv(1 << 18):
-            buffer += received
-            for message in frames.split(buffer):
-                self._queue.put(frames.call_decoder.decode(message))
+        self._serve(0, printing)
 
     def exit_of_call(self, status: int) -> NoReturn:
         """Ends the process as the handler on this thread asks for, and lets the host know who asked."""
@@ -66,15 +65,9 @@ class Worker:
 
     def _serve(self, slot: int, printing: Printing) -> None:
         """One thread: runs calls one after the other."""
-        wait = None if slot == 0 else _IDLE_SECONDS_MAX
         self._slot_of_thread.number = slot
         at = slot * SLOT.size
-        while True:
-            try:
-                call = self._queue.get(timeout=wait)
-            except queue.Empty:
-                self._free.append(slot)
-                return
+        while (call := self._next_spare() if slot else self._next_read()) is not None:
             SLOT.pack_into(self._slots, at, call.number)
             log = CallLog(call)
             printing.begin(log)
@@ -85,12 +78,50 @@ class Worker:
                 self._connection.sendall(data)
                 self._finished += 1
             SLOT.pack_into(self._slots, at, 0)
+        self._free.append(slot)
+
+    def _next_read(self) -> Call | None:
+        """The first thread's next call: it reads the socket itself, so that a call changes no thread on its way.
+
+        None when the host has closed the socket.
+        """
+        while True:
+            try:
+                return self._queue.get_nowait()
+            except queue.Empty:
+                with self._reading:
+                    if self._queue.empty() and not self._read():
+                        return None
+
+    def _next_spare(self) -> Call | None:
+        """Another thread's next call; None when there was none for a while."""
+        try:
+            return self._queue.get(timeout=_IDLE_SECONDS_MAX)
+        except queue.Empty:
+            return None
+
+    def _read(self) -> bool:
+        """Takes what the host has sent; waits until it sends something. False when it has closed the socket."""
+        received = self._connection.recv(1 << 18)
+        self._buffer += received
+        for message in frames.split(self._buffer):
+            self._queue.put(frames.call_decoder.decode(message))
+        return bool(received)
 
     def _widen(self, printing: Printing) -> None:
-        """Adds threads, twice as many each time, while calls wait and none ends."""
+        """While the first thread is in a handler: reads in its place, and adds threads if calls wait and none ends.
+
+        Twice as many each time.
+        """
         seen = -1
         stop = threading.Event()
-        while not stop.wait(_STALL_SECONDS if not self._queue.empty() else _STALL_SECONDS * 5):
+        while not stop.wait(_STALL_SECONDS if not (self._reading.locked() and self._queue.empty()) else _REST_SECONDS):
+            if self._reading.acquire(blocking=False):
+                try:
+                    if select.select([self._connection], [], [], 0)[0] and not self._read():
+                        end_process(0)  # the first thread may hang in a handler; nobody waits for its answer
+                finally:
+                    self._reading.release()
             stalled = self._finished == seen and not self._queue.empty()
             seen = self._finished
             if not stalled:
