@@ -66,11 +66,20 @@ class JournalDraft:
         self._begin(at_seconds)
         self._over.append(RunOver(*key))
 
-    def due_in_seconds(self, at_seconds: float) -> float | None:
-        """When it is to be written; None when there is nothing."""
+    def due_in_seconds(self, at_seconds: float, calls: int) -> float | None:
+        """When it is to be written; None when there is nothing.
+
+        What a child waits for is written at once, unless the `calls` under way will bring much more of it in a moment:
+        a record of a hundred facts costs Kafka, and who writes and reads it, little more than that of one.
+        """
         if self.empty:
             return None
-        return 0.0 if self._urgent else self._since_seconds + self._limits.journal_linger_seconds - at_seconds
+        limits = self._limits
+        if not self._urgent:
+            return self._since_seconds + limits.journal_linger_seconds - at_seconds
+        if calls < limits.outcomes_company_calls or len(self._advanced) >= limits.journal_facts_max:
+            return 0.0
+        return self._since_seconds + limits.outcomes_linger_seconds - at_seconds
 
     def take(self, items: int, signals: int) -> list[LaneAdvanced]:
         """Everything, with the positions from which a successor goes on: one record, unless it fits none."""

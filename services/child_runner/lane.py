@@ -73,6 +73,7 @@ class Lane:
         self._compile_run = compile_run
         self._pace = pace or NoPace()
         self._turn = 0
+        self.calls_under_way = 0  # of Tasks, by its owner
         self.calls = TaskCalls(limits.lease_retry_seconds)
         self.draft = JournalDraft(self.epoch, self.began, limits)
         self.waits = Waits(number, self.calls)
@@ -303,7 +304,7 @@ class Lane:
 
     def take_journal(self, at_seconds: float) -> list[LaneAdvanced]:
         """The next journal records, if they are due: one, unless what is to be kept fits none."""
-        due_in_seconds = self.draft.due_in_seconds(at_seconds)
+        due_in_seconds = self.draft.due_in_seconds(at_seconds, self.calls_under_way)
         if due_in_seconds is None or due_in_seconds > 0:
             return []
         self.store.settle_frames(self.runs)
@@ -344,7 +345,7 @@ class Lane:
         if self.calls.waiting or self.store.requests:
             yield 0.0
         yield self.calls.retry_in_seconds(at_seconds)
-        yield self.draft.due_in_seconds(at_seconds)
+        yield self.draft.due_in_seconds(at_seconds, self.calls_under_way)
         yield self.store.adopts_in_seconds(at_seconds)
         yield from self.reports.due_in_seconds(self.runs.values(), at_seconds)
 

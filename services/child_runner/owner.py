@@ -170,6 +170,7 @@ class _Ownership:
         self.deps.pace.begin()
         more = lane.work(now_ms, at_seconds)
         self._call_tasks(lane)
+        lane.calls_under_way = len(self.tasks)
         lane.store.adopt_old(at_seconds)
         lane.reports.lease_lost = not port.lease_ok()
         facts = lane.take_facts(at_seconds, idle=not more)

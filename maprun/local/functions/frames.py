@@ -13,6 +13,10 @@ BAD_REQUEST: Final = 2
 """How a call ended: an answer; Lambda's error body; a payload that is no JSON (the caller's fault)."""
 
 
+READY: Final = 0
+"""The number of a worker's first outcome: of no call, but of loading the code."""
+
+
 class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Host to worker: run this."""
 

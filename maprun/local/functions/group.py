@@ -13,6 +13,9 @@ from maprun.runtime import clock, logs
 
 DEATHS_AT_ONCE = 5  # processes that die in a row before the first answer: then new ones start later and later
 DELAY_SECONDS_MAX = 5.0
+CLOSE_SECONDS_MAX = 2.0  # for processes that are being started
+STARTING_MAX = 2  # processes that load their code at the same time
+STILLBORN_MAX = 2  # processes that end in a row before they are ready: then calls fail, as on Lambda
 ALONE_PROCESSES = 4  # beside the usual ones, while calls are repeated alone
 
 
@@ -38,11 +41,12 @@ class Group(Owner):
         self._make = make
         self._workers: list[Worker] = []
         self._retired: list[Worker] = []
-        self._starting = 0
+        self._starting: set[Worker] = set()
         self._queue: collections.deque[Waiting] = collections.deque()
         self.queued_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._deaths_in_a_row = 0
+        self._stillborn_in_a_row = 0
         self._log = logs.logger("functions")
         self._closing = False
 
@@ -64,7 +68,7 @@ class Group(Owner):
 
     def after_answers(self, worker: Worker) -> None:
         """A worker has room again."""
-        self._deaths_in_a_row = 0
+        self._deaths_in_a_row = self._stillborn_in_a_row = 0
         worker.idle_since = clock.monotonic_seconds()
         if self._queue:
             self._drain()
@@ -111,11 +115,13 @@ class Group(Owner):
     async def close(self) -> None:
         """Ends all processes, whatever they do."""
         self._closing = True
-        for task in self._tasks:
-            task.cancel()
-        for worker in [*self._workers, *self._retired]:
+        for worker in [*self._workers, *self._retired, *(each for each in self._starting if each.is_started)]:
             worker.kill()
             await worker.gone.wait()
+        if self._tasks:  # who is being started is killed as soon as there is a process
+            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS_MAX)
+        for task in self._tasks:
+            task.cancel()
 
     # ------------------------------------------------------------------ inside
 
@@ -141,49 +147,65 @@ class Group(Owner):
 
     def _start_what_is_missing(self) -> None:
         """A process more for the queue's head while there may be one, and a second one as soon as one is busy."""
-        if self._closing or self._starting:
+        if self._closing or len(self._starting) >= STARTING_MAX:
             return
-        there = len(self._workers)
+        there = len(self._workers) + len(self._starting)
         if self._queue:
             wanted = there < self._workers_max + (ALONE_PROCESSES if self._queue[0].alone else 0)
         else:
             wanted = 0 < there < self._workers_max and all(len(worker.calls) > 1 for worker in self._workers)
         if wanted:
-            self._starting += 1
-            task = asyncio.get_running_loop().create_task(self._start())
+            worker = self._make(self)
+            self._starting.add(worker)
+            task = asyncio.get_running_loop().create_task(self._start(worker))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _start(self) -> None:
+    async def _start(self, worker: Worker) -> None:
         """A new process; later and later when they die in a row."""
         if self._deaths_in_a_row > DEATHS_AT_ONCE:
             delay = 0.1 * 2 ** min(self._deaths_in_a_row - DEATHS_AT_ONCE, 10)
             await asyncio.sleep(min(DELAY_SECONDS_MAX, delay))
-        worker = self._make(self)
         try:
             await worker.start()
+            worker.is_started = True
+            if self._closing:
+                worker.kill()
         except OSError as error:
             self._log.warning("function_process_not_started", function=self.function.name, error=str(error))
+            self._starting.discard(worker)
             worker.log.close()
-            self._starting -= 1
-            self._fail_all(str(error))
+            worker.gone.set()
+            reason = str(error)
+            self._fail_all(lambda request_id: answers.no_entrypoint(request_id, reason))
             return
-        self._starting -= 1
-        if not worker.gone.is_set():
+        is_ready = await worker.until_settled()
+        self._starting.discard(worker)
+        if is_ready:
             self._workers.append(worker)
+        else:
+            self._stillborn(worker)
         self._drain()
+
+    def _stillborn(self, worker: Worker) -> None:
+        """A process ended before it was ready. Where it says why, or the next one does as well, calls fail of it."""
+        self._stillborn_in_a_row += 1
+        if worker.init_error:
+            self._fail_all(lambda _request_id: worker.init_error)
+        elif self._stillborn_in_a_row >= STILLBORN_MAX:
+            self._fail_all(lambda request_id: answers.exited(request_id, worker.last_words))
 
     def _taken(self) -> collections.deque[Waiting]:
         """All that waits; nothing does afterwards."""
         waiting, self._queue, self.queued_bytes = self._queue, collections.deque(), 0
         return waiting
 
-    def _fail_all(self, reason: str) -> None:
-        """No process can be started: nobody waits for one for ever."""
+    def _fail_all(self, body_for: Callable[[str], bytes]) -> None:
+        """No process can be had: nobody waits for one for ever."""
         if self._workers:
             return
         for each in self._taken():
-            each.fail(answers.no_entrypoint(each.call.request_id, reason))
+            each.fail(body_for(each.call.request_id))
 
 
 def _load(worker: Worker) -> int:

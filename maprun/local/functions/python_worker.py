@@ -14,6 +14,7 @@ from typing import BinaryIO
 from maprun.local.children import end_with_parent
 from maprun.local.functions import frames
 from maprun.local.functions.catalog import Function
+from maprun.local.functions.frames import READY
 from maprun.local.functions.worker import SLOT
 from maprun.local.functions.workers import Owner, Waiting, Worker
 
@@ -87,6 +88,8 @@ class PythonWorker(asyncio.Protocol, Worker):
         self._buffer += data
         for message in frames.split(self._buffer):
             outcome = frames.outcome_decoder.decode(message)
+            if outcome.number == READY:
+                self.settled.set()
             waiting = self.calls.pop(outcome.number, None)
             if waiting is not None:
                 waiting.end(outcome)

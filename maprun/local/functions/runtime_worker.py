@@ -39,11 +39,9 @@ class RuntimeWorker(Worker):
         self._given: deque[Waiting] = deque()  # a call that the process has not asked for yet
         self._asked_for = asyncio.Event()
         self._begun: Waiting | None = None
-        self._init_error = b""
-        self._was_ready = False
         self._tail = bytearray()
         self._began = 0.0
-        self._server = web.ServerRunner(web.Server(self._handle, access_log=None))
+        self._server = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -95,13 +93,8 @@ class RuntimeWorker(Worker):
         status = await process.wait()
         self.kill()  # what it started
         begun = {number for number, waiting in self.calls.items() if waiting is self._begun}
-        if self._init_error or not self._was_ready:
-            # It would not get further in another process: its call fails, as Lambda's does.
-            for waiting in self.calls.values():
-                words = f"exit status {status}" if status >= 0 else f"signal: {-status}"
-                waiting.fail(self._init_error or answers.exited(waiting.call.request_id, words))
-        self.ended(status, begun, 0)
         await self._server.cleanup()
+        self.ended(status, begun, 0)
 
     # ------------------------------------------------------------------ the Runtime API
 
@@ -111,7 +104,7 @@ class RuntimeWorker(Worker):
             return await self._next()
         body = await request.read() if request.can_read_body else b""
         if request.method == "POST" and path == f"{API}/init/error":
-            self._init_error = body or answers.error_body("Runtime.Unknown", "The runtime could not start", "")
+            self.init_error = body or answers.error_body("Runtime.Unknown", "The runtime could not start", "")
             return _said(_HTTP_ACCEPTED, {"status": "OK"})
         matched = _ANSWER.fullmatch(path)
         if request.method != "POST" or matched is None:
@@ -120,7 +113,7 @@ class RuntimeWorker(Worker):
 
     async def _next(self) -> web.Response:
         """The next call, once there is one."""
-        self._was_ready = True
+        self.settled.set()
         while not self._given:
             self._asked_for.clear()
             await self._asked_for.wait()

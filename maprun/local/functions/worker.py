@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from maprun.local.functions import answers, frames
 from maprun.local.functions.call_log import CallLog, Printing, capture
 from maprun.local.functions.context import Context
-from maprun.local.functions.frames import BAD_REQUEST, OK, UNHANDLED, Call, Outcome
+from maprun.local.functions.frames import BAD_REQUEST, OK, READY, UNHANDLED, Call, Outcome
 from maprun.local.functions.handlers import Handler, LoadError, load
 
 SLOT = struct.Struct("<Q")
@@ -51,6 +51,7 @@ class Worker:
 
     def run(self, printing: Printing) -> None:
         """Serves until the host closes the socket. Quick handlers run on this very thread, Python's main one."""
+        self._connection.sendall(frames.framed(Outcome(READY, OK, b"")))
         if self._threads_max > 1:
             threading.Thread(target=self._widen, args=(printing,), daemon=True).start()
         self._serve(0, printing)

@@ -13,6 +13,7 @@ from maprun.local.functions.catalog import Function
 from maprun.local.functions.frames import UNHANDLED, Call, Outcome
 from maprun.runtime import clock
 
+INIT_SECONDS_MAX = 10.0  # of a process, before its first call
 _PAGE_BYTES = 4096
 
 
@@ -74,12 +75,25 @@ class Worker(ABC):
         self.idle_since = clock.monotonic_seconds()
         self._numbers = 0
         self._runs_alone = False
+        self.last_words = ""  # how the process ended
+        self.init_error = b""  # why it can't run calls, in its own words
+        self.is_started = False  # there is a process, and a way to it
+        self.settled = asyncio.Event()  # it is ready for calls, or gone
         self.gone = asyncio.Event()
 
     @property
     def has_room(self) -> bool:
         """True while it may be given another call."""
         return len(self.calls) < (1 if self._runs_alone else self.calls_max)
+
+    async def until_settled(self) -> bool:
+        """Waits for the code to be loaded; False when that ended the process.
+
+        One that takes longer than Lambda's own bound gets calls all the same: the time is theirs from then on.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.settled.wait(), INIT_SECONDS_MAX)
+        return not self.gone.is_set()
 
     def take(self, waiting: Waiting) -> None:
         """Gives it a call."""
@@ -126,7 +140,9 @@ class Worker(ABC):
                     waiting.alone |= not culprit or waiting.repeats > REPEATS_MAX
                 again.append(waiting)
         self.calls.clear()
+        self.last_words = words
         self.gone.set()
+        self.settled.set()
         self.log.close()
         self.owner.after_death(self, again, words)
 

@@ -212,6 +212,30 @@ def test_a_process_that_takes_too_much_memory_is_killed(tmp_path: Path) -> None:
     scene(tmp_path, play, timeout_seconds=20.0)
 
 
+def test_code_that_ends_its_process_when_it_is_loaded_fails_its_calls(tmp_path: Path) -> None:
+    """Nobody waits for a process that never comes to run a handler; once the code is mended calls succeed."""
+    files(tmp_path, f_py="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+
+    async def play(invoke: Invoke) -> None:
+        answers = await asyncio.gather(*(invoke("f", n) for n in range(5)))
+        assert {answer[2]["errorType"] for answer in answers} == {"Runtime.ExitError"}
+        files(tmp_path, f_py="def handler(event, context):\n    return event\n")
+        await asyncio.sleep(0.3)
+        assert (await invoke("f", 5))[2] == 5
+
+    scene(tmp_path, play)
+
+
+def test_time_to_load_the_code_is_not_the_calls(tmp_path: Path) -> None:
+    """A module that takes longer to load than its function may take to run answers all the same."""
+    files(tmp_path, f_py="import time\ntime.sleep(1.5)\ndef handler(event, context):\n    return event\n")
+
+    async def play(invoke: Invoke) -> None:
+        assert (await invoke("f", 5))[2] == 5
+
+    scene(tmp_path, play, timeout_seconds=1.0)
+
+
 def test_a_process_without_calls_ends(tmp_path: Path) -> None:
     """Idle processes go, and the next call starts one."""
     files(tmp_path, f_py="import os\ndef handler(event, context):\n    return os.getpid()\n")

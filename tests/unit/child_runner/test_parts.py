@@ -89,16 +89,28 @@ def test_stops_are_handed_over_once() -> None:
 def test_facts_wait_for_company_unless_a_child_waits_for_one() -> None:
     """The oldest fact sets the time; an urgent one makes the record due at once."""
     draft = JournalDraft(7, (3, 2), LIMITS)
-    assert draft.due_in_seconds(9.0) is None
+    assert draft.due_in_seconds(9.0, 0) is None
     draft.advance(fact(0), 1.0, urgent=False)
     draft.finish(RUN, (5, 1), 1.5)
-    assert draft.due_in_seconds(1.5) == pytest.approx(0.5)
+    assert draft.due_in_seconds(1.5, 0) == pytest.approx(0.5)
     draft.advance(fact(1), 1.6, urgent=True)
-    assert draft.due_in_seconds(1.6) == 0.0
+    assert draft.due_in_seconds(1.6, 0) == 0.0
     assert len(draft.take(4, 2)) == 1
-    assert draft.due_in_seconds(9.0) is None
+    assert draft.due_in_seconds(9.0, 0) is None
     draft.advance(fact(1), 3.0, urgent=False)
-    assert draft.due_in_seconds(3.0) == pytest.approx(1.0)
+    assert draft.due_in_seconds(3.0, 0) == pytest.approx(1.0)
+
+
+def test_what_a_child_waits_for_waits_for_company_that_is_sure_to_come() -> None:
+    """With many calls under way it is due a little later than the oldest fact came; when a record is full, at once."""
+    limits = LaneLimits(outcomes_linger_seconds=0.5, outcomes_company_calls=3, journal_facts_max=4)
+    draft = JournalDraft(7, (3, 2), limits)
+    draft.advance(fact(0), 1.0, urgent=True)
+    assert draft.due_in_seconds(1.0, 2) == 0.0
+    assert draft.due_in_seconds(1.2, 3) == pytest.approx(0.3)
+    for position in range(1, 4):
+        draft.advance(fact(position), 1.2, urgent=True)
+    assert draft.due_in_seconds(1.2, 3) == 0.0
 
 
 def test_only_the_last_piece_of_a_draft_moves_the_positions() -> None:
