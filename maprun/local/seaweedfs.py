@@ -6,6 +6,8 @@ from pathlib import Path
 
 from maprun.local.layout import Layout, StackError
 
+VOLUMES_MAX = 10_000
+
 
 def command(layout: Layout) -> tuple[str, ...]:
     """The command line of `weed mini`. Raises StackError when its binary is not in the environment."""
@@ -30,5 +32,8 @@ def command(layout: Layout) -> tuple[str, ...]:
         "admin.ui": "false",
         "master.telemetry": "false",  # nothing leaves this machine
         "volume.preStopSeconds": 0,
+        # A bucket takes one to seven volumes with its first objects. Unbounded means free space over 128 MiB: past it
+        # a new bucket takes no object, and says InternalError.
+        "volume.max": VOLUMES_MAX,
     }
     return (weed, "-logtostderr=true", "mini", *(f"-{name}={value}" for name, value in options.items()))

@@ -37,6 +37,7 @@ def running_weed(folder: Path) -> Iterator[str]:
         "-admin.ui=false",
         "-master.telemetry=false",
         "-volume.preStopSeconds=0",
+        "-volume.max=10000",
     ]
     log = (folder.parent / "weed.log").open("wb")
     process = subprocess.Popen(
