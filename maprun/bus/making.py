@@ -150,22 +150,27 @@ class _Maker:
         await self._sender.send([Outgoing(CLUSTER.name, 0, encode(record), key.encode())])
 
     async def _name_found(
-        self, mark: Mark, found: Mapping[str, Standing], *, adopt: bool
+        self, mark: Mark, found: dict[str, Standing], *, adopt: bool
     ) -> tuple[Mark, dict[str, Standing]]:
-        """Marks topics that a killed maker left behind (or, to adopt, all without the mark), if they hold no record."""
-        ids: dict[str, str] = {}
-        for topic in TOPICS:
-            stands = found.get(self._settings.prefix + topic.name)
-            meant = adopt or topic.name in mark.intended
-            if stands is None or topic is CLUSTER or not meant or mark.topics.get(topic.name) == stands.id:
-                continue
-            if topic.name in mark.topics and not topic.replaceable:
-                continue  # made anew, which is another matter
-            if await self._empty(topic, stands.partitions):
-                ids[topic.name] = stands.id
-        if ids:
+        """Marks topics that a killed maker left behind (or, to adopt, all without the mark), if they hold no record.
+
+        What comes back was looked at here: other makers may be at work, and make more at any moment.
+        """
+        while True:
+            ids: dict[str, str] = {}
+            for topic in TOPICS:
+                stands = found.get(self._settings.prefix + topic.name)
+                meant = adopt or topic.name in mark.intended
+                if stands is None or topic is CLUSTER or not meant or mark.topics.get(topic.name) == stands.id:
+                    continue
+                if topic.name in mark.topics and not topic.replaceable:
+                    continue  # made anew, which is another matter
+                if await self._empty(topic, stands.partitions):
+                    ids[topic.name] = stands.id
+            if not ids:
+                return mark, found
             await self._append(TopicsNamed(mark.began, ids))
-        return await self._look()
+            mark, found = await self._look()
 
     async def _empty(self, topic: Topic, partitions: int) -> bool:
         """Whether a topic never held a record."""
