@@ -113,12 +113,12 @@ class RunClosed(Fact, frozen=True):
 
 
 class ChildStopRequested(Fact, frozen=True):
-    """StopExecution of one child."""
+    """StopExecution of the child with this index."""
 
     cause: Cause
     run: str
     generation: int
-    position: int  # the child's index
+    index: int
     error: str
     cause_text: str
 
@@ -168,7 +168,7 @@ LaneSignal = (
 
 
 class Claimed(Fact, frozen=True):
-    """A new owner takes the lane. Its epoch is this record's offset; `instance` tells people who it is.
+    """A new owner takes the lane. Its epoch is this record's offset; `instance` is its name in logs.
 
     Made for the logs of another `cluster` it is no claim: its writer lives on from before topics were made anew.
     """
@@ -198,9 +198,9 @@ class ChildAdopted(Part, frozen=True):
 
 
 class ChildAdvanced(Part, frozen=True):
-    """A fact of an unfinished STANDARD child's past: it began (`happening` None), or it was told something, at a time.
+    """A fact of an unfinished STANDARD child's past: it began (`happening` None), or a happening reached it, at a time.
 
-    Its whole past, told again in this order at these times, brings back its state and its history.
+    Its whole past, repeated in this order at these times, brings back its state and its history.
     """
 
     run: str

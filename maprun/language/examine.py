@@ -14,7 +14,7 @@ from maprun.language.validate import validate
 DEFINITION_BYTES_MAX = 1_048_576
 DEFINITION_DEPTH_MAX = 120
 FINDINGS_MAX = 100
-"""That a message or an answer tells. One more is kept of each severity, which shows that there are others."""
+"""In one message or answer. One more is kept of each severity, which shows that there are others."""
 
 
 @dataclass(slots=True)

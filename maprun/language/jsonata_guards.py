@@ -98,11 +98,11 @@ class _Guards:
         out: list[str] = []
         at = 0
         for where, opens, _, text in sorted(self.edits, key=lambda edit: edit[:3]):
-            out += (self.source[at:where], text if isinstance(text, str) else self.told(text, opens=bool(opens)))
+            out += (self.source[at:where], text if isinstance(text, str) else self.loop_guard(text, opens=bool(opens)))
             at = where
         self.out.text = "".join((*out, self.source[at:]))
 
-    def told(self, loop: Loop, *, opens: bool) -> str:
+    def loop_guard(self, loop: Loop, *, opens: bool) -> str:
         """The text of a loop's guard, once it is known what the loop holds."""
         if not loop.call():
             return ""
@@ -192,7 +192,7 @@ class _Guards:
         return node.kind == "variable" and node.value in SIGNATURES and not {node.value, "lookup"} & self.bound
 
     def span(self, first: Node, last: Node) -> None:
-        """The numbers of a range are told before it is made."""
+        """The numbers of a range are counted before it is made."""
         for node, guard in ((first, FIRST), (last, LAST)):
             if node.kind != "number":
                 self.around(node, "($n__:=", f";{self.use(guard)}($n__);$n__)")

@@ -44,9 +44,9 @@ class Loop(msgspec.Struct, eq=False):
     held: list[str] = []
 
     def call(self) -> str:
-        """The guard's call; empty where there is nothing to tell."""
-        told = "".join(f",{one}" for one in self.held)
-        return f"${self.guard}($count({self.counted}){told});" if told or self.guard != EACH else ""
+        """The guard's call; empty where there is nothing to count."""
+        held = "".join(f",{one}" for one in self.held)
+        return f"${self.guard}($count({self.counted}){held});" if held or self.guard != EACH else ""
 
     def opens(self) -> str:
         """What stands before a value that is counted."""
@@ -77,11 +77,11 @@ class Loops:
         """Variables bound in one place alone."""
         binds = [node for node in nodes if node.kind == "bind"]
         names = [str(node.value) for node in binds]
-        taken = {str(name) for node in nodes if node.kind == "lambda" for name in node.value}
+        parameters = {str(name) for node in nodes if node.kind == "lambda" for name in node.value}
         return {
             name: bind.parts[0]
             for name, bind in zip(names, binds, strict=True)
-            if names.count(name) == 1 and name not in taken
+            if names.count(name) == 1 and name not in parameters
         }
 
     def twice(self, call: Node, subject: Node) -> bool:

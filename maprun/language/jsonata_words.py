@@ -96,7 +96,7 @@ _BARE = ("D3100",)
 def words(message: str, called: Iterable[str], operators: Iterable[str] = ()) -> str:
     """How a cause goes on after "threw an error during evaluation".
 
-    The engine leaves out which function or comparison failed: it is told where the expression has only one such, of
+    The engine leaves out which function or comparison failed: it is named where the expression has only one such, of
     `called` and of `operators`.
     """
     found = _CODED.match(_HOST.sub("", message))

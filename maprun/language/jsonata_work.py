@@ -1,4 +1,4 @@
-"""The work of one evaluation, counted in turns and bytes: what the guards in an expression's text tell."""
+"""The work of one evaluation, counted in turns and bytes: what the guards in an expression's text report."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
-"""Validation of definitions with AWS's codes and texts: everything that is wrong is told, each thing once.
+"""Validation of definitions with AWS's codes and texts: everything that is wrong is reported, each thing once.
 
 Texts: facts, section 4.3, and what `validate-state-machine-definition` was measured to say. A finding hides no other;
-what follows from one alone (a state whose type is unknown has no fields to judge) is not told beside it.
+what follows from one alone (a state whose type is unknown has no fields to judge) is not reported beside it.
 """
 
 from collections.abc import Iterator
@@ -153,7 +153,7 @@ class _Scope:
             yield schema_error("Express state machine does not support Distributed Map", place)
         label = state.get("Label")
         if not isinstance(label, str):
-            return  # absent, or told already
+            return  # absent, or reported already
         if not label or len(label) > LABEL_LENGTH_MAX or not _label_ok(label):
             text = f"Label must have between 1 and {LABEL_LENGTH_MAX} characters and hold no special characters"
             yield error("INVALID_LABEL_NAME", text, f"{pointer}/Label")

@@ -24,7 +24,7 @@ def check_graph(document: dict[str, Any], pointer: str, *, whole: bool) -> Itera
             if isinstance(target, str) and target not in states:
                 yield _missing(target, f"{pointer}/States/{name}{place}")
     if not isinstance(start, str) or not all(map(_leads_somewhere, states.values(), targets.values())):
-        return  # what is wrong there has been told, and where it was meant to lead nobody knows
+        return  # what is wrong there is reported already, and where it was meant to lead nobody knows
     if whole and not any(map(_ends, states.values())):
         yield error("MISSING_END_STATE", "Workflow has no terminal state", "")
         return

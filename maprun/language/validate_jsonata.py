@@ -49,12 +49,12 @@ def _check(source: str, pointer: str, offered: frozenset[str]) -> Iterator[Diagn
     except BadExpressionError as bad:
         yield error(INVALID, str(bad), pointer)
         return
-    told: dict[str, None] = {}
+    refusals: dict[str, None] = {}
     for node in top_level(tree):
         words = _refused(node, offered)
         if words:
-            told.setdefault(words)
-    for words in told:
+            refusals.setdefault(words)
+    for words in refusals:
         yield error(UNSUPPORTED, words, pointer)
 
 

@@ -17,14 +17,14 @@ _entries = msgspec.msgpack.Encoder()
 
 
 def stop_child(executions: Executions, run: LaneRun, stop: ChildStopRequested, now_ms: int, at_seconds: float) -> None:
-    """StopExecution of one running STANDARD child; `stop.position` is its index."""
+    """StopExecution of one running STANDARD child; `stop.index` is the child's."""
     if run.express:
         return
-    child = run.child(stop.position)
+    child = run.child(stop.index)
     if child is not None:
         executions.stop(run, child, StopAsked(stop.error, stop.cause_text), now_ms, at_seconds)
     elif run.past:
-        run.stops[stop.position] = stop  # an earlier owner ran it: it is stopped as soon as it runs here
+        run.stops[stop.index] = stop  # an earlier owner ran it: it is stopped as soon as it runs here
 
 
 def abort_running(executions: Executions, run: LaneRun, now_ms: int, at_seconds: float) -> None:

@@ -291,7 +291,7 @@ def test_stopping_a_child_is_handed_to_the_lanes() -> None:
     arn = child_arn(NAMES.child_prefix("m", "L", express=False), run, 2, express=False)
     outputs = folding.put(StopRequested("s", arn, "E", "because"))
     stops = sent(outputs, ChildStopRequested)
-    assert {(s.position, s.error, s.cause_text) for s in stops} == {(2, "E", "because")}
+    assert {(s.index, s.error, s.cause_text) for s in stops} == {(2, "E", "because")}
     assert len(answers(outputs)) == 1
 
 
