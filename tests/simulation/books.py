@@ -44,6 +44,7 @@ class Generation:
         self.quotas: dict[int, list[tuple[int, Cause, int]]] = {}  # lane → (offset, cause, quota) of its signals
         self.good: set[int] = set()  # ids of items that were repaired before it began
         self.over = False
+        self.unread_from: int | None = None  # once its source broke: home never heard that these positions were read
         self.written: bool | None = None  # its results, once it is over; None where the next one began at once
 
     def quota(self, lane: int, before: int) -> int:
@@ -65,6 +66,13 @@ class Book:
     def now(self) -> Generation:
         """The present generation."""
         return self.generations[-1]
+
+    def unheard_of(self, number: int, index: int) -> bool:
+        """True for a child that was published, and whose run was over before home heard of it (decision 10's gap)."""
+        generation = self.generations[number]
+        position = generation.position[index]
+        first = generation.unread_from
+        return first is not None and position >= first and position not in generation.accepted
 
     def ended(self, *statuses: int) -> list[Answer]:
         """Newest answers with one of these statuses."""
@@ -144,7 +152,9 @@ class Books:
             missing = [p for p in range(run.total or 0) if p not in now.accepted]
             if missing:
                 self._violated(run.run, f"succeeded without {missing[:10]}")
-        if run.plan.reader is None or not run.source_broken:
+        if run.plan.reader is not None and run.source_broken:
+            now.unread_from = run.read
+        else:
             past = [p for p in now.accepted if p >= run.read]
             if past:
                 self._violated(run.run, f"closes at {run.read} with answers to {past[:10]}")

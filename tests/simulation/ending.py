@@ -32,7 +32,10 @@ def check(house: House) -> None:
 
 
 def _callbacks_heard(house: House, heard: set[int]) -> None:
-    """A success that was taken stands in its child's history, or its execution's: nothing that was answered is lost."""
+    """A success that was taken stands in its child's history, or its execution's: nothing that was answered is lost.
+
+    But with a child that home never heard of.
+    """
     cut = {play.arn for play in house.scenario.plays if play.bad_chars or play.flaky_chars}
     in_roots = {
         call
@@ -42,9 +45,12 @@ def _callbacks_heard(house: House, heard: set[int]) -> None:
         for call in calls_in(event.details[-1])
     }
     for call in house.callee.taken():
-        known = in_roots if call.whose.run == "" else heard
-        if isinstance(call.answer, TaskSucceeded) and call.whose.root not in cut and call.number not in known:
-            house.world.violated(f"a callback of call {call.number} for {call.whose} was taken, and lost")
+        whose = call.whose
+        known = in_roots if whose.run == "" else heard
+        if not isinstance(call.answer, TaskSucceeded) or whose.root in cut or call.number in known:
+            continue
+        if whose.run == "" or not house.judge.books[whose.run].unheard_of(whose.generation, whose.index):
+            house.world.violated(f"a callback of call {call.number} for {whose} was taken, and lost")
 
 
 def _requests_answered(house: House) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from maprun.mapruns.fold.outputs import (
     CancelEffect,
+    EntriesAccepted,
     ExportDue,
     RunChanged,
     Send,
@@ -261,6 +262,17 @@ def test_a_failing_run_closes_its_lanes_and_waits_for_what_it_published(last: An
     assert statuses(outputs) == ["FAILED"]
     event = status_event(outputs)
     assert event["detail"]["error"] == error
+
+
+def test_a_run_whose_source_broke_waits_for_no_child_that_home_never_heard_was_read() -> None:
+    """Its reader fell before it said so, and the next can't read: the lane gives the child up."""
+    folding = Folding()
+    run = folding.run_of(["map", plan()])
+    folding.put(frame(run, 0, [0]))  # which proves that it was published; its neighbour still runs
+    outputs = folding.put(SourceFailed(run, 0, "States.ItemReaderFailed", "the object changed"))
+    assert statuses(outputs) == ["FAILED"]
+    assert (len(sent(outputs, RunClosing)), len(sent(outputs, RunClosed))) == (0, LANES)
+    assert not any(isinstance(o, EntriesAccepted) for o in folding.put(frame(run, 0, [1])))
 
 
 def test_stopping_the_parent_closes_its_run_and_its_name_stays_until_then() -> None:
