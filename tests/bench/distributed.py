@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from tests.bench import concurrency as concurrency_bench
+from tests.bench import ended as ended_bench
 from tests.bench import failing as failing_bench
 from tests.bench import fairness as fairness_bench
 from tests.bench import large as large_bench
@@ -112,6 +113,19 @@ def update(steps: str, write: str) -> None:
     print(json.dumps(msgspec.to_builtins(found)), file=sys.stderr, flush=True)
     _show(write, "UpdateMapRun, seen from outside", f"update --steps {steps}", live_update.page(found))
     sys.exit(0 if all(c.in_time for c in found) else 1)
+
+
+@main.command()
+@click.option("--executions", default=1_000_000, show_default=True, help="That have ended.")
+@click.option("--opened", default=10_000, show_default=True, help="That are open.")
+@_WRITE
+def ended(executions: int, opened: int, write: str) -> None:
+    """What ended executions cost: memory of scheduler and tracker, snapshots, starts."""
+    found = ended_bench.measure(executions, opened)
+    print(json.dumps(msgspec.to_builtins(found)), file=sys.stderr, flush=True)
+    command = f"ended --executions {executions} --opened {opened}"
+    _show(write, "What has ended, and what it costs", command, ended_bench.page(found))
+    sys.exit(1 if found.wrong else 0)
 
 
 def _show(write: str, title: str, command: str, text: str) -> None:
