@@ -328,12 +328,16 @@ def fail_of_record(fold: Fold, record: HomeRecord, arn: str, reason: str) -> Non
 def output_refused(fold: Fold, record: OutputRefused) -> None:
     """A message for this execution fits no record: it fails with its Map Runs, and the rest of home goes on."""
     root = fold.state.roots.get(record.arn)
-    if root is None or root.status != "RUNNING":
+    if root is None:
         return
-    for run in fold.state.runs.values():
-        if run.root_arn == record.arn:
-            run.source_broken = True  # what was refused may be what asked for its items: nobody may wait for them
-    _fail(fold, record.arn, root, record.error, record.cause)
+    runs = [run for run in fold.state.runs.values() if run.root_arn == record.arn]
+    for run in runs:
+        run.source_broken = True  # what was refused may be what asked for its items: nobody may wait for them
+    if root.status == "RUNNING":
+        _fail(fold, record.arn, root, record.error, record.cause)
+        return
+    for run in runs:  # how an execution ended stays; its runs close all the same
+        closing.go_on(fold, run)
 
 
 def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:
