@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from maprun.cli.errors import FileRefused, NotDecoded
+from maprun.language.depth import json_depth_ok
 
 _TERRAFORM = re.compile(r"^\s*(?:resource|module|data|provider|variable|locals|terraform)\b[^\n]*\{", re.MULTILINE)
 
@@ -78,11 +79,15 @@ def decode(text: str, path: Path) -> Any:
 TOO_DEEP = "nests too deeply to be read"
 
 
+LEVELS_MAX = 500
+"""Of a JSON text; no definition or template comes near it. A decoder recurses once a level, to a bound that varies."""
+
+
 def _json(text: str, path: Path) -> Any:
+    if not json_depth_ok(text.encode("utf-8", "replace"), LEVELS_MAX):
+        raise NotDecoded(path, TOO_DEEP)
     try:
         return msgspec.json.decode(text)
-    except RecursionError:
-        raise NotDecoded(path, TOO_DEEP) from None
     except msgspec.DecodeError as error:
         place = re.search(r"\(byte (\d+)\)", str(error))
         before = text.encode()[: int(place[1])].decode("utf-8", "replace") if place else ""

@@ -47,6 +47,10 @@ async def fill(settings: Settings, records: int) -> None:
         await host.close()
 
 
+STARTS_MAX = 12
+"""No more producer ids than so many were in use before the wipe."""
+
+
 def started(service: str, settings: Settings, folder: Path, name: str = "") -> tuple["subprocess.Popen[bytes]", Path]:
     """A service that has its partitions, or answers."""
     log = folder / f"{service}{name}.log"
@@ -82,10 +86,30 @@ def test_a_wiped_broker_ends_every_living_service_with_78(broker: Broker, tmp_pa
     finally:
         for process, _ in living.values():
             process.kill()
-    again = [started(service, mine, tmp_path, "-again") for service in SERVICES]
-    for process, log in again:
-        process.terminate()
-        assert process.wait(END_SECONDS_MAX) == 0, log.read_text()[-3000:]
+    for service in SERVICES:
+        well, log = went_on(service, mine, tmp_path)
+        assert well, log.read_text()[-3000:]
+
+
+def went_on(service: str, settings: Settings, folder: Path) -> tuple[bool, Path]:
+    """Whether a service that is started again ends well when it is told to.
+
+    A wiped broker gives producer ids out anew, and one who lived may have written under the same before it ended: the
+    broker then refuses the first record, the process ends with 70, and its supervisor starts it under another id.
+    """
+    log = folder / "none.log"
+    for number in range(STARTS_MAX):
+        log = folder / f"{service}-again-{number}.log"
+        ended = 70
+        try:
+            process, _ = started(service, settings, folder, f"-again-{number}")
+            process.terminate()
+            ended = process.wait(END_SECONDS_MAX)
+        except AssertionError:  # it ended before it was ready
+            pass
+        if ended != 70 or "OutOfOrderSequenceNumber" not in log.read_text():
+            return ended == 0, log
+    return False, log
 
 
 def test_of_two_processes_of_one_name_one_goes_on_and_a_crash_is_no_second_process(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from typing import Any
 
 import jsonata
@@ -10,6 +11,8 @@ from jsonata.jexception import JException
 from maprun.language.errors import StatesError
 from maprun.language.jsonata import BadExpressionError, Query, read
 from maprun.language.scope import Scope
+
+sys.setrecursionlimit(1_000)  # jsonata raises it as it is imported, for every test of the process
 
 NOW_MS = 1_700_000_000_000
 _CODE = re.compile(r"\b[STD]\d{4}\b")

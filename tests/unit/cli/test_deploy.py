@@ -1,6 +1,7 @@
 """`maprun deploy` of templates, against an API that answers from a table."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,8 +89,13 @@ def test_deploy_warns_of_what_can_not_run_yet(api: FakeApi, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["deep.json", "deep.yaml"])
 def test_a_document_of_any_depth_is_refused_in_words(api: FakeApi, tmp_path: Path, name: str) -> None:
-    """Nobody is asked, and the words are not those of the language that the reader is written in."""
+    """Nobody is asked, whatever Python's recursion limit is, and the words are not those of its errors."""
     file = tmp_path / name
     file.write_text("[" * 5_000 + "]" * 5_000)
-    result = run(api, "deploy", str(file), "--name", "deep")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        result = run(api, "deploy", str(file), "--name", "deep")
+    finally:
+        sys.setrecursionlimit(limit)
     assert (result.exit_code, "nests too deeply to be read" in result.stderr, api.asked) == (2, True, [])
