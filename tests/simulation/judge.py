@@ -35,6 +35,7 @@ from tests.simulation.books import Book, Books
 from tests.simulation.fakes import Whose
 from tests.simulation.plays import NAMES
 from tests.simulation.port import VALUE_BYTES_MAX
+from tests.simulation.quotas import started_too_many
 from tests.simulation.scenario import Scenario
 from tests.simulation.world import World
 
@@ -362,12 +363,12 @@ class Judge:
             self._quota_kept(lane, run)
 
     def _quota_kept(self, lane: Lane, run: LaneRun) -> None:
-        """No child starts on a lane that runs as many as its quota; after it was lowered those that run go on."""
+        """No child starts on a lane that runs as many as its quota."""
         name, number = run.key
         had = self.running.get((lane.number, lane.epoch, *run.key), frozenset())
         running = self.running[lane.number, lane.epoch, name, number] = frozenset(run.running)
         quota = self.books[name].generations[number].quota(lane.number, lane.signals_next)
-        if len(running) > quota and not running <= had:
+        if started_too_many(run, had, quota):
             self.world.violated(
                 f"owner {lane.epoch} of lane {lane.number} runs {sorted(running)} of {name}, its quota is {quota}"
             )
