@@ -14,34 +14,25 @@ from maprun.mapruns.run import Run
 from schemas import topics
 from schemas.arns import home_of
 from schemas.asks import ItemAsk
-from schemas.effects import HeartbeatReceived, SubmissionBegan, TaskRequested, TaskSubmitted
+from schemas.effects import TaskRequested
 from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
-from schemas.lanes import (
-    ChildCallbackReceived,
-    Claimed,
-    ItemFrame,
-    JournalRecord,
-    LaneAdvanced,
-    LaneSignal,
-    LaneSnapshot,
-)
+from schemas.lanes import ChildCallbackReceived, ItemFrame, LaneSignal
 from schemas.requests import MachineWritten
 from schemas.starters import StartWithdrawn
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane
 from services.child_runner.lane_run import LaneRun
-from tests.simulation import leftovers
 from tests.simulation.books import Book, Books
 from tests.simulation.fakes import Whose
 from tests.simulation.plays import NAMES
 from tests.simulation.port import VALUE_BYTES_MAX
 from tests.simulation.quotas import started_too_many
 from tests.simulation.scenario import Scenario
+from tests.simulation.truth import LaneTruth
 from tests.simulation.world import World
 
 _asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 _frames = msgspec.msgpack.Decoder(ItemFrame)
-_journal: msgspec.msgpack.Decoder[JournalRecord] = msgspec.msgpack.Decoder(JournalRecord)
 _machines = msgspec.msgpack.Decoder(MachineWritten)
 _signals: msgspec.msgpack.Decoder[LaneSignal] = msgspec.msgpack.Decoder(LaneSignal)
 
@@ -51,8 +42,6 @@ DERIVED = {topic.name for topic in (topics.ITEM_ASKS, topics.LANE_SIGNALS, topic
 
 GARBAGE_COUNTS = {topics.HOME.name, topics.EXECUTION_REQUESTS.name}
 """Topics on which an unreadable record is an event for the checker too."""
-WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived)
-"""What is told of an attempt that is not over."""
 STATE_SAMPLE = 3
 """Every so many offsets the state's bytes are compared."""
 
@@ -60,33 +49,6 @@ STATE_SAMPLE = 3
 def _handed_on(output: Any) -> bool:
     """True for a callback on its way to its child's lane, which takes it once, however often it comes."""
     return isinstance(output, Send) and isinstance(output.message, ChildCallbackReceived)
-
-
-class LaneTruth:
-    """What a lane's journal holds for good: records under the newest claim before them."""
-
-    def __init__(self) -> None:
-        self.epoch = -1
-        self.positions = (0, 0)  # of items and signals
-        self.positions_at: dict[int, tuple[int, int]] = {}  # claim → where its owner has to go on
-        self.told: set[tuple[str, int, int, str]] = set()  # (run, generation, position, ref) whose result is recorded
-
-    def apply(self, record: Record) -> None:
-        """One more journal record."""
-        fact = _journal.decode(record.value or b"")
-        match fact:
-            case Claimed(cluster=leftovers.CLUSTER):
-                pass
-            case Claimed():
-                self.epoch = record.offset
-                self.positions_at[self.epoch] = self.positions
-            case LaneAdvanced() if fact.epoch == self.epoch:
-                self.positions = (fact.items, fact.signals)
-                for told in fact.advanced:
-                    if told.happening is not None and not isinstance(told.happening, WAITS_ON):
-                        self.told.add((told.run, told.generation, told.position, getattr(told.happening, "ref", "")))
-            case LaneAdvanced() | LaneSnapshot():
-                pass
 
 
 class Judge:
@@ -334,7 +296,7 @@ class Judge:
         self.generations[key] = generation
 
     def child_started(self, key: str, request: TaskRequested, process: str) -> Whose:
-        """A lane's owner starts an effect: no accepted record may hold its result. Says whose it is."""
+        """A lane's owner starts an effect: no accepted record that it must know may hold its result. Says whose."""
         run_id, index, _, ref = self.keys[key]
         book = self.books[run_id]
         number = self.generations[key]
@@ -346,7 +308,8 @@ class Judge:
         if book.run.plan.child_type == "EXPRESS":
             return whose
         position = generation.position[index]
-        if any((run_id, number, position, ref) in truth.told for truth in self.truth):
+        told = (run_id, number, position, ref)
+        if any(truth.forbids(told, process, again=bool(request.token)) for truth in self.truth):
             self.world.violated(
                 f"{process} runs {request.state} of {run_id}/{index} again: its journal holds the result"
             )
