@@ -63,9 +63,9 @@ def refused_by_optimised(optimised: Words, service_model: Any, error: ClientErro
 
 def _shape(modelled: dict[str, str], error: ClientError) -> str:
     """The modelled error of an answer. A service that once spoke Query names it beside the old code (SQS does)."""
-    told: dict[str, Any] = dict(error.response.get("Error", {}))
+    said: dict[str, Any] = dict(error.response.get("Error", {}))
     last = code_of(error).rpartition(".")[2]
-    codes = (told.get("QueryErrorCode"), told.get("Code"), last, _QUERY_CODES.get(last))
+    codes = (said.get("QueryErrorCode"), said.get("Code"), last, _QUERY_CODES.get(last))
     return next((modelled[code] for code in codes if code in modelled), "")
 
 

@@ -71,9 +71,9 @@ def declared(resource: str, named: Resource | None) -> Declared:
         case Integration():
             what = not_yet(named)
             refusal = f"{what} is not supported yet: '{resource}'." if what else ""
-            told = IntegrationEvents(named.resource_type, named.resource_name)
+            events = IntegrationEvents(named.resource_type, named.resource_name)
             pattern = named.pattern
-            return Declared(told, pattern is Pattern.CALLBACK, pattern in _JOBS, refusal)
+            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, refusal)
         case ActivityResource():
             return Declared(FunctionEvents(resource), refusal=f"Activities are not supported yet: '{resource}'.")
         case None:  # only in a definition that an earlier version took

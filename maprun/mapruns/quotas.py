@@ -1,6 +1,6 @@
 """How MaxConcurrency is divided over lanes, and how units of it move when it changes or when lanes run dry."""
 
-from maprun.mapruns.run import Run, owing, split_quota
+from maprun.mapruns.run import Run, lanes_owing, split_quota
 from schemas.arns import murmur2
 
 
@@ -30,7 +30,7 @@ def _division(run: Run, lanes: int) -> dict[int, int]:
     wanted_lanes, wanted = split_quota(run.concurrency, lanes, murmur2(run.run.encode()))
     if run.concurrency >= lanes:
         return dict(zip(wanted_lanes, wanted, strict=True))
-    owes = owing(run)
+    owes = lanes_owing(run)
     had = dict(zip(run.lanes, run.quotas, strict=True))
     holders = [lane for lane in run.lanes if had[lane] and lane in owes]
     others = [lane for lane in run.lanes if not had[lane] and lane in owes]

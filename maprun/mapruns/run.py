@@ -167,7 +167,7 @@ class Run(msgspec.Struct, kw_only=True):
         return self.asked_of.get(lane, 0) - self.answered_of.get(lane, 0)
 
 
-def owing(run: Run) -> set[int]:
+def lanes_owing(run: Run) -> set[int]:
     """Lanes that owe answers. What was asked for at or past the total is void."""
     void: dict[int, int] = {}
     if run.total is not None:
@@ -176,10 +176,10 @@ def owing(run: Run) -> set[int]:
     return {lane for lane in run.asked_of if run.outstanding(lane) > void.get(lane, 0)}
 
 
-def strayed(run: Run) -> bool:
+def lanes_without_quota_owe(run: Run) -> bool:
     """True while a lane without quota owes answers: nothing is asked for until a unit of quota came by."""
     return 0 in run.quotas and any(
-        not quota and lane in run.asked_of and lane in owing(run)
+        not quota and lane in run.asked_of and lane in lanes_owing(run)
         for lane, quota in zip(run.lanes, run.quotas, strict=True)
     )
 
@@ -212,7 +212,7 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     are done is bounded by `prefetch_quotas_max` rounds of children. The first round fills quotas alone, so that few
     items are spread over all lanes.
     """
-    if run.phase != "open" or run.unpinned or strayed(run):
+    if run.phase != "open" or run.unpinned or lanes_without_quota_owe(run):
         return []
     left = (run.total - run.asked) if run.total is not None else None  # the total of a redrive may be known at once
     if left is not None and left <= 0:

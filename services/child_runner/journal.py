@@ -298,8 +298,8 @@ class LaneMemory:
 
 def about(fact: ChildAdvanced) -> int:
     """Bytes that a fact takes, about: enough to know when a snapshot is due, not to know what fits a record."""
-    told = fact.happening
-    return PART_BYTES + len(getattr(told, "output", b"") or getattr(told, "cause", ""))
+    happening = fact.happening
+    return PART_BYTES + len(getattr(happening, "output", b"") or getattr(happening, "cause", ""))
 
 
 def _heartbeat_before(past: list[ChildAdvanced], heartbeat: HeartbeatReceived) -> ChildAdvanced | None:

@@ -20,7 +20,7 @@ BUILDS_KEPT = 16
 """ItemSelectors that a thread keeps; the oldest goes first."""
 
 
-class ToldSource:
+class TranslatedSource:
     """A source whose errors say whether a retry may help."""
 
     def __init__(self, source: AwsSource) -> None:
@@ -29,7 +29,7 @@ class ToldSource:
 
     def read(self, count: int, bytes_max: int) -> Chunk:
         """The next items."""
-        return _telling(lambda: self._source.read(count, bytes_max))
+        return _translating(lambda: self._source.read(count, bytes_max))
 
     def close(self) -> None:
         """Lets go of what is open."""
@@ -44,7 +44,7 @@ class Sources:
         self._names = names
         self._own = threading.local()  # a compiled JSONata expression is used by the thread that made it, or not at all
 
-    def open(self, ask: ItemsRequested | ItemsConfirmed, checkpoint: bytes) -> tuple[ToldSource, str]:
+    def open(self, ask: ItemsRequested | ItemsConfirmed, checkpoint: bytes) -> tuple[TranslatedSource, str]:
         """The source an ask means, at a checkpoint of the source, and the text of Map.Item.Source.
 
         Raises SourceTroubleError.
@@ -52,10 +52,10 @@ class Sources:
         plan, pin = ask.plan, ask.pin if isinstance(ask, ItemsRequested) else b""
         reader = plan.reader
         if reader is None:
-            source: AwsSource = _telling(lambda: StateInputSource(plan.items, checkpoint))
+            source: AwsSource = _translating(lambda: StateInputSource(plan.items, checkpoint))
         else:
-            source = _telling(lambda: open_source(self._s3, reader, checkpoint, pin))
-        return ToldSource(source), source_text(reader)
+            source = _translating(lambda: open_source(self._s3, reader, checkpoint, pin))
+        return TranslatedSource(source), source_text(reader)
 
     def builder(self, ask: ItemsRequested | ItemsConfirmed) -> BuildInput:
         """The ItemSelector of a run whose batches the reader builds, for any thread. It raises SourceTroubleError."""
@@ -85,7 +85,7 @@ class Sources:
         return build
 
 
-def _telling(work: Callable[[], T]) -> T:
+def _translating(work: Callable[[], T]) -> T:
     """What a source does, its trouble in the owner's words."""
     try:
         return work()

@@ -58,7 +58,7 @@ def forget(part: Partition, arn: str) -> None:
         keys.append(rows.definition_key(part.number, row.definition))
     for key in keys:
         part.fetched.pop(key, None)
-        if key in part.stored and key not in part.buried:
+        if key in part.stored and key not in part.rows_to_delete:
             part.gone[key] = None
 
 

@@ -44,14 +44,14 @@ class Flusher:
         part: Partition,
         interpreter: Interpreter,
         mark: Mark | None = None,
-        doomed: tuple[Mapping[bytes, bytes], Sequence[bytes]] | None = None,
+        rows_to_delete_first: tuple[Mapping[bytes, bytes], Sequence[bytes]] | None = None,
         cluster: str = "",
     ) -> None:
         self.part = part
         self.lacks_machines = False  # what made them is not folded: it was passed over, or home holds it no more
         self._cluster = cluster
         self._interpreter = interpreter
-        self._doomed = doomed  # the table, and the rows of it that go before the first new one is written
+        self._rows_to_delete_first = rows_to_delete_first  # of this table, before a new row is written
         part.mark_offset = -1 if mark is None else mark.offset
         self._sum = 0 if mark is None else mark.sum
         self._parity = 0 if mark is None else mark.parity
@@ -75,8 +75,8 @@ class Flusher:
         """
         part = self.part
         self._delete_doomed(write)
-        self._delete(write, sorted(part.buried))
-        part.buried.clear()
+        self._delete(write, sorted(part.rows_to_delete))
+        part.rows_to_delete.clear()
         for row_key, row in part.fetched.items():
             self._put(write, row_key, row[rows.ENVELOPE.size :])
         part.fetched = {}
@@ -107,12 +107,12 @@ class Flusher:
             self._delete(write, gone)
 
     def _delete_doomed(self, write: Write) -> None:
-        if self._doomed is None:
+        if self._rows_to_delete_first is None:
             return
-        stored, keys = self._doomed
+        stored, keys = self._rows_to_delete_first
         for key in sorted(keys, key=lambda key: key[rows.KIND] != MARK):  # without its mark a table proves nothing
             write(key, None)
-        self.part.stored, self._doomed = stored, None
+        self.part.stored, self._rows_to_delete_first = stored, None
 
     def _delete(self, write: Write, keys: Iterable[bytes]) -> None:
         for key in keys:
@@ -213,7 +213,7 @@ def restore(
                 if not at_mark:
                     gone.add(key)  # a killed process wrote it behind the mark: what it tells of comes again
         part = Partition(number, make_home(state, archive), archive, stored, limits, RunningChildren(mark.running))
-        part.mark_offset, part.buried = mark.offset, gone
+        part.mark_offset, part.rows_to_delete = mark.offset, gone
         reason = _index(part, state, keys) or _take_machines(part, state)
         if mark.cluster != cluster:
             reason = "the rows are of a home that was made anew"

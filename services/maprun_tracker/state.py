@@ -61,7 +61,7 @@ class Partition:
         self.histories: dict[str, RootHistory] = {}
         self.fetched: dict[bytes, bytes] = {}  # rows that came back from the archive, not flushed yet
         self.gone: dict[bytes, None] = {}  # keys of rows that the next marks leave out, in order
-        self.buried: set[bytes] = set()  # keys of rows that are in no sum any more, but not deleted yet
+        self.rows_to_delete: set[bytes] = set()  # keys of rows that are in no sum any more, but not deleted yet
         self.mark_offset = -1
 
     @property
@@ -76,7 +76,7 @@ class Partition:
         fetched = self.fetched.get(key)
         if fetched is not None:
             return fetched
-        return None if key in self.buried or key in self.gone else self.stored.get(key)
+        return None if key in self.rows_to_delete or key in self.gone else self.stored.get(key)
 
     def root(self, arn: str) -> RootRow | None:
         """A root execution."""
@@ -259,7 +259,7 @@ class Partition:
         """The keys of rows of definitions that a machine had, and that nothing has any more."""
         left = [digest for digest in self.machines.take_left() if not self.index.users_of(digest)]
         keys = [rows.definition_key(self.number, digest) for digest in left]
-        return [key for key in keys if key in self.stored and key not in self.buried]
+        return [key for key in keys if key in self.stored and key not in self.rows_to_delete]
 
     def store_definition(self, definition: bytes) -> bytes:
         """Sees to it that a definition is stored; its digest."""

@@ -9,7 +9,7 @@ from maprun.bus.port import Outgoing, Record
 from maprun.mapruns.fold import callbacks, closing, nested, opening, redrive, run_records
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.intervals import Intervals
-from maprun.mapruns.run import ResultFile, owing
+from maprun.mapruns.run import ResultFile, lanes_owing
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested, RedriveStage
 from schemas.home import ChildrenEnded, NestedRunRequested, ParentSubmissionBegan, RedriveRequested, ResultFileOpened
@@ -250,12 +250,12 @@ def move_units_at_once(fold: Fold, record: ChildrenEnded) -> None:
     run = fold.state.runs.get(record.run)
     if run is None or run.phase != "open" or 0 not in run.quotas:
         return
-    owes = owing(run)
+    owes = lanes_owing(run)
     quotas = dict(zip(run.lanes, run.quotas, strict=True))
     giver = next((lane for lane in run.lanes if quotas[lane] and lane in owes), None)
     taker = next((lane for lane in run.lanes if not quotas[lane] and lane in owes), None)
     if giver is not None and taker is not None:
         quotas[giver], quotas[taker] = quotas[giver] - 1, 1
         run.quotas = tuple(quotas[lane] for lane in run.lanes)
-        opening.tell_lanes(fold, run, {giver: quotas[giver], taker: 1}, run.lanes)
+        opening.open_on_lanes(fold, run, {giver: quotas[giver], taker: 1}, run.lanes)
         closing.go_on(fold, run)

@@ -35,7 +35,7 @@ def task_submitted(fold: Fold, record: ParentTaskSubmitted) -> None:
         root.forget_task(ref)
     elif root.tasks[ref].token:
         root.submitted[ref] = record.outcome.output
-    roots.tell(fold, record.arn, record.outcome)
+    roots.advance(fold, record.arn, record.outcome)
 
 
 def callback_received(fold: Fold, record: CallbackReceived) -> None:
@@ -58,7 +58,7 @@ def callback_received(fold: Fold, record: CallbackReceived) -> None:
         root.forget_task(ref)
     if record.request_id:
         repeats.remember(fold, fold.answer(record.request_id))
-    roots.tell(fold, record.arn, with_ref(record.callback, ref))
+    roots.advance(fold, record.arn, with_ref(record.callback, ref))
 
 
 def _attempt(root: Root, record: CallbackReceived) -> str | None:
@@ -75,8 +75,8 @@ def _hand_on(fold: Fold, record: CallbackReceived, child: ChildId) -> None:
     if run is None or run.phase not in ("open", "closing") or record.lane not in run.lanes:
         _refuse(fold, record, TIMED_OUT)
         return
-    told = ChildCallbackReceived(fold.cause, run.run, run.generation, child.index, record.request_id, record.callback)
-    fold.send(topics.LANE_SIGNALS, record.lane, told)
+    signal = ChildCallbackReceived(fold.cause, run.run, run.generation, child.index, record.request_id, record.callback)
+    fold.send(topics.LANE_SIGNALS, record.lane, signal)
 
 
 def callback_answered(fold: Fold, record: CallbackAnswered) -> None:

@@ -85,32 +85,32 @@ def end(fold: Fold, run: Run) -> None:
     root = fold.state.roots.get(run.root_arn)
     if root is None:
         return
-    told = not run.redrive_due and _tell(fold, root, run, happening)
+    heard = not run.redrive_due and _deliver(fold, root, run, happening)
     # a child hears it later, or is stopped before: until it has succeeded itself its run may have to go on
-    if run.parent is not None or not (told and isinstance(happening, MapRunSucceeded)):
+    if run.parent is not None or not (heard and isinstance(happening, MapRunSucceeded)):
         run.answered = Intervals()
         root.kept[run.run] = run
     fold.run_closed(run.root_arn, run.run)
 
 
-def _tell(fold: Fold, root: Root, run: Run, happening: MapRunSucceeded | MapRunFailed) -> bool:
+def _deliver(fold: Fold, root: Root, run: Run, happening: MapRunSucceeded | MapRunFailed) -> bool:
     """Tells the execution that asked for the run, if it still waits."""
     child = run.parent
     if child is None:
         waits = root.runs.get(run.ref) == run.run
         if waits:
             del root.runs[run.ref]
-            fold.tell(run.root_arn, happening)
+            fold.deliver(run.root_arn, happening)
         return waits
     parent = fold.state.runs.get(child.run)
     if parent is None or run.run not in parent.nested.get(child.position, ()) or parent.generation != child.generation:
         return False
     parent.outcomes[run.run] = NestedOutcome(child.position, run.ref, happening)
-    tell_outcome(fold, run.run, parent, child.lane)
+    send_outcome(fold, run.run, parent, child.lane)
     return True
 
 
-def tell_outcome(fold: Fold, run: str, parent: Run, lane: int) -> None:
+def send_outcome(fold: Fold, run: str, parent: Run, lane: int) -> None:
     """Says to a lane how a nested run ended."""
     outcome = parent.outcomes[run]
     ended = NestedRunEnded(fold.cause, parent.run, parent.generation, outcome.position, outcome.ref, outcome.outcome)

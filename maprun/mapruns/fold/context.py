@@ -22,6 +22,7 @@ class Fold:
         "arn",
         "at_work",
         "homes",
+        "inbox",
         "interpreter",
         "lanes",
         "limits",
@@ -30,7 +31,6 @@ class Fold:
         "past",
         "spent",
         "state",
-        "told",
     )
 
     def __init__(
@@ -54,7 +54,7 @@ class Fold:
         self.past: Ended | None = None
         self.at_work: tuple[str, Root, RootStep] | None = None
         self.outputs: list[Output] = []
-        self.told: list[tuple[str, Happening | str]] = []
+        self.inbox: list[tuple[str, Happening | str]] = []
 
     @property
     def cause(self) -> Cause:
@@ -70,18 +70,18 @@ class Fold:
         """
         self.outputs.append(Send(topic.name, partition, message, key, arn or self.arn))
 
-    def tell(self, arn: str, happening: Happening) -> None:
+    def deliver(self, arn: str, happening: Happening) -> None:
         """Something for a root execution, to be told once the present handler is through."""
-        self.told.append((arn, happening))
+        self.inbox.append((arn, happening))
 
     def run_closed(self, arn: str, run: str) -> None:
         """A Map Run of this root execution is over; heard after what was told before."""
-        self.told.append((arn, run))
+        self.inbox.append((arn, run))
 
     def forget_happenings(self) -> None:
         """Leaves out what root executions were to be told; that Map Runs are over stays true, and is counted."""
         self.at_work = None
-        self.told = [(arn, told) for arn, told in self.told if isinstance(told, str)]
+        self.inbox = [(arn, happening) for arn, happening in self.inbox if isinstance(happening, str)]
 
     def answer(self, request_id: str, body: bytes = b"{}", error: str = "", message: str = "") -> RequestAnswered:
         """The word on a request, to whoever waits for it."""

@@ -24,7 +24,7 @@ def nested_run_requested(fold: Fold, record: NestedRunRequested) -> None:
     arn = _child_arn(fold, parent, record.index)
     key = run_id(fold.state.home, arn, record.ref)
     if parent.phase == "open" and key in parent.outcomes:
-        closing.tell_outcome(fold, key, parent, record.lane)
+        closing.send_outcome(fold, key, parent, record.lane)
         return
     known = parent.nested.setdefault(record.position, [])
     if key not in known:
@@ -53,7 +53,7 @@ def _redrive(fold: Fold, root: Root, parent: Run, record: NestedRunRequested, na
     if run is None:
         failed = MapRunFailed(record.ref, "States.Runtime", closing.GONE_CAUSE)
         parent.outcomes[key] = NestedOutcome(record.position, record.ref, failed)
-        closing.tell_outcome(fold, key, parent, record.lane)
+        closing.send_outcome(fold, key, parent, record.lane)
     elif run.generation < record.redrive:  # else a late repeat
         run.parent = _child(parent, record)
         if key in fold.state.runs:

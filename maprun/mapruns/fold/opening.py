@@ -34,7 +34,7 @@ def open_run(
     if parent is None:
         root.runs[ref] = run.run
         root.all_runs.append(run.run)
-        fold.tell(root.request.arn, MapRunStarted(ref, run.arn))
+        fold.deliver(root.request.arn, MapRunStarted(ref, run.arn))
     _admit(fold, run)
 
 
@@ -98,7 +98,7 @@ def admit_waiting(fold: Fold) -> None:
 
 def _begin(fold: Fold, run: Run) -> None:
     """Its lanes are told, then its first items are asked for."""
-    tell_lanes(fold, run, dict(zip(run.lanes, run.quotas, strict=True)), ())
+    open_on_lanes(fold, run, dict(zip(run.lanes, run.quotas, strict=True)), ())
     if run.writes_results:
         fold.outputs.append(outputs.ExportDue(run.run))
     if run.unpinned and not run.source_over:
@@ -111,7 +111,7 @@ def _begin(fold: Fold, run: Run) -> None:
     closing.go_on(fold, run)
 
 
-def tell_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int, ...]) -> None:
+def open_on_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int, ...]) -> None:
     """Tells lanes their quota of a run; those that are not `known` to have it hear of the run first."""
     signalled = msgspec.structs.replace(run.plan, items=b"", reader=None)
     for lane, quota in sorted(quotas.items()):
@@ -148,7 +148,7 @@ def redrive_run(fold: Fold, root: Root, run: Run, generation: int = 0) -> None:
     fold.state.runs[run.run] = run
     root.open_runs += 1
     if run.parent is None:
-        fold.tell(root.request.arn, MapRunRedriven(run.ref, run.arn, run.generation))
+        fold.deliver(root.request.arn, MapRunRedriven(run.ref, run.arn, run.generation))
     _admit(fold, run)
 
 

@@ -81,7 +81,7 @@ def rejection_key(rejected: RequestRejected) -> bytes:
     return f"{rejected.origin.topic}/{rejected.origin.partition}/{rejected.origin.offset}".encode()
 
 
-def tell(fold: Fold, arn: str, happening: Happening) -> None:
+def advance(fold: Fold, arn: str, happening: Happening) -> None:
     """Tells a running root execution what happened."""
     root = fold.state.roots.get(arn)
     if root is None or root.execution is None:
@@ -95,7 +95,7 @@ def hear(fold: Fold) -> Slices[None]:
 
     A step that is long is done in slices, each at the time of the record: what comes of it is the same to the byte.
     """
-    while fold.at_work or fold.told:
+    while fold.at_work or fold.inbox:
         if fold.at_work is not None:
             arn, root, step = fold.at_work
             while step.more:
@@ -104,9 +104,9 @@ def hear(fold: Fold) -> Slices[None]:
             fold.at_work = None
             _taken(fold, arn, root, step)
             continue
-        arn, happening = fold.told.pop(0)
+        arn, happening = fold.inbox.pop(0)
         if not isinstance(happening, str):
-            tell(fold, arn, happening)
+            advance(fold, arn, happening)
         elif arn in fold.state.roots:
             _run_closed(fold, arn, happening)
 
@@ -161,7 +161,7 @@ def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
         closing_one.redrive_due = closing_one.generation + 1
     else:
         del root.runs[ref]
-        fold.tell(arn, MapRunFailed(ref, "States.Runtime", GONE_CAUSE))
+        fold.deliver(arn, MapRunFailed(ref, "States.Runtime", GONE_CAUSE))
 
 
 def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:
@@ -217,7 +217,7 @@ def _run_closed(fold: Fold, arn: str, run: str) -> None:
 def _tell_world(fold: Fold, root: Root) -> None:
     """The execution ended: its event, and the word to the Tasks that wait for it."""
     publish_status(fold, root)
-    started.tell_starters(fold, root)
+    started.answer_starters(fold, root)
 
 
 def publish_status(fold: Fold, root: Root) -> None:
@@ -269,14 +269,14 @@ def timer_due(fold: Fold, record: TimerDue) -> None:
     """A timer fired; counts while the execution waits for it."""
     root = fold.state.roots.get(record.arn)
     if root is not None and root.timers.pop(record.ref, None) is not None:
-        tell(fold, record.arn, TimerFired(record.ref))
+        advance(fold, record.arn, TimerFired(record.ref))
 
 
 def parent_task_ended(fold: Fold, record: ParentTaskEnded) -> None:
     """A Task ended; counts while the execution waits for it."""
     root = fold.state.roots.get(record.arn)
     if root is not None and root.forget_task(record.outcome.ref):
-        tell(fold, record.arn, record.outcome)
+        advance(fold, record.arn, record.outcome)
 
 
 @once
@@ -297,7 +297,7 @@ def stop_requested(fold: Fold, record: StopRequested) -> None:
                 message=f"Execution Does Not Exist: '{record.arn}'",
             )
         return
-    tell(fold, record.arn, StopAsked(record.error, record.cause))
+    advance(fold, record.arn, StopAsked(record.error, record.cause))
     stopped = root.stopped_ms or fold.state.now_ms
     fold.answer(record.request_id, msgspec.json.encode({"stopDate": stopped / 1000}))
 

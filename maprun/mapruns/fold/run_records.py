@@ -6,9 +6,9 @@ from maprun.mapruns import quotas
 from maprun.mapruns.fold import asking, map_output, nested, outputs
 from maprun.mapruns.fold.closing import close_run, end, go_on
 from maprun.mapruns.fold.context import Fold
-from maprun.mapruns.fold.opening import tell_lanes
+from maprun.mapruns.fold.opening import open_on_lanes
 from maprun.mapruns.fold.repeats import once
-from maprun.mapruns.run import ResultFile, Run, Verdict, children_ended, items_read, strayed
+from maprun.mapruns.run import ResultFile, Run, Verdict, children_ended, items_read, lanes_without_quota_owe
 from maprun.mapruns.verdicts import judge
 from schemas import topics
 from schemas.arns import ChildId, run_tail
@@ -157,7 +157,7 @@ def map_run_update_requested(fold: Fold, record: MapRunUpdateRequested) -> None:
     if record.max_concurrency is not None:
         known = run.lanes
         changed = quotas.change_concurrency(run, record.max_concurrency or fold.limits.concurrency_default, fold.lanes)
-        _tell_quotas(fold, run, changed, known)
+        _send_quotas(fold, run, changed, known)
     fold.answer(record.request_id)
     verdict = judge(run)
     if verdict is not None:
@@ -167,13 +167,13 @@ def map_run_update_requested(fold: Fold, record: MapRunUpdateRequested) -> None:
 
 def _settle(fold: Fold, run: Run) -> None:
     """Moves units of quota to lanes that owe answers and have none, from lanes that owe none."""
-    if 0 in run.quotas and strayed(run):
-        _tell_quotas(fold, run, quotas.settle(run, fold.lanes), run.lanes)
+    if 0 in run.quotas and lanes_without_quota_owe(run):
+        _send_quotas(fold, run, quotas.settle(run, fold.lanes), run.lanes)
 
 
-def _tell_quotas(fold: Fold, run: Run, changed: dict[int, int], known: tuple[int, ...]) -> None:
+def _send_quotas(fold: Fold, run: Run, changed: dict[int, int], known: tuple[int, ...]) -> None:
     if run.phase == "open":
-        tell_lanes(fold, run, changed, known)
+        open_on_lanes(fold, run, changed, known)
 
 
 def _writing(fold: Fold, run: str, generation: int) -> Run | None:

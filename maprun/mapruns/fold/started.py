@@ -35,7 +35,7 @@ def starters_of(root: Root) -> list[Starter]:
     return root.starters if first is None else [first, *root.starters]
 
 
-def tell_starters(fold: Fold, root: Root) -> None:
+def answer_starters(fold: Fold, root: Root) -> None:
     """The execution is over: the Tasks that wait for it hear how, each by its home."""
     for starter in starters_of(root):
         child = child_of_arn(starter.arn)
@@ -110,6 +110,6 @@ def start_withdrawn(fold: Fold, record: StartWithdrawn) -> None:
         refusal = fold.answer(record.request_id, error="TaskTimedOut", message=f"The Task is over: {record.cause}")
         repeats.remember(fold, refusal)
     elif root.request.request_id == record.request_id:
-        fold.tell(record.arn, StopAsked("", record.cause))
+        fold.deliver(record.arn, StopAsked("", record.cause))
     else:
         root.starters = [starter for starter in root.starters if starter.attempt != record.request_id]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.quotas import change_concurrency, settle
-from maprun.mapruns.run import next_windows, owing, strayed
+from maprun.mapruns.run import lanes_owing, lanes_without_quota_owe, next_windows
 from schemas.asks import ItemsRequested
 from schemas.home import FAILED, SUCCEEDED, ItemsRead, MapRunUpdateRequested, SourceEnded, StopRequested
 from schemas.lanes import QuotaChanged, RunOpened
@@ -41,7 +41,7 @@ def test_less_concurrency_takes_quota_away_at_once() -> None:
     outputs = folding.put(MapRunUpdateRequested("u", run, max_concurrency=1))
     assert sorted(changed.quota for changed in sent(outputs, QuotaChanged)) == [0, 0, 1]
     assert sum(state.quotas) == 1
-    assert strayed(state)
+    assert lanes_without_quota_owe(state)
     assert sent(outputs, ItemsRequested) == []
 
 
@@ -59,7 +59,7 @@ def test_a_unit_leaves_a_lane_that_was_asked_for_what_is_not_there() -> None:
         folding.put(frame(run, lane, list(range(first, first + count)), [SUCCEEDED] * count))
     folding.put(MapRunUpdateRequested("u", run, max_concurrency=1))
     assert state.quotas == (1, 0, 0)
-    assert strayed(state)
+    assert lanes_without_quota_owe(state)
     outputs = folding.put(SourceEnded(run, 0, end))
     assert state.quotas == (0, 0, 1)
     assert {changed.quota for changed in sent(outputs, QuotaChanged)} == {0, 1}
@@ -82,8 +82,8 @@ def test_units_move_only_from_lanes_that_owe_nothing(first: int, story: list[tup
             had = dict(zip(run.lanes, run.quotas, strict=True))
             if had.get(lane):
                 run.answered_of[lane] = min(run.asked_of.get(lane, 0), run.answered_of.get(lane, 0) + count)
-            before = {n for n in owing(run) if had[n]}
-            if strayed(run):
+            before = {n for n in lanes_owing(run) if had[n]}
+            if lanes_without_quota_owe(run):
                 settle(run, lanes)
             now = dict(zip(run.lanes, run.quotas, strict=True))
             assert sum(now.values()) <= concurrency
@@ -93,7 +93,7 @@ def test_units_move_only_from_lanes_that_owe_nothing(first: int, story: list[tup
             if quota:
                 run.answered_of[lane] = run.asked_of.get(lane, 0)
         settle(run, lanes)
-    assert not strayed(run)
+    assert not lanes_without_quota_owe(run)
     assert sum(run.quotas) == run.concurrency
 
 
