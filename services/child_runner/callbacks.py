@@ -34,21 +34,6 @@ class Callbacks:
         if not (former and isinstance(callback.callback, HeartbeatReceived)):
             run.callbacks.setdefault(callback.index, []).append((callback, former))
 
-    def heard_before(self, run: LaneRun, callback: ChildCallbackReceived) -> bool:
-        """Answers the sender, and is True, if an earlier owner journalled what ended the attempt.
-
-        The child may wait long to be where it was: those that wait for their callbacks take up the quota.
-        """
-        for fact in (fact for facts in run.past.values() for fact in facts):
-            happening = fact.happening
-            if not isinstance(happening, Callback) or isinstance(happening, HeartbeatReceived):
-                continue
-            if run.machine.attempt_of(callback.index, happening.ref) == callback.callback.ref:
-                same = with_ref(happening, callback.callback.ref) == callback.callback
-                self._answer(run, callback.request_id, None if same else TIMED_OUT)
-                return True
-        return False
-
     def happening_of(
         self, run: LaneRun, child: Child, callback: ChildCallbackReceived, *, former: bool
     ) -> Happening | None:

@@ -311,8 +311,6 @@ class Executions:
         child = run.child(callback.index)
         if child is not None and child.past is None:
             self._call_back(run, child, callback, now_ms, at_seconds, former=former)
-        elif child is None and not former and self._callbacks.heard_before(run, callback):
-            return
         elif child is not None or run.past:
             self._callbacks.keep(run, callback, former=former)
         else:

@@ -8,7 +8,7 @@ import pytest
 from schemas.effects import Callback, HeartbeatReceived, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history import SHAPES
 from schemas.home import FAILED, SUCCEEDED
-from schemas.lanes import Cause, ChildCallbackReceived, LaneAdvanced, RunClosing
+from schemas.lanes import Cause, ChildCallbackReceived, RunClosing
 from schemas.tokens import TIMED_OUT
 from services.child_runner.task_calls import TaskOver, TaskStart
 from tests.unit.child_runner.driver import RUN, SECRET, Driver, opened
@@ -26,11 +26,10 @@ TAKEN = ("", "")
 class Story(Driver):
     """A lane whose children each wait for one callback."""
 
-    def __init__(self, count: int = 1, states: dict[str, Any] | None = None, quota: int = 100, **fields: Any) -> None:
+    def __init__(self, count: int = 1, states: dict[str, Any] | None = None, **fields: Any) -> None:
         super().__init__()
-        self.signal(opened(states or {"A": {**WAITS, **fields}}, quota=quota))
-        if count:
-            self.items(0, [b"%d" % n for n in range(count)])
+        self.signal(opened(states or {"A": {**WAITS, **fields}}))
+        self.items(0, [b"%d" % n for n in range(count)])
         self.requests = 0
 
     def call_back(self, attempt: str, kind: str = "success", index: int = 0) -> str:
@@ -279,19 +278,3 @@ def test_callbacks_for_children_that_ended_are_refused_after_a_takeover() -> Non
     story.take_over()
     assert story.word(story.call_back(attempt_of(first))) == TIMED_OUT
     assert story.word(story.call_back(attempt_of(second), index=1)) == TAKEN
-
-
-def test_who_asks_again_for_a_child_that_waits_for_quota_after_a_takeover_is_answered() -> None:
-    """The journal holds its callback, not yet its end: the quota may be taken up by one that waits for its own."""
-    story = Story(0, quota=1)
-    for n in range(2):
-        story.items(n, [b"%d" % n])
-    attempt = attempt_of(story.starts[0])
-    story.call_back(attempt)
-    finish = story.log.pop()
-    assert isinstance(finish, LaneAdvanced)
-    assert finish.finished
-    story.take_over()
-    story.answered.clear()
-    assert story.word(story.call_back(attempt)) == TAKEN
-    assert story.word(story.call_back(attempt, "failure")) == TIMED_OUT
