@@ -51,6 +51,19 @@ def input_in_memory(run: LaneRun, waiting: Waiting) -> bool:
     return waiting.items is not None or run.memory.adopted[waiting.position].input is not None
 
 
+def first_waiting(run: LaneRun) -> Waiting | None:
+    """Those of which one is started next; forgets who wait no more."""
+    queue = run.queue
+    while queue and queue[0].position >= queue[0].end:
+        queue.popleft()
+    return queue[0] if queue else None
+
+
+def may_run(run: LaneRun, waiting: Waiting) -> bool:
+    """True if the quota lets the next child of these start, or an earlier owner had started it."""
+    return len(run.running) < run.quota or (bool(run.past) and waiting.position in run.past)
+
+
 class InputStore:
     """The frames that the lane's position has not passed, and the inputs of all children that have not started."""
 
@@ -76,11 +89,12 @@ class InputStore:
             run.known.add(first, count)
             start = first - items.first
             run.bytes_queued += sum(map(len, items.items[start : start + count]))
-            waiting = Waiting(frame, items, indexes, first, first + count)
-            if run.past and any(p in run.past for p in range(first, first + count)):
-                run.queue.appendleft(waiting)  # an earlier owner ran these: they come before what never started
-            else:
-                run.queue.append(waiting)
+            for ran, position, end in _by_past(run, first, first + count):
+                waiting = Waiting(frame, items, indexes, position, end)
+                if ran:
+                    run.queue.appendleft(waiting)  # they come before what never started
+                else:
+                    run.queue.append(waiting)
 
     def restore(self, run: LaneRun) -> None:
         """Takes over the children that an earlier owner had adopted; those that it ran come first."""
@@ -302,6 +316,16 @@ class InputStore:
             elif known.offset == offset:
                 return False
         return True
+
+
+def _by_past(run: LaneRun, first: int, end: int) -> Iterator[tuple[bool, int, int]]:
+    """Positions [first, end) in pieces: whether an earlier owner had started these, first, end."""
+    started = first in run.past
+    for position in range(first + 1, end) if run.past else ():
+        if (position in run.past) is not started:
+            yield started, first, position
+            started, first = not started, position
+    yield started, first, end
 
 
 def _adopted_in(run: LaneRun) -> Iterator[int]:

@@ -34,7 +34,14 @@ from services.child_runner.held_frames import HeldFrames
 from services.child_runner.histories import Histories
 from services.child_runner.history_pages import HistoryPages
 from services.child_runner.home_reports import HomeFact, HomeReports
-from services.child_runner.input_store import InputsRead, InputsRequested, InputStore, input_in_memory
+from services.child_runner.input_store import (
+    InputsRead,
+    InputsRequested,
+    InputStore,
+    first_waiting,
+    input_in_memory,
+    may_run,
+)
 from services.child_runner.journal import LaneMemory
 from services.child_runner.journal_draft import JournalDraft
 from services.child_runner.lane_run import LaneRun
@@ -234,16 +241,13 @@ class Lane:
     def _start_some(self, run: LaneRun, count_max: int, now_ms: int, at_seconds: float) -> bool:
         """Starts waiting children while the lane's quota of the run, and the process, have room for them.
 
+        Who ran under an earlier owner goes on whatever the quota, as it would have there: it may only have to end.
         One child of each run runs however full the process is. True if more could start at once.
         """
         if run.closing:
             return self._closing.answer(run, now_ms, at_seconds)
-        queue, running = run.queue, run.running
-        while queue and count_max > 0 and len(running) < run.quota:
-            waiting = queue[0]
-            if waiting.position >= waiting.end:
-                queue.popleft()
-                continue
+        waiting, running = first_waiting(run), run.running
+        while waiting is not None and count_max > 0 and may_run(run, waiting):
             if running and self.share.budget.full:
                 self.memory_full = True
                 return False
@@ -254,7 +258,8 @@ class Lane:
             self.executions.start(run, waiting, now_ms, at_seconds)
             if self._pace.spent():
                 count_max = 0
-        return bool(queue) and count_max <= 0 and len(running) < run.quota
+            waiting = first_waiting(run)
+        return waiting is not None and count_max <= 0 and may_run(run, waiting)
 
     def take_calls(self) -> tuple[list[TaskStop], list[TaskStart]]:
         """Calls of Tasks to be given up, and to be made for children that still wait for them."""

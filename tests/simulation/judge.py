@@ -326,12 +326,13 @@ class Judge:
             self._quota_kept(lane, run)
 
     def _quota_kept(self, lane: Lane, run: LaneRun) -> None:
-        """No child starts on a lane that runs as many as its quota."""
+        """No child starts on a lane that runs as many as its quota; those that ran there before go on."""
         name, number = run.key
         had = self.running.get((lane.number, lane.epoch, *run.key), frozenset())
         running = self.running[lane.number, lane.epoch, name, number] = frozenset(run.running)
         quota = self.books[name].generations[number].quota(lane.number, lane.signals_next)
-        if started_too_many(run, had, quota):
+        truth = self.truth[lane.number]
+        if started_too_many(run, had, quota, lambda position: truth.ran_before(*run.key, position, lane.epoch)):
             self.world.violated(
                 f"owner {lane.epoch} of lane {lane.number} runs {sorted(running)} of {name}, its quota is {quota}"
             )

@@ -20,7 +20,7 @@ class Watched(Driver):
     def _step(self) -> bool:
         more = super()._step()
         run = self.lane.runs[RUN]
-        self.too_many += started_too_many(run, self.had, self.quota)
+        self.too_many += started_too_many(run, self.had, self.quota, frozenset((0, 1)).__contains__)
         self.had = frozenset(run.running)
         self.most = max(self.most, len(self.had))
         return more
@@ -50,20 +50,18 @@ def test_who_is_brought_back_to_be_stopped_takes_no_quota() -> None:
     assert [driver.answers[0, position].status for position in (0, 1)] == [ABORTED, ABORTED]
 
 
-def test_in_an_open_run_they_come_back_one_by_one() -> None:
-    """The same two while the run goes on: the second one waits until there is quota for it."""
+def test_in_an_open_run_they_go_on_side_by_side() -> None:
+    """The same two while the run goes on: as under their first owner, whatever became of the quota."""
     driver = two_that_ran()
     driver.take_over()
-    assert driver.most == 1
+    assert driver.most == 2
     assert not driver.too_many
 
 
 def test_the_checker_sees_who_starts_without_quota() -> None:
-    """In an open run as in one that closes, if nothing stops who started."""
-    driver = two_that_ran()
-    run = driver.lane.runs[RUN]
+    """Of two children under a quota of one, the one that started last and had not run before."""
+    run = two_that_ran().lane.runs[RUN]
     assert len(run.running) == 2
-    assert started_too_many(run, frozenset([0]), 1)
-    assert not started_too_many(run, frozenset([0, 1]), 1)
-    run.closing = True
-    assert started_too_many(run, frozenset([0]), 1)
+    assert started_too_many(run, frozenset([0]), 1, frozenset([0]).__contains__)
+    assert not started_too_many(run, frozenset([0]), 1, frozenset([1]).__contains__)
+    assert not started_too_many(run, frozenset([0, 1]), 1, frozenset().__contains__)

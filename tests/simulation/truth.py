@@ -22,6 +22,7 @@ class LaneTruth:
         self.positions = (0, 0)  # of items and signals
         self.positions_at: dict[int, tuple[int, int]] = {}  # claim → where its owner has to go on
         self._told: dict[Told, int] = {}  # whose result is recorded → the claim that it was first recorded under
+        self._began: dict[tuple[str, int, int], int] = {}  # child → the claim under which it was first told of
         self._claims: dict[str, int] = {}  # instance → its newest claim
 
     def apply(self, record: Record) -> None:
@@ -36,11 +37,16 @@ class LaneTruth:
             case LaneAdvanced() if fact.epoch == self.epoch:
                 self.positions = (fact.items, fact.signals)
                 for told in fact.advanced:
+                    self._began.setdefault((told.run, told.generation, told.position), self.epoch)
                     if told.happening is not None and not isinstance(told.happening, WAITS_ON):
                         place = (told.run, told.generation, told.position, getattr(told.happening, "ref", ""))
                         self._told.setdefault(place, self.epoch)
             case LaneAdvanced() | LaneSnapshot():
                 pass
+
+    def ran_before(self, run: str, generation: int, position: int, epoch: int) -> bool:
+        """True if a child ran under an owner before the one with this claim."""
+        return self._began.get((run, generation, position), epoch) < epoch
 
     def forbids(self, told: Told, process: str, *, again: bool) -> bool:
         """True if a process may not make this call, for the result of it is recorded.

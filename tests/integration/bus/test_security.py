@@ -1,8 +1,9 @@
 """TLS and SASL on a real broker that takes nothing else, with an authorizer: who may, who may not, and what is said."""
 
 import asyncio
+import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,27 @@ async def begin(settings: Settings, service: str) -> None:
         await host.close()
 
 
+async def to_its_end(doing: Coroutine[Any, Any, object]) -> None:
+    """Does it, and waits for the connections that it left: TLS takes leave of its peer after the error is raised."""
+    before = open_sockets()
+    try:
+        await doing
+    finally:
+        for _ in range(round(END_SECONDS_MAX / 0.01)):
+            if open_sockets() <= before:
+                break
+            await asyncio.sleep(0.01)
+
+
+def open_sockets() -> set[str]:
+    """Those of this process."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # it was the listing's own
+            found.add(str(entry.readlink()))
+    return {link for link in found if link.startswith("socket:")}
+
+
 def test_all_services_work_over_tls_with_a_user(admin: Settings, tmp_path: Path) -> None:
     """Topics are made, and each service, Faust's clients too, gets its partitions; the password may stand in a file."""
     password = tmp_path / "password"
@@ -108,7 +130,7 @@ def test_a_wrong_login_is_told_apart_from_a_broker_that_is_away(
     mine = msgspec.structs.replace(admin, **changed)
     for wrong in (lambda: making.make_topics(mine, Limits()), lambda: begin(mine, "scheduler")):
         with pytest.raises(SetupError, match=said) as raised:
-            asyncio.run(wrong())
+            asyncio.run(to_its_end(wrong()))
         assert "secret" not in str(raised.value)
 
 
@@ -117,10 +139,10 @@ def test_who_may_nothing_hears_of_each_right(admin: Settings) -> None:
     may_nothing = {"kafka_username": "maprun", "kafka_password": Secret("maprun-secret")}
     mine = msgspec.structs.replace(admin, prefix="rights.", **may_nothing)
     with pytest.raises(SetupError, match=r"Write on the topics under 'rights\.', and Create"):
-        asyncio.run(making.make_topics(mine, Limits()))
+        asyncio.run(to_its_end(making.make_topics(mine, Limits())))
     asyncio.run(making.make_topics(msgspec.structs.replace(admin, prefix="rights."), Limits()))
     with pytest.raises(NotAllowedError, match=r"does not allow this client: Describe on rights\.execution-requests, "):
-        asyncio.run(begin(mine, "child-runner"))
+        asyncio.run(to_its_end(begin(mine, "child-runner")))
 
 
 def test_no_broker_is_no_wrong_login(admin: Settings) -> None:

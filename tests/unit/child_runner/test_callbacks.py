@@ -8,7 +8,7 @@ import pytest
 from schemas.effects import Callback, HeartbeatReceived, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history import SHAPES
 from schemas.home import FAILED, SUCCEEDED
-from schemas.lanes import Cause, ChildCallbackReceived, RunClosing
+from schemas.lanes import Cause, ChildCallbackReceived, LaneAdvanced, QuotaChanged, RunClosing
 from schemas.tokens import TIMED_OUT
 from services.child_runner.task_calls import TaskOver, TaskStart
 from tests.unit.child_runner.driver import RUN, SECRET, Driver, opened
@@ -26,10 +26,11 @@ TAKEN = ("", "")
 class Story(Driver):
     """A lane whose children each wait for one callback."""
 
-    def __init__(self, count: int = 1, states: dict[str, Any] | None = None, **fields: Any) -> None:
+    def __init__(self, count: int = 1, states: dict[str, Any] | None = None, quota: int = 100, **fields: Any) -> None:
         super().__init__()
-        self.signal(opened(states or {"A": {**WAITS, **fields}}))
-        self.items(0, [b"%d" % n for n in range(count)])
+        self.signal(opened(states or {"A": {**WAITS, **fields}}, quota=quota))
+        if count:
+            self.items(0, [b"%d" % n for n in range(count)])
         self.requests = 0
 
     def call_back(self, attempt: str, kind: str = "success", index: int = 0) -> str:
@@ -278,3 +279,29 @@ def test_callbacks_for_children_that_ended_are_refused_after_a_takeover() -> Non
     story.take_over()
     assert story.word(story.call_back(attempt_of(first))) == TIMED_OUT
     assert story.word(story.call_back(attempt_of(second), index=1)) == TAKEN
+
+
+def test_a_child_that_only_has_to_end_does_so_after_a_takeover_whatever_the_quota() -> None:
+    """The journal holds its callback, not yet its end; a child that was started since waits for one of its own."""
+    story = Story(0, quota=1)
+    for n in range(2):
+        story.items(n, [b"%d" % n])
+    story.call_back(attempt_of(story.starts[0]))
+    finish = story.log.pop()
+    assert isinstance(finish, LaneAdvanced)
+    assert finish.finished
+    story.answers.clear()
+    story.take_over()
+    assert [index for _, index in story.answers] == [0]
+
+
+def test_children_that_ran_run_on_after_a_takeover_whatever_the_quota() -> None:
+    """MaxConcurrency was lowered meanwhile: they run on, as under their first owner, and no new one starts."""
+    story = Story(4, quota=3)
+    attempts = [attempt_of(start) for start in story.starts]
+    story.signal(QuotaChanged(Cause(0, 1, 0), RUN, 0, 1))
+    story.take_over()
+    assert [story.word(story.call_back(attempts[index], index=index)) for index in (2, 1)] == [TAKEN, TAKEN]
+    assert not story.starts
+    assert story.word(story.call_back(attempts[0])) == TAKEN
+    assert [start.position for start in story.starts] == [3]
