@@ -53,7 +53,7 @@ def murmur2(data: bytes) -> int:
 
 
 def home_of(arn: str, homes: int) -> int:
-    """The home partition of a root execution or a state machine."""
+    """The home partition of a root execution, a state machine or an activity."""
     return murmur2(arn.encode()) % homes
 
 
@@ -130,6 +130,10 @@ class Names(Part, frozen=True):
     def machine(self, name: str) -> str:
         """A state machine's ARN."""
         return self._arn(f"stateMachine:{name}")
+
+    def activity(self, name: str) -> str:
+        """An activity's ARN."""
+        return self._arn(f"activity:{name}")
 
     def execution(self, machine_name: str, name: str) -> str:
         """A root execution's ARN."""

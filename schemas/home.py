@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from schemas.activities import ActivityRecord
 from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage, PagedHistory
 from schemas.plan import MapRunPlan
@@ -73,7 +74,7 @@ class MachineRequested(Fact, frozen=True):
 
 
 class TagsRequested(Fact, frozen=True):
-    """TagResource and UntagResource of a state machine. Identity: request id.
+    """TagResource and UntagResource of a state machine or an activity. Identity: request id.
 
     `added` is flat (key, value, key, value, …): a key that is there gets the new value. `removed` are keys.
     """
@@ -394,4 +395,5 @@ HomeRecord = (
     | CallbackReceived
     | CallbackAnswered
     | StartWithdrawn
+    | ActivityRecord
 )

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import archives, asks, cluster, home, lanes, requests, snapshots
+from schemas import activities, archives, asks, cluster, home, lanes, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -128,10 +128,10 @@ LANE_JOURNAL = Topic(
 MACHINES = Topic(
     name="machines",
     partitioned_by="homes",
-    key="machine ARN, home offset",
+    key="ARN, home offset",
     writers=("scheduler",),
     readers=("scheduler", "maprun-tracker"),
-    messages=(requests.MachineWritten,),
+    messages=(requests.MachineWritten, activities.ActivityWritten),
     compacted=True,
 )
 TRACKER_CHANGELOG = Topic(

@@ -1,52 +1,79 @@
-"""The view of all state machines that a process keeps, from the compacted topic `machines`."""
+"""The view of all state machines and activities that a process keeps, from the compacted topic `machines`."""
 
 from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 import msgspec
 
+from schemas.activities import ActivityWritten
 from schemas.lanes import Cause
 from schemas.requests import MachineWritten
 from schemas.wire import Decoder
 
-_decoder = Decoder(MachineWritten)
+_decoder: Decoder[MachineWritten | ActivityWritten] = Decoder(MachineWritten | ActivityWritten)
+W = TypeVar("W", MachineWritten, ActivityWritten)
 
 
-def decode_machine(value: bytes) -> MachineWritten:
-    """A record of `machines`. Raises msgspec.DecodeError (or ValidationError) when the bytes are none."""
-    return _decoder.decode(value)
-
-
-class MachineRegistry:
-    """State machines by ARN: of each the record with the highest cause, in whatever order they come."""
+class Newest(Generic[W]):
+    """Resources by ARN: of each the record with the highest cause, in whatever order they come."""
 
     def __init__(self) -> None:
-        self._machines: dict[str, MachineWritten] = {}
+        self._found: dict[str, W] = {}
         self._deleted: dict[str, Cause] = {}  # an older record must not bring them back
-        self._next: dict[int, int] = {}  # home → offset behind what was read of its partition
 
-    def apply(self, record: MachineWritten) -> bool:
+    def apply(self, record: W) -> bool:
         """Takes a record over; False when a newer one, or the same, is known."""
-        arn, had = record.arn, self._machines.get(record.arn)
+        arn, had = record.arn, self._found.get(record.arn)
         known = self._deleted.get(arn) if had is None else had.cause
         if known is not None and _order(record.cause) <= _order(known):
             return False
         if record.deleted:
-            self._machines.pop(arn, None)
+            self._found.pop(arn, None)
             self._deleted[arn] = record.cause
         else:
-            self._machines[arn] = record
+            self._found[arn] = record
             self._deleted.pop(arn, None)
         return True
 
+    def shows(self, arn: str, written: W | None) -> bool:
+        """True once a resource is known as it is on its home (None: deleted), or as it became since."""
+        had = self._found.get(arn)
+        if written is None or had is None:
+            return written is had
+        return _order(had.cause) >= _order(written.cause)
+
+    def get(self, arn: str) -> W | None:
+        """The resource, None when there is none (or no longer)."""
+        return self._found.get(arn)
+
+    def __iter__(self) -> Iterator[W]:
+        return iter(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+class MachineRegistry(Newest[MachineWritten]):
+    """The state machines, and beside them the activities, with how far the topic was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activities = Newest[ActivityWritten]()
+        self._next: dict[int, int] = {}  # home → offset behind what was read of its partition
+
     def read(self, home: int, offset: int, value: bytes | None) -> bool:
-        """Takes over a record of `machines`; False when it can't be read: the machine stays as it was."""
+        """Takes over a record of `machines`; False when it can't be read: what it is of stays as it was."""
         self.read_to(home, offset + 1)
         if value is None:
             return True  # an older revision was deleted, behind a newer one
         try:
-            self.apply(decode_machine(value))
+            written = _decoder.decode(value)
         except (msgspec.DecodeError, RecursionError):
             return False
+        if isinstance(written, ActivityWritten):
+            self.activities.apply(written)
+        else:
+            self.apply(written)
         return True
 
     def read_to(self, home: int, offset: int) -> None:
@@ -57,24 +84,7 @@ class MachineRegistry:
         """Where reading a home's partition goes on."""
         return self._next.get(home, 0)
 
-    def shows(self, arn: str, machine: MachineWritten | None) -> bool:
-        """True once a machine is known as it is on its home (None: deleted), or as it became since."""
-        had = self._machines.get(arn)
-        if machine is None or had is None:
-            return machine is had
-        return _order(had.cause) >= _order(machine.cause)
-
-    def get(self, arn: str) -> MachineWritten | None:
-        """The machine, None when there is none (or no longer)."""
-        return self._machines.get(arn)
-
-    def __iter__(self) -> Iterator[MachineWritten]:
-        return iter(self._machines.values())
-
-    def __len__(self) -> int:
-        return len(self._machines)
-
 
 def _order(cause: Cause) -> tuple[int, int, int]:
-    """One machine lives on one home, so its records are ordered by their places on it."""
+    """One resource lives on one home, so its records are ordered by their places on it."""
     return cause.home, cause.offset, cause.n

@@ -48,7 +48,7 @@ class Flusher:
         cluster: str = "",
     ) -> None:
         self.part = part
-        self.lacks_machines = False  # what made them is not folded: it was passed over, or home holds it no more
+        self.lacks_machines = False  # what made them, or activities, is not folded: passed over, or on home no more
         self._cluster = cluster
         self._interpreter = interpreter
         self._rows_to_delete_first = rows_to_delete_first  # of this table, before a new row is written

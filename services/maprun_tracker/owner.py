@@ -146,7 +146,7 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
 
 
 async def _take_machines(port: Port, part: Partition) -> None:
-    """Takes the machines of a home as they stand on their own topic by now.
+    """Takes the machines and activities of a home as they stand on their own topic by now.
 
     Some may be newer than the next record that is folded. The requests that changed them, folded once more, leave them
     as they are.
@@ -159,6 +159,8 @@ async def _take_machines(port: Port, part: Partition) -> None:
     for machine in machines:
         part.home.state.machines[machine.arn] = machine
         part.machine_written(machine)
+    for activity in machines.activities:
+        part.home.state.activities[activity.arn] = activity
 
 
 def _wait(port: Port, held: Held, limits: TrackerLimits) -> float | None:

@@ -5,13 +5,25 @@ from typing import Any
 
 import msgspec
 
-from maprun.mapruns.fold import callbacks, machines, nested, redrive, repeats, roots, run_records, started
+from maprun.mapruns.fold import (
+    activities,
+    callbacks,
+    machines,
+    nested,
+    redrive,
+    repeats,
+    roots,
+    run_records,
+    started,
+    tags,
+)
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
 from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, NothingArchived
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
+from schemas.activities import ActivityRequested
 from schemas.arns import Names
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage
 from schemas.starters import StartWithdrawn
@@ -100,7 +112,7 @@ class Home:
 _ASKING_FOR_THE_PAST = (home.ExecutionRequested, home.StopRequested, home.RedriveRequested, home.CallbackReceived)
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.MachineRequested: machines.machine_requested,
-    home.TagsRequested: machines.tags_requested,
+    home.TagsRequested: tags.tags_requested,
     home.ExecutionRequested: roots.execution_requested,
     home.StopRequested: roots.stop_requested,
     home.RedriveRequested: redrive.redrive_requested,
@@ -128,4 +140,5 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.CallbackReceived: callbacks.callback_received,
     home.CallbackAnswered: callbacks.callback_answered,
     StartWithdrawn: started.start_withdrawn,
+    ActivityRequested: activities.activity_requested,
 }

@@ -5,13 +5,10 @@ import hashlib
 import msgspec
 
 from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.publishing import publish
 from maprun.mapruns.fold.repeats import once
-from schemas import topics
-from schemas.home import MachineRequested, MachineSpec, TagsRequested, configured
+from schemas.home import MachineRequested, MachineSpec, configured
 from schemas.requests import MachineWritten
-
-TAGS_MAX = 50
-"""Tags of one resource (AWS: Step Functions quotas)."""
 
 
 @once
@@ -30,7 +27,7 @@ def _created(fold: Fold, record: MachineRequested) -> None:
     had, now = fold.state.machines.get(record.arn), fold.state.now_ms
     if had is None:
         revision = revision_of(record, fold.state.offset)
-        _write(fold, MachineWritten(fold.cause, record.arn, record.name, record.spec, revision, now, now))
+        write(fold, MachineWritten(fold.cause, record.arn, record.name, record.spec, revision, now, now))
     else:
         # AWS: idempotent if definition, type, logging, tracing and encryption match; role and tags aren't compared
         same = msgspec.structs.replace(record.spec, role_arn=had.spec.role_arn, tags=had.spec.tags)
@@ -60,7 +57,7 @@ def _updated(fold: Fold, record: MachineRequested) -> None:
         updated_ms=now,
         updated=True,
     )
-    _write(fold, machine)
+    write(fold, machine)
     fold.answer(record.request_id, _body(updateDate=now / 1000, revisionId=machine.revision_id))
 
 
@@ -69,49 +66,18 @@ def _deleted(fold: Fold, record: MachineRequested) -> None:
     if had is not None:  # AWS is silent when there is nothing to delete
         now = fold.state.now_ms
         gone = msgspec.structs.replace(had, cause=fold.cause, spec=MachineSpec(), updated_ms=now, deleted=True)
-        _send(fold, gone, had)
-    fold.answer(record.request_id)
-
-
-@once
-def tags_requested(fold: Fold, record: TagsRequested) -> None:
-    """Adds and removes tags of a state machine; neither its revision nor its date changes."""
-    had = fold.state.machines.get(record.arn)
-    if had is None:
-        fold.answer(record.request_id, error="ResourceNotFound", message=f"Resource not found: '{record.arn}'")
-        return
-    tags = {tag["key"]: tag["value"] for tag in msgspec.json.decode(had.spec.tags or b"[]")}
-    for key in record.removed:
-        tags.pop(key, None)
-    tags.update(zip(record.added[::2], record.added[1::2], strict=True))
-    if len(tags) > TAGS_MAX:
-        message = f"A resource has at most {TAGS_MAX} tags; '{record.arn}' would have {len(tags)}."
-        fold.answer(record.request_id, error="TooManyTags", message=message)
-        return
-    listed = msgspec.json.encode([{"key": key, "value": value} for key, value in tags.items()])
-    _write(fold, msgspec.structs.replace(had, cause=fold.cause, spec=msgspec.structs.replace(had.spec, tags=listed)))
+        publish(fold, gone, had)
     fold.answer(record.request_id)
 
 
 _ACTIONS = {"create": _created, "update": _updated, "delete": _deleted}
 
 
-def _write(fold: Fold, machine: MachineWritten) -> None:
+def write(fold: Fold, machine: MachineWritten) -> None:
+    """The machine is this from now on."""
     had = fold.state.machines.get(machine.arn)
     fold.state.machines[machine.arn] = machine
-    _send(fold, machine, had)
-
-
-def _send(fold: Fold, machine: MachineWritten, had: MachineWritten | None) -> None:
-    """Publishes a revision, and behind it deletes the one before: one of them is always there to be read."""
-    fold.send(topics.MACHINES, fold.state.home, machine, _key(machine))
-    if had is not None:
-        fold.send(topics.MACHINES, fold.state.home, None, _key(had))
-
-
-def _key(machine: MachineWritten) -> bytes:
-    """One for each revision, so that what stands under a key never changes, whoever wrote it again."""
-    return f"{machine.arn}|{machine.cause.offset}".encode()
+    publish(fold, machine, had)
 
 
 def _body(**members: object) -> bytes:

@@ -9,15 +9,16 @@ import msgspec
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.run import Run
 from maprun.mapruns.slices import Spent
+from schemas.activities import ActivityWritten
 from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
 from schemas.requests import MachineWritten
 from schemas.starters import Starter
 from schemas.wire import Fact
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4, 5, 6)
+FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -209,6 +210,7 @@ class HomeState(msgspec.Struct, kw_only=True):
     machines: dict[str, MachineWritten] = {}
     answered: dict[str, RequestAnswered] = {}  # the newest answers, for repeats of their requests
     ended: dict[str, Ended] = {}  # in the order they ended
+    activities: dict[str, ActivityWritten] = {}
 
 
 class _Closed(msgspec.Struct, frozen=True, array_like=True):

@@ -5,6 +5,7 @@ import msgspec
 from maprun.bus.port import BusError, Mailbox, Outgoing, Port
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
+from schemas.activities import ActivityRequested
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown
 from schemas.home import (
     CallbackReceived,
@@ -28,6 +29,7 @@ Command = (
     | RedriveRequested
     | MapRunUpdateRequested
     | CallbackReceived
+    | ActivityRequested
 )
 GIVEN_UP = "What was asked for goes to another process just now; try again."
 

@@ -61,6 +61,11 @@ def machine_missing(arn: str) -> Refusal:
     return Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
 
 
+def activity_missing(arn: str) -> Refusal:
+    """No such activity."""
+    return Refusal("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
+
+
 def resource_missing(arn: str) -> Refusal:
     """No such Map Run, or other resource."""
     return Refusal("ResourceNotFound", f"Resource not found: '{arn}'")

@@ -87,6 +87,26 @@ class UpdateStateMachine(Input, frozen=True, kw_only=True):
     version_description: str | None = None
 
 
+class CreateActivity(Input, frozen=True, kw_only=True):
+    """Input of CreateActivity."""
+
+    rules = {
+        "name": NAME,
+        "tags": TAGS,
+        "encryption_configuration": configurations.RULES["encryption_configuration"],
+    }
+    name: str | None = None
+    tags: list[Tag] | None = None
+    encryption_configuration: configurations.Encryption | None = None
+
+
+class ActivityAsked(Input, frozen=True, kw_only=True):
+    """Input of DescribeActivity and DeleteActivity."""
+
+    rules = {"activity_arn": ARN}
+    activity_arn: str | None = None
+
+
 class MachineAsked(Input, frozen=True, kw_only=True):
     """Input of DescribeStateMachine and DeleteStateMachine."""
 
@@ -96,7 +116,7 @@ class MachineAsked(Input, frozen=True, kw_only=True):
 
 
 class Page(Input, frozen=True, kw_only=True):
-    """Input of ListStateMachines."""
+    """Input of ListStateMachines and ListActivities."""
 
     rules = {"max_results": PAGE, "next_token": TOKEN}
     max_results: int | None = None

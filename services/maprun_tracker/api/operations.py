@@ -7,6 +7,7 @@ import msgspec
 
 from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import (
+    activities,
     callbacks,
     descriptions,
     executions,
@@ -39,6 +40,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "ListStateMachines": Operation(inputs.Page, machines.list_machines),
     "ListStateMachineVersions": Operation(inputs.MachinePage, machines.list_versions),
     "ListStateMachineAliases": Operation(inputs.MachinePage, machines.list_aliases),
+    "CreateActivity": Operation(inputs.CreateActivity, activities.create),
+    "DeleteActivity": Operation(inputs.ActivityAsked, activities.delete),
+    "DescribeActivity": Operation(inputs.ActivityAsked, activities.describe),
+    "ListActivities": Operation(inputs.Page, activities.list_activities),
     "ListTagsForResource": Operation(inputs.ResourceAsked, tags.list_tags),
     "TagResource": Operation(inputs.TagResource, tags.tag),
     "UntagResource": Operation(inputs.UntagResource, tags.untag),
@@ -75,15 +80,11 @@ LIST_EXECUTIONS: Final = "ListExecutions"
 
 NOT_YET: Final = frozenset(
     (
-        "CreateActivity",
         "CreateStateMachineAlias",
-        "DeleteActivity",
         "DeleteStateMachineAlias",
         "DeleteStateMachineVersion",
-        "DescribeActivity",
         "DescribeStateMachineAlias",
         "GetActivityTask",
-        "ListActivities",
         "PublishStateMachineVersion",
         "StartSyncExecution",
         "TestState",

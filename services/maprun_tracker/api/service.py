@@ -12,6 +12,7 @@ from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import derived_id
 from schemas import topics
+from schemas.activities import ActivityWritten
 from schemas.arns import Names, home_of
 from schemas.requests import MachineWritten
 from schemas.tokens import TokenSecret
@@ -137,6 +138,14 @@ class Service:
             machine = self.machines.get(arn)
         return machine
 
+    async def activity(self, arn: str) -> ActivityWritten | None:
+        """An activity; before it is believed to be nowhere, all that is written by now is read."""
+        activity = self.machines.activities.get(arn)
+        if activity is None:
+            await self.machines_read(home_of(arn, self.homes))
+            activity = self.machines.activities.get(arn)
+        return activity
+
     async def machines_read(self, home: int) -> None:
         """Waits until all machines that stand on a partition now are read."""
         end = await self._end(topics.MACHINES.name, home)
@@ -152,11 +161,17 @@ class Service:
         home = home_of(arn, self.homes)
         await self._until(lambda: self.machines.shows(arn, self.part(home).home.state.machines.get(arn)))
 
+    async def activity_shown(self, arn: str) -> None:
+        """The same of an activity."""
+        home = home_of(arn, self.homes)
+        activities = self.machines.activities
+        await self._until(lambda: activities.shows(arn, self.part(home).home.state.activities.get(arn)))
+
     async def _until(self, done: Callable[[], bool]) -> None:
         deadline = self.port.monotonic() + self.limits.applied_wait_seconds_max
         while not done():
             if self.port.monotonic() > deadline:
-                raise Unavailable("The tracker is behind on the state machines; try again.")
+                raise Unavailable("The tracker is behind on state machines and activities; try again.")
             await asyncio.sleep(POLL_SECONDS)
 
     async def _end(self, topic: str, partition: int) -> int:

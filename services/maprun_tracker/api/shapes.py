@@ -189,6 +189,30 @@ class Tags(Output, frozen=True, kw_only=True):
     tags: msgspec.Raw
 
 
+class ActivityItem(Output, frozen=True, kw_only=True):
+    """One entry of ListActivities."""
+
+    activity_arn: str
+    name: str
+    creation_date: float
+
+
+class ActivityList(Output, frozen=True, kw_only=True):
+    """Output of ListActivities."""
+
+    activities: list[ActivityItem]
+    next_token: str | None = None
+
+
+class ActivityDescription(Output, frozen=True, kw_only=True):
+    """Output of DescribeActivity."""
+
+    activity_arn: str
+    name: str
+    creation_date: float
+    encryption_configuration: msgspec.Raw
+
+
 class Versions(Output, frozen=True, kw_only=True):
     """Output of ListStateMachineVersions."""
 

@@ -1,11 +1,11 @@
-"""Tags of state machines: listed, added, removed."""
+"""Tags of state machines and activities: listed, added, removed."""
 
 import re
 from collections.abc import Sequence
 
 import msgspec
 
-from maprun.mapruns.fold.machines import TAGS_MAX
+from maprun.mapruns.fold.tags import TAGS_MAX
 from maprun.requests.checks import Refusal, constraint_failed, parse_arn
 from schemas.arns import home_of
 from schemas.home import TagsRequested
@@ -41,7 +41,7 @@ def checked(tags: Sequence[inputs.Tag]) -> dict[str, str]:
 
 
 def stored(tags: Sequence[inputs.Tag] | None) -> bytes:
-    """The tags of a new machine, as they are kept. Raises Refusal, as `checked`."""
+    """The tags of a new machine or activity, as they are kept. Raises Refusal, as `checked`."""
     if not tags:
         return b""
     return msgspec.json.encode([{"key": key, "value": value} for key, value in checked(tags).items()])
@@ -50,10 +50,15 @@ def stored(tags: Sequence[inputs.Tag] | None) -> bytes:
 async def list_tags(service: Service, ask: inputs.ResourceAsked, _call: Call) -> shapes.Tags:
     """ListTagsForResource."""
     arn = _resource(ask.resource_arn)
-    machine = await service.machine(arn)
-    if machine is None:
+    if _is_activity(arn):
+        activity = await service.activity(arn)
+        given = None if activity is None else activity.tags
+    else:
+        machine = await service.machine(arn)
+        given = None if machine is None else machine.spec.tags
+    if given is None:
         raise resource_missing(arn)
-    return shapes.Tags(tags=msgspec.Raw(machine.spec.tags or b"[]"))
+    return shapes.Tags(tags=msgspec.Raw(given or b"[]"))
 
 
 async def tag(service: Service, ask: inputs.TagResource, call: Call) -> msgspec.Raw:
@@ -77,7 +82,14 @@ def _resource(given: str | None) -> str:
     return arn
 
 
+def _is_activity(arn: str) -> bool:
+    return parse_arn(arn, ("stateMachine", "activity"))[0] == "activity"
+
+
 async def _written(service: Service, command: TagsRequested) -> msgspec.Raw:
     await service.command(home_of(command.arn, service.homes), command)
-    await service.machine_shown(command.arn)
+    if _is_activity(command.arn):
+        await service.activity_shown(command.arn)
+    else:
+        await service.machine_shown(command.arn)
     return msgspec.Raw(b"{}")

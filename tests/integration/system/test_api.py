@@ -269,6 +269,6 @@ def test_what_is_not_there_is_said_in_the_words_of_aws(sfn: Any) -> None:
 
 def test_what_comes_later_is_refused_by_name(sfn: Any) -> None:
     """Operations that are not built yet answer with an error that says so, not with silence or a 500."""
-    code, message = error_of(sfn.create_activity, name="worker")
+    code, message = error_of(sfn.get_activity_task, activityArn=f"{ARN}:activity:worker")
     assert code == "UnknownOperationException"
-    assert "CreateActivity" in message
+    assert "GetActivityTask" in message

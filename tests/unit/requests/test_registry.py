@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maprun.requests.registry import MachineRegistry
+from schemas.activities import ActivityWritten
+from schemas.lanes import Cause
 from schemas.wire import encode
 from tests.unit.requests.test_starts import ARN, machine, registry
 
@@ -53,3 +55,13 @@ def test_a_machine_is_shown_as_it_is_on_its_home_or_as_it_became_since() -> None
     view.apply(msgspec.structs.replace(machine(5), deleted=True))
     assert view.shows(ARN, None)
     assert not view.shows(ARN, machine(6))
+
+
+def test_activities_stand_beside_the_machines() -> None:
+    """They come by the same topic, and neither is taken for the other."""
+    view = registry(machine(3))
+    activity = ActivityWritten(Cause(1, 4, 0), "arn:a", "a", b"", b"", 1)
+    assert view.read(1, 7, encode(activity))
+    assert (list(view.activities), [m.arn for m in view]) == ([activity], [ARN])
+    assert view.read(1, 8, encode(msgspec.structs.replace(activity, cause=Cause(1, 5, 0), deleted=True)))
+    assert (view.activities.get("arn:a"), len(view)) == (None, 1)
