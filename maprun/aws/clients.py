@@ -30,6 +30,8 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     function_endpoints: str = ""  # of functions that are elsewhere, see `function_endpoints`
     states_endpoint: str = ""  # of `states:startExecution`: this installation's own API
     sdk_endpoint: str = ""  # of every other service that Tasks call
+    connections_file: str = ""  # see `web.connections`
+    http_task_allow: str = ""  # see `runtime.settings.allowed_of`
     connections_max: int = 32
     lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
     # boto3's own. It goes on while a loop that begins thousands of calls doesn't look at its sockets: 5 s failed calls
@@ -47,6 +49,8 @@ def settings_of_tasks(settings: Settings) -> AwsSettings:
         lambda_endpoint=settings.functions,
         function_endpoints=settings.function_endpoints,
         states_endpoint=settings.api,
+        connections_file=settings.connections_file,
+        http_task_allow=settings.http_task_allow,
         lambda_connections_max=settings.task_connections_max,
     )
 

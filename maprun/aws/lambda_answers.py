@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from maprun.aws.parameters import UnusableError, parameters_as
+
 HTTP_OK_BELOW = 300
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_SERVER_ERROR_FIRST = 500
@@ -42,17 +44,9 @@ class InvokeParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 def invoke_parameters(parameters: bytes) -> InvokeParameters | Failure:
     """The parameters, or why AWS could not start the Task with them."""
     try:
-        return msgspec.json.decode(parameters, type=InvokeParameters)
-    except msgspec.DecodeError as error:  # ValidationError among them
-        text = str(error)
-        reason = text
-        if "missing required field" in text:
-            reason = "The field 'FunctionName' is required but was missing"
-        elif "unknown field" in text:
-            reason = f"The field '{text.split('`')[1]}' is not supported by Step Functions"
-        given = parameters.decode(errors="replace")
-        cause = f"The Parameters '{given}' could not be used to start the Task: [{reason}]"
-        return Failure("States.Runtime", cause)
+        return parameters_as(parameters, InvokeParameters)
+    except UnusableError as error:
+        return Failure("States.Runtime", str(error))
 
 
 def event_of(payload: bytes) -> bytes:

@@ -22,6 +22,7 @@ from botocore.response import StreamingBody
 
 from maprun.aws.clients import AwsSettings
 from maprun.aws.java_names import service_name
+from maprun.aws.parameters import unusable
 from maprun.aws.sdk_clients import SdkClients, foreign_queue
 from maprun.aws.sdk_errors import (
     Refused,
@@ -180,5 +181,4 @@ class SdkCaller:
 
 
 def _unusable(request: TaskRequested, reason: str) -> Refused:
-    given = request.parameters.decode(errors="replace")
-    return Refused("States.Runtime", f"The Parameters '{given}' could not be used to start the Task: [{reason}]")
+    return Refused("States.Runtime", unusable(request.parameters, reason))

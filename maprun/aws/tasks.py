@@ -9,6 +9,8 @@ from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.executions import ExecutionStarter
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
+from maprun.aws.web.tasks import WebTasks
+from maprun.integrations import http
 from maprun.integrations.executions import START
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
@@ -38,6 +40,7 @@ class TaskRunner:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
         self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
         self._executions = ExecutionStarter(self._sdk, monotonic)
+        self._web = WebTasks(settings, OUTPUT_BYTES_MAX, monotonic)
 
     async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
         """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
@@ -68,6 +71,8 @@ class TaskRunner:
             return await self._lambda.run_function(request, idempotency_key)
         if isinstance(resource, Integration) and resource.asked_once() == START:
             return await self._executions.start(resource, request, idempotency_key)
+        if resource == http.INVOKE:
+            return await self._web.invoke_http(request, idempotency_key)
         call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
             return await self._sdk.run(call, request, idempotency_key)
@@ -79,6 +84,7 @@ class TaskRunner:
         """Closes connections and threads."""
         await self._lambda.close()
         await self._sdk.close()
+        await self._web.close()
 
 
 def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | TaskFailed:

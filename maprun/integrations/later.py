@@ -53,7 +53,6 @@ SERVICES = (
         },
     ),
     Service("glue", {JOB: ("startJobRun",)}),
-    Service("http", {PLAIN: ("invoke",)}),
     Service("mediaconvert", {JOB: ("createJob",)}),
     Service(
         "sagemaker",

@@ -1,8 +1,10 @@
 """Settings of one process, read once from the environment by its main and passed on as a value."""
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -45,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
     function_endpoints: str = ""  # MAPRUN_FUNCTION_ENDPOINTS: name=url[,name=url]: of functions that are elsewhere
+    connections_file: str = ""  # MAPRUN_CONNECTIONS_FILE: connections of `http:invoke`, as CreateConnection takes them
+    http_task_allow: str = ""  # MAPRUN_HTTP_TASK_ALLOW: origin or network[,…] that Tasks may call though not public
     state_dir: Path = Path(".maprun")  # MAPRUN_STATE_DIR
     region: str = "us-east-1"  # MAPRUN_REGION
     account: str = "123456789012"  # MAPRUN_ACCOUNT
@@ -98,6 +102,8 @@ _NAMES = {
     "s3": "AWS_ENDPOINT_URL_S3",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
     "function_endpoints": "MAPRUN_FUNCTION_ENDPOINTS",
+    "connections_file": "MAPRUN_CONNECTIONS_FILE",
+    "http_task_allow": "MAPRUN_HTTP_TASK_ALLOW",
     "state_dir": "MAPRUN_STATE_DIR",
     "region": "MAPRUN_REGION",
     "account": "MAPRUN_ACCOUNT",
@@ -166,6 +172,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         if url:
             port_of(url, name)
     endpoints_of(settings.function_endpoints)
+    allowed_of(settings.http_task_allow)
     _check_kafka(settings.kafka)
     _check_login(settings)
     _check_prefix(settings.prefix)
@@ -186,6 +193,36 @@ def endpoints_of(text: str) -> list[tuple[str, str]]:
             )
         found.append((name, url))
     return found
+
+
+class Allowed(NamedTuple):
+    """What Tasks may call though it is not public: origins (scheme, host, port), and networks of addresses."""
+
+    origins: frozenset[tuple[str, str, int]]
+    networks: tuple[str, ...]
+
+
+def allowed_of(text: str) -> Allowed:
+    """The entries of MAPRUN_HTTP_TASK_ALLOW. Raises SettingsError."""
+    origins, networks = [], []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            if "://" in part:
+                origins.append(_origin_of(part))
+            else:
+                networks.append(str(ipaddress.ip_network(part)))
+        except ValueError as error:
+            raise SettingsError(
+                f"MAPRUN_HTTP_TASK_ALLOW: {part!r} must be like http://127.0.0.1:8080 or 10.1.0.0/16"
+            ) from error
+    return Allowed(frozenset(origins), tuple(networks))
+
+
+def _origin_of(text: str) -> tuple[str, str, int]:
+    place = urlsplit(text)
+    if place.scheme not in {"http", "https"} or not place.hostname or place.path.strip("/") or place.query:
+        raise ValueError(text)
+    return place.scheme, place.hostname, port_of(text)
 
 
 def _check_kafka(servers: str) -> None:

@@ -25,7 +25,6 @@ VALUES = {
 }
 NOT_YET = {
     "account-vending": ["Credentials"],
-    "stream-aggregator": ["http:invoke"],
 }
 """The integrations that a definition is warned of."""
 

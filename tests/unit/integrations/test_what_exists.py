@@ -36,6 +36,7 @@ def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
         "arn:aws:states:::aws-sdk:sns:publish.waitForTaskToken",
         "arn:aws:states:::lambda:invoke.waitForTaskToken",
         "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "arn:aws:states:::http:invoke",
         "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents",
         "arn:aws:states:::aws-sdk:elasticloadbalancingv2:describeTargetGroups",
         "arn:aws:states:::aws-sdk:organizations:listRoots",
@@ -89,7 +90,7 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
     [
         ("arn:aws:states:us-east-1:123456789012:activity:a", "An activity"),
         ("arn:aws:states:::glue:startJobRun", "The integration glue:startJobRun"),
-        ("arn:aws:states:::http:invoke", "The integration http:invoke"),
+        ("arn:aws:states:::batch:submitJob", "The integration batch:submitJob"),
         ("arn:aws:states:::glue:startJobRun.sync", "The integration pattern .sync of glue:startJobRun"),
         ("arn:aws:states:::ecs:runTask.sync", "The integration pattern .sync of ecs:runTask"),
         (

@@ -1,0 +1,7 @@
+"""HTTPS APIs: `http:invoke`. Called by `maprun.aws.web`."""
+
+from maprun.integrations.resources import Integration
+from maprun.integrations.service import PLAIN, Service
+
+SERVICE = Service("http", {PLAIN: ("invoke",)}, runs=PLAIN)
+INVOKE = Integration("http", "invoke")
