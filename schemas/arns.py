@@ -26,6 +26,7 @@ _PARTITIONS = {
 }
 """By the beginning of a Region's name, as botocore's partitions.json has them; every other Region is of `aws`."""
 _ARN_MACHINE, _ARN_NAME = 6, 7  # places in arn:partition:states:region:account:execution:machine:name
+_MACHINE_PARTS = 7  # arn:partition:states:region:account:stateMachine:name, and behind it perhaps a version or an alias
 _CHILD = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -53,8 +54,23 @@ def murmur2(data: bytes) -> int:
 
 
 def home_of(arn: str, homes: int) -> int:
-    """The home partition of a root execution, a state machine or an activity."""
+    """The home partition of a root execution, an activity or a state machine (by its own ARN, not a version's)."""
     return murmur2(arn.encode()) % homes
+
+
+def unqualified(machine_arn: str) -> str:
+    """The ARN of the state machine that a version or an alias is of; a machine's own ARN stays as it is."""
+    return ":".join(machine_arn.split(":")[:_MACHINE_PARTS])
+
+
+def qualifier_of(machine_arn: str) -> str:
+    """The number of a version, or the name of an alias, behind a state machine's ARN; empty for the machine itself."""
+    return ":".join(machine_arn.split(":")[_MACHINE_PARTS:])
+
+
+def qualified(machine_arn: str, qualifier: str | int) -> str:
+    """The ARN of a version (its number) or an alias (its name) of a state machine."""
+    return f"{machine_arn}:{qualifier}"
 
 
 def run_id(home: int, root_arn: str, ref: str) -> str:

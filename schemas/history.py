@@ -98,7 +98,10 @@ _TASK_ERROR = ("resourceType", "resource", "error", "cause")
 _NONE: tuple[str, tuple[str, ...]] = ("", ())
 
 SHAPES: Final[dict[int, tuple[str, tuple[str, tuple[str, ...]]]]] = {
-    EventType.EXECUTION_STARTED: ("ExecutionStarted", ("executionStartedEventDetails", ("input", "roleArn"))),
+    EventType.EXECUTION_STARTED: (
+        "ExecutionStarted",
+        ("executionStartedEventDetails", ("input", "roleArn", "stateMachineAliasArn", "stateMachineVersionArn")),
+    ),
     EventType.EXECUTION_SUCCEEDED: ("ExecutionSucceeded", ("executionSucceededEventDetails", ("output",))),
     EventType.EXECUTION_FAILED: ("ExecutionFailed", ("executionFailedEventDetails", _ERROR)),
     EventType.EXECUTION_ABORTED: ("ExecutionAborted", ("executionAbortedEventDetails", _ERROR)),

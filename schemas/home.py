@@ -4,13 +4,11 @@ Their order in the partition decides (PROTOCOL, rule 1); `now` of each is its br
 was seen before is ignored by the fold; identities are named in each docstring.
 """
 
-from typing import Literal
-
-from msgspec import structs
-
 from schemas.activities import ActivityRecord
+from schemas.arns import qualified
 from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage, PagedHistory
+from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
 from schemas.plan import MapRunPlan
 from schemas.starters import Starter, StartWithdrawn
 from schemas.wire import Fact, Part
@@ -30,59 +28,6 @@ class Origin(Part, frozen=True):
     topic: str
     partition: int
     offset: int
-
-
-LOGGING_OFF = b'{"level":"OFF","includeExecutionData":false}'
-TRACING_OFF = b'{"enabled":false}'
-ENCRYPTION_OWNED = b'{"type":"AWS_OWNED_KEY"}'
-"""What holds for a state machine that was given no configuration of that kind."""
-
-
-class MachineSpec(Part, frozen=True):
-    """What CreateStateMachine and UpdateStateMachine set. JSON texts are bytes; empty = not given.
-
-    `tags` is a JSON array of {"key", "value"}. Read the configurations of a machine through `configured`.
-    """
-
-    definition: bytes = b""
-    role_arn: str = ""
-    machine_type: str = "STANDARD"
-    logging: bytes = b""
-    tracing: bytes = b""
-    encryption: bytes = b""
-    tags: bytes = b""
-
-
-def configured(spec: MachineSpec) -> MachineSpec:
-    """The same machine with every configuration said in full: what was not given is AWS's default."""
-    return structs.replace(
-        spec,
-        logging=spec.logging or LOGGING_OFF,
-        tracing=spec.tracing or TRACING_OFF,
-        encryption=spec.encryption or ENCRYPTION_OWNED,
-    )
-
-
-class MachineRequested(Fact, frozen=True):
-    """Create, update or delete a state machine. Identity: request id."""
-
-    request_id: str
-    action: Literal["create", "update", "delete"]
-    arn: str
-    name: str
-    spec: MachineSpec
-
-
-class TagsRequested(Fact, frozen=True):
-    """TagResource and UntagResource of a state machine or an activity. Identity: request id.
-
-    `added` is flat (key, value, key, value, …): a key that is there gets the new value. `removed` are keys.
-    """
-
-    request_id: str
-    arn: str
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
 
 
 class ExecutionRequested(Fact, frozen=True):
@@ -105,6 +50,18 @@ class ExecutionRequested(Fact, frozen=True):
     trace_header: str = ""
     origin: Origin | None = None
     starter: Starter | None = None
+    version: int = 0  # of the machine, that runs; 0 = none was named
+    alias: str = ""  # by which the version was named
+
+
+def version_arn_of(request: ExecutionRequested) -> str:
+    """The ARN of the version that runs an execution; empty if none was named."""
+    return qualified(request.machine_arn, request.version) if request.version else ""
+
+
+def alias_arn_of(request: ExecutionRequested) -> str:
+    """The ARN of the alias that an execution was started by; empty if it was none."""
+    return qualified(request.machine_arn, request.alias) if request.alias else ""
 
 
 class StopRequested(Fact, frozen=True):
@@ -368,6 +325,8 @@ class ResultsFailed(Fact, frozen=True):
 HomeRecord = (
     MachineRequested
     | TagsRequested
+    | VersionRequested
+    | AliasRequested
     | ExecutionRequested
     | StopRequested
     | RedriveRequested

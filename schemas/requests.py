@@ -1,7 +1,6 @@
-"""What users send and get by topic: requests, rejections, machines and status events."""
+"""What users send and get by topic: requests, rejections and status events."""
 
-from schemas.home import MachineSpec, Origin
-from schemas.lanes import Cause
+from schemas.home import Origin
 from schemas.wire import Fact
 
 _RECORD = "record"
@@ -32,20 +31,3 @@ class RequestRejected(Fact, frozen=True):
     error: str
     message: str
     record: bytes
-
-
-class MachineWritten(Fact, frozen=True):
-    """A state machine as of one revision. Key: (ARN, cause); the highest cause is the machine.
-
-    `deleted`: it is gone. Times are epoch milliseconds.
-    """
-
-    cause: Cause
-    arn: str
-    name: str
-    spec: MachineSpec
-    revision_id: str
-    created_ms: int
-    updated_ms: int
-    updated: bool = False
-    deleted: bool = False

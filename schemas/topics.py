@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import activities, archives, asks, cluster, home, lanes, requests, snapshots
+from schemas import activities, archives, asks, cluster, home, lanes, machines, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -131,7 +131,7 @@ MACHINES = Topic(
     key="ARN, home offset",
     writers=("scheduler",),
     readers=("scheduler", "maprun-tracker"),
-    messages=(requests.MachineWritten, activities.ActivityWritten),
+    messages=(machines.MachineWritten, activities.ActivityWritten),
     compacted=True,
 )
 TRACKER_CHANGELOG = Topic(

@@ -29,6 +29,8 @@ class ExecutionHead(Part, frozen=True):
     redrive_ms: int = 0
     express: bool = False
     lane: int = NO_LANE  # that a child runs on; its task tokens say so
+    version_arn: str = ""  # that a root execution runs, if it was started by that or by an alias
+    alias_arn: str = ""
 
 
 class Limits(Part, frozen=True):

@@ -21,7 +21,7 @@ from maprun.language import Machine
 from maprun.language.machines import Machines
 from schemas.effects import Happening
 from schemas.history import child_output, decode_events
-from schemas.home import ExecutionRequested
+from schemas.home import ExecutionRequested, alias_arn_of, version_arn_of
 from schemas.pages import Pages
 from schemas.tokens import TokenSecret
 
@@ -50,6 +50,8 @@ class RootInterpreter:
             start_ms=now_ms,
             input=request.input,
             express=request.machine_type == "EXPRESS",
+            version_arn=version_arn_of(request),
+            alias_arn=alias_arn_of(request),
         )
         return begin(self._machine(request), head, now_ms, self._limits, spent, self._secret)
 

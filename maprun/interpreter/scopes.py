@@ -87,7 +87,7 @@ def make_context(execution: Execution, frame: Frame, beginning: Beginning | None
         here["RetryCount"] = retry_count
     context: dict[str, Any] = {
         "Execution": shown,
-        "StateMachine": {"Id": head.machine_arn, "Name": head.machine_name},
+        "StateMachine": {"Id": head.alias_arn or head.version_arn or head.machine_arn, "Name": head.machine_name},
         "State": here,
     }
     if isinstance(state.work, TaskWork) and state.work.callback:

@@ -109,7 +109,8 @@ def begin(
     frame.input = head.input
     execution = Execution(head, frame, secret)
     builder = StepBuilder(execution, now_ms, limits, KINDS)
-    builder.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))
+    qualifiers = (head.alias_arn or None, head.version_arn) if head.version_arn else ()
+    builder.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn, *qualifiers))
     given = machine.timeout_seconds
     if given is not None:
         seconds = min(given, limits.express_seconds_max) if head.express else given

@@ -72,13 +72,16 @@ def parse_arn(arn: str, kinds: Sequence[str]) -> tuple[str, list[str]]:
     return kind, rest
 
 
-def machine_of_arn(arn: str) -> str:
-    """The name in a state machine's ARN. Raises Refusal; the ARN of a Map Run's children is not one to start."""
+def machine_of_arn(arn: str) -> tuple[str, str]:
+    """The name in a state machine's ARN, and behind it the number of a version, the name of an alias, or nothing.
+
+    Raises Refusal; the ARN of a Map Run's children is not one to start.
+    """
     _, rest = parse_arn(arn, ("stateMachine",))
     if "/" in rest[0]:
         message = f"This operation does not support labeled state machine ARNs: '{arn}'"
         raise Refusal("ValidationException", message, "API_DOES_NOT_SUPPORT_LABELED_ARNS")
-    return rest[0]
+    return rest[0], ":".join(rest[1:])
 
 
 def check_input(text: bytes, input_bytes_max: int = INPUT_BYTES_MAX) -> None:

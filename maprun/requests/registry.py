@@ -1,4 +1,7 @@
-"""The view of all state machines and activities that a process keeps, from the compacted topic `machines`."""
+"""The view of all state machines and activities that a process keeps, from the compacted topic `machines`.
+
+A machine's record names its versions, whose records came before it: a version that it no longer names is gone.
+"""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -6,8 +9,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from schemas.activities import ActivityWritten
+from schemas.arns import qualified, unqualified
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten
+from schemas.machines import MachineWritten
 from schemas.wire import Decoder
 
 _decoder: Decoder[MachineWritten | ActivityWritten] = Decoder(MachineWritten | ActivityWritten)
@@ -54,12 +58,33 @@ class Newest(Generic[W]):
 
 
 class MachineRegistry(Newest[MachineWritten]):
-    """The state machines, and beside them the activities, with how far the topic was read."""
+    """The state machines and their versions, and beside them the activities, with how far the topic was read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.activities = Newest[ActivityWritten]()
         self._next: dict[int, int] = {}  # home → offset behind what was read of its partition
+
+    def apply(self, record: MachineWritten) -> bool:
+        """Takes a record over; False when a newer one, or the same, is known."""
+        had = self._found.get(record.arn)
+        taken = super().apply(record)
+        if taken and had is not None:
+            for number in set(had.versions) - set(record.versions):
+                self._found.pop(qualified(record.arn, number), None)
+        return taken
+
+    def get(self, arn: str) -> MachineWritten | None:
+        """The machine or the version with this ARN, None when there is none (or no longer)."""
+        found = super().get(arn)
+        if found is None or not found.version:
+            return found
+        machine = super().get(unqualified(arn))
+        return found if machine is not None and found.version in machine.versions else None
+
+    def __iter__(self) -> Iterator[MachineWritten]:
+        """All machines and versions."""
+        return (machine for arn, machine in self._found.items() if self.get(arn) is not None)
 
     def read(self, home: int, offset: int, value: bytes | None) -> bool:
         """Takes over a record of `machines`; False when it can't be read: what it is of stays as it was."""

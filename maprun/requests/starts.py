@@ -19,6 +19,7 @@ from maprun.requests.checks import (
     validate_name,
 )
 from maprun.requests.registry import MachineRegistry
+from maprun.requests.versions import chosen
 from schemas.arns import Names
 from schemas.home import ExecutionRequested, Origin
 from schemas.requests import RequestRejected
@@ -122,25 +123,29 @@ def validate_start(
     `StateMachineDoesNotExist` is only as true as `machines`: read that topic to its end before you believe it.
     """
     check_start(start, input_bytes_max)
-    machine = machines.get(start.machine_arn)
-    if machine is None:
-        raise Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{start.machine_arn}'")
-    if machine.spec.machine_type != "STANDARD":
-        raise Refusal("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
     name = derived_name if start.name is None else start.name
+    arn = names.execution(machine_of_arn(start.machine_arn)[0], name)
+    found = chosen(machines, start.machine_arn, arn)
+    if found is None:
+        raise Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{start.machine_arn}'")
+    machine, revision = found.machine, found.revision
+    if revision.spec.machine_type != "STANDARD":
+        raise Refusal("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
     return ExecutionRequested(
         request_id=request_id,
-        arn=names.execution(machine.name, name),
+        arn=arn,
         name=name,
         machine_arn=machine.arn,
         machine_name=machine.name,
-        machine_type=machine.spec.machine_type,
-        revision_id=machine.revision_id,
-        role_arn=machine.spec.role_arn,
-        definition=machine.spec.definition,
+        machine_type=revision.spec.machine_type,
+        revision_id=revision.revision_id,
+        role_arn=revision.spec.role_arn,
+        definition=revision.spec.definition,
         input=b"{}" if start.input is None else start.input,
         trace_header=start.trace_header,
         origin=origin,
+        version=revision.version,
+        alias=found.alias,
     )
 
 

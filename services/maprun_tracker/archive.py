@@ -46,7 +46,7 @@ class ArchivedExecution(Part, frozen=True):
 
 
 class Listed(Part, frozen=True):
-    """An ended execution in the list of its machine's."""
+    """An ended execution in a list: of its machine's, its version's or its alias's."""
 
     arn: str
     started_ms: int
@@ -126,7 +126,7 @@ class EndedExecutions:
             yield key[len(head) + 8 :].decode(), root_arn.decode()
 
     def listed(self, machine_arn: str, below: tuple[int, str] | None, status: str) -> Iterator[Listed]:
-        """A machine's executions with this status ("" = any), newest first, from below a place on."""
+        """Executions of a machine, version or alias with this status ("" = any), newest first, from below a place."""
         if not status:
             each = [self.listed(machine_arn, below, one) for one in _STATUSES]
             yield from merge(*each, key=lambda one: (one.started_ms, one.arn), reverse=True)
@@ -177,7 +177,8 @@ class EndedExecutions:
             if run.execution_arn != root.arn:
                 yield self._named(_CHILD, run.execution_arn) + _place(run.started_ms, run.run), root.arn.encode()
         listed = encode(Listed(root.arn, root.started_ms, root.stopped_ms, root.status, root.redrive_count > 0))
-        yield self._named(_LISTED, f"{root.machine_arn}\n{root.status}") + _place(root.started_ms, root.arn), listed
+        for machine_arn in root.listed_under:
+            yield self._named(_LISTED, f"{machine_arn}\n{root.status}") + _place(root.started_ms, root.arn), listed
         ended = encode_ended(execution.ended, self._interpreter)
         if execution.ended.root is not None:
             ended = _COMPRESSED + self._compress(ended)

@@ -9,7 +9,7 @@ from maprun.mapruns.ledger import indexed
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas.history_pages import ChildHistoryShown
 from schemas.home import HomeRecord, LaneProgress, RedriveRequested
-from schemas.requests import MachineWritten
+from schemas.machines import MachineWritten
 from services.maprun_tracker.archive import ArchivedExecution
 from services.maprun_tracker.archiving import fetch
 from services.maprun_tracker.blocks import marked

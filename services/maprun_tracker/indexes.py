@@ -12,7 +12,7 @@ from services.maprun_tracker.rows import RootRow, RunRow
 class _Known(msgspec.Struct):
     """What is known of a root execution without its row."""
 
-    machine_arn: str
+    listed_under: tuple[str, ...]
     started_ms: int
     created: int
     definition: bytes
@@ -25,7 +25,9 @@ class Indexes:
 
     def __init__(self) -> None:
         self._roots: dict[str, _Known] = {}
-        self._of_machine: dict[str, list[tuple[int, str]]] = {}  # machine → (started ms, root execution), ascending
+        self._of_machine: dict[
+            str, list[tuple[int, str]]
+        ] = {}  # machine, version or alias → (started ms, root execution), ascending
         self._of_tail: dict[str, str] = {}
         self._of_root: dict[str, dict[str, str]] = {}  # root execution → all its runs → the child that asked, if nested
         self._of_child: dict[str, list[tuple[int, str]]] = {}  # child → (started ms, its nested runs), ascending
@@ -39,9 +41,10 @@ class Indexes:
         known = self._roots.get(row.arn)
         if known is None:
             redriven = row.redrive_count > 0
-            known = _Known(row.machine_arn, row.started_ms, row.created, row.definition, "", redriven)
+            known = _Known(row.listed_under, row.started_ms, row.created, row.definition, "", redriven)
             self._roots[row.arn] = known
-            insort(self._of_machine.setdefault(row.machine_arn, []), (row.started_ms, row.arn))
+            for listed in row.listed_under:
+                insort(self._of_machine.setdefault(listed, []), (row.started_ms, row.arn))
             self._definitions[row.definition] = self._definitions.get(row.definition, 0) + 1
         known.status, known.redriven = row.status, row.redrive_count > 0
         if row.status != "RUNNING" and row.closed < 0:
@@ -69,10 +72,11 @@ class Indexes:
     def forget_root(self, arn: str) -> None:
         """The root execution and its runs are gone."""
         known = self._roots.pop(arn)
-        listed = self._of_machine[known.machine_arn]
-        del listed[bisect_left(listed, (known.started_ms, arn))]
-        if not listed:
-            del self._of_machine[known.machine_arn]
+        for machine_arn in known.listed_under:
+            listed = self._of_machine[machine_arn]
+            del listed[bisect_left(listed, (known.started_ms, arn))]
+            if not listed:
+                del self._of_machine[machine_arn]
         self._definitions[known.definition] -= 1
         if not self._definitions[known.definition]:
             del self._definitions[known.definition]
@@ -124,7 +128,7 @@ class Indexes:
         return self._definitions.get(definition, 0)
 
     def newest_roots(self, machine_arn: str, below: tuple[int, str] | None) -> Iterator[tuple[int, str]]:
-        """(started ms, ARN) of a machine's executions, newest first, from below a place on."""
+        """(started ms, ARN) of the executions of a machine, version or alias, newest first, from below a place on."""
         listed = self._of_machine.get(machine_arn, [])
         for place in range(len(listed) if below is None else bisect_left(listed, below), 0, -1):
             yield listed[place - 1]

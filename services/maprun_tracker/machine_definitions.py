@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from schemas.requests import MachineWritten
+from schemas.arns import qualified
+from schemas.machines import MachineWritten
 
 
 class MachineDefinitions:
@@ -25,18 +26,23 @@ class MachineDefinitions:
         return self._users.get(digest, 0)
 
     def written(self, machine: MachineWritten, digest: bytes) -> None:
-        """Takes a machine over as it is now; a deleted one is known no more."""
+        """Takes a machine or a version over as it is now; a deleted one, or one no longer named, is known no more."""
         had = self._machines.pop(machine.arn, None)
         if not machine.deleted:
             self._machines[machine.arn] = with_definition(machine, digest)
             self._users[digest] = self.users_of(digest) + 1
             self._left.discard(digest)
         if had is not None:
-            before = had.spec.definition
-            self._users[before] -= 1
-            if not self._users[before]:
-                del self._users[before]
-                self._left.add(before)
+            self._forget(had)
+            for number in set(had.versions) - set(machine.versions):
+                self._forget(self._machines.pop(qualified(machine.arn, number)))
+
+    def _forget(self, had: MachineWritten) -> None:
+        digest = had.spec.definition
+        self._users[digest] -= 1
+        if not self._users[digest]:
+            del self._users[digest]
+            self._left.add(digest)
 
     def take_left(self) -> set[bytes]:
         """The digests that no machine has any more, named once."""

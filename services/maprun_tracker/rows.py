@@ -83,6 +83,13 @@ class RootRow(WirePart, frozen=True):
     redriven_ms: int
     remains: bool  # it ended, and left what a redrive goes on from
     closed: int = -1  # offset of home at which it was over with all its runs: from there its name is kept a while
+    version_arn: str = ""  # that it runs, if it was started by that or by an alias
+    alias_arn: str = ""
+
+    @property
+    def listed_under(self) -> tuple[str, ...]:
+        """The ARNs that executions are listed by: those of its machine, and of its version and alias if it has them."""
+        return tuple(arn for arn in (self.machine_arn, self.version_arn, self.alias_arn) if arn)
 
 
 class Running(WirePart, frozen=True):

@@ -9,8 +9,9 @@ from maprun.mapruns.fold.state import Root
 from maprun.mapruns.run import Run
 from maprun.mapruns.verdicts import item_counts
 from schemas.arns import run_tail
+from schemas.home import alias_arn_of, version_arn_of
+from schemas.machines import MachineWritten
 from schemas.pages import Pages
-from schemas.requests import MachineWritten
 from services.maprun_tracker import rows
 from services.maprun_tracker.archive import ArchivedExecution, EndedExecutions
 from services.maprun_tracker.blocks import Block, decode_block
@@ -134,7 +135,10 @@ class Partition:
     def newest_roots(
         self, machine_arn: str, below: tuple[int, str] | None, status: str | None, redriven: bool | None
     ) -> Iterator[tuple[int, str]]:
-        """(started ms, ARN) of a machine's executions with this status, newest first, from below a place on."""
+        """(started ms, ARN) of executions with this status, newest first, from below a place on.
+
+        `machine_arn` is that of their machine, version or alias.
+        """
         index = self.index
         here = (
             (started_ms, arn)
@@ -326,6 +330,8 @@ class Partition:
             redrive_count=root.redrive_count,
             redriven_ms=root.redriven_ms,
             remains=root.status != "RUNNING" and root.remains is not None,
+            version_arn=version_arn_of(request),
+            alias_arn=alias_arn_of(request),
         )
 
     def _pages(self, arn: str) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from maprun.bus.port import Outgoing, Port, Record
 from maprun.requests.starts import Start
 from schemas import topics
-from schemas.arns import home_of
+from schemas.arns import home_of, unqualified
 from schemas.home import Origin
 from services.scheduler.deps import Deps
 from services.scheduler.handlers import Gate, Message, answer_request, read_request
@@ -33,7 +33,8 @@ async def own_requests(port: Port, partition: int, deps: Deps) -> None:
 
 async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Message]:
     requests = [read_request(Origin(deps.topic_prefix + r.topic, r.partition, r.offset), r.value) for r in records]
-    homes = {home_of(request.asked.machine_arn, deps.homes) for request in requests if isinstance(request.asked, Start)}
+    machines = {unqualified(request.asked.machine_arn) for request in requests if isinstance(request.asked, Start)}
+    homes = {home_of(arn, deps.homes) for arn in machines}
     await deps.machines.refresh(port, homes, deps.metrics.unreadable)
     gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.map_run_limits.result_bytes_max, deps.secret)
     return [answer_request(request, gate) for request in requests]

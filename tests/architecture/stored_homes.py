@@ -24,14 +24,13 @@ from schemas.home import (
     ChildrenEnded,
     ExecutionRequested,
     ItemsRead,
-    MachineRequested,
-    MachineSpec,
     ParentTaskEnded,
     RedriveRequested,
     SourceEnded,
     SourceOpened,
     TimerDue,
 )
+from schemas.machines import AliasRequested, MachineRequested, MachineSpec
 from schemas.pages import Pages
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -166,8 +165,10 @@ class Story:
                 self.ended[detail["name"]] = (detail["status"], shown)
 
     def begin(self) -> None:
-        """A machine is made, everything starts; the Map Run has read three items, and the first has ended."""
-        self.put(MachineRequested("make", "create", NAMES.machine("m"), "m", MachineSpec(PROGRAMS["waits"][0], ROLE)))
+        """A machine is made and published, everything starts; a Map Run has read three items, the first has ended."""
+        arn, spec = NAMES.machine("m"), MachineSpec(PROGRAMS["waits"][0], ROLE)
+        self.put(MachineRequested("make", "create", arn, "m", spec, publish=True, description="first"))
+        self.put(AliasRequested("alias", "create", arn, "live", (1, 100), "all of it"))
         for request in requests():
             self.put(request)
         [run] = self.home.state.runs

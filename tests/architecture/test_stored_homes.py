@@ -43,8 +43,10 @@ def test_a_stored_home_goes_on_to_the_same_ends(version: int) -> None:
 
 
 def test_machines_and_answers_are_stored() -> None:
-    """A home that is taken over knows its machines, and what it answered to requests that may come again."""
+    """A home that is taken over knows its machines, versions and aliases, and what it answered to requests."""
     state = stored_homes.load(FOLD_VERSION).home.state
-    [(arn, machine)] = state.machines.items()
-    assert (machine.arn, machine.spec.definition) == (arn, PROGRAMS["waits"][0])
-    assert list(state.answered) == ["make"]
+    version, machine = sorted(state.machines.values(), key=lambda machine: not machine.version)
+    assert (machine.arn, machine.spec.definition) == (stored_homes.NAMES.machine("m"), PROGRAMS["waits"][0])
+    assert (version.arn, version.description, version.spec) == (f"{machine.arn}:1", "first", machine.spec)
+    assert (machine.versions, [alias.routes for alias in machine.aliases]) == ((1,), [(1, 100)])
+    assert list(state.answered) == ["make", "alias"]

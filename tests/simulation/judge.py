@@ -17,7 +17,7 @@ from schemas.asks import ItemAsk
 from schemas.effects import TaskRequested
 from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
 from schemas.lanes import ChildCallbackReceived, ItemFrame, LaneSignal
-from schemas.requests import MachineWritten
+from schemas.machines import MachineWritten
 from schemas.starters import StartWithdrawn
 from schemas.wire import Fact, encode
 from services.child_runner.lane import Lane

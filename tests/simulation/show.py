@@ -8,7 +8,7 @@ from schemas import topics
 from schemas.asks import ItemAsk
 from schemas.home import HomeRecord
 from schemas.lanes import ItemFrame, JournalRecord, LaneSignal
-from schemas.requests import MachineWritten
+from schemas.machines import MachineWritten
 
 _DECODERS: dict[str, Any] = {
     topics.HOME.name: msgspec.msgpack.Decoder(HomeRecord),

@@ -11,7 +11,8 @@ from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
 from schemas.arns import home_of
-from schemas.home import ExecutionRequested, MachineRequested, MapRunUpdateRequested, StopRequested
+from schemas.home import ExecutionRequested, MapRunUpdateRequested, StopRequested
+from schemas.machines import MachineRequested
 from schemas.starters import StartWithdrawn
 from schemas.wire import encode
 from services.maprun_tracker.api.commands import Command

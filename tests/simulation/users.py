@@ -7,14 +7,8 @@ import msgspec
 from maprun.mapruns.fold.state import Root
 from schemas import topics
 from schemas.arns import home_of
-from schemas.home import (
-    ExecutionRequested,
-    MachineRequested,
-    MachineSpec,
-    MapRunUpdateRequested,
-    RedriveRequested,
-    StopRequested,
-)
+from schemas.home import ExecutionRequested, MapRunUpdateRequested, RedriveRequested, StopRequested
+from schemas.machines import MachineRequested, MachineSpec
 from services.maprun_tracker.api.commands import Command
 from tests.simulation.plays import NAMES, Door, Play, Redrive, Update
 from tests.simulation.scenario import REQUEST_PARTITIONS

@@ -6,7 +6,7 @@ from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.publishing import publish
 from maprun.mapruns.fold.repeats import once
 from schemas.activities import ActivityRequested, ActivityWritten
-from schemas.home import ENCRYPTION_OWNED
+from schemas.machines import ENCRYPTION_OWNED
 
 ACTIVITIES_MAX = 100_000
 """Of one home; on AWS of one account and Region (AWS: Step Functions quotas)."""

@@ -16,6 +16,7 @@ from maprun.mapruns.fold import (
     run_records,
     started,
     tags,
+    versions,
 )
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
@@ -26,6 +27,7 @@ from schemas import home
 from schemas.activities import ActivityRequested
 from schemas.arns import Names
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage
+from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
 from schemas.starters import StartWithdrawn
 from schemas.wire import Decoder
 
@@ -111,8 +113,10 @@ class Home:
 
 _ASKING_FOR_THE_PAST = (home.ExecutionRequested, home.StopRequested, home.RedriveRequested, home.CallbackReceived)
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
-    home.MachineRequested: machines.machine_requested,
-    home.TagsRequested: tags.tags_requested,
+    MachineRequested: machines.machine_requested,
+    TagsRequested: tags.tags_requested,
+    VersionRequested: versions.version_requested,
+    AliasRequested: versions.alias_requested,
     home.ExecutionRequested: roots.execution_requested,
     home.StopRequested: roots.stop_requested,
     home.RedriveRequested: redrive.redrive_requested,

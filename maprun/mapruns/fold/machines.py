@@ -4,17 +4,19 @@ import hashlib
 
 import msgspec
 
+from maprun.mapruns.fold import versions
 from maprun.mapruns.fold.context import Fold
-from maprun.mapruns.fold.publishing import publish
+from maprun.mapruns.fold.machine_records import body, carried_out, delete_machine, write_machine
 from maprun.mapruns.fold.repeats import once
-from schemas.home import MachineRequested, MachineSpec, configured
-from schemas.requests import MachineWritten
+from schemas.machines import MachineRequested, MachineWritten, configured
 
 
 @once
 def machine_requested(fold: Fold, record: MachineRequested) -> None:
     """Creates, updates or deletes a state machine."""
-    _ACTIONS[record.action](fold, record)
+    had = fold.state.machines.get(record.arn)
+    if not carried_out(fold, record.request_id, had):
+        _ACTIONS[record.action](fold, record, had)
 
 
 def revision_of(record: MachineRequested, offset: int) -> str:
@@ -23,62 +25,63 @@ def revision_of(record: MachineRequested, offset: int) -> str:
     return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
 
 
-def _created(fold: Fold, record: MachineRequested) -> None:
-    had, now = fold.state.machines.get(record.arn), fold.state.now_ms
+def _created(fold: Fold, record: MachineRequested, had: MachineWritten | None) -> None:
+    version: MachineWritten | None = None
     if had is None:
-        revision = revision_of(record, fold.state.offset)
-        write(fold, MachineWritten(fold.cause, record.arn, record.name, record.spec, revision, now, now))
+        revision, now = revision_of(record, fold.state.offset), fold.state.now_ms
+        machine = MachineWritten(fold.cause, record.arn, record.name, record.spec, revision, now, now)
+        if record.publish:
+            machine, version = versions.publish_version(fold, machine, record.description)
+        write_machine(fold, machine)
     else:
-        # AWS: idempotent if definition, type, logging, tracing and encryption match; role and tags aren't compared
+        # AWS: idempotent if definition, type, logging, tracing, encryption and what is published match; role and tags
+        # aren't compared
+        machine, version = had, versions.of_revision(fold, had) if record.publish else None
         same = msgspec.structs.replace(record.spec, role_arn=had.spec.role_arn, tags=had.spec.tags)
-        if configured(same) != configured(had.spec):
+        published = not record.publish or (version is not None and version.description == record.description)
+        if configured(same) != configured(had.spec) or not published:
             message = f"State Machine Already Exists: '{record.arn}'"
             fold.answer(record.request_id, error="StateMachineAlreadyExists", message=message)
             return
-    created_ms = now if had is None else had.created_ms
-    fold.answer(record.request_id, _body(stateMachineArn=record.arn, creationDate=created_ms / 1000))
+    answer = {"stateMachineArn": record.arn, "creationDate": machine.created_ms / 1000}
+    fold.answer(record.request_id, body(answer | _shown(version)))
 
 
-def _updated(fold: Fold, record: MachineRequested) -> None:
-    had = fold.state.machines.get(record.arn)
+def _updated(fold: Fold, record: MachineRequested, had: MachineWritten | None) -> None:
     if had is None:
-        message = f"State Machine Does Not Exist: '{record.arn}'"
-        fold.answer(record.request_id, error="StateMachineDoesNotExist", message=message)
+        versions.refuse_missing(fold, record.request_id, record.arn)
         return
     given = {
         f: v for f in ("definition", "role_arn", "logging", "tracing", "encryption") if (v := getattr(record.spec, f))
     }
-    now = fold.state.now_ms
-    machine = msgspec.structs.replace(
-        had,
-        cause=fold.cause,
-        spec=msgspec.structs.replace(had.spec, **given),
-        revision_id=revision_of(record, fold.state.offset),
-        updated_ms=now,
-        updated=True,
-    )
-    write(fold, machine)
-    fold.answer(record.request_id, _body(updateDate=now / 1000, revisionId=machine.revision_id))
+    spec = msgspec.structs.replace(had.spec, **given)
+    machine, version = had, None
+    if configured(spec) != configured(had.spec):  # AWS: what is set to what it is makes no revision
+        revision = revision_of(record, fold.state.offset)
+        machine = msgspec.structs.replace(
+            had, spec=spec, revision_id=revision, updated_ms=fold.state.now_ms, updated=True
+        )
+    if record.publish:
+        if versions.full(fold, machine):
+            versions.refuse_full(fold, record.request_id, record.arn)
+            return
+        machine, version = versions.publish_version(fold, machine, record.description)
+    if machine is not had:
+        write_machine(fold, machine)
+    answer: dict[str, object] = {"updateDate": machine.updated_ms / 1000}
+    if machine.updated:
+        answer["revisionId"] = machine.revision_id
+    fold.answer(record.request_id, body(answer | _shown(version)))
 
 
-def _deleted(fold: Fold, record: MachineRequested) -> None:
-    had = fold.state.machines.pop(record.arn, None)
+def _shown(version: MachineWritten | None) -> dict[str, object]:
+    return {} if version is None else {"stateMachineVersionArn": version.arn}
+
+
+def _deleted(fold: Fold, record: MachineRequested, had: MachineWritten | None) -> None:
     if had is not None:  # AWS is silent when there is nothing to delete
-        now = fold.state.now_ms
-        gone = msgspec.structs.replace(had, cause=fold.cause, spec=MachineSpec(), updated_ms=now, deleted=True)
-        publish(fold, gone, had)
+        delete_machine(fold, had)
     fold.answer(record.request_id)
 
 
 _ACTIONS = {"create": _created, "update": _updated, "delete": _deleted}
-
-
-def write(fold: Fold, machine: MachineWritten) -> None:
-    """The machine is this from now on."""
-    had = fold.state.machines.get(machine.arn)
-    fold.state.machines[machine.arn] = machine
-    publish(fold, machine, had)
-
-
-def _body(**members: object) -> bytes:
-    return msgspec.json.encode(members)

@@ -32,6 +32,8 @@ from schemas.home import (
     ParentTaskEnded,
     StopRequested,
     TimerDue,
+    alias_arn_of,
+    version_arn_of,
 )
 from schemas.requests import RequestRejected
 
@@ -236,6 +238,8 @@ def publish_status(fold: Fold, root: Root) -> None:
         "inputDetails": {"included": included},
         "output": root.output.decode() if succeeded and included else None,
         "outputDetails": {"included": included} if succeeded else None,
+        "stateMachineVersionArn": version_arn_of(request) or None,
+        "stateMachineAliasArn": alias_arn_of(request) or None,
         "redriveCount": root.redrive_count,
         "redriveDate": root.redriven_ms or None,
         **_redrive_status(root),

@@ -9,7 +9,7 @@ from maprun.mapruns.fold.state import Root
 from schemas import topics
 from schemas.arns import child_of_arn, home_of
 from schemas.effects import StopAsked, TaskFailed, TaskRequested, TaskSucceeded
-from schemas.home import CallbackReceived, ExecutionRequested
+from schemas.home import CallbackReceived, ExecutionRequested, alias_arn_of, version_arn_of
 from schemas.starters import Starter, StartWithdrawn
 from schemas.tokens import attempt_of
 
@@ -83,12 +83,13 @@ def _described(root: Root, *, parsed: bool) -> dict[str, object]:
     shown |= {"RedriveCount": root.redrive_count, "RedriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE"}
     if not redrivable:
         shown["RedriveStatusReason"] = f"Execution is {status} and cannot be redriven"
-    return shown | {
-        "StartDate": root.started_ms,
-        "StateMachineArn": request.machine_arn,
-        "Status": status,
-        "StopDate": root.stopped_ms,
-    }
+    shown["StartDate"] = root.started_ms
+    if request.alias:
+        shown["StateMachineAliasArn"] = alias_arn_of(request)
+    shown["StateMachineArn"] = request.machine_arn
+    if request.version:
+        shown["StateMachineVersionArn"] = version_arn_of(request)
+    return shown | {"Status": status, "StopDate": root.stopped_ms}
 
 
 def withdraw(fold: Fold, arn: str, task: TaskRequested) -> None:

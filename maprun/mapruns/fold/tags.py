@@ -2,10 +2,11 @@
 
 import msgspec
 
-from maprun.mapruns.fold import activities, machines
+from maprun.mapruns.fold import activities
 from maprun.mapruns.fold.context import Fold
+from maprun.mapruns.fold.machine_records import carried_out, write_machine
 from maprun.mapruns.fold.repeats import once
-from schemas.home import TagsRequested
+from schemas.machines import TagsRequested
 
 TAGS_MAX = 50
 """Tags of one resource (AWS: Step Functions quotas)."""
@@ -15,7 +16,9 @@ TAGS_MAX = 50
 def tags_requested(fold: Fold, record: TagsRequested) -> None:
     """Adds and removes tags; neither the resource's revision nor its dates change."""
     machine, activity = fold.state.machines.get(record.arn), fold.state.activities.get(record.arn)
-    if machine is not None:
+    if carried_out(fold, record.request_id, machine):
+        return
+    if machine is not None and not machine.version:  # AWS: neither versions nor aliases have tags
         tags = _changed(record, machine.spec.tags)
     elif activity is not None:
         tags = _changed(record, activity.tags)
@@ -29,7 +32,7 @@ def tags_requested(fold: Fold, record: TagsRequested) -> None:
     listed = msgspec.json.encode([{"key": key, "value": value} for key, value in tags.items()])
     if machine is not None:
         spec = msgspec.structs.replace(machine.spec, tags=listed)
-        machines.write(fold, msgspec.structs.replace(machine, cause=fold.cause, spec=spec))
+        write_machine(fold, msgspec.structs.replace(machine, spec=spec))
     elif activity is not None:
         activities.write(fold, msgspec.structs.replace(activity, cause=fold.cause, tags=listed))
     fold.answer(record.request_id)

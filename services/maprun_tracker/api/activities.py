@@ -5,7 +5,7 @@ import msgspec
 from maprun.requests.checks import Refusal, parse_arn, validate_name
 from schemas.activities import ActivityRequested, ActivityWritten
 from schemas.arns import home_of
-from schemas.home import ENCRYPTION_OWNED
+from schemas.machines import ENCRYPTION_OWNED
 from services.maprun_tracker.api import inputs, shapes, tags
 from services.maprun_tracker.api.configurations import encryption_to_store
 from services.maprun_tracker.api.errors import activity_missing

@@ -7,15 +7,8 @@ from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
 from schemas.activities import ActivityRequested
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown
-from schemas.home import (
-    CallbackReceived,
-    ExecutionRequested,
-    MachineRequested,
-    MapRunUpdateRequested,
-    RedriveRequested,
-    StopRequested,
-    TagsRequested,
-)
+from schemas.home import CallbackReceived, ExecutionRequested, MapRunUpdateRequested, RedriveRequested, StopRequested
+from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
 from schemas.wire import encode
 from services.maprun_tracker.api.errors import Unavailable
 from services.maprun_tracker.fold_waits import GivenUp, Passed
@@ -24,6 +17,8 @@ from services.maprun_tracker.state import Partition
 Command = (
     MachineRequested
     | TagsRequested
+    | VersionRequested
+    | AliasRequested
     | ExecutionRequested
     | StopRequested
     | RedriveRequested

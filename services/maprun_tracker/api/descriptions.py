@@ -59,6 +59,8 @@ async def describe(service: Service, ask: inputs.ExecutionAsked, call: Call) -> 
         output=row.output.decode() if succeeded and data else None,
         output_details=(INCLUDED if data else LEFT_OUT) if succeeded else None,
         trace_header=row.trace_header or None,
+        state_machine_version_arn=row.version_arn or None,
+        state_machine_alias_arn=row.alias_arn or None,
         error=_text(row.error),
         cause=_text(row.cause),
         redrive_count=row.redrive_count if ended or row.redrive_count else None,

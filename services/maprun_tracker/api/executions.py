@@ -9,8 +9,9 @@ from maprun.integrations.executions import name_of
 from maprun.requests.callbacks import token_of
 from maprun.requests.checks import Refusal, machine_of_arn, parse_arn
 from maprun.requests.starts import Start, derived_id, validate_start
-from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of
-from schemas.home import MachineSpec, RedriveRequested, StopRequested, configured
+from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of, unqualified
+from schemas.home import RedriveRequested, StopRequested
+from schemas.machines import MachineSpec, configured
 from schemas.starters import Starter
 from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.errors import execution_missing, machine_missing
@@ -44,7 +45,7 @@ async def start(service: Service, ask: inputs.StartExecution, call: Call) -> msg
             wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
         )
     except Refusal as refusal:
-        if refusal.code != "StateMachineDoesNotExist" or await service.machine(wanted.machine_arn) is None:
+        if refusal.code != "StateMachineDoesNotExist" or not await service.knows(wanted.machine_arn):
             raise
         command = validate_start(
             wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
@@ -167,7 +168,7 @@ async def machine_of_execution(service: Service, ask: inputs.ExecutionAsked, _ca
     else:
         row = await find_root(service, arn)
         definition = service.part(home_of(arn, service.homes)).definition(row.definition)
-    machine = service.machines.get(row.machine_arn)
+    machine = service.machines.get(row.version_arn or row.machine_arn)
     spec = configured(MachineSpec() if machine is None or run is not None else machine.spec)
     updated = run is None and machine is not None and machine.updated
     return shapes.MachineOfExecution(
@@ -205,9 +206,9 @@ def processor_of(definition: bytes, state: str) -> bytes:
 
 
 async def check_machine(service: Service, arn: str) -> None:
-    """Refuses a machine that can't be listed by. Raises Refusal."""
+    """Refuses a machine, version or alias that can't be listed by. Raises Refusal."""
     machine_of_arn(arn)
-    machine = await service.machine(arn)
+    machine = service.machines.get(unqualified(arn)) if await service.knows(arn) else None
     if machine is None:
         raise machine_missing(arn)
     if machine.spec.machine_type == "EXPRESS":
@@ -217,7 +218,7 @@ async def check_machine(service: Service, arn: str) -> None:
 def newest_of_machine(
     service: Service, ask: inputs.ListExecutions, below: tuple[int, str] | None, size: int
 ) -> list[shapes.ExecutionItem]:
-    """A machine's newest executions on the partitions of this process."""
+    """The newest executions of a machine, version or alias on the partitions of this process."""
     arn, status = ask.state_machine_arn or "", ask.status_filter
     redriven = None if ask.redrive_filter is None else ask.redrive_filter == "REDRIVEN"
     items: list[tuple[tuple[int, str], shapes.ExecutionItem]] = []
@@ -239,6 +240,8 @@ def _item(row: RootRow) -> shapes.ExecutionItem:
         status=row.status,
         start_date=row.started_ms / 1000,
         stop_date=row.stopped_ms / 1000 if ended else None,
+        state_machine_version_arn=row.version_arn or None,
+        state_machine_alias_arn=row.alias_arn or None,
         redrive_count=row.redrive_count if ended or row.redrive_count else None,
         redrive_date=row.redriven_ms / 1000 if row.redrive_count else None,
     )

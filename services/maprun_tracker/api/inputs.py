@@ -132,6 +132,62 @@ class MachinePage(Input, frozen=True, kw_only=True):
     next_token: str | None = None
 
 
+class PublishVersion(Input, frozen=True, kw_only=True):
+    """Input of PublishStateMachineVersion."""
+
+    rules = {"state_machine_arn": ARN, "description": VERSION_DESCRIPTION}
+    state_machine_arn: str | None = None
+    revision_id: str | None = None
+    description: str | None = None
+
+
+class VersionAsked(Input, frozen=True, kw_only=True):
+    """Input of DeleteStateMachineVersion."""
+
+    rules = {"state_machine_version_arn": LONG_ARN}
+    state_machine_version_arn: str | None = None
+
+
+class Route(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """One version of an alias's routingConfiguration."""
+
+    state_machine_version_arn: str | None = None
+    weight: int | None = None
+
+
+ROUTES = Each(Members({"state_machine_version_arn": ARN, "weight": Number(0, 100, required=True)}))
+ALIAS_DESCRIPTION = Text(0, 256, secret=True)
+
+
+class CreateAlias(Input, frozen=True, kw_only=True):
+    """Input of CreateStateMachineAlias."""
+
+    rules = {
+        "name": Text(1, 80, required=True, pattern=r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$"),
+        "description": ALIAS_DESCRIPTION,
+        "routing_configuration": msgspec.structs.replace(ROUTES, required=True),
+    }
+    name: str | None = None
+    description: str | None = None
+    routing_configuration: list[Route] | None = None
+
+
+class UpdateAlias(Input, frozen=True, kw_only=True):
+    """Input of UpdateStateMachineAlias."""
+
+    rules = {"state_machine_alias_arn": ARN, "description": ALIAS_DESCRIPTION, "routing_configuration": ROUTES}
+    state_machine_alias_arn: str | None = None
+    description: str | None = None
+    routing_configuration: list[Route] | None = None
+
+
+class AliasAsked(Input, frozen=True, kw_only=True):
+    """Input of DescribeStateMachineAlias and DeleteStateMachineAlias."""
+
+    rules = {"state_machine_alias_arn": ARN}
+    state_machine_alias_arn: str | None = None
+
+
 class ResourceAsked(Input, frozen=True, kw_only=True):
     """Input of ListTagsForResource."""
 

@@ -6,15 +6,13 @@ from maprun.language import FINDINGS_MAX, DefinitionError, compile_machine, exam
 from maprun.language.diagnostics import Diagnostic
 from maprun.requests.checks import Refusal, machine_of_arn, validate_name
 from schemas.arns import home_of
-from schemas.home import MachineRequested, MachineSpec, configured
-from schemas.requests import MachineWritten
+from schemas.machines import AliasRequested, MachineRequested, MachineSpec, MachineWritten, VersionRequested, configured
 from services.maprun_tracker.api import inputs, shapes, tags
 from services.maprun_tracker.api.configurations import encryption_to_store, logging_to_store, tracing_to_store
 from services.maprun_tracker.api.errors import machine_missing
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
-NO_VERSIONS = "Versions are not supported yet: publish must not be true."
 NOTHING_GIVEN = (
     "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
 )
@@ -36,10 +34,8 @@ async def _check_definition(service: Service, definition: str, machine_type: str
         raise Refusal("InvalidDefinition", f"Invalid State Machine Definition: '{faults}'")
 
 
-def _no_versions(publish: bool | None, description: str | None) -> None:
-    if publish:
-        raise Refusal("ValidationException", NO_VERSIONS)
-    if description is not None:
+def _check_publish(publish: bool | None, description: str | None) -> None:
+    if description is not None and not publish:
         raise Refusal("ValidationException", "Version description can only be set when publish is true")
 
 
@@ -67,20 +63,23 @@ async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -
     machine_type = ask.type or "STANDARD"
     validate_name(name)
     _check_role(role)
-    _no_versions(ask.publish, ask.version_description)
+    _check_publish(ask.publish, ask.version_description)
     spec = spec_of(ask, machine_type, tags.stored(ask.tags))
     arn = service.names.machine(name)
     service.part(home_of(arn, service.homes))  # whose owner examines the definition
     await _check_definition(service, definition, machine_type)
-    command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec)
-    return await _written(service, command)
+    published = (ask.publish or False, ask.version_description or "")
+    command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec, *published)
+    return await written(service, command)
 
 
 async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -> msgspec.Raw:
     """UpdateStateMachine."""
     arn = ask.state_machine_arn or ""
-    name = machine_of_arn(arn)
-    _no_versions(ask.publish, ask.version_description)
+    name, qualifier = machine_of_arn(arn)
+    if qualifier:
+        raise machine_missing(arn)
+    _check_publish(ask.publish, ask.version_description)
     spec = spec_of(ask, "", b"")
     if not (spec.definition or spec.role_arn or spec.logging or spec.tracing or spec.encryption):
         raise Refusal("MissingRequiredParameter", NOTHING_GIVEN)
@@ -92,26 +91,30 @@ async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -
     if ask.definition is not None:
         service.part(home_of(arn, service.homes))  # whose owner examines the definition
         await _check_definition(service, ask.definition, machine.spec.machine_type)
-    command = MachineRequested(service.command_id(call, "update"), "update", arn, name, spec)
-    return await _written(service, command)
+    published = (ask.publish or False, ask.version_description or "")
+    command = MachineRequested(service.command_id(call, "update"), "update", arn, name, spec, *published)
+    return await written(service, command)
 
 
 async def delete(service: Service, ask: inputs.MachineAsked, call: Call) -> msgspec.Raw:
     """DeleteStateMachine."""
     arn = ask.state_machine_arn or ""
-    name = machine_of_arn(arn)
+    name, qualifier = machine_of_arn(arn)
+    if qualifier:
+        raise Refusal("ValidationException", f"This operation does not support version or alias ARNs: '{arn}'")
     command = MachineRequested(service.command_id(call, "delete"), "delete", arn, name, MachineSpec())
-    return await _written(service, command)
+    return await written(service, command)
 
 
-async def _written(service: Service, command: MachineRequested) -> msgspec.Raw:
+async def written(service: Service, command: MachineRequested | VersionRequested | AliasRequested) -> msgspec.Raw:
+    """Has a machine changed, and the answer once everybody can read it."""
     body = await service.command(home_of(command.arn, service.homes), command)
     await service.machine_shown(command.arn)
     return msgspec.Raw(body)
 
 
 async def describe(service: Service, ask: inputs.MachineAsked, _call: Call) -> shapes.MachineDescription:
-    """DescribeStateMachine."""
+    """DescribeStateMachine, of a version too."""
     arn = ask.state_machine_arn or ""
     machine_of_arn(arn)
     machine = await service.machine(arn)
@@ -130,6 +133,7 @@ async def describe(service: Service, ask: inputs.MachineAsked, _call: Call) -> s
         tracing_configuration=msgspec.Raw(spec.tracing),
         encryption_configuration=msgspec.Raw(spec.encryption),
         revision_id=machine.revision_id if machine.updated else None,
+        description=machine.description or None,
     )
 
 
@@ -138,7 +142,7 @@ async def list_machines(service: Service, ask: inputs.Page, _call: Call) -> shap
     query = ("ListStateMachines",)
     below = read_token(ask.next_token, query, tuple[int, str])
     await service.all_machines_read()
-    found = sorted(service.machines, key=_age, reverse=True)
+    found = sorted((machine for machine in service.machines if not machine.version), key=_age, reverse=True)
     size = ask.max_results or service.limits.page_default
     page = [machine for machine in found if below is None or _age(machine) < below][: size + 1]
     more = len(page) > size
@@ -158,21 +162,6 @@ async def list_machines(service: Service, ask: inputs.Page, _call: Call) -> shap
 
 def _age(machine: MachineWritten) -> tuple[int, str]:
     return machine.created_ms, machine.arn
-
-
-async def list_versions(_service: Service, ask: inputs.MachinePage, _call: Call) -> shapes.Versions:
-    """ListStateMachineVersions: there are none in this version, for nothing can be published."""
-    machine_of_arn(ask.state_machine_arn or "")
-    return shapes.Versions(state_machine_versions=[])
-
-
-async def list_aliases(service: Service, ask: inputs.MachinePage, _call: Call) -> shapes.Aliases:
-    """ListStateMachineAliases: there are none in this version."""
-    arn = ask.state_machine_arn or ""
-    machine_of_arn(arn)
-    if await service.machine(arn) is None:
-        raise machine_missing(arn)
-    return shapes.Aliases(state_machine_aliases=[])
 
 
 async def validate(service: Service, ask: inputs.ValidateDefinition, _call: Call) -> shapes.Validation:

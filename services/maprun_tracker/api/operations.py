@@ -8,6 +8,7 @@ import msgspec
 from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import (
     activities,
+    aliases,
     callbacks,
     descriptions,
     executions,
@@ -17,6 +18,7 @@ from services.maprun_tracker.api import (
     runs,
     shapes,
     tags,
+    versions,
 )
 from services.maprun_tracker.api.rules import check
 from services.maprun_tracker.api.service import Call, Service
@@ -38,8 +40,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteStateMachine": Operation(inputs.MachineAsked, machines.delete),
     "DescribeStateMachine": Operation(inputs.MachineAsked, machines.describe),
     "ListStateMachines": Operation(inputs.Page, machines.list_machines),
-    "ListStateMachineVersions": Operation(inputs.MachinePage, machines.list_versions),
-    "ListStateMachineAliases": Operation(inputs.MachinePage, machines.list_aliases),
+    "PublishStateMachineVersion": Operation(inputs.PublishVersion, versions.publish),
+    "DeleteStateMachineVersion": Operation(inputs.VersionAsked, versions.delete),
+    "ListStateMachineVersions": Operation(inputs.MachinePage, versions.list_versions),
+    "CreateStateMachineAlias": Operation(inputs.CreateAlias, aliases.create),
+    "UpdateStateMachineAlias": Operation(inputs.UpdateAlias, aliases.update),
+    "DeleteStateMachineAlias": Operation(inputs.AliasAsked, aliases.delete),
+    "DescribeStateMachineAlias": Operation(inputs.AliasAsked, aliases.describe),
+    "ListStateMachineAliases": Operation(inputs.MachinePage, aliases.list_aliases),
     "CreateActivity": Operation(inputs.CreateActivity, activities.create),
     "DeleteActivity": Operation(inputs.ActivityAsked, activities.delete),
     "DescribeActivity": Operation(inputs.ActivityAsked, activities.describe),
@@ -80,15 +88,9 @@ LIST_EXECUTIONS: Final = "ListExecutions"
 
 NOT_YET: Final = frozenset(
     (
-        "CreateStateMachineAlias",
-        "DeleteStateMachineAlias",
-        "DeleteStateMachineVersion",
-        "DescribeStateMachineAlias",
         "GetActivityTask",
-        "PublishStateMachineVersion",
         "StartSyncExecution",
         "TestState",
-        "UpdateStateMachineAlias",
     )
 )
 """Operations of AWS's that this version refuses by name."""

@@ -11,10 +11,11 @@ from maprun.mapruns.limits import MapRunLimits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import derived_id
+from maprun.requests.versions import exists
 from schemas import topics
 from schemas.activities import ActivityWritten
-from schemas.arns import Names, home_of
-from schemas.requests import MachineWritten
+from schemas.arns import Names, home_of, unqualified
+from schemas.machines import MachineWritten
 from schemas.tokens import TokenSecret
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api import commands
@@ -131,10 +132,10 @@ class Service:
         await commands.passed(self.port, self.part(home), end - 1, self.limits.applied_wait_seconds_max)
 
     async def machine(self, arn: str) -> MachineWritten | None:
-        """A state machine; before it is believed to be nowhere, all that is written by now is read."""
+        """A state machine or a version; before it is believed to be nowhere, all that is written by now is read."""
         machine = self.machines.get(arn)
         if machine is None:
-            await self.machines_read(home_of(arn, self.homes))
+            await self.machines_read(self.home_of_machine(arn))
             machine = self.machines.get(arn)
         return machine
 
@@ -145,6 +146,16 @@ class Service:
             await self.machines_read(home_of(arn, self.homes))
             activity = self.machines.activities.get(arn)
         return activity
+
+    async def knows(self, arn: str) -> bool:
+        """Whether there is this machine, version or alias; before a no is believed, all written by now is read."""
+        if not exists(self.machines, arn):
+            await self.machines_read(self.home_of_machine(arn))
+        return exists(self.machines, arn)
+
+    def home_of_machine(self, arn: str) -> int:
+        """The home of a state machine, which is that of its versions and aliases too."""
+        return home_of(unqualified(arn), self.homes)
 
     async def machines_read(self, home: int) -> None:
         """Waits until all machines that stand on a partition now are read."""
@@ -157,8 +168,11 @@ class Service:
             await self.machines_read(home)
 
     async def machine_shown(self, arn: str) -> None:
-        """Waits until a machine stands on its topic as it is on its home: who is told of it finds it at any door."""
-        home = home_of(arn, self.homes)
+        """Waits until a machine stands on its topic as it is on its home: who is told of it finds it at any door.
+
+        Its versions stand before it.
+        """
+        home = self.home_of_machine(arn)
         await self._until(lambda: self.machines.shows(arn, self.part(home).home.state.machines.get(arn)))
 
     async def activity_shown(self, arn: str) -> None:

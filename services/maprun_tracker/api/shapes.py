@@ -45,6 +45,7 @@ class MachineDescription(Output, frozen=True, kw_only=True):
     tracing_configuration: msgspec.Raw
     encryption_configuration: msgspec.Raw
     revision_id: str | None = None
+    description: str | None = None
 
 
 class MachineOfExecution(Output, frozen=True, kw_only=True):
@@ -74,6 +75,8 @@ class ExecutionItem(Output, frozen=True, kw_only=True):
     stop_date: float | None = None
     map_run_arn: str | None = None
     item_count: int | None = None
+    state_machine_version_arn: str | None = None
+    state_machine_alias_arn: str | None = None
     redrive_count: int | None = None
     redrive_date: float | None = None
 
@@ -100,6 +103,8 @@ class ExecutionDescription(Output, frozen=True, kw_only=True):
     output_details: Included | None = None
     trace_header: str | None = None
     map_run_arn: str | None = None
+    state_machine_version_arn: str | None = None
+    state_machine_alias_arn: str | None = None
     error: str | None = None
     cause: str | None = None
     redrive_count: int | None = None
@@ -213,13 +218,47 @@ class ActivityDescription(Output, frozen=True, kw_only=True):
     encryption_configuration: msgspec.Raw
 
 
+class VersionItem(Output, frozen=True, kw_only=True):
+    """One entry of ListStateMachineVersions."""
+
+    state_machine_version_arn: str
+    creation_date: float
+
+
 class Versions(Output, frozen=True, kw_only=True):
     """Output of ListStateMachineVersions."""
 
-    state_machine_versions: list[str]
+    state_machine_versions: list[VersionItem]
+    next_token: str | None = None
+
+
+class AliasItem(Output, frozen=True, kw_only=True):
+    """One entry of ListStateMachineAliases."""
+
+    state_machine_alias_arn: str
+    creation_date: float
 
 
 class Aliases(Output, frozen=True, kw_only=True):
     """Output of ListStateMachineAliases."""
 
-    state_machine_aliases: list[str]
+    state_machine_aliases: list[AliasItem]
+    next_token: str | None = None
+
+
+class Route(Output, frozen=True, kw_only=True):
+    """One version of an alias's routingConfiguration."""
+
+    state_machine_version_arn: str
+    weight: int
+
+
+class AliasDescription(Output, frozen=True, kw_only=True):
+    """Output of DescribeStateMachineAlias."""
+
+    state_machine_alias_arn: str
+    name: str
+    description: str | None = None
+    routing_configuration: list[Route]
+    creation_date: float
+    update_date: float

@@ -8,7 +8,7 @@ import msgspec
 from maprun.mapruns.fold.tags import TAGS_MAX
 from maprun.requests.checks import Refusal, constraint_failed, parse_arn
 from schemas.arns import home_of
-from schemas.home import TagsRequested
+from schemas.machines import TagsRequested
 from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.errors import resource_missing
 from services.maprun_tracker.api.service import Call, Service
@@ -78,7 +78,9 @@ async def untag(service: Service, ask: inputs.UntagResource, call: Call) -> msgs
 
 def _resource(given: str | None) -> str:
     arn = given or ""
-    parse_arn(arn, ("stateMachine", "activity"))
+    kind, rest = parse_arn(arn, ("stateMachine", "activity"))
+    if kind == "stateMachine" and len(rest) > 1:  # AWS: neither versions nor aliases have tags
+        raise resource_missing(arn)
     return arn
 
 

@@ -10,7 +10,7 @@ from maprun.mapruns.fold.outputs import Send
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
 from schemas.activities import ActivityRequested, ActivityWritten
-from schemas.home import ENCRYPTION_OWNED, TagsRequested
+from schemas.machines import ENCRYPTION_OWNED, TagsRequested
 from tests.unit.mapruns.folding import Folding, answers, sent
 from tests.unit.mapruns.programs import NAMES
 

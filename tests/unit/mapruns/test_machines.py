@@ -8,15 +8,15 @@ import pytest
 from maprun.mapruns.fold.outputs import Send
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
-from schemas.home import (
+from schemas.machines import (
     ENCRYPTION_OWNED,
     LOGGING_OFF,
     TRACING_OFF,
     MachineRequested,
     MachineSpec,
+    MachineWritten,
     TagsRequested,
 )
-from schemas.requests import MachineWritten
 from tests.unit.mapruns.folding import Folding, answers, sent
 from tests.unit.mapruns.programs import NAMES
 

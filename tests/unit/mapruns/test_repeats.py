@@ -3,7 +3,8 @@
 import msgspec
 
 from maprun.mapruns.fold.repeats import ANSWER_KEPT_MS, ANSWERS_KEPT
-from schemas.home import MachineRequested, MachineSpec, MapRunUpdateRequested, RedriveRequested, StopRequested
+from schemas.home import MapRunUpdateRequested, RedriveRequested, StopRequested
+from schemas.machines import MachineRequested, MachineSpec
 from tests.unit.mapruns.folding import Folding, answers
 from tests.unit.mapruns.programs import NAMES, plan
 

@@ -3,16 +3,17 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
-from maprun.integrations.executions import name_of, withdrawn_cause
+from maprun.integrations.executions import execution_of, name_of, withdrawn_cause
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.outputs import HistoryGrew, Output, Send
 from maprun.mapruns.fold.state import HomeState, RequestAnswered, Root, decode_state, encode_state
 from schemas import topics
 from schemas.arns import Names, child_arn, home_of, run_id
-from schemas.effects import SubmissionFailed, TaskSubmitted, TaskSucceeded
+from schemas.effects import SubmissionFailed, TaskRequested, TaskSubmitted, TaskSucceeded
 from schemas.history import SHAPES
 from schemas.home import CallbackReceived, ExecutionRequested, HomeRecord, ParentTaskSubmitted, StopRequested, TimerDue
 from schemas.starters import Starter, StartWithdrawn
@@ -126,6 +127,42 @@ def test_the_parent_hears_of_the_end(pattern: str, payload: object) -> None:
         "Status": "SUCCEEDED",
         "StopDate": callee.stopped_ms,
     }
+
+
+def test_a_task_hears_by_which_alias_its_execution_was_started() -> None:
+    """And which version ran, among the members in their order; the context knows the machine by that ARN."""
+    town = Town(".sync:2")
+    by = {"Type": "Pass", "Parameters": {"by.$": "$$.StateMachine.Id"}, "End": True}
+    request = start(CALLEE, by, ATTEMPT, town.starter)
+    outputs = town.put(msgspec.structs.replace(request, version=3, alias="live"))
+    heard = json.loads(town.roots[PARENT].output)
+    assert heard["Output"] == {"by": f"{CALLEE_MACHINE}:live"}
+    assert list(heard)[-6:] == [
+        "StartDate",
+        "StateMachineAliasArn",
+        "StateMachineArn",
+        "StateMachineVersionArn",
+        "Status",
+        "StopDate",
+    ]
+    assert heard["StateMachineVersionArn"] == f"{CALLEE_MACHINE}:3"
+    events = [o.message for o in outputs if isinstance(o, Send) and o.topic == topics.EXECUTION_EVENTS.name]
+    details = [json.loads(event)["detail"] for event in events if isinstance(event, bytes)]
+    shown = [
+        (detail["status"], detail["stateMachineVersionArn"], detail["stateMachineAliasArn"])
+        for detail in details
+        if detail["executionArn"] == CALLEE
+    ]
+    by_both = (f"{CALLEE_MACHINE}:3", f"{CALLEE_MACHINE}:live")
+    assert shown == [("RUNNING", *by_both), ("SUCCEEDED", *by_both)]
+
+
+@pytest.mark.parametrize("qualifier", ["", ":3", ":live"])
+def test_the_execution_that_a_task_waits_for_is_its_machines(qualifier: str) -> None:
+    """Whatever version or alias it is started by: so it is found again when it is to be stopped."""
+    parameters = json.dumps({"StateMachineArn": CALLEE_MACHINE + qualifier}).encode()
+    asked = TaskRequested(REF, "arn:aws:states:::states:startExecution.sync", parameters)
+    assert execution_of(asked, ATTEMPT) == CALLEE
 
 
 @pytest.mark.parametrize("pattern", [".sync", ".sync:2"])

@@ -12,9 +12,10 @@ from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal, check_input, validate_name
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import Start, derived_id, encode_rejection, parse_record, validate_start
-from schemas.home import MachineSpec, Origin
+from schemas.home import Origin
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten, RequestRejected
+from schemas.machines import MachineSpec, MachineWritten
+from schemas.requests import RequestRejected
 from tests.unit.mapruns.programs import NAMES
 
 ARN = NAMES.machine("m")

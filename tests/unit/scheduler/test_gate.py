@@ -10,9 +10,10 @@ import pytest
 from schemas import topics
 from schemas.arns import home_of
 from schemas.effects import HeartbeatReceived, TaskFailed, TaskSucceeded
-from schemas.home import CallbackReceived, ExecutionRequested, MachineSpec, Origin
+from schemas.home import CallbackReceived, ExecutionRequested, Origin
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten, record_of
+from schemas.machines import MachineSpec, MachineWritten
+from schemas.requests import record_of
 from schemas.tokens import NO_LANE, TaskToken, TokenSecret
 from services.scheduler.gate import own_requests
 from tests.unit.mapruns.programs import HOMES, NAMES

@@ -13,9 +13,8 @@ from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.port import Outgoing
 from maprun.runtime import health
 from schemas import topics
-from schemas.home import MachineSpec
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten
+from schemas.machines import MachineSpec, MachineWritten
 from schemas.wire import encode
 from services.maprun_tracker.api.service import Service
 from services.maprun_tracker.api.site import Site

@@ -14,7 +14,8 @@ from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Archive, HomeState
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import NoPace
-from schemas.home import FAILED, ExecutionRequested, ItemsRead, LaneProgress, MachineRequested, MachineSpec, SourceEnded
+from schemas.home import FAILED, ExecutionRequested, ItemsRead, LaneProgress, SourceEnded
+from schemas.machines import MachineRequested, MachineSpec
 from schemas.plan import MapRunPlan
 from schemas.wire import encode
 from services.maprun_tracker import owner, rows

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maprun.mapruns.fold.state import FOLD_VERSION, HomeState
-from schemas.home import MachineRequested, MachineSpec, StopRequested, TagsRequested
+from schemas.home import StopRequested
+from schemas.machines import AliasRequested, MachineRequested, MachineSpec, TagsRequested, VersionRequested
 from schemas.wire import Fact, encode
 from services.maprun_tracker import rows
 from services.maprun_tracker.state import Partition
@@ -18,20 +19,25 @@ DEFINITIONS = [fakes.DEFINITION, *(b'{"v":%d}' % n for n in range(3))]
 
 
 def story(seed: int) -> list[bytes]:
-    """Machines are made, changed, tagged and deleted, with few definitions among many; executions have some of them."""
+    """Machines are made, changed, published, tagged, deleted, with few definitions among many; executions have some."""
     rng = random.Random(seed)
     records: list[Fact] = []
     for n in range(rng.randrange(4, 40)):
         name = f"m{rng.randrange(4)}"
         arn = fakes.NAMES.machine(name)
         definition = rng.choice(DEFINITIONS)
-        match rng.randrange(6):
+        publish = rng.random() < 0.5
+        match rng.randrange(9):
             case 0 | 1:
                 spec = MachineSpec(definition, "role")
-                records.append(MachineRequested(f"{n}", "create", arn, name, spec))
+                records.append(MachineRequested(f"{n}", "create", arn, name, spec, publish))
             case 2 | 3:
                 spec = MachineSpec(rng.choice([definition, b""]), f"role-{n}", "")
-                records.append(MachineRequested(f"{n}", "update", arn, name, spec))
+                records.append(MachineRequested(f"{n}", "update", arn, name, spec, publish))
+            case 6 | 7:
+                records.append(VersionRequested(f"{n}", "delete", arn, rng.randrange(1, 4)))
+            case 8:
+                records.append(AliasRequested(f"{n}", rng.choice(["create", "delete"]), arn, "a", (1, 100)))
             case 4:
                 records.append(MachineRequested(f"{n}", "delete", arn, name, MachineSpec()))
             case _:

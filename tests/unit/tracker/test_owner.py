@@ -12,9 +12,8 @@ from maprun.bus.port import Outgoing, Record, RecordsGoneError
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas import topics
-from schemas.home import MachineRequested, MachineSpec
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten
+from schemas.machines import MachineRequested, MachineSpec, MachineWritten
 from schemas.wire import encode
 from services.maprun_tracker import rows, tables
 from services.maprun_tracker.limits import TrackerLimits

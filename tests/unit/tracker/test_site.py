@@ -9,9 +9,8 @@ from prometheus_client import REGISTRY
 from maprun.bus.port import Record
 from schemas import topics
 from schemas.arns import home_of
-from schemas.home import MachineSpec
 from schemas.lanes import Cause
-from schemas.requests import MachineWritten
+from schemas.machines import MachineSpec, MachineWritten
 from schemas.wire import encode
 from services.maprun_tracker.api.holding import Holding, Reply
 from services.maprun_tracker.api.owners import HOMES_HEADER, PEER_PATH
