@@ -137,6 +137,8 @@ def latency(stack: Stack, items: int, rounds: int) -> Json:
 
 def tutorial(stack: Stack, rows: int) -> Json:
     """AWS's tutorial as `make demo` runs it, its check of every row included."""
+    pids = stack.pids()
+    before = processes.cpu_seconds(pids)
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "examples.tutorial", "--rows", str(rows)],
@@ -148,6 +150,7 @@ def tutorial(stack: Stack, rows: int) -> Json:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    spent = processes.cpu_seconds(pids)
     runner = Runner(stack)
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:tutorial"
     newest = runner.sfn.list_executions(stateMachineArn=machine, maxResults=1)["executions"][0]
@@ -157,4 +160,6 @@ def tutorial(stack: Stack, rows: int) -> Json:
         "seconds_with_upload_and_check": round(time.monotonic() - began, 1),
         "map_seconds": round(map_seconds, 2),
         "items_per_second": round(rows / map_seconds),
+        "cpu_us_per_child": {part: round((spent[part] - before[part]) * 1e6 / rows, 1) for part in pids},
+        "cpu_us_per_child_total": round(sum(spent[part] - before[part] for part in pids) * 1e6 / rows, 1),
     }
