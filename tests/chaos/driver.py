@@ -163,10 +163,20 @@ def run_chaos(
     stack: Stack, *, items: int, kills: int, seed: int, concurrency: int, child_type: str = "EXPRESS", say: Say = print
 ) -> Report:
     """The whole thing on a stack that is up: start, kill, wait, recount."""
-    chance = random.Random(seed)
-    report = Report(items=items, seed=seed)
-    began = time.monotonic()
     execution = start(stack, items, concurrency, child_type, f"chaos-{seed}-{items}")
+    return kill_in_midrun(stack, execution, Report(items=items, seed=seed), kills, expected_status, say)
+
+
+def kill_in_midrun(
+    stack: Stack, execution: str, report: Report, kills: int, status_of: Callable[[int], str], say: Say
+) -> Report:
+    """Kills each part so often while a Map Run of `report.items` goes on, and recounts it.
+
+    What is wrong is added to `report`, which is answered. `execution` is the one whose only Map Run that is;
+    `status_of` says how the child of an index must end.
+    """
+    items, chance = report.items, random.Random(report.seed)
+    began = time.monotonic()
     watch = Watch(stack, execution)
     if watch.until_more_than(0, PROGRESS_SECONDS_MAX) is None:
         report.wrong.append(f"nothing ended within {PROGRESS_SECONDS_MAX:.0f} s")
@@ -194,7 +204,7 @@ def run_chaos(
         report.kills.append(Kill(part, round(at, 1), done_of(run), round(total, 1)))
         say(f"{at:7.1f} s  kill -9 {part:16} at {done_of(run):>9,} done; progress again after {total:5.1f} s")
     if not report.wrong:
-        report.wrong += _finish(stack, watch, items)
+        report.wrong += _finish(stack, watch, items, status_of)
     report.seconds = round(time.monotonic() - began, 1)
     return report
 
@@ -208,7 +218,7 @@ def _settled(watch: Watch, done: int, part: str) -> int:
     return done if now is None else now
 
 
-def _finish(stack: Stack, watch: Watch, items: int) -> list[str]:
+def _finish(stack: Stack, watch: Watch, items: int, status_of: Callable[[int], str]) -> list[str]:
     """Waits for the end of the execution and recounts; answers what is wrong."""
     before, since = -1, time.monotonic()
     while True:
@@ -231,5 +241,5 @@ def _finish(stack: Stack, watch: Watch, items: int) -> list[str]:
         result["MapRunArn"],
         (where["Bucket"], where["Key"]),
         items,
-        expected_status,
+        status_of,
     )
