@@ -31,6 +31,7 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True):
     states_endpoint: str = ""  # of `states:startExecution`: this installation's own API
     sdk_endpoint: str = ""  # of every other service that Tasks call
     connections_file: str = ""  # see `web.connections`
+    apigateway_endpoints: str = ""  # see `runtime.settings.gateways_of`
     http_task_allow: str = ""  # see `runtime.settings.allowed_of`
     connections_max: int = 32
     lambda_connections_max: int = 1000  # calls beyond wait in the pool; each takes a file descriptor
@@ -50,6 +51,7 @@ def settings_of_tasks(settings: Settings) -> AwsSettings:
         function_endpoints=settings.function_endpoints,
         states_endpoint=settings.api,
         connections_file=settings.connections_file,
+        apigateway_endpoints=settings.apigateway_endpoints,
         http_task_allow=settings.http_task_allow,
         lambda_connections_max=settings.task_connections_max,
     )

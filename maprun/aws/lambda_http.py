@@ -1,7 +1,5 @@
 """Lambda's Invoke call over a keep-alive pool: endpoint, keys and signature as boto3 would have them, at a fraction."""
 
-import asyncio
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -13,7 +11,7 @@ from yarl import URL
 from maprun.aws.clients import AwsSettings, client_config, make_session
 from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_answers import FUNCTION_ERROR, HTTP_OK_BELOW, Answer, InvokeParameters, client_context
-from maprun.aws.sigv4 import Keys, Signer
+from maprun.aws.signing import Signers
 
 IDEMPOTENCY_HEADER = "X-Maprun-Idempotency-Key"
 API = "/2015-03-31/functions/"
@@ -21,7 +19,6 @@ AWS = "aws"
 """The endpoint that is AWS's own, whatever the environment names."""
 ANSWER_BYTES_MAX = 6_291_556  # Lambda's own bound of a synchronous answer
 READ_BYTES = 64 << 10
-KEYS_SECONDS_MAX = 60.0  # temporary keys are asked for again so often; botocore renews them well before they expire
 
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
@@ -54,13 +51,8 @@ class LambdaHttp:
         self._root = place.path.rstrip("/")
         self._host = place.netloc
         self._region = str(client.meta.region_name)
-        self._credentials: Any = session.get_credentials()
-        self._wall_seconds = wall_seconds
-        self._monotonic = monotonic
-        self._keys: Keys | None = None
-        self._signer: Signer | None = None
-        self._keys_due = float("-inf")
-        self._date: tuple[int, str] = (-1, "")
+        # None without keys: a function host on this machine asks for none.
+        self._signers = Signers(session.get_credentials, "lambda", wall_seconds, monotonic)
         self._http: aiohttp.ClientSession | None = None
 
     @property
@@ -86,9 +78,9 @@ class LambdaHttp:
         if parameters.log_type:
             headers["x-amz-log-type"] = parameters.log_type
         headers["x-amz-client-context"] = parameters.client_context or client_context(idempotency_key)
-        signer = await self._current_signer()
+        signer = await self._signers.of(self._region)
         if signer is not None:
-            headers = signer.signed("POST", self._host, path, query, headers, body, self._amz_date())
+            headers = signer.signed("POST", self._host, path, query, headers, body, self._signers.amz_date())
         headers[IDEMPOTENCY_HEADER] = idempotency_key
         headers["Content-Type"] = "application/json"
         url = URL(f"{self._base}{path}?{query}" if query else f"{self._base}{path}", encoded=True)
@@ -118,27 +110,6 @@ class LambdaHttp:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._http
-
-    def _amz_date(self) -> str:
-        second = int(self._wall_seconds())
-        if second != self._date[0]:
-            self._date = (second, dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y%m%dT%H%M%SZ"))
-        return self._date[1]
-
-    async def _current_signer(self) -> Signer | None:
-        """The signer for today's keys; None without keys: a function host on this machine asks for none."""
-        if self._credentials is None:
-            return None
-        now = self._monotonic()
-        if self._signer is None or now >= self._keys_due:
-            # Renewing temporary keys is an HTTP call of botocore's own, which blocks.
-            frozen = await asyncio.to_thread(self._credentials.get_frozen_credentials)
-            keys = Keys(frozen.access_key, frozen.secret_key, frozen.token or "")
-            self._keys_due = now + KEYS_SECONDS_MAX
-            if keys != self._keys:
-                self._keys = keys
-                self._signer = Signer(keys, self._region, "lambda")
-        return self._signer
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

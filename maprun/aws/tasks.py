@@ -10,7 +10,7 @@ from maprun.aws.executions import ExecutionStarter
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.aws.web.tasks import WebTasks
-from maprun.integrations import http
+from maprun.integrations import apigateway, http
 from maprun.integrations.executions import START
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
@@ -40,7 +40,7 @@ class TaskRunner:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
         self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
         self._executions = ExecutionStarter(self._sdk, monotonic)
-        self._web = WebTasks(settings, OUTPUT_BYTES_MAX, monotonic)
+        self._web = WebTasks(settings, OUTPUT_BYTES_MAX, wall_seconds, monotonic)
 
     async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
         """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
@@ -73,6 +73,8 @@ class TaskRunner:
             return await self._executions.start(resource, request, idempotency_key)
         if resource == http.INVOKE:
             return await self._web.invoke_http(request, idempotency_key)
+        if isinstance(resource, Integration) and resource.asked_once() == apigateway.INVOKE:
+            return await self._web.invoke_gateway(request, idempotency_key)
         call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
             return await self._sdk.run(call, request, idempotency_key)

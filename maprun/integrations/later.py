@@ -6,7 +6,6 @@ Source: the developer guide's pages below "Integrating optimized services".
 from maprun.integrations.service import CALLBACK, JOB, JOB_OR_CALLBACK, PLAIN, Service
 
 SERVICES = (
-    Service("apigateway", {CALLBACK: ("invoke",)}),
     Service(
         "athena", {JOB: ("startQueryExecution",), PLAIN: ("stopQueryExecution", "getQueryExecution", "getQueryResults")}
     ),

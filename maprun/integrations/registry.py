@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import NamedTuple, assert_never
 
-from maprun.integrations import dynamodb, events, executions, functions, http, later, sdk, sns, sqs
+from maprun.integrations import apigateway, dynamodb, events, executions, functions, http, later, sdk, sns, sqs
 from maprun.integrations.resources import ActivityResource, FunctionResource, Integration, Pattern, Resource
 from maprun.integrations.service import Service
 from maprun.integrations.task_events import FunctionEvents, IntegrationEvents, TaskEvents
 
-_SERVICES = (*(module.SERVICE for module in (dynamodb, events, executions, functions, http, sns, sqs)), *later.SERVICES)
+_SERVICES = (
+    *(module.SERVICE for module in (apigateway, dynamodb, events, executions, functions, http, sns, sqs)),
+    *later.SERVICES,
+)
 SERVICES: Mapping[str, Service] = {service.name: service for service in _SERVICES}
 """The optimised integrations, by name."""
 

@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
     function_endpoints: str = ""  # MAPRUN_FUNCTION_ENDPOINTS: name=url[,name=url]: of functions that are elsewhere
     connections_file: str = ""  # MAPRUN_CONNECTIONS_FILE: connections of `http:invoke`, as CreateConnection takes them
+    apigateway_endpoints: str = ""  # MAPRUN_APIGATEWAY_ENDPOINTS: host=url[,host=url]: of APIs that are elsewhere
     http_task_allow: str = ""  # MAPRUN_HTTP_TASK_ALLOW: origin or network[,…] that Tasks may call though not public
     state_dir: Path = Path(".maprun")  # MAPRUN_STATE_DIR
     region: str = "us-east-1"  # MAPRUN_REGION
@@ -103,6 +104,7 @@ _NAMES = {
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
     "function_endpoints": "MAPRUN_FUNCTION_ENDPOINTS",
     "connections_file": "MAPRUN_CONNECTIONS_FILE",
+    "apigateway_endpoints": "MAPRUN_APIGATEWAY_ENDPOINTS",
     "http_task_allow": "MAPRUN_HTTP_TASK_ALLOW",
     "state_dir": "MAPRUN_STATE_DIR",
     "region": "MAPRUN_REGION",
@@ -172,6 +174,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         if url:
             port_of(url, name)
     endpoints_of(settings.function_endpoints)
+    gateways_of(settings.apigateway_endpoints)
     allowed_of(settings.http_task_allow)
     _check_kafka(settings.kafka)
     _check_login(settings)
@@ -192,6 +195,19 @@ def endpoints_of(text: str) -> list[tuple[str, str]]:
                 f"MAPRUN_FUNCTION_ENDPOINTS: {part!r} must be like name=http://127.0.0.1:9000 or name=aws"
             )
         found.append((name, url))
+    return found
+
+
+def gateways_of(text: str) -> list[tuple[str, str]]:
+    """(host, URL) of each API that is elsewhere; `*` in a host is any letters. Raises SettingsError."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        host, _, url = (piece.strip() for piece in part.partition("="))
+        if not host or urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            raise SettingsError(
+                f"MAPRUN_APIGATEWAY_ENDPOINTS: {part!r} must be like *.execute-api.*=http://127.0.0.1:4566/apis/{{api}}"
+            )
+        found.append((host, url))
     return found
 
 

@@ -177,23 +177,20 @@ def _with_query(url: URL, query: str) -> URL:
 
 
 def _body(asked: HttpParameters, connections: tuple[Parameter, ...]) -> bytes:
-    raw = bytes(asked.request_body)
-    raw = b"" if raw == b"null" else raw
+    raw = b"" if bytes(asked.request_body) == b"null" else bytes(asked.request_body)
     forms = asked.transform.request_body_encoding == "URL_ENCODED"
-    value: Any = msgspec.json.decode(raw) if raw and (connections or forms or raw[:1] == b'"') else None
     if connections:
-        if raw and not isinstance(value, dict):
+        if raw and raw[:1] != b"{":
             raise MemberError("The field 'RequestBody' must be an object: the connection has members of a body")
-        value = {**(value or {}), **dict(_pairs(connections))}
-        raw = msgspec.json.encode(value)
-    if not forms:
-        return value.encode() if isinstance(value, str) and not _says_json(asked) else raw
-    if isinstance(value, str):
-        return value.encode()
-    if value is not None and not isinstance(value, dict):
+        members = msgspec.json.decode(raw or b"{}", type=dict[str, msgspec.Raw])
+        raw = msgspec.json.encode({**members, **dict(_pairs(connections))})
+    if raw[:1] == b'"' and (forms or not _says_json(asked)):
+        return msgspec.json.decode(raw, type=str).encode(errors="replace")
+    if not forms or not raw:
+        return raw
+    if raw[:1] != b"{":
         raise MemberError("The field 'RequestBody' must be an object to be sent URL_ENCODED")
-    array_format = asked.transform.request_encoding_options.array_format
-    return form(value or {}, array_format).encode()
+    return form(msgspec.json.decode(raw), asked.transform.request_encoding_options.array_format).encode()
 
 
 def _says_json(asked: HttpParameters) -> bool:

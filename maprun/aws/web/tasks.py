@@ -2,28 +2,41 @@
 
 from collections.abc import Callable, Coroutine
 
-from maprun.aws.clients import REGION_DEFAULT, AwsSettings
+from maprun.aws.clients import REGION_DEFAULT, AwsSettings, make_session
 from maprun.aws.lambda_http import IDEMPOTENCY_HEADER
+from maprun.aws.signing import Signers
 from maprun.aws.web.addresses import AddressGuard
 from maprun.aws.web.client import WebClient
 from maprun.aws.web.connections import Connections
 from maprun.aws.web.failures import TaskError
+from maprun.aws.web.gateway_invoke import GatewayInvoker, Gateways
 from maprun.aws.web.http_invoke import HttpInvoker
 from maprun.aws.web.tokens import Tokens
-from maprun.runtime.settings import allowed_of
+from maprun.runtime.settings import allowed_of, gateways_of
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 
 class WebTasks:
     """Calls APIs for Tasks. Use within one event loop; `close` at the end. `answer_bytes_max` bounds what is read."""
 
-    def __init__(self, settings: AwsSettings, answer_bytes_max: int, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: AwsSettings,
+        answer_bytes_max: int,
+        wall_seconds: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
         allowed = allowed_of(settings.http_task_allow)
         self._answer_bytes_max = answer_bytes_max
         self._client = WebClient(AddressGuard(allowed.networks), allowed.origins)
         self._tokens = Tokens(self._client, monotonic)
         connections = Connections(settings.connections_file, monotonic)
-        self._http = HttpInvoker(self._client, connections, self._tokens, settings.region or REGION_DEFAULT)
+        region = settings.region or REGION_DEFAULT
+        self._http = HttpInvoker(self._client, connections, self._tokens, region)
+        signers = Signers(lambda: make_session(settings).get_credentials(), "execute-api", wall_seconds, monotonic)
+        self._gateway = GatewayInvoker(
+            self._client, Gateways(gateways_of(settings.apigateway_endpoints), region), signers
+        )
 
     async def close(self) -> None:
         """Closes connections and threads."""
@@ -34,6 +47,11 @@ class WebTasks:
         """One attempt of `http:invoke`. Raises AnswerTooLargeError."""
         extra = {IDEMPOTENCY_HEADER: idempotency_key}
         return await _outcome(request, self._http.invoke(request.parameters, extra, self._answer_bytes_max))
+
+    async def invoke_gateway(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+        """One attempt of `apigateway:invoke`. Raises AnswerTooLargeError."""
+        extra = {IDEMPOTENCY_HEADER: idempotency_key}
+        return await _outcome(request, self._gateway.invoke(request.parameters, extra, self._answer_bytes_max))
 
 
 async def _outcome(request: TaskRequested, call: Coroutine[None, None, bytes]) -> TaskSucceeded | TaskFailed:

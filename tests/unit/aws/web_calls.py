@@ -1,4 +1,4 @@
-"""Attempts of `http:invoke` against a server of the test's own, which a setting allows."""
+"""Attempts of `http:invoke` and `apigateway:invoke` against a server of the test's own, which a setting allows."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ class Kept:
         return self.requests[-1].headers
 
 
-def runner_for(folder: Path, connections: Any, allow: str = "") -> TaskRunner:
+def runner_for(folder: Path, connections: Any, allow: str = "", gateways: str = "") -> TaskRunner:
     """A runner with these connections, at a fixed wall time."""
     file = folder / "connections.json"
     file.write_text(json.dumps(connections))
@@ -70,6 +70,7 @@ def runner_for(folder: Path, connections: Any, allow: str = "") -> TaskRunner:
         secret_access_key="secret",  # noqa: S106 - no secret
         connections_file=str(file),
         http_task_allow=allow,
+        apigateway_endpoints=gateways,
     )
     return TaskRunner(made, wall_seconds=lambda: 1_700_000_000.0, monotonic=lambda: 0.0)
 

@@ -37,6 +37,7 @@ def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
         "arn:aws:states:::lambda:invoke.waitForTaskToken",
         "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         "arn:aws:states:::http:invoke",
+        "arn:aws:states:::apigateway:invoke.waitForTaskToken",
         "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents",
         "arn:aws:states:::aws-sdk:elasticloadbalancingv2:describeTargetGroups",
         "arn:aws:states:::aws-sdk:organizations:listRoots",

@@ -1,0 +1,125 @@
+"""`http:invoke` and `apigateway:invoke` on the whole stack, against an API of the test's own that settings allow."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.system.api_server import Api, served
+from tests.integration.system.running import Json, ended, map_definition, output_of, run, states
+from tests.integration.system.stack import ROLE, Stack
+
+pytestmark = pytest.mark.integration
+CHILDREN = 300
+KEY = "a-secret-that-nobody-may-see"
+CONNECTIONS = [
+    {
+        "Name": "orders",
+        "AuthorizationType": "API_KEY",
+        "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "X-Api-Key", "ApiKeyValue": KEY}},
+    }
+]
+CONNECTION = "arn:aws:events:eu-west-1:210987654321:connection/orders/81210c42-8af1-456b-9c4a-6ff02fc664ac"
+OTHER = CONNECTION.replace("/orders/", "/others/")
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    """The API."""
+    with served() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def calling(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that may call the API, and finds an API Gateway there."""
+    folder = Path(tmp_path_factory.mktemp("calling"))
+    file = folder / "connections.json"
+    file.write_text(json.dumps(CONNECTIONS))
+    stack = Stack(
+        folder / "state",
+        MAPRUN_CONNECTIONS_FILE=str(file),
+        MAPRUN_HTTP_TASK_ALLOW=api.url,
+        MAPRUN_APIGATEWAY_ENDPOINTS=f"*.execute-api.*={api.url}/gateway/{{api}}",
+    )
+    stack.up()
+    yield stack
+    stack.down()
+
+
+def calls(url: str, **parameters: Any) -> Json:
+    """A Task that calls a URL."""
+    given = {"ApiEndpoint": url, "Method": "GET", "InvocationConfig": {"ConnectionArn": CONNECTION}, **parameters}
+    return {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": given, "End": True}
+
+
+def test_an_execution_calls_an_api_and_its_history_holds_no_secret(calling: Stack, api: Api) -> None:
+    """The key reaches the API; the history has the Task as its definition says it."""
+    sfn = calling.client("stepfunctions")
+    task = calls(f"{api.url}/orders", Method="POST", RequestBody={"n.$": "$.n"}, QueryParameters={"q": "1"})
+    described = run(sfn, states(T=task), {"n": 7})
+    found = output_of(described)
+    assert (found["StatusCode"], found["StatusText"], found["ResponseBody"]) == (200, "OK", {"got": {"n": 7}})
+    request = api.requests[-1]
+    assert (request.path, request.headers["x-api-key"]) == ("/orders?q=1", KEY)
+    events = sfn.get_execution_history(executionArn=described["executionArn"])["events"]
+    assert [event["type"] for event in events][2:5] == ["TaskScheduled", "TaskStarted", "TaskSucceeded"]
+    assert events[2]["taskScheduledEventDetails"]["resourceType"] == "http"
+    assert KEY not in json.dumps(events, default=str)
+
+
+def test_errors_are_caught_by_their_names(calling: Stack, api: Api) -> None:
+    """A status, an address that may not be called, a connection that is not there."""
+    sfn = calling.client("stepfunctions")
+    tasks = [
+        (calls(f"{api.url}/missing"), "States.Http.StatusCode.404"),
+        (calls("https://127.0.0.1:1/"), "States.Permissions"),
+        (calls(api.url, InvocationConfig={"ConnectionArn": OTHER}), "Events.ConnectionResource.ResourceNotFound"),
+    ]
+    caught = []
+    for task, error in tasks:
+        catch = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]
+        definition = states(T={**task, "Catch": catch}, C={"Type": "Pass", "End": True})
+        caught.append((output_of(run(sfn, definition)), error))
+    assert [found["Error"] for found, _ in caught] == [error for _, error in caught]
+    assert json.loads(caught[0][0]["Cause"]) == {"message": "no such order"}
+
+
+def test_children_of_a_map_run_call_an_api(calling: Stack, api: Api) -> None:
+    """Hundreds at once, each once."""
+    sfn = calling.client("stepfunctions")
+    before = len(api.requests)
+    child = {"T": calls(f"{api.url}/children", Method="POST", RequestBody={"n.$": "$"})}
+    described = run(sfn, map_definition(child), list(range(CHILDREN)))
+    found = output_of(described)
+    assert [each["ResponseBody"]["got"]["n"] for each in found] == list(range(CHILDREN))
+    called = Counter(request.body["n"] for request in api.requests[before:])
+    assert called == Counter(range(CHILDREN))
+
+
+def test_an_api_behind_a_gateway_ends_its_task_by_a_callback(calling: Stack, api: Api) -> None:
+    """The request is signed and carries the token; SendTaskSuccess ends the Task."""
+    sfn = calling.client("stepfunctions")
+    parameters = {
+        "ApiEndpoint": "abc123.execute-api.us-east-1.amazonaws.com",
+        "Method": "POST",
+        "Stage": "prod",
+        "Path": "bills",
+        "Headers": {"TaskToken.$": "States.Array($$.Task.Token)"},
+        "RequestBody": {"bill": 1, "none": None},
+        "AuthType": "IAM_ROLE",
+    }
+    resource = "arn:aws:states:::apigateway:invoke.waitForTaskToken"
+    definition = states(T={"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True})
+    machine = sfn.create_state_machine(name="bills", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    while not api.news.empty():
+        api.news.get()
+    arn = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+    request = api.news.get(timeout=30)
+    assert (request.path, request.body) == ("/gateway/abc123/prod/bills", {"bill": 1})
+    assert "/us-east-1/execute-api/aws4_request" in request.headers["authorization"]
+    sfn.send_task_success(taskToken=request.headers["tasktoken"], output='{"paid": true}')
+    assert output_of(ended(sfn, arn)) == {"paid": True}
