@@ -56,6 +56,7 @@ def attempt_failed(
     `evaluated` says that an expression of the state itself failed, not its work. `matched` is what Retry and Catch know
     the error by, where that is not its name.
     """
+    step.attempt_failed(error, cause)
     begun, frame.wait = frame.wait, None
     failed_type = step.kinds[state.kind].failed_type
     known_as = matched or error

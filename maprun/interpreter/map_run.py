@@ -33,7 +33,7 @@ def request(
         length = len(value)
         items = jsontext.encode(value)
     frame.last_id = step.emit(EventType.MAP_STATE_STARTED, frame.last_id, (length,))
-    count, percentage = _tolerated(state, work, root, scope)
+    count, percentage = tolerated(state, work, root, scope)
     needed = _needed(work)
     plan = MapRunPlan(
         state=state.name,
@@ -77,7 +77,8 @@ def _needed(work: MapWork) -> frozenset[str]:
     return frozenset() if work.select is None else frozenset({"input", "context", "variable"})
 
 
-def _tolerated(state: State, work: MapWork, root: Any, scope: Scope) -> tuple[int | None, float | None]:
+def tolerated(state: State, work: MapWork, root: Any, scope: Scope) -> tuple[int | None, float | None]:
+    """ToleratedFailureCount and ToleratedFailurePercentage; None when not given. Raises StatesError."""
     assert state.kind == "Map"
     count = whole_number(work.tolerated_count, root, scope, "ToleratedFailureCount")
     if count is not None and count < 0:

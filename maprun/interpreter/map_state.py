@@ -40,13 +40,14 @@ def go_on(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait) -> 
 def start_iteration(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait, previous_id: int) -> None:
     """Starts the next iteration; its input is the item, or what the ItemSelector makes of it."""
     index = wait.next_index
-    text = _iteration_input(step, frame, state, wait, index)
+    text = iteration_input(step, frame, state, wait, index)
     wait.next_index += 1
     started = step.emit(EventType.MAP_ITERATION_STARTED, previous_id, (state.name, index))
     start_child(step, frame, wait, index, text, started)
 
 
-def _iteration_input(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait, index: int) -> bytes:
+def iteration_input(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait, index: int) -> bytes:
+    """The item, or what the ItemSelector makes of it. Raises StatesError."""
     work = state.work
     assert isinstance(work, MapWork)
     item = items_of(step.execution, frame, wait)[index]

@@ -149,7 +149,7 @@ def advance(
             _timed_out(builder)
         return finish(builder, spent)
     try:
-        _take_happening(builder, frame, happening)
+        take_happening(builder, frame, happening)
         settle(builder)
     except HistoryFullError as full:
         history_full(builder, full)
@@ -158,7 +158,8 @@ def advance(
     return finish(builder, spent)
 
 
-def _take_happening(builder: StepBuilder, frame: Frame, happening: Happening) -> None:
+def take_happening(builder: StepBuilder, frame: Frame, happening: Happening) -> None:
+    """What happened, to the state that waits for it; what it raises goes to Retry and Catch."""
     state = frame.machine.states[frame.state]
     try:
         match happening, frame.wait:

@@ -161,6 +161,9 @@ class StepBuilder:
         if ref and self.execution.waits.pop(ref, UNSET) is not UNSET:
             self.effects.append(EffectCancelled(ref))
 
+    def attempt_failed(self, error: str | None, cause: str | None) -> None:
+        """Hears of each attempt that failed, before Retry and Catch see it: for a host that looks on."""
+
     def end(self, ended: Ended, kind: int, previous_id: int, details: tuple[Any, ...]) -> None:
         """Ends the execution; this event comes even when the history is full."""
         execution = self.execution

@@ -23,13 +23,19 @@ def judge(run: Run, frame: ChildrenEnded | None = None) -> Verdict | None:
 
 
 def _tolerance_exceeded(run: Run) -> bool:
+    """A redrive counts failures from 0 again (page redrive-map-run), against the items of the whole run."""
+    failed = run.count(FAILED).items + run.count(TIMED_OUT).items
+    if not failed:
+        return False
+    total = None if run.total is None else all_known(run).items
+    return tolerance_exceeded(failed, run.plan.tolerated_failure_count, run.plan.tolerated_failure_percentage, total)
+
+
+def tolerance_exceeded(failed: int, count: int | None, percentage: float | None, total: int | None) -> bool:
     """AWS's rule; "not given" is not zero: with neither given the first failure fails the run.
 
-    A percentage strictly between 0 and 100 can be judged only once the total is known. A redrive counts failures from
-    0 again (page redrive-map-run), against the items of the whole run.
+    A percentage strictly between 0 and 100 can be judged only once the total is known: None before.
     """
-    failed = run.count(FAILED).items + run.count(TIMED_OUT).items
-    count, percentage = run.plan.tolerated_failure_count, run.plan.tolerated_failure_percentage
     if not failed:
         return False
     if count is None and percentage is None:
@@ -40,7 +46,7 @@ def _tolerance_exceeded(run: Run) -> bool:
         return False
     if percentage <= 0:
         return count is None
-    return run.total is not None and failed * PERCENT_MAX > percentage * all_known(run).items
+    return total is not None and failed * PERCENT_MAX > percentage * total
 
 
 def all_answered(run: Run) -> bool:

@@ -4,10 +4,9 @@ from typing import Protocol
 
 import msgspec
 
+from maprun.mapruns.batches import fill_batch
 from schemas.plan import BuildInput, ItemBatcherPlan
 
-INPUT_BYTES_MAX = 262_144
-"""A batch's input is never larger, whatever MaxInputBytesPerBatch says (AWS quota)."""
 SOURCE_ITEMS_MAX = 2_000
 """Items taken from a source at once."""
 SOURCE_BYTES_MAX = 1 << 20
@@ -221,24 +220,22 @@ class ItemStream:
 
     def _batch(self) -> tuple[bytes, int]:
         """One batch, closed by a rule that depends on nothing but the items from its first one on."""
-        batcher = self.batcher
-        assert batcher is not None
+        assert self.batcher is not None
+        return fill_batch(self.batcher, self._built, self._taken)
+
+    def _built(self) -> bytes | None:
+        """The input that the next item would have alone; None after the last one."""
+        if self.ended:
+            return None
         assert self.build is not None
-        bytes_max = min(batcher.input_bytes_per_batch_max or INPUT_BYTES_MAX, INPUT_BYTES_MAX)
-        head = b'{"BatchInput":' + batcher.batch_input + b',"Items":[' if batcher.batch_input else b'{"Items":['
-        size = len(head) + 2
-        batch: list[bytes] = []
-        while not self.ended and len(batch) < (batcher.items_per_batch_max or len(batch) + 1):
-            key = self._keys[self._at] if self._keys else None
-            item = self.build(self.item_index, key, self._items[self._at], self._source or self.text)
-            if batch and size + len(item) + 1 > bytes_max:
-                break
-            batch.append(item)
-            size += len(item) + (len(batch) > 1)
-            self._at += 1
-            self.item_index += 1
-            self._fill()
-        return head + b",".join(batch) + b"]}", len(batch)
+        key = self._keys[self._at] if self._keys else None
+        return self.build(self.item_index, key, self._items[self._at], self._source or self.text)
+
+    def _taken(self) -> None:
+        """The next item is in the batch."""
+        self._at += 1
+        self.item_index += 1
+        self._fill()
 
 
 def _briefly(sources: list[str]) -> list[str]:

@@ -15,9 +15,8 @@ from maprun.interpreter.roots import RootInterpreter
 from maprun.runtime import clock, process
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
-from schemas.arns import Names
 from services.maprun_tracker import tables
-from services.maprun_tracker.api.service import Service
+from services.maprun_tracker.api.making import make_service
 from services.maprun_tracker.api.site import Site
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.topology import SERVICE
@@ -33,9 +32,7 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     sizes = settings.payload_bytes_max, settings.history_events_max
     root_limits = ExecutionLimits(*sizes, plan_bytes_max=limits.plan_bytes_max)
     tracker = Tracker(settings, limits, own, RootInterpreter(root_limits, host.secret), host)
-    names = Names(settings.region, settings.account)
-    service = Service(host.port(), tracker, names, settings.homes, own, tracker.fold_limits, host.secret)
-    service.input_bytes_max = settings.payload_bytes_max
+    service = make_service(settings, host.port(), tracker, own, tracker.fold_limits, host.secret)
     site = Site(service, tracker, f"{settings.instance}/{clock.wall_ms()}", settings.api, settings.api_host_names)
     runner = web.AppRunner(
         site.application(lambda: host.ready() or tracker.ready(), host.healthy), access_log=None, auto_decompress=False

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
+from maprun.statetest import Configuration, Mock
 from services.maprun_tracker.api import configurations
 from services.maprun_tracker.api.rules import Choice, Each, Members, Number, Rule, Text
 
@@ -25,6 +26,8 @@ INTEGER_MAX, LONG_MAX = (1 << 31) - 1, (1 << 63) - 1
 
 VERSION_DESCRIPTION = Text(0, 256, secret=True)
 TAG_KEY = Text(1, 128, required=True)
+TEXT = Text(0, 262_144, secret=True)
+"""JSON of a test, or what an ItemReader finds."""
 
 
 class Tag(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
@@ -224,6 +227,47 @@ class ValidateDefinition(Input, frozen=True, kw_only=True):
     type: str | None = None
     severity: str | None = None
     max_results: int | None = None
+
+
+class TestState(Input, frozen=True, kw_only=True):
+    """Input of TestState."""
+
+    rules = {
+        "definition": DEFINITION,
+        "role_arn": ROLE_OPTIONAL,
+        "input": TEXT,
+        "inspection_level": Choice(("INFO", "DEBUG", "TRACE")),
+        "variables": TEXT,
+        "state_name": Text(1, 80, secret=True),
+        "mock": Members(
+            {
+                "result": TEXT,
+                "error_output": Members(
+                    {"error": Text(0, 256, required=True, secret=True), "cause": Text(0, 32_768, secret=True)}
+                ),
+                "field_validation_mode": Choice(("STRICT", "PRESENT", "NONE")),
+            }
+        ),
+        "context": TEXT,
+        "state_configuration": Members(
+            {
+                "retrier_retry_count": Number(0, INTEGER_MAX),
+                "error_caused_by_state": Text(1, 80, secret=True),
+                "map_iteration_failure_count": Number(0, INTEGER_MAX),
+                "map_item_reader_data": TEXT,
+            }
+        ),
+    }
+    definition: str | None = None
+    role_arn: str | None = None
+    input: str | None = None
+    inspection_level: str | None = None
+    reveal_secrets: bool | None = None
+    variables: str | None = None
+    state_name: str | None = None
+    mock: Mock | None = None
+    context: str | None = None
+    state_configuration: Configuration | None = None
 
 
 class StartExecution(Input, frozen=True, kw_only=True):

@@ -39,7 +39,8 @@ def _check_publish(publish: bool | None, description: str | None) -> None:
         raise Refusal("ValidationException", "Version description can only be set when publish is true")
 
 
-def _check_role(role_arn: str) -> None:
+def check_role(role_arn: str) -> None:
+    """Refuses what can be no role. Raises Refusal (InvalidArn)."""
     if not role_arn.startswith("arn:") or role_arn.count(":") < 5:  # noqa: PLR2004 - arn:partition:service:region:account:
         raise Refusal("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {role_arn}'")
 
@@ -62,7 +63,7 @@ async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -
     name, definition, role = ask.name or "", ask.definition or "", ask.role_arn or ""
     machine_type = ask.type or "STANDARD"
     validate_name(name)
-    _check_role(role)
+    check_role(role)
     _check_publish(ask.publish, ask.version_description)
     spec = spec_of(ask, machine_type, tags.stored(ask.tags))
     arn = service.names.machine(name)
@@ -84,7 +85,7 @@ async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -
     if not (spec.definition or spec.role_arn or spec.logging or spec.tracing or spec.encryption):
         raise Refusal("MissingRequiredParameter", NOTHING_GIVEN)
     if ask.role_arn is not None:
-        _check_role(ask.role_arn)
+        check_role(ask.role_arn)
     machine = await service.machine(arn)
     if machine is None:
         raise machine_missing(arn)

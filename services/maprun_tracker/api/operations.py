@@ -18,6 +18,7 @@ from services.maprun_tracker.api import (
     runs,
     shapes,
     tags,
+    trials,
     versions,
 )
 from services.maprun_tracker.api.rules import check
@@ -56,6 +57,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "TagResource": Operation(inputs.TagResource, tags.tag),
     "UntagResource": Operation(inputs.UntagResource, tags.untag),
     "ValidateStateMachineDefinition": Operation(inputs.ValidateDefinition, machines.validate),
+    "TestState": Operation(inputs.TestState, trials.test_state),
     "StartExecution": Operation(inputs.StartExecution, executions.start),
     "StopExecution": Operation(inputs.StopExecution, executions.stop),
     "RedriveExecution": Operation(inputs.RedriveExecution, executions.redrive),
@@ -90,7 +92,6 @@ NOT_YET: Final = frozenset(
     (
         "GetActivityTask",
         "StartSyncExecution",
-        "TestState",
     )
 )
 """Operations of AWS's that this version refuses by name."""

@@ -23,6 +23,7 @@ from services.maprun_tracker.api.commands import Command
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
 from services.maprun_tracker.api.examining import Examiner
 from services.maprun_tracker.api.frames import Frames
+from services.maprun_tracker.api.state_tests import StateTests, Tasks
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 
@@ -71,8 +72,12 @@ class Service:
         limits: TrackerLimits,
         fold_limits: MapRunLimits | None = None,
         secret: TokenSecret | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
-        """`fold_limits` are those that the fold of home works under; task tokens are read with `secret`."""
+        """`fold_limits` are those that the fold of home works under; task tokens are read with `secret`.
+
+        `tasks` make the calls of states that are tested; None: they need mocks.
+        """
         self.secret = secret or TokenSecret()
         self.port = port
         self.fold_limits = fold_limits or MapRunLimits()
@@ -84,6 +89,7 @@ class Service:
         self.machines = MachineRegistry()
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
         self.examiner = Examiner(port)
+        self.tests = StateTests(port, names, tasks)
 
     # ------------------------------------------------------------------ what comes in beside home
 

@@ -70,6 +70,7 @@ class Site:
         self._http = aiohttp.ClientSession()
 
     async def _close(self, _application: web.Application) -> None:
+        await self.service.tests.close()
         if self._http is not None:
             await self._http.close()
 

@@ -1,0 +1,18 @@
+"""TestState: one state of a definition, run alone by the interpreter, with what it does on the way. Pure."""
+
+from maprun.statetest.answers import Exchange, Inspection, StateOutcome
+from maprun.statetest.asked import Asked, Configuration, ErrorOutput, Mock
+from maprun.statetest.trial import Called, World, try_state
+
+__all__ = [
+    "Asked",
+    "Called",
+    "Configuration",
+    "ErrorOutput",
+    "Exchange",
+    "Inspection",
+    "Mock",
+    "StateOutcome",
+    "World",
+    "try_state",
+]

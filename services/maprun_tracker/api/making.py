@@ -1,0 +1,23 @@
+"""The API's service of a process, put together from its settings."""
+
+from maprun.aws.clients import settings_of_tasks
+from maprun.aws.tasks import TaskRunner
+from maprun.bus.port import Port
+from maprun.mapruns.limits import MapRunLimits
+from maprun.runtime import clock
+from maprun.runtime.settings import Settings
+from schemas.arns import Names
+from schemas.tokens import TokenSecret
+from services.maprun_tracker.api.service import Parts, Service
+from services.maprun_tracker.limits import TrackerLimits
+
+
+def make_service(
+    settings: Settings, port: Port, parts: Parts, limits: TrackerLimits, folded: MapRunLimits, secret: TokenSecret
+) -> Service:
+    """`folded` are the limits that the fold of home works under."""
+    names = Names(settings.region, settings.account)
+    tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds)
+    service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
+    service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max
+    return service

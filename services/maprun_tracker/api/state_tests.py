@@ -1,0 +1,78 @@
+"""TestState: a state is run in a thread of any process of the API, the call of a Task beside it. Nothing is kept."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from maprun.aws.mock_results import fault_of
+from maprun.aws.sources.given_text import items_in
+from maprun.bus.port import Port
+from maprun.interpreter import Limits
+from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
+from maprun.statetest import Asked, Called, StateOutcome, World, try_state
+from maprun.statetest.trial import SECONDS_MAX, TIMEOUT
+from schemas.arns import Names
+from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded, TimerFired
+
+T = TypeVar("T")
+CALLS_AT_ONCE_MAX = 64
+"""Calls of tests under way in one process; more wait."""
+
+
+class Tasks(Protocol):
+    """Makes the calls of Tasks (maprun.aws.tasks implements it)."""
+
+    async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
+        """One attempt."""
+        ...
+
+    async def close(self) -> None:
+        """Closes connections and threads."""
+        ...
+
+
+class StateTests:
+    """Runs tests, one at a time in a thread: those that compute would take turns anyway. Calls wait beside it."""
+
+    def __init__(self, port: Port, names: Names, tasks: Tasks | None) -> None:
+        """`tasks` make the calls of Tasks without a mock; None refuses them."""
+        self.payload_bytes_max = INPUT_BYTES_MAX
+        self._port = port
+        self._names = names
+        self._tasks = tasks
+        self._computing = asyncio.Lock()
+        self._calling = asyncio.Semaphore(CALLS_AT_ONCE_MAX)
+
+    async def test(self, asked: Asked, key: str) -> StateOutcome:
+        """What becomes of the state. `key` is the idempotency key of the call it may make. Raises Refusal."""
+        limits = Limits(payload_bytes_max=self.payload_bytes_max)
+        world = World(self._names, self._port.now_ms(), fault_of, items_in, limits)
+        outcome = await self._computed(lambda: try_state(asked, world))
+        if isinstance(outcome, TaskRequested):
+            called = Called(await self._called(outcome, key))
+            outcome = await self._computed(lambda: try_state(asked, world, called))
+        assert isinstance(outcome, StateOutcome), "a Task makes one call"
+        return outcome
+
+    async def close(self) -> None:
+        """Closes what calls are made with."""
+        if self._tasks is not None:
+            await self._tasks.close()
+
+    async def _computed(self, work: Callable[[], T]) -> T:
+        async with self._computing:
+            return await self._port.call(work)
+
+    async def _called(self, request: TaskRequested, key: str) -> TaskSucceeded | TaskFailed | TimerFired:
+        if self._tasks is None:
+            raise Refusal("ValidationException", "This process makes no calls: the Task needs a mock.")
+        seconds = min(request.timeout_seconds or SECONDS_MAX, SECONDS_MAX)
+        async with self._calling:
+            try:
+                outcome = await asyncio.wait_for(self._tasks.run_task(request, key), seconds)
+            except TimeoutError:
+                if request.timeout_seconds == seconds:
+                    return TimerFired(f"{request.ref}:timeout")
+                return TaskFailed(request.ref, TIMEOUT, f"The test took longer than {SECONDS_MAX} seconds")
+        assert isinstance(outcome, TaskSucceeded | TaskFailed), "what waits for a callback needs a mock"
+        return outcome
