@@ -143,6 +143,10 @@ class Names(Part, frozen=True):
         """An IAM role's ARN."""
         return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
 
+    def root(self) -> str:
+        """The account's root in IAM."""
+        return f"arn:{partition_of(self.region)}:iam::{self.account}:root"
+
     def machine(self, name: str) -> str:
         """A state machine's ARN."""
         return self._arn(f"stateMachine:{name}")

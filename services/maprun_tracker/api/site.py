@@ -15,7 +15,7 @@ from maprun.requests.checks import Refusal
 from maprun.requests.starts import derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import metrics
-from services.maprun_tracker.api import executions, front, inputs, runs, shapes
+from services.maprun_tracker.api import executions, front, identity, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
 from services.maprun_tracker.api.holding import Holding, Reply
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, OWN_PATHS, Answer, decode
@@ -79,6 +79,8 @@ class Site:
     async def _post(self, request: web.Request) -> web.Response:
         call = self._call(request)
         body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
+        if identity.is_query(request.headers):
+            return identity.answer(self.service.names, call.request_id, request.headers, body)
         asked = PeerRequest("", request.headers, body, call.attempt_of)
         return await self._answered(request, call, asked, body, request.headers.get("X-Amz-Target", ""))
 
@@ -146,8 +148,7 @@ class Site:
             return await self._list_executions(decode(inputs.ListExecutions, body), call, asked.headers)
         operation = OPERATIONS.get(name)
         if operation is None or not target.startswith(TARGET_PREFIX):
-            known = f"{name} is not supported yet." if name in NOT_YET else f"Unknown operation: '{target}'"
-            raise Refusal("UnknownOperationException", known)
+            raise Refusal("UnknownOperationException", _unknown(name, target, identity.signed_for(asked.headers)))
         return await operation.handle(self.service, decode(operation.asked, body), call)
 
     # ------------------------------------------------------------------ other processes
@@ -213,6 +214,18 @@ class Site:
 
 def _age(item: shapes.ExecutionItem) -> tuple[int, str]:
     return round(item.start_date * 1000), item.execution_arn
+
+
+def _unknown(name: str, target: str, service: str) -> str:
+    """Why there is no such operation here; a request of another service was led here by a setting for all of AWS."""
+    if name in NOT_YET:
+        return f"{name} is not supported yet."
+    told = f"Unknown operation: '{target}'"
+    if service in {"", "states"}:
+        return told
+    return (
+        f"{told}. {identity.ENDPOINT_SHOWN}, not for '{service}': AWS_ENDPOINT_URL_SFN leads only Step Functions here."
+    )
 
 
 def _given(ask: inputs.ListExecutions) -> dict[str, object]:
