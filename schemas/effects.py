@@ -23,7 +23,7 @@ class TaskRequested(Fact, frozen=True):
     attempt: int = 0
     state: str = ""
     callback: bool = False  # the call is a submission: the attempt ends by its token, or by a timer
-    token: str = ""  # of a job: the attempt's task token, which the user never sees
+    token: str = ""  # of an execution that it starts and waits for: the attempt's task token, which no user sees
 
 
 class TimerRequested(Fact, frozen=True):

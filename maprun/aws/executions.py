@@ -6,11 +6,7 @@ and those of a Task that waits for the execution its token.
 """
 
 import asyncio
-import datetime as dt
 from collections.abc import Callable
-from typing import Any
-
-import msgspec
 
 from maprun.aws.sdk_tasks import Call, SdkCaller
 from maprun.integrations.executions import SERVICE, START, TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
@@ -45,7 +41,7 @@ class ExecutionStarter:
         while True:
             outcome = await self._sdk.run(_CALL, request, idempotency_key, headers)
             if isinstance(outcome, TaskSucceeded):
-                return TaskSucceeded(request.ref, _with_milliseconds(outcome.output))
+                return outcome
             if not _not_now(outcome) or self._monotonic() > until:
                 return outcome
             await asyncio.sleep(next(pauses, AGAIN_SECONDS[-1]))
@@ -54,11 +50,3 @@ class ExecutionStarter:
 def _not_now(failed: TaskFailed) -> bool:
     """True for a call that nobody answered, or that was answered with "not now"."""
     return failed.error == _NO_ANSWER or (failed.error == _OTHER and "Status Code: 5" in failed.cause)
-
-
-def _with_milliseconds(output: bytes) -> bytes:
-    """StartExecution's answer with its date as version 1 of the SDK has it: a number of milliseconds."""
-    result: dict[str, Any] = msgspec.json.decode(output)
-    began = dt.datetime.fromisoformat(result["StartDate"])
-    result["StartDate"] = round(began.timestamp() * 1000)
-    return msgspec.json.encode(result)

@@ -12,7 +12,7 @@ import botocore.session
 from botocore import xform_name
 
 from maprun.aws.java_names import botocore_name
-from maprun.aws.sdk_shapes import Spelling, optimised_spelling, sdk_spelling
+from maprun.aws.sdk_shapes import OPTIMISED_SPELLING, SDK_SPELLING, Spelling
 from maprun.integrations.executions import START
 from maprun.integrations.resources import Integration, Pattern, parse_resource
 
@@ -46,7 +46,7 @@ def fault_of(resource: str, result: Any, strict: bool) -> str:
     shape = _result_shape(named)
     if shape is None:
         return ""
-    spelling = sdk_spelling if named.is_sdk else optimised_spelling
+    spelling = SDK_SPELLING if named.is_sdk else OPTIMISED_SPELLING
     free = {_OUTPUT} if named.pattern is Pattern.RUN_A_JOB_2 else set()  # whose JSON the integration has parsed
     if isinstance(result, dict):
         result = {name: value for name, value in result.items() if name not in free}
@@ -111,7 +111,7 @@ def _is_of(value: Any, types: type | tuple[type, ...], kind: str) -> bool:
 def _member_faults(value: dict[str, Any], shape: Any, spelling: Spelling, strict: bool) -> Iterator[str]:
     required = shape.required_members if strict else ()
     for name, member in shape.members.items():
-        spelt = spelling(shape.name, name)
+        spelt = spelling.member(shape.name, name)
         if value.get(spelt) is None:
             if name in required:
                 yield f"Required field '{spelt}' is missing"

@@ -14,8 +14,6 @@ import msgspec
 
 from maprun.aws.java_names import capitalised, member_name
 
-Spelling = Callable[[str, str], str]
-"""(name of the structure, name of the member) → the member's name in Parameters and results."""
 ReadStream = Callable[[Any], bytes]
 """All bytes of an open body; raises AnswerTooLargeError beyond its bound."""
 
@@ -50,14 +48,14 @@ class Idempotency(NamedTuple):
         return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:]}"
 
 
-def sdk_spelling(structure: str, member: str) -> str:
-    """In `aws-sdk` integrations: DBInstances is DbInstances, taskArn is TaskArn."""
-    return member_name(structure, member)
+class Spelling(NamedTuple):
+    """How results are written.
 
+    `member` makes a member's name of (its structure's name, its own); `moment` writes a date.
+    """
 
-def optimised_spelling(_structure: str, member: str) -> str:
-    """In optimised integrations: the service's own name with a capital, such as DynamoDB's BOOL."""
-    return capitalised(member)
+    member: Callable[[str, str], str]
+    moment: Callable[[dt.datetime], str | int]
 
 
 def to_request(value: Any, shape: Any, idempotency: Idempotency, path: str = "") -> Any:
@@ -135,9 +133,9 @@ def _json_text(value: Any) -> str:
 
 
 def to_result(value: Any, shape: Any, spelling: Spelling, read: ReadStream) -> Any:
-    """A botocore answer in Step Functions' spelling; dates as ISO text, bodies and other bytes as text."""
+    """A botocore answer in Step Functions' spelling; bodies and other bytes as text."""
     if isinstance(value, dt.datetime):
-        return iso_text(value)
+        return spelling.moment(value)
     if hasattr(value, "read"):
         return _bytes_text(read(value))
     if isinstance(value, bytes):
@@ -156,7 +154,7 @@ def to_result(value: Any, shape: Any, spelling: Spelling, read: ReadStream) -> A
 
 def _result_members(value: Mapping[str, Any], shape: Any, spelling: Spelling, read: ReadStream) -> dict[str, Any]:
     return {
-        spelling(shape.name, name): to_result(member, shape.members.get(name), spelling, read)
+        spelling.member(shape.name, name): to_result(member, shape.members.get(name), spelling, read)
         for name, member in value.items()
     }
 
@@ -167,6 +165,17 @@ def iso_text(moment: dt.datetime) -> str:
     fraction = "microseconds" if utc.microsecond % 1000 else "milliseconds"
     precision = fraction if utc.microsecond else "seconds"
     return utc.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def milliseconds(moment: dt.datetime) -> int:
+    """A moment as version 1 of Java's SDK prints a Date."""
+    return round(moment.timestamp() * 1000)
+
+
+SDK_SPELLING = Spelling(member_name, iso_text)
+"""Of `aws-sdk` integrations: DBInstances is DbInstances, taskArn is TaskArn."""
+OPTIMISED_SPELLING = Spelling(lambda _structure, member: capitalised(member), milliseconds)
+"""Of optimised integrations: the service's own name with a capital, such as DynamoDB's BOOL."""
 
 
 def _bytes_text(value: bytes) -> str:

@@ -1,7 +1,7 @@
 """AWS SDK calls as Tasks, by boto3's clients over connections that hold no threads.
 
 `arn:aws:states:::aws-sdk:<service>:<action>` for any service that boto3 knows, and the optimised request-response
-integrations of DynamoDB, SQS, SNS and EventBridge.
+and job-starting integrations.
 """
 
 import asyncio
@@ -33,17 +33,19 @@ from maprun.aws.sdk_errors import (
 )
 from maprun.aws.sdk_http import Answer, Answers, SdkHttp, UnansweredError
 from maprun.aws.sdk_shapes import (
+    OPTIMISED_SPELLING,
+    SDK_SPELLING,
     Idempotency,
     UnusableMemberError,
     missing_members,
-    optimised_spelling,
-    sdk_spelling,
     to_request,
     to_result,
 )
+from maprun.integrations.jobs import Job
+from maprun.integrations.members import at, filled
 from maprun.integrations.registry import SERVICES, runs
-from maprun.integrations.resources import Integration
-from maprun.integrations.service import AT_ONCE_MAX, Words
+from maprun.integrations.resources import Integration, Pattern
+from maprun.integrations.service import AT_ONCE_MAX, Sent, Words
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 THREADS = 4  # in which botocore computes, half a millisecond a time
@@ -51,19 +53,43 @@ REQUESTS_MAX = 8  # of one call: redirects
 
 
 class Call(NamedTuple):
-    """What a Resource means: a service and an action as it writes them, and how errors are worded."""
+    """A service and an action as Resources write them, how errors are worded, and what is sent instead, if anything.
+
+    `job` is the one that the call starts; `waits` if its Task waits for that.
+    """
 
     service: str
     action: str
     optimised: Words | None
+    sent: Sent | None = None
+    job: Job | None = None
+    waits: bool = False
+
+    def arguments(self, asked: dict[str, Any], idempotency: Idempotency) -> dict[str, Any]:
+        """The parameters of the SDK's action."""
+        parameters = filled(self.sent.parameters, asked=asked) if self.sent and self.sent.parameters else asked
+        if self.job is None:
+            return parameters
+        if self.waits and self.job.marked is not None:
+            parameters = self.job.marked(parameters)
+        if self.job.token and at(parameters, (self.job.token,)) is None:
+            parameters = {**parameters, self.job.token: idempotency.token(self.job.token)}
+        return parameters
 
 
 def call_of(resource: Integration) -> Call | None:
     """The SDK call that an integration is; None for one that is none, or that doesn't run here."""
     if not runs(resource):
         return None
-    words = None if resource.is_sdk else SERVICES[resource.service].words
-    return Call(resource.service, resource.action, words) if resource.is_sdk or words is not None else None
+    if resource.is_sdk:
+        return Call(resource.service, resource.action, None)
+    service, action = SERVICES[resource.service], resource.action
+    if service.words is None:
+        return None
+    waits = resource.pattern is Pattern.RUN_A_JOB
+    return Call(
+        service.sdk or service.name, action, service.words, service.sent.get(action), service.jobs.get(action), waits
+    )
 
 
 class SdkCaller:
@@ -123,14 +149,17 @@ class SdkCaller:
         return Refused("States.Runtime", f"The resource {request.resource} is redirected without end")
 
     def _call(self, call: Call, request: TaskRequested, idempotency_key: str) -> bytes | Refused:
-        parameters = msgspec.json.decode(request.parameters)
-        if not isinstance(parameters, dict):
+        asked = msgspec.json.decode(request.parameters)
+        if not isinstance(asked, dict):
             return _unusable(request, "Parameters must be an object")
+        idempotency = Idempotency(idempotency_key)
+        parameters = call.arguments(asked, idempotency)
         try:
             client = self._clients.client(call.service)
         except (UnknownServiceError, ValueError) as error:
             return Refused("States.Runtime", f"The resource {request.resource} can't be called: {error}")
-        operation = client.meta.method_to_api_mapping.get(xform_name(call.action))
+        action = call.sent.action if call.sent else call.action
+        operation = client.meta.method_to_api_mapping.get(xform_name(action))
         if operation is None:
             return Refused("States.Runtime", f"The resource {request.resource} names no action of {call.service}")
         model = client.meta.service_model.operation_model(operation)
@@ -142,12 +171,17 @@ class SdkCaller:
         if call.optimised and (missing := list(missing_members(parameters, shape))):
             return null_members(missing, call.optimised, request.ref)
         try:
-            arguments = to_request(parameters, shape, Idempotency(idempotency_key)) if shape is not None else parameters
-            return self._answer(call, client, model, arguments)
+            arguments = to_request(parameters, shape, idempotency) if shape is not None else parameters
+            outcome = self._answer(call, client, model, arguments)
         except (ParamValidationError, UnusableMemberError) as error:
             return _unusable(request, str(error))
+        if isinstance(outcome, Refused):
+            return outcome
+        if call.sent is not None and call.sent.answer is not None:
+            outcome |= filled(call.sent.answer, asked=asked, answered=outcome)
+        return msgspec.json.encode(outcome)
 
-    def _answer(self, call: Call, client: Any, model: Any, arguments: dict[str, Any]) -> bytes | Refused:
+    def _answer(self, call: Call, client: Any, model: Any, arguments: dict[str, Any]) -> dict[str, Any] | Refused:
         service = client.meta.service_model
         prefix = call.optimised.prefix if call.optimised else service_name(service.service_id)
         if host := foreign_queue(client, str(arguments.get("QueueUrl", ""))):
@@ -165,10 +199,10 @@ class SdkCaller:
         except (BotoCoreError, OSError) as error:
             return no_answer(prefix, error)
 
-    def _result(self, answer: Any, shape: Any, call: Call) -> bytes:
+    def _result(self, answer: Any, shape: Any, call: Call) -> dict[str, Any]:
         meta = answer.pop("ResponseMetadata", {})
-        spelling = optimised_spelling if call.optimised else sdk_spelling
-        result = to_result(answer, shape, spelling, StreamingBody.read) if shape is not None else {}
+        spelling = OPTIMISED_SPELLING if call.optimised else SDK_SPELLING
+        result: dict[str, Any] = to_result(answer, shape, spelling, StreamingBody.read) if shape is not None else {}
         if call.optimised:
             headers = {str(name): str(value) for name, value in meta.get("HTTPHeaders", {}).items()}
             result["SdkHttpMetadata"] = {
@@ -177,7 +211,7 @@ class SdkCaller:
                 "HttpStatusCode": meta.get("HTTPStatusCode", 200),
             }
             result["SdkResponseMetadata"] = {"RequestId": meta.get("RequestId", "")}
-        return msgspec.json.encode(result)
+        return result
 
 
 def _unusable(request: TaskRequested, reason: str) -> Refused:

@@ -7,11 +7,13 @@ import msgspec
 from maprun.aws.clients import AwsSettings
 from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.executions import ExecutionStarter
+from maprun.aws.jobs import JobFollower
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.aws.web.tasks import WebTasks
 from maprun.integrations import apigateway, http
 from maprun.integrations.executions import START
+from maprun.integrations.jobs import Followed, JobCalls
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
 from schemas.quotas import CAUSE_LENGTH_MAX, DATA_LIMIT_EXCEEDED, result_too_large
@@ -41,6 +43,7 @@ class TaskRunner:
         self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
         self._executions = ExecutionStarter(self._sdk, monotonic)
         self._web = WebTasks(settings, OUTPUT_BYTES_MAX, wall_seconds, monotonic)
+        self._jobs = JobFollower(self._sdk)
 
     async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
         """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
@@ -81,6 +84,21 @@ class TaskRunner:
         # The interpreter asks for no such call; an execution of an earlier version may have.
         unsupported = f"This version of maprun doesn't support the resource {request.resource}"
         return TaskFailed(request.ref, "States.Runtime", unsupported)
+
+    @property
+    def job_calls(self) -> JobCalls:
+        """The calls about jobs that Tasks wait for."""
+        return JobCalls(self._look, self._jobs.stop)
+
+    async def _look(self, followed: Followed) -> TaskSucceeded | TaskFailed | None:
+        request = followed.request
+        try:
+            outcome = await self._jobs.look(followed)
+        except AnswerTooLargeError as error:
+            outcome = TaskFailed(request.ref, error.error, result_too_large(request.state))
+        except Exception as bug:  # noqa: BLE001 - as of a call: the attempt fails, and says why
+            outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
+        return None if outcome is None else bounded(outcome, request.state)
 
     async def close(self) -> None:
         """Closes connections and threads."""

@@ -1,16 +1,68 @@
 """All of them in one place: whether a resource exists on AWS, whether it runs here, and what it is told with."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, assert_never
 
-from maprun.integrations import apigateway, dynamodb, events, executions, functions, http, later, sdk, sns, sqs
-from maprun.integrations.resources import ActivityResource, FunctionResource, Integration, Pattern, Resource
+from maprun.integrations import (
+    apigateway,
+    athena,
+    batch,
+    bedrock,
+    codebuild,
+    databrew,
+    dynamodb,
+    ecs,
+    eks,
+    emr,
+    emr_containers,
+    emr_serverless,
+    events,
+    executions,
+    functions,
+    glue,
+    http,
+    mediaconvert,
+    sagemaker,
+    sdk,
+    sns,
+    sqs,
+)
+from maprun.integrations.jobs import Job
+from maprun.integrations.resources import (
+    ActivityResource,
+    FunctionResource,
+    Integration,
+    Pattern,
+    Resource,
+    parse_resource,
+)
 from maprun.integrations.service import Service
 from maprun.integrations.task_events import FunctionEvents, IntegrationEvents, TaskEvents
+from schemas.effects import SubmissionFailed, TaskRequested
 
 _SERVICES = (
-    *(module.SERVICE for module in (apigateway, dynamodb, events, executions, functions, http, sns, sqs)),
-    *later.SERVICES,
+    apigateway.SERVICE,
+    athena.SERVICE,
+    batch.SERVICE,
+    bedrock.SERVICE,
+    codebuild.SERVICE,
+    databrew.SERVICE,
+    dynamodb.SERVICE,
+    ecs.SERVICE,
+    eks.SERVICE,
+    emr.SERVICE,
+    emr_containers.SERVICE,
+    emr_serverless.SERVICE,
+    events.SERVICE,
+    executions.SERVICE,
+    functions.SERVICE,
+    glue.SERVICE,
+    http.SERVICE,
+    mediaconvert.SERVICE,
+    sagemaker.SERVICE,
+    sns.SERVICE,
+    sqs.SERVICE,
 )
 SERVICES: Mapping[str, Service] = {service.name: service for service in _SERVICES}
 """The optimised integrations, by name."""
@@ -19,15 +71,29 @@ SERVICES: Mapping[str, Service] = {service.name: service for service in _SERVICE
 _JOBS = frozenset({Pattern.RUN_A_JOB, Pattern.RUN_A_JOB_2})
 
 
+def lost_answer(task: TaskRequested) -> SubmissionFailed:
+    """What becomes of an attempt whose call to start a job was made, or not, by a process that then fell.
+
+    To make it again could start a second job, and without the answer nobody can ask after the first.
+    """
+    named = parse_resource(task.resource)
+    words = SERVICES[named.service].words if isinstance(named, Integration) else None
+    assert words is not None, "jobs are started by calls of the SDK"
+    cause = "Unable to execute HTTP request: the process that made the call fell before it heard the answer"
+    return SubmissionFailed(task.ref, f"{words.prefix}.SdkClientException", cause)
+
+
 class Declared(NamedTuple):
     """What is known of one resource: its events, how its attempts end, why it can't run here.
 
-    By default the response to the call ends an attempt; of a `callback` its task token does, of a `job` its last state.
+    By default the response to the call ends an attempt; of a `callback` its task token does, of a `job` its last state,
+    which a service is asked for if the job is `followed`.
     """
 
     events: TaskEvents
     callback: bool = False
     job: bool = False
+    followed: bool = False
     refusal: str = ""
 
 
@@ -46,7 +112,17 @@ def runs(named: Integration) -> bool:
     if named.is_sdk:
         return named.pattern in sdk.RUNS
     service = SERVICES.get(named.service)
-    return service is not None and named.pattern in service.runs
+    return service is not None and named.pattern in service.runs and named.action not in service.later
+
+
+@lru_cache(maxsize=4096)
+def job_of(resource: str) -> Job | None:
+    """The job that a Task of this Resource starts in a service and waits for; None for every other Task."""
+    named = parse_resource(resource)
+    if not isinstance(named, Integration) or named.pattern not in _JOBS or named.is_sdk:
+        return None
+    service = SERVICES.get(named.service)
+    return service.jobs.get(named.action) if service is not None else None
 
 
 def not_yet(named: Resource) -> str:
@@ -76,7 +152,8 @@ def declared(resource: str, named: Resource | None) -> Declared:
             refusal = f"{what} is not supported yet: '{resource}'." if what else ""
             events = IntegrationEvents(named.resource_type, named.resource_name)
             pattern = named.pattern
-            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, refusal)
+            followed = job_of(resource) is not None
+            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, followed, refusal)
         case ActivityResource():
             return Declared(FunctionEvents(resource), refusal=f"Activities are not supported yet: '{resource}'.")
         case None:  # only in a definition that an earlier version took

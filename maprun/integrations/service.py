@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from maprun.integrations.jobs import Job
+from maprun.integrations.members import Template
 from maprun.integrations.resources import Pattern
 
 PLAIN = frozenset({Pattern.REQUEST_RESPONSE})
@@ -24,16 +26,28 @@ class Words(NamedTuple):
     base_error: str
 
 
+class Sent(NamedTuple):
+    """An action whose call is not the SDK's action of its name: what is called with what, and how that is answered."""
+
+    action: str
+    parameters: Mapping[str, Template] | None = None  # None = as the Task has them
+    answer: Mapping[str, Template] | None = None  # beside the SDK's own; None = nothing
+
+
 class Service(NamedTuple):
     """An optimised integration: the patterns that its actions have on AWS, and those that run here.
 
-    A service with `words` is called by the SDK of its name.
+    A service with `words` is called by the SDK, under the name `sdk` if that is another one.
     """
 
     name: str  # as in `arn:aws:states:::<name>:<action>`
     actions: Mapping[frozenset[Pattern], tuple[str, ...]]
     runs: frozenset[Pattern] = frozenset()
     words: Words | None = None
+    sdk: str = ""
+    sent: Mapping[str, Sent] = {}
+    jobs: Mapping[str, Job] = {}
+    later: tuple[str, ...] = ()  # actions that don't run here yet
 
     def has(self, action: str, pattern: Pattern) -> bool:
         """True if AWS has this action with this pattern."""

@@ -48,7 +48,7 @@ def perform_task(step: StepBuilder, frame: Frame, state: State) -> None:
         frame.retry_count,
         state.name,
         work.callback or work.job,
-        step.execution.token(frame) if work.job else "",
+        step.execution.token(frame) if work.job and not work.followed else "",
     )
     wait = frame.wait = TaskWait(ref)
     step.wait_for(frame, ref, asked)

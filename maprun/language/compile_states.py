@@ -47,6 +47,7 @@ def task_work(source: Source) -> Work:
         events=known.events,
         callback=known.callback,
         job=known.job,
+        followed=known.followed,
         refusal=known.refusal,
         timeout_seconds=amount(source, state, "TimeoutSeconds"),
         heartbeat_seconds=amount(source, state, "HeartbeatSeconds"),

@@ -50,7 +50,7 @@ class PassWork:
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """Task. A `callback` ends by its task token, a `job` with what was submitted.
+    """Task. A `callback` ends by its task token, a `job` with what it started, `followed` or told of.
 
     `refusal` says why this resource can't run here; empty when it can.
     """
@@ -59,6 +59,7 @@ class TaskWork:
     events: TaskEvents
     callback: bool = False
     job: bool = False
+    followed: bool = False
     refusal: str = ""
     timeout_seconds: Amount = None
     heartbeat_seconds: Amount = None

@@ -41,6 +41,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     deps = Deps(
         compile_run=shared(children.compile_run),
         run_task=tasks.run_task,
+        jobs=tasks.job_calls,
         limits=own,
         metrics=Counted(),
         budget=MemoryBudget(settings.running_bytes_max),

@@ -3,10 +3,11 @@
 from collections import deque
 from typing import Any
 
+from maprun.integrations.registry import lost_answer
 from maprun.interpreter.outcomes import bounded
 from maprun.language.errors import StatesError
 from maprun.mapruns.slices import Pace
-from schemas.effects import EffectCancelled, Happening, StopAsked, SubmissionBegan, TimerFired
+from schemas.effects import EffectCancelled, Happening, StopAsked, SubmissionBegan, TaskSubmitted, TimerFired
 from schemas.history import last_ms
 from schemas.lanes import ChildAdvanced, ChildCallbackReceived, Place
 from schemas.tokens import TIMED_OUT as TOKEN_TIMED_OUT
@@ -19,7 +20,7 @@ from services.child_runner.lane_run import CHILD_BYTES, Child, LaneRun, Nested, 
 from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Step
 from services.child_runner.memory_budget import BudgetShare
-from services.child_runner.waits import WAITS_ON, Waits, asked_again, state_of, was_waited_for
+from services.child_runner.waits import WAITS_ON, Waits, answered, asked_again, state_of, was_waited_for
 
 ANSWER_WANTED_MS = 60_000
 """So long after a callback its sender may wait for a word: the API gives up before."""
@@ -223,8 +224,7 @@ class Executions:
                 self._waits.ask_home(run, child, waited)  # again: an earlier owner's answer may have reached nobody
             elif isinstance(waited, Submission) and waited.begun:
                 child.waits[ref] = waited  # an earlier owner submitted it, or fell before it could: never twice
-                if waited.effect.token and not waited.submitted:
-                    self._waits.call(run, child, waited.effect)  # a job is the same one however often it is submitted
+                self._submission_again(run, child, waited, now_ms, at_seconds)
             elif child.position in run.running:
                 self._ask(run, child, asked_again(ref, waited), now_ms, at_seconds)
         for callback, former in run.callbacks.pop(child.index, ()):
@@ -233,6 +233,15 @@ class Executions:
         if stop is not None and child.position in run.running:
             self.stop(run, child, StopAsked(stop.error, stop.cause_text), now_ms, at_seconds)
 
+    def _submission_again(self, run: LaneRun, child: Child, waited: Submission, now_ms: int, at_seconds: float) -> None:
+        """A submission that an earlier owner began."""
+        if waited.submitted:
+            self._waits.follow(run, child, waited, now_ms)
+        elif waited.repeatable:
+            self._waits.call(run, child, waited.effect)
+        elif waited.job is not None:
+            self.record_outcome(run, child, lost_answer(waited.effect), now_ms, at_seconds)
+
     # ------------------------------------------------------------------ what happens to a child
 
     def timers_due(self, runs: dict[str, LaneRun], now_ms: int, at_seconds: float) -> None:
@@ -240,8 +249,19 @@ class Executions:
         for (name, generation), position, ref in self._waits.timers.take_due(now_ms):
             run = runs.get(name)
             child = run.running.get(position) if run is not None and run.key[1] == generation else None
-            if run is not None and child is not None and isinstance(child.waits.get(ref), int):
+            waited = child.waits.get(ref) if child is not None else None
+            if run is None or child is None:
+                continue
+            if isinstance(waited, int):
                 self.record_outcome(run, child, TimerFired(ref), now_ms, at_seconds)
+            elif isinstance(waited, Submission):
+                self._waits.look(run, child, waited)
+
+    def job_runs(self, run: LaneRun, child: Child, ref: str, now_ms: int) -> None:
+        """A job that was asked after goes on."""
+        waited = child.waits.get(ref)
+        if isinstance(waited, Submission):
+            self._waits.follow(run, child, waited, now_ms)
 
     def record_outcome(self, run: LaneRun, child: Child, happening: Any, now_ms: int, at_seconds: float) -> None:
         """What a child asked for has an outcome. A STANDARD child hears of it when the journal holds it."""
@@ -256,6 +276,8 @@ class Executions:
             return
         if not waits_on:
             child.awaiting_journal.add(happening.ref)
+        elif isinstance(happening, TaskSubmitted):
+            answered(child.waits[happening.ref], happening)
         self._journal(run, child, happening, now_ms, at_seconds)
 
     def _journal(self, run: LaneRun, child: Child, happening: Happening | None, now_ms: int, at_seconds: float) -> None:
@@ -296,6 +318,8 @@ class Executions:
                 self._waits.ask_home(run, child, waited)
             elif isinstance(waited, Submission) and isinstance(happening, SubmissionBegan):
                 self._waits.call(run, child, waited.effect)
+            elif isinstance(waited, Submission) and isinstance(happening, TaskSubmitted):
+                self._waits.follow(run, child, waited, now_ms)
         step = run.machine.advance(child.execution, happening, max(now_ms, child.last_event_ms), self._pace.spent)
         self._stepped(run, child, step, now_ms, at_seconds)
 

@@ -49,7 +49,17 @@ from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
 from services.child_runner.shown_histories import ShownHistories
-from services.child_runner.task_calls import TaskCalls, TaskNotStarted, TaskOver, TaskStart, TaskStop
+from services.child_runner.task_calls import (
+    JobCall,
+    JobLook,
+    JobRuns,
+    JobStop,
+    TaskCalls,
+    TaskNotStarted,
+    TaskOver,
+    TaskStart,
+    TaskStop,
+)
 from services.child_runner.waits import Waits
 
 
@@ -187,6 +197,13 @@ class Lane:
         if run is not None and child is not None:
             self.executions.record_outcome(run, child, over.outcome, now_ms, at_seconds)
 
+    def job_runs(self, runs: JobRuns, now_ms: int) -> None:
+        """A job that a child's Task waits for was asked after, and goes on."""
+        run = self.run_of(*runs.look.run)
+        child = run.running.get(runs.look.position) if run is not None else None
+        if run is not None and child is not None:
+            self.executions.job_runs(run, child, runs.look.ref, now_ms)
+
     def inputs_read(self, read: InputsRead) -> bool:
         """Inputs came back from the journal. False if one is nowhere: who deleted it is the lane's owner now."""
         run = self.run_of(*read.requested.run)
@@ -266,10 +283,14 @@ class Lane:
         stops, starts = self.calls.take_stops(), self.calls.take_starts(self.limits.starts_max)
         return stops, [start for start in starts if self._waits_for(start)]
 
-    def _waits_for(self, start: TaskStart) -> bool:
+    def take_job_calls(self) -> list[JobCall]:
+        """Calls about jobs: to stop them, and to ask after those that children still wait for."""
+        return [call for call in self.calls.take_about_jobs() if isinstance(call, JobStop) or self._waits_for(call)]
+
+    def _waits_for(self, start: TaskStart | JobLook) -> bool:
         run = self.run_of(*start.run)
         child = run.running.get(start.position) if run is not None else None
-        ref = start.request.ref
+        ref = start.ref
         return child is not None and ref in child.waits and ref not in child.awaiting_journal
 
     def take_input_requests(self) -> list[InputsRequested]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from maprun.integrations.jobs import Followed
+from maprun.integrations.registry import job_of
 from maprun.mapruns.intervals import Intervals
 from schemas.effects import Happening, MapRunRedriveRequested, MapRunRequested, TaskRequested
 from schemas.history import HistoryEvent
@@ -79,15 +81,23 @@ class Submission:
     """A Task that ends by a callback, or with the job that it submits.
 
     `begun` once the journal says that it is about to be submitted: from then on only this owner may submit it, ever,
-    unless it is a job's. `submitted` once the journal has the answer.
+    unless the call may be made again. `submitted` once the journal has the answer; then a job that a service runs is
+    `followed`.
     """
 
-    __slots__ = ("begun", "effect", "submitted")
+    __slots__ = ("begun", "effect", "followed", "job", "submitted")
 
     def __init__(self, effect: TaskRequested) -> None:
         self.effect = effect
+        self.job = job_of(effect.resource)
         self.begun = False
         self.submitted = False
+        self.followed: Followed | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """True if the call that submits starts nothing new when it is made again."""
+        return bool(self.effect.token) or (self.job is not None and self.job.repeatable)
 
 
 Waited = TaskRequested | Submission | int | Nested

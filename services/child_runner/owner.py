@@ -7,11 +7,12 @@ from typing import TypeVar
 import msgspec
 
 from maprun.bus.port import Feed, Mailbox, Outgoing, Port, Record, RecordsGoneError, Spawned
+from maprun.integrations.jobs import Followed, JobCalls
 from maprun.mapruns.slices import Pace
 from maprun.runtime.pace import LoopPace
 from schemas import topics
 from schemas.arns import home_of_run
-from schemas.effects import TaskOutcome, TaskRequested
+from schemas.effects import TaskOutcome, TaskRequested, TaskSubmitted
 from schemas.home import ChildrenEnded
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
@@ -24,7 +25,7 @@ from services.child_runner.limits import LaneLimits
 from services.child_runner.machine import Compile
 from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Metrics
-from services.child_runner.task_calls import TaskNotStarted, TaskOver, TaskStart
+from services.child_runner.task_calls import JobLook, JobRuns, JobStop, TaskNotStarted, TaskOver, TaskStart
 
 UNREADABLE_ITEMS_MAX = 100_000  # that a header may speak of: a reader's frames hold far fewer
 
@@ -42,6 +43,7 @@ class Deps(msgspec.Struct, frozen=True):
 
     compile_run: Compile
     run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
+    jobs: JobCalls
     limits: LaneLimits = LaneLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
     budget: MemoryBudget = msgspec.field(default_factory=lambda: MemoryBudget(LaneLimits().running_bytes_max))
@@ -66,6 +68,7 @@ class _Ownership:
         self.deps = deps
         self.mailbox: Mailbox = port.mailbox()
         self.tasks: dict[tuple[RunKey, int, str], Spawned] = {}
+        self.unwanted: dict[tuple[RunKey, int, str], TaskRequested] = {}  # of these, starts of jobs for nobody
         self.next: dict[str, int] = {}  # topic → offset of the record that must come next
         self.items_feed: Feed | None = None
         self.paused = False
@@ -127,10 +130,19 @@ class _Ownership:
             case Record():
                 return self._record(lane, event, now_ms, at_seconds)
             case TaskOver():
-                self.tasks.pop((event.run, event.position, getattr(event.outcome, "ref", "")), None)
+                key = (event.run, event.position, getattr(event.outcome, "ref", ""))
+                self.tasks.pop(key, None)
+                unwanted = self.unwanted.pop(key, None)
+                if unwanted is not None and isinstance(event.outcome, TaskSubmitted):
+                    self.port.spawn(self.deps.jobs.stop(Followed(unwanted, event.outcome.output)))
                 lane.task_over(event, now_ms, at_seconds)
+            case JobRuns():
+                self.tasks.pop((event.look.run, event.look.position, event.look.ref), None)
+                lane.job_runs(event, now_ms)
             case TaskNotStarted():
-                self.tasks.pop((event.start.run, event.start.position, event.start.request.ref), None)
+                key = (event.start.run, event.start.position, event.start.ref)
+                self.tasks.pop(key, None)
+                self.unwanted.pop(key, None)
                 lane.task_over(event, now_ms, at_seconds)
             case InputsRead():
                 if not lane.inputs_read(event):
@@ -209,13 +221,19 @@ class _Ownership:
             lane.calls.put_off(self.port.monotonic())
         stops, starts = lane.take_calls()
         for stop in stops:
-            task = self.tasks.pop((stop.run, stop.position, stop.ref), None)
-            if task is not None:
+            key = (stop.run, stop.position, stop.ref)
+            if stop.job is not None and key in self.tasks:
+                self.unwanted[key] = stop.job
+            elif (task := self.tasks.pop(key, None)) is not None:
                 task.cancel()
         for start in starts:
-            key = (start.run, start.position, start.request.ref)
-            self.tasks[key] = self.port.spawn(self._run_task(start))
+            self.tasks[start.run, start.position, start.ref] = self.port.spawn(self._run_task(start))
         self.deps.metrics.tasks_started(len(starts))
+        for call in lane.take_job_calls():
+            if isinstance(call, JobStop):
+                self.port.spawn(self.deps.jobs.stop(call.job))
+            else:
+                self.tasks[call.run, call.position, call.ref] = self.port.spawn(self._look_at_job(call))
         for request in lane.take_input_requests():
             self.port.spawn(self._read_inputs(request))
 
@@ -225,6 +243,10 @@ class _Ownership:
             return
         outcome = await self.deps.run_task(start.request, start.key)
         self.mailbox.put(TaskOver(start.run, start.position, outcome))
+
+    async def _look_at_job(self, look: JobLook) -> None:
+        outcome = await self.deps.jobs.look(look.job)
+        self.mailbox.put(JobRuns(look) if outcome is None else TaskOver(look.run, look.position, outcome))
 
     async def _read_inputs(self, request: InputsRequested) -> None:
         places = [(offset, place) for _, offset, place in request.places]

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from maprun.integrations.jobs import Followed
 from schemas.effects import Happening, TaskRequested
 from services.child_runner.journal import RunKey
 
@@ -14,13 +15,38 @@ class TaskStart(msgspec.Struct, frozen=True):
     request: TaskRequested
     key: str
 
+    @property
+    def ref(self) -> str:
+        """Of the Task."""
+        return self.request.ref
+
+
+class JobLook(msgspec.Struct, frozen=True):
+    """Ask how a job is that a Task waits for."""
+
+    run: RunKey
+    position: int
+    job: Followed
+
+    @property
+    def ref(self) -> str:
+        """Of the Task."""
+        return self.job.request.ref
+
+
+class JobStop(msgspec.Struct, frozen=True):
+    """Have a job stopped that nobody waits for any more."""
+
+    job: Followed
+
 
 class TaskStop(msgspec.Struct, frozen=True):
-    """Nobody waits for this call any more."""
+    """Nobody waits for this call any more. If it starts a `job` it goes on, so that the job can be stopped."""
 
     run: RunKey
     position: int
     ref: str
+    job: TaskRequested | None = None
 
 
 class TaskOver(msgspec.Struct, frozen=True):
@@ -31,10 +57,19 @@ class TaskOver(msgspec.Struct, frozen=True):
     outcome: Happening
 
 
+class JobRuns(msgspec.Struct, frozen=True):
+    """A job goes on."""
+
+    look: JobLook
+
+
 class TaskNotStarted(msgspec.Struct, frozen=True):
     """The lease did not hold: the call was not made, and is to be made later."""
 
     start: TaskStart
+
+
+JobCall = JobLook | JobStop
 
 
 class TaskCalls:
@@ -45,6 +80,7 @@ class TaskCalls:
         self._starts: list[TaskStart] = []
         self._stops: list[TaskStop] = []
         self._put_off: list[TaskStart] = []
+        self._about_jobs: list[JobCall] = []
         self._put_off_seconds = 0.0
 
     def start(self, call: TaskStart) -> None:
@@ -66,6 +102,15 @@ class TaskCalls:
         taken, self._stops = self._stops, []
         return taken
 
+    def about_job(self, call: JobCall) -> None:
+        """A call about a job is to be made; it changes nothing that a lease is for."""
+        self._about_jobs.append(call)
+
+    def take_about_jobs(self) -> list[JobCall]:
+        """All calls about jobs."""
+        taken, self._about_jobs = self._about_jobs, []
+        return taken
+
     def put_off(self, at_seconds: float) -> None:
         """The lease does not hold: what was to be started is tried again a little later."""
         if not self._put_off:
@@ -82,7 +127,7 @@ class TaskCalls:
     @property
     def waiting(self) -> bool:
         """True while there are calls to be made."""
-        return bool(self._starts)
+        return bool(self._starts or self._about_jobs)
 
     def retry_in_seconds(self, at_seconds: float) -> float | None:
         """When what was put off is tried again; None when nothing was."""

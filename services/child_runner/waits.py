@@ -3,6 +3,7 @@
 from typing import Any
 
 from maprun.integrations.executions import execution_of, withdrawn_cause
+from maprun.integrations.jobs import Followed
 from maprun.mapruns.timers import Timers
 from schemas.effects import (
     EffectCancelled,
@@ -23,7 +24,7 @@ from schemas.starters import StartWithdrawn
 from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import Child, LaneRun, Nested, Submission, Waited
 from services.child_runner.machine import Step
-from services.child_runner.task_calls import TaskCalls, TaskStart, TaskStop
+from services.child_runner.task_calls import JobLook, JobStop, TaskCalls, TaskStart, TaskStop
 
 Asked = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested
 WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived)
@@ -58,7 +59,9 @@ def was_waited_for(child: Child, happening: Any) -> bool:
         if waited.submitted and isinstance(happening, TaskSubmitted):
             return False
         waited.begun = True
-        waited.submitted |= isinstance(happening, TaskSubmitted)
+        if isinstance(happening, TaskSubmitted):
+            waited.submitted = True
+            answered(waited, happening)
         return True
     if isinstance(happening, MapRunStarted | MapRunRedriven):
         if not isinstance(waited, Nested) or waited.begun:
@@ -66,6 +69,12 @@ def was_waited_for(child: Child, happening: Any) -> bool:
         waited.begun = True
         return True
     return child.waits.pop(happening.ref, None) is not None
+
+
+def answered(waited: Waited | None, submitted: TaskSubmitted) -> None:
+    """The call that submits was answered: from now on its job, if it started one, can be stopped and asked after."""
+    if isinstance(waited, Submission) and waited.job is not None and waited.followed is None:
+        waited.followed = Followed(waited.effect, submitted.output)
 
 
 class Waits:
@@ -118,6 +127,18 @@ class Waits:
         key = run.machine.effect_key(child.index, child.redrives, task.ref)
         self._calls.start(TaskStart(run.key, child.position, task, key))
 
+    def follow(self, run: LaneRun, child: Child, waited: Submission, now_ms: int) -> None:
+        """Has the job asked after, once it is time."""
+        if waited.followed is not None:
+            due_ms = now_ms + waited.followed.next_look_ms
+            self._timers.set((run.key, child.position, waited.effect.ref), due_ms)
+
+    def look(self, run: LaneRun, child: Child, waited: Submission) -> None:
+        """Has the job asked after."""
+        if waited.followed is not None:
+            self._calls.about_job(JobLook(run.key, child.position, waited.followed))
+            waited.followed = waited.followed.looked()
+
     def ask_home(self, run: LaneRun, child: Child, nested: Nested) -> None:
         """Asks for the Map Run that the child has heard of."""
         effect = nested.effect
@@ -132,7 +153,7 @@ class Waits:
             case TaskRequested():
                 self._calls.stop(TaskStop(run.key, child.position, ref))
             case Submission() as waited:
-                self._calls.stop(TaskStop(run.key, child.position, ref))
+                self._give_up(run, child, waited)
                 self._withdraw(run, child, waited)
             case int():
                 self._timers.cancel((run.key, child.position, ref))
@@ -141,8 +162,17 @@ class Waits:
             case _:
                 pass  # nothing was begun for it
 
+    def _give_up(self, run: LaneRun, child: Child, waited: Submission) -> None:
+        """Calls for a submission are given up, but for one that starts a job: its answer says what is to be stopped."""
+        place, ref = (run.key, child.position), waited.effect.ref
+        self._timers.cancel((*place, ref))
+        starting = waited.job is not None and waited.followed is None
+        self._calls.stop(TaskStop(*place, ref, waited.effect if starting else None))
+
     def _withdraw(self, run: LaneRun, child: Child, waited: Submission) -> None:
-        """If the child waited for an execution that its Task starts, that is to be stopped."""
+        """What the child's Task started, and the child waited for, is to be stopped."""
+        if waited.followed is not None:
+            self._calls.about_job(JobStop(waited.followed))
         if not (waited.begun and waited.effect.token):
             return
         attempt = run.machine.attempt_of(child.index, waited.effect.ref)
@@ -158,7 +188,11 @@ class Waits:
 
     def abandon(self, run: LaneRun, child: Child) -> None:
         """Its run is closed: home knows that nobody waits for the child's Map Runs."""
-        for ref in child.waits:
+        for ref, waited in child.waits.items():
+            if isinstance(waited, Submission) and waited.job is not None:
+                self._give_up(run, child, waited)
+                self._withdraw(run, child, waited)
+                continue
             self._calls.stop(TaskStop(run.key, child.position, ref))
             self._timers.cancel((run.key, child.position, ref))
 
@@ -180,7 +214,8 @@ class Waits:
     def forgo(self, run: LaneRun, child: Child, ref: str) -> None:
         """A child that is brought back no longer waits for this: nothing was started for it here.
 
-        Of an execution that its Task began to start home hears once more that nobody waits for it.
+        Of an execution that its Task began to start home hears once more that nobody waits for it, and a job is
+        stopped once more.
         And its history tells of a Map Run that began: home must hear of it, or the child could not be redriven, and
         that it is dropped, or the Map Run would go on. The earlier owner may have said neither.
         """

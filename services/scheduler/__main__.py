@@ -33,16 +33,16 @@ from services.scheduler.topology import GATED, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    aws = settings_of_tasks(settings)
-    tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds)
-    payload_bytes_max, events_max, secret = settings.payload_bytes_max, settings.history_events_max, TokenSecret()
-    root_limits = ExecutionLimits(payload_bytes_max, events_max, plan_bytes_max=limits.plan_bytes_max)
+    aws, payload_bytes_max = settings_of_tasks(settings), settings.payload_bytes_max
+    tasks, secret = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds), TokenSecret()
+    root_limits = ExecutionLimits(payload_bytes_max, settings.history_events_max, plan_bytes_max=limits.plan_bytes_max)
     deps = Deps(
         interpreter=RootInterpreter(root_limits, secret),
         limits=scheduler_limits(payload_bytes_max, limits.value_bytes_max),
-        map_run_limits=limits_of(payload_bytes_max, events_max, settings.retention_days),
+        map_run_limits=limits_of(payload_bytes_max, settings.history_events_max, settings.retention_days),
         effect_key=effect_key,
         run_task=tasks.run_task,
+        jobs=tasks.job_calls,
         store=RocksStore(settings.state_dir.absolute() / SERVICE / settings.instance / "archive"),
         results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance, RetryWarnings(clock.monotonic_seconds)))),
         names=Names(settings.region, settings.account),

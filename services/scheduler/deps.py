@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from maprun.archive.store import MemoryStore, Store
+from maprun.integrations.jobs import JobCalls
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.limits import MapRunLimits
@@ -117,6 +118,7 @@ class Deps(msgspec.Struct, frozen=True):
     interpreter: Interpreter
     effect_key: Callable[[str, int, str], str]
     run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
+    jobs: JobCalls
     results: ResultStore
     names: Names
     homes: int

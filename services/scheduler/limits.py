@@ -12,6 +12,7 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
     tasks_at_once_max: int = 10_000
     task_result_bytes_max: int = 4 << 20  # above AWS's limit, which the interpreter knows; a record must hold it
     lease_retry_seconds: float = 0.2  # a task whose lease is not proven waits so long before it looks again
+    lost_answer_seconds: float = 10.0  # a former owner that goes on may still say what came of its call
     timer_sleep_seconds_max: float = 60.0  # a wait for a far timer looks at the clock again: clocks are corrected
 
     snapshot_chunk_bytes_max: int = 900_000  # below Kafka's default record limit of 1 MiB

@@ -10,6 +10,7 @@ from maprun.mapruns.fold.outputs import (
     CancelEffect,
     EntriesAccepted,
     ExportDue,
+    FollowJob,
     Output,
     RunChanged,
     Send,
@@ -87,6 +88,7 @@ class _Ownership:
             last_record_at = at if records else last_record_at
             if self.live:
                 await self._fire_timers()
+                self.tasks.look_at_jobs()
                 if self.snapshots.pace.due(at, at - last_record_at):
                     self.snapshots.write(state)
                     self.archive.expire(self.snapshots.gone_on_from_ms - self.deps.map_run_limits.retention_ms)
@@ -99,9 +101,8 @@ class _Ownership:
             return None
         limits = self.deps.limits
         waits = [limits.timer_sleep_seconds_max]
-        due = self.timers.next_ms()
-        if due is not None:
-            waits.append((due - self.port.now_ms()) / 1000)
+        dues = (self.timers.next_ms(), self.tasks.next_look_ms)
+        waits += [(due - self.port.now_ms()) / 1000 for due in dues if due is not None]
         if self.snapshots.pace.records:
             quiet = self.port.monotonic() - last_record_at
             waits.append(max(limits.snapshot_quiet_seconds - quiet, limits.snapshot_quiet_seconds / 4))
@@ -167,6 +168,8 @@ class _Ownership:
                     self.tasks.start(output.arn, output.request)
                 case SubmitTask():
                     self.tasks.may_submit(output.arn, output.request.ref, output.by)
+                case FollowJob():
+                    self.tasks.follow(output.arn, output.job)
                 case CancelEffect():
                     self.timers.cancel((output.arn, output.ref))
                     self.tasks.cancel(output.arn, output.ref)

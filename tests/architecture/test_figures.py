@@ -32,9 +32,11 @@ def integrations() -> str:
     rows = ["| service | action | patterns on AWS | patterns here |", "| --- | --- | --- | --- |"]
     for _, service in sorted(SERVICES.items()):
         for patterns, actions in service.actions.items():
-            there = _shown(patterns)
-            here = _shown(patterns & service.runs) or "later"
-            rows.append(f"| {service.name} | {', '.join(actions)} | {there} | {here} |")
+            now = [action for action in actions if action not in service.later]
+            for some, here in ((now, _shown(patterns & service.runs)), (service.later, "")):
+                shown = ", ".join(action for action in actions if action in some)
+                if shown:
+                    rows.append(f"| {service.name} | {shown} | {_shown(patterns)} | {here or 'later'} |")
     return "\n".join(rows)
 
 

@@ -16,6 +16,7 @@ LOGS = {"debug", "info", "warning", "error", "exception", "critical"}
 # What may be called while a module is imported: makers of values that never change, and nothing that reaches out.
 CALLS_AT_IMPORT = {
     *("bytes", "datetime", "dict", "frozenset", "items", "object", "range", "set", "slice", "tuple"),
+    "_replace",  # of a value
     "compile",  # of `re`
     *("add_command", "option"),  # click's declarations
 }

@@ -18,6 +18,7 @@ import uvloop
 from maprun.bus.kafka_port import Beside
 from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.port import Outgoing, Record
+from maprun.integrations.jobs import Followed, JobCalls
 from maprun.interpreter.lane_children import Children
 from maprun.runtime.pace import LoopPace
 from schemas import topics
@@ -168,9 +169,14 @@ async def measure(states: dict[str, Any], kind: str, count: int) -> tuple[float,
         await asyncio.sleep(0)
         return TaskSucceeded(request.ref, ANSWER)
 
+    async def no_job(followed: Followed) -> None:
+        raise AssertionError(followed)
+
     port = MemoryPort(ended)
     compile_run = shared(Children(NAMES).compile_run)
-    deps = Deps(compile_run=compile_run, run_task=run_task, limits=LaneLimits(), pace=LoopPace(8))
+    deps = Deps(
+        compile_run=compile_run, run_task=run_task, jobs=JobCalls(no_job, no_job), limits=LaneLimits(), pace=LoopPace(8)
+    )
     owner = asyncio.create_task(own_lane(port, 0, deps))  # type: ignore[arg-type]
     port.write(topics.LANE_SIGNALS.name, encode(opened(states, kind=kind, quota=1_000)))
     for first in range(0, count, FRAME_ITEMS):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from maprun.integrations.registry import job_of
 from schemas.arns import child_of_arn, home_of
 from schemas.effects import HeartbeatReceived, SubmissionFailed, TaskRequested, TaskSubmitted
 from schemas.home import CallbackReceived
@@ -103,6 +104,8 @@ def what_of(request: TaskRequested) -> Any:
     parameters = msgspec.json.decode(request.parameters)
     if request.token:
         return parameters["Input"]
+    if job_of(request.resource) is not None:
+        return parameters["what"]
     return parameters["Payload"]["what"] if request.callback else parameters
 
 

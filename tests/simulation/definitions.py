@@ -11,6 +11,8 @@ SUBMISSION = {
     "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
     "Parameters": {"FunctionName": FUNCTION, "Payload": {"token.$": "$$.Task.Token", "what.$": "$"}},
 }
+JOBS = {"once": "arn:aws:states:::batch:submitJob.sync", "repeatable": "arn:aws:states:::ecs:runTask.sync"}
+"""Resources that start jobs: without an idempotency token, and with one."""
 HEARTBEAT_SECONDS = 3
 START = "arn:aws:states:::states:startExecution.sync:2"
 CALLEE = "callee"
@@ -31,7 +33,7 @@ def definition(play: Play) -> dict[str, Any]:
     state = _map_state(play)
     states: dict[str, Any] = {}
     if play.before:
-        before = _task(play) if play.callbacks else {"Type": "Task", "Resource": FUNCTION}
+        before = _task(play) if play.callbacks or play.jobs else {"Type": "Task", "Resource": FUNCTION}
         if play.starts:
             before = {"Type": "Task", **_starting(), "Parameters": _started({"i": 0, "kind": "ok"})}
         states["Before"] = {**before, "ResultPath": None, "Next": "Map"}
@@ -101,7 +103,8 @@ def _source(play: Play) -> dict[str, Any]:
 
 
 def _task(play: Play) -> dict[str, Any]:
-    retry = {"ErrorEquals": ["Flaky", "States.Timeout"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 20}
+    errors = ["Flaky", "States.Timeout", *(["Batch.SdkClientException"] if play.jobs else [])]  # a start's lost answer
+    retry = {"ErrorEquals": errors, "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 20}
     task = {"Type": "Task", "Resource": FUNCTION, "TimeoutSeconds": play.timeout_seconds, "Retry": [retry]}
     if play.heartbeats:
         task["HeartbeatSeconds"] = HEARTBEAT_SECONDS
@@ -109,6 +112,8 @@ def _task(play: Play) -> dict[str, Any]:
         if not play.hangs:  # a word of the end that was lost would be made good by the next attempt
             del task["TimeoutSeconds"]
         return {**task, **_starting(), "OutputPath": "$.Output"}
+    if play.jobs:
+        return {**task, "Resource": JOBS[play.jobs], "Parameters": {"what.$": "$"}}
     return {**task, **SUBMISSION} if play.callbacks else task
 
 

@@ -28,6 +28,7 @@ def check(house: House) -> None:
         heard |= _Ending(house, play, entries).check()
     _callbacks_heard(house, heard)
     _requests_answered(house)
+    house.jobs.check()
     house.tracker.check()
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from maprun.bus.port import Port
+from maprun.integrations.registry import job_of
 from schemas.asks import ItemsConfirmed, ItemsRequested
 from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded
 from services.item_reader.owner import SourceTroubleError
 from tests.simulation.callee import Callee, what_of
+from tests.simulation.jobs import Jobs
 from tests.simulation.plays import Play, identify
 from tests.simulation.port import Suspended
 from tests.simulation.process import Task
@@ -163,7 +165,7 @@ class Workshop:
         self,
         world: World,
         started: Callable[[str, TaskRequested, str], Whose],
-        outside: Callable[[], tuple[Callee, Starts]],
+        outside: Callable[[], tuple[Callee, Starts, Jobs]],
         chars: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         self.world = world
@@ -189,8 +191,8 @@ class Workshop:
         if port.closed:
             return
         whose = self._started(key, request, process)
-        callee, starts = self._outside()
-        if starts.again(port, task, request):
+        callee, starts, jobs = self._outside()
+        if starts.again(port, task, request) or jobs.again(port, task, request, key):
             return
         what: Any = what_of(request)
         items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
@@ -211,6 +213,8 @@ class Workshop:
             seconds = REFUSED_SECONDS if bad and call.answer.error == "Bad" else seconds
         if request.token:
             starts.start(port, task, request, call, seconds)
+        elif job_of(request.resource) is not None:
+            jobs.start(port, task, request, key, call, seconds)
         elif request.callback:
             answer, answered_seconds = callee.submission(request, call, seconds)
             port._later(answered_seconds, task, task.token, answer)

@@ -37,6 +37,7 @@ def _plain(scenario: "Scenario", work: str) -> Play:
     play.redrives, play.updates, play.retries = (), (), 0
     play.bad_chars = play.flaky_chars = play.pad_bytes = play.long_root = play.long_child = 0
     play.callbacks = play.heartbeats = play.starts = False
+    play.jobs = ""
     scenario.state_seconds = 0.0
     return play
 

@@ -14,6 +14,7 @@ from tests.simulation.callee import Callee
 from tests.simulation.doors import Doors
 from tests.simulation.fakes import Shelf, Whose, Workshop
 from tests.simulation.faults import inject
+from tests.simulation.jobs import Jobs
 from tests.simulation.judge import Judge
 from tests.simulation.mutations import Mutation
 from tests.simulation.scenario import REQUEST_PARTITIONS, Scenario
@@ -59,6 +60,7 @@ class House:
         )
         self.callee = Callee(self)
         self.starts = Starts(self)
+        self.jobs = Jobs(self)
         self.tracker = Tracker(self)
         if scenario.leftovers:
             leftovers.strew(self.world, with_.roots(scenario), scenario.homes, scenario.lanes, seed)
@@ -82,8 +84,8 @@ class House:
     def _generation_began(self, book: Book) -> None:
         book.now.good = set(self.lanes_work.good.get(book.run.root_arn, ()))
 
-    def _outside(self) -> tuple[Callee, Starts]:
-        return self.callee, self.starts
+    def _outside(self) -> tuple[Callee, Starts, Jobs]:
+        return self.callee, self.starts, self.jobs
 
     def _root_started(self, key: str, request: TaskRequested, process: str) -> Whose:
         arn, ref = self.root_keys[key]

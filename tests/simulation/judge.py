@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from maprun.bus.port import Record
+from maprun.integrations.registry import job_of
 from maprun.mapruns.fold.home import Home, decode_record
 from maprun.mapruns.fold.outputs import EntriesAccepted, HistoryGrew, RootChanged, RunChanged, Send
 from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, encode_ended, encode_state
@@ -309,7 +310,9 @@ class Judge:
             return whose
         position = generation.position[index]
         told = (run_id, number, position, ref)
-        if any(truth.forbids(told, process, again=bool(request.token)) for truth in self.truth):
+        job = job_of(request.resource)
+        again = bool(request.token) or (job is not None and job.repeatable)
+        if any(truth.forbids(told, process, again=again) for truth in self.truth):
             self.world.violated(
                 f"{process} runs {request.state} of {run_id}/{index} again: its journal holds the result"
             )

@@ -90,6 +90,7 @@ class Play(msgspec.Struct, kw_only=True):
     callbacks: bool = False  # all Tasks wait for one
     heartbeats: bool = False  # and for heartbeats before it
     starts: bool = False  # all Tasks start an execution, and wait for it
+    jobs: str = ""  # all Tasks start jobs: "once", or by calls that are "repeatable"
 
     @property
     def arn(self) -> str:

@@ -8,7 +8,7 @@ from maprun.mapruns.limits import MapRunLimits
 from tests.simulation import families
 from tests.simulation.definitions import definition
 from tests.simulation.families import SMALL_LIMITS
-from tests.simulation.features import break_outside, call_back, enlarge, enrich, lengthen, start_others
+from tests.simulation.features import break_outside, call_back, enlarge, enrich, lengthen, start_jobs, start_others
 from tests.simulation.plays import Door, Play, Source
 
 WRITER_SHARE = 0.4
@@ -65,6 +65,7 @@ def draw(seed: int) -> Scenario:
     scenario.plans_bounded = sizes.random() < 0.5
     starting = random.Random(f"starts-{seed}")
     waiting = random.Random(f"callbacks-{seed}")
+    working = random.Random(f"jobs-{seed}")
     breaking = random.Random(f"breaking-{seed}")
     scenario.own_etags = breaking.random() < OWN_ETAGS_SHARE
     for play in scenario.plays:
@@ -75,6 +76,7 @@ def draw(seed: int) -> Scenario:
         if not long:  # there a record costs as much as a state, and clients that ask again would ask for ever
             call_back(play, waiting)
             start_others(play, starting)
+            start_jobs(play, working)
     families.settle(scenario, seed)
     for play in scenario.plays:
         items = b'"items":[' + b",".join(play.items) + b"]" if play.source == "state" else b'"items":[]'

@@ -166,6 +166,7 @@ class Services:
         deps = lane_owner.Deps(
             compile_run=compile_run,
             run_task=house.lanes_work.runner(port, owner),
+            jobs=house.jobs.calls(port),
             limits=house.mutation.lane_limits(LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE),
             pace=self._pace(port),
             budget=self.budgets.setdefault(port.process.name, MemoryBudget(RUNNING_BYTES_MAX)),
@@ -194,6 +195,7 @@ class Services:
             interpreter=house.interpreters.roots(house.scenario),
             effect_key=effect_key,
             run_task=house.roots_work.runner(port, owner),
+            jobs=house.jobs.calls(port),
             results=house.store,
             names=NAMES,
             homes=house.scenario.homes,

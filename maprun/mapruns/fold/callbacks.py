@@ -1,8 +1,10 @@
 """Submissions of root executions' Tasks, and callbacks: of a root execution decided here, of a child by its lane."""
 
+from maprun.integrations.jobs import Followed
+from maprun.integrations.registry import job_of
 from maprun.mapruns.fold import repeats, roots
 from maprun.mapruns.fold.context import Fold
-from maprun.mapruns.fold.outputs import SubmitTask
+from maprun.mapruns.fold.outputs import FollowJob, SubmitTask
 from maprun.mapruns.fold.state import Root
 from schemas import topics
 from schemas.arns import ChildId, child_of_arn, run_tail
@@ -35,6 +37,9 @@ def task_submitted(fold: Fold, record: ParentTaskSubmitted) -> None:
         root.forget_task(ref)
     elif root.tasks[ref].token:
         root.submitted[ref] = record.outcome.output
+    elif job_of(root.tasks[ref].resource) is not None:
+        root.submitted[ref] = record.outcome.output
+        fold.outputs.append(FollowJob(record.arn, Followed(root.tasks[ref], record.outcome.output)))
     roots.advance(fold, record.arn, record.outcome)
 
 

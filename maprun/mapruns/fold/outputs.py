@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from maprun.integrations.jobs import Followed
 from maprun.mapruns.fold.state import RequestAnswered, Root
 from maprun.mapruns.ledger import Piece
 from maprun.mapruns.run import Run
@@ -38,6 +39,13 @@ class SubmitTask(msgspec.Struct, frozen=True):
     arn: str
     request: TaskRequested
     by: str
+
+
+class FollowJob(msgspec.Struct, frozen=True):
+    """A Task of a root execution started a job: ask after it until it ends (scheduler)."""
+
+    arn: str
+    job: Followed
 
 
 class SetTimer(msgspec.Struct, frozen=True):
@@ -94,6 +102,7 @@ Output = (
     Send
     | StartTask
     | SubmitTask
+    | FollowJob
     | SetTimer
     | CancelEffect
     | ExportDue

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from maprun.aws.java_names import botocore_name, exception_name, member_name, package_name, service_name
 from maprun.aws.sdk_shapes import (
+    OPTIMISED_SPELLING,
+    SDK_SPELLING,
     Idempotency,
     UnusableMemberError,
     iso_text,
-    optimised_spelling,
-    sdk_spelling,
     to_request,
     to_result,
 )
@@ -43,7 +43,7 @@ def request(service: str, name: str, parameters: Any) -> Any:
     return to_request(parameters, operation(service, name).input_shape, KEY)
 
 
-def result(service: str, name: str, answer: Any, spelling: Any = sdk_spelling) -> Any:
+def result(service: str, name: str, answer: Any, spelling: Any = SDK_SPELLING) -> Any:
     """What the execution gets."""
     return to_result(answer, operation(service, name).output_shape, spelling, lambda body: bytes(body.read()))
 
@@ -121,7 +121,11 @@ def test_members_are_named_as_javas_sdk_names_them(member: str, name: str) -> No
         ("arn:aws:states:::aws-sdk:sfn:startExecution", Call("sfn", "startExecution", None)),
         ("arn:aws:states:::dynamodb:putItem", Call("dynamodb", "putItem", SERVICES["dynamodb"].words)),
         ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Call("sqs", "sendMessage", SERVICES["sqs"].words)),
-        ("arn:aws:states:::ecs:runTask.waitForTaskToken", None),
+        (
+            "arn:aws:states:::ecs:runTask.waitForTaskToken",
+            Call("ecs", "runTask", SERVICES["ecs"].words, None, SERVICES["ecs"].jobs["runTask"]),
+        ),
+        ("arn:aws:states:::eks:call", None),
         ("arn:aws-us-gov:states:::sqs:sendMessage", Call("sqs", "sendMessage", SERVICES["sqs"].words)),
         ("arn:aws:states:eu-west-1:123456789012:aws-sdk:s3:getObject", Call("s3", "getObject", None)),
         ("arn:aws:states:::http:invoke", None),
@@ -152,7 +156,7 @@ def test_keys_of_maps_stay_in_answers() -> None:
         },
         "ConsumedCapacity": {"TableName": "t", "CapacityUnits": 1.0},
     }
-    assert result("dynamodb", "GetItem", answer, optimised_spelling) == answer
+    assert result("dynamodb", "GetItem", answer, OPTIMISED_SPELLING) == answer
 
 
 @pytest.mark.parametrize("spelt", [ITEM, result("dynamodb", "GetItem", {"Item": ITEM})["Item"]])
@@ -291,7 +295,7 @@ def value_of(shape: Any, draw: st.DrawFn, depth: int) -> Any:
 def test_no_member_is_lost_or_renamed_on_its_way_there_and_back(made: tuple[Any, Any]) -> None:
     """What a result shows can be given as Parameters, in both kinds of integrations, and is the same call again."""
     shape, value = made
-    for spelling in (sdk_spelling, optimised_spelling):
+    for spelling in (SDK_SPELLING, OPTIMISED_SPELLING):
         shown = to_result(value, shape, spelling, lambda body: bytes(body.read()))
         back = to_request(shown, shape, KEY) if shape is not None else {}
         assert without_tokens(back, shape) == without_tokens(value, shape)

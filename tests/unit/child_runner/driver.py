@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from maprun.integrations.jobs import Followed
 from maprun.interpreter.lane_children import Children
 from maprun.mapruns.slices import NoPace, Pace
 from schemas.arns import Names
@@ -24,7 +25,7 @@ from services.child_runner.journal import LaneMemory, decode_journal
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits
 from services.child_runner.memory_budget import MemoryBudget
-from services.child_runner.task_calls import TaskOver, TaskStart
+from services.child_runner.task_calls import JobLook, JobStop, TaskOver, TaskStart, TaskStop
 
 RUN = "1f2e3d4c-0000-4000-a000-000000000001"
 NAMES = Names("us-east-1", "123456789012")
@@ -79,6 +80,9 @@ class Driver:
         self.asks: list[NestedRunRequested | NestedRunDropped] = []
         self.answered: list[CallbackAnswered] = []
         self.starts: list[TaskStart] = []
+        self.stops: list[TaskStop] = []
+        self.looks: list[JobLook] = []
+        self.stopped_jobs: list[Followed] = []
         self.children = Children(NAMES, None, SECRET)
         self.pages = Pages()
         self.now = 1_000_000
@@ -94,7 +98,7 @@ class Driver:
     def take_over(self) -> None:
         """The owner is gone; another one takes the lane."""
         self.lane.share.give_all_back()
-        self.starts, self.asks = [], []
+        self.starts, self.asks, self.looks = [], [], []
         self.lane = self._claim()
         self.lane.former_signals = len(self.signals)
         for offset in range(self.lane.signals_next, len(self.signals)):
@@ -142,8 +146,12 @@ class Driver:
         lane, at = self.lane, self.now / 1000
         self.pace.begin()
         more = lane.work(self.now, at)
-        _, starts = lane.take_calls()
+        stops, starts = lane.take_calls()
+        self.stops += stops
         self.starts += starts
+        about_jobs = lane.take_job_calls()
+        self.looks += [call for call in about_jobs if isinstance(call, JobLook)]
+        self.stopped_jobs += [call.job for call in about_jobs if isinstance(call, JobStop)]
         requests = lane.take_input_requests()
         for request in requests:
             lane.inputs_read(InputsRead(request, self._found(request.places)))

@@ -78,12 +78,12 @@ def test_deploy_warns_of_what_can_not_run_yet(api: FakeApi, tmp_path: Path) -> N
     """On stderr, beside the answer; the machine is made all the same, as on AWS."""
     api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
     api.answers["CreateStateMachine"] = lambda _: {"stateMachineArn": MACHINE}
-    task = {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": True}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::eks:runJob.sync", "End": True}
     file = tmp_path / "job.json"
     file.write_text(json.dumps({"StartAt": "T", "States": {"T": task}}), encoding="utf-8")
     result = run(api, "deploy", str(file), "--json")
     assert json.loads(result.stdout)["action"] == "created"
-    assert "job: warning: NOT_SUPPORTED_YET: The integration pattern .sync of ecs:runTask" in result.stderr
+    assert "job: warning: NOT_SUPPORTED_YET: The integration pattern .sync of eks:runJob" in result.stderr
     assert result.stderr.endswith("at /States/T/Resource\n")
 
 

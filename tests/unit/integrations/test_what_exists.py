@@ -31,6 +31,9 @@ def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
         "arn:aws:states:us-east-1:123456789012:lambda:invoke",
         "arn:aws-us-gov:states:::lambda:invoke",
         "arn:aws:states:::dynamodb:updateItem",
+        "arn:aws:states:::glue:startJobRun.sync",
+        "arn:aws:states:::ecs:runTask.waitForTaskToken",
+        "arn:aws:states:::athena:getQueryResults",
         "arn:aws:states:::aws-sdk:s3:listObjectsV2",
         "arn:aws:states:::aws-sdk:sfn:startExecution",
         "arn:aws:states:::aws-sdk:sns:publish.waitForTaskToken",
@@ -90,13 +93,11 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
     ("resource", "what"),
     [
         ("arn:aws:states:us-east-1:123456789012:activity:a", "An activity"),
-        ("arn:aws:states:::glue:startJobRun", "The integration glue:startJobRun"),
-        ("arn:aws:states:::batch:submitJob", "The integration batch:submitJob"),
-        ("arn:aws:states:::glue:startJobRun.sync", "The integration pattern .sync of glue:startJobRun"),
-        ("arn:aws:states:::ecs:runTask.sync", "The integration pattern .sync of ecs:runTask"),
+        ("arn:aws:states:::bedrock:invokeModel", "The integration bedrock:invokeModel"),
+        ("arn:aws:states:::eks:runJob.sync", "The integration pattern .sync of eks:runJob"),
         (
-            "arn:aws:states:::ecs:runTask.waitForTaskToken",
-            "The integration pattern .waitForTaskToken of ecs:runTask",
+            "arn:aws:states:::eks:call.waitForTaskToken",
+            "The integration pattern .waitForTaskToken of eks:call",
         ),
     ],
 )

@@ -155,8 +155,8 @@ def test_a_result_too_large_is_data_limit_exceeded_and_only_caught_by_name() -> 
 def test_what_cannot_run_here_says_so() -> None:
     """Services to come, jobs and activities are refused with States.Runtime when the state is reached, not silently."""
     for resource in (
-        "arn:aws:states:::batch:submitJob",
-        "arn:aws:states:::glue:startJobRun.sync",
+        "arn:aws:states:::bedrock:invokeModel",
+        "arn:aws:states:::eks:runJob.sync",
         "arn:aws:states:eu-west-1:123456789012:activity:a",
     ):
         catch = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]

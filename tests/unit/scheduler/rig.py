@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from maprun.bus.port import Record
+from maprun.integrations.jobs import Followed, JobCalls
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.wire import Fact, encode
@@ -117,6 +118,7 @@ class Rig:
             "interpreter": self.interpreter,
             "effect_key": lambda arn, redrive, ref: f"{arn}|{redrive}|{ref}",
             "run_task": run_task,
+            "jobs": JobCalls(self.no_job, self.no_job),
             "results": self.s3,
             "names": NAMES,
             "homes": HOMES,
@@ -125,6 +127,10 @@ class Rig:
             "watch": self.watched.append,
         }
         return Deps(**(given | self.over))
+
+    async def no_job(self, followed: Followed) -> None:
+        """Tasks here start none, unless a test says otherwise."""
+        raise AssertionError(followed)
 
     def group(self, topic: topics.Topic, owner: Callable[..., Coroutine[Any, Any, None]], partitions: int) -> Group:
         """A group that owns the partitions of a topic with this coroutine."""

@@ -1,0 +1,25 @@
+"""Bedrock. `invokeModel`, which reads its body from S3 and writes its answer there, is to come."""
+
+from maprun.integrations.jobs import Ask, Job
+from maprun.integrations.members import answered
+from maprun.integrations.service import CALLBACK, JOB, Service, Words
+
+_JOB = {"JobIdentifier": answered("JobArn")}
+SERVICE = Service(
+    "bedrock",
+    {CALLBACK: ("invokeModel",), JOB: ("createModelCustomizationJob",)},
+    runs=JOB,
+    words=Words("Bedrock", "AmazonBedrock", "AmazonBedrockException"),
+    jobs={
+        "createModelCustomizationJob": Job(
+            look=Ask("getModelCustomizationJob", _JOB),
+            place=(),
+            status=("Status",),
+            good=frozenset({"Completed"}),
+            bad=frozenset({"Failed", "Stopped"}),
+            stop=Ask("stopModelCustomizationJob", _JOB),
+            repeatable=True,
+        )
+    },
+    later=("invokeModel",),
+)
