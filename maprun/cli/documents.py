@@ -71,9 +71,14 @@ def decode(text: str, path: Path) -> Any:
     """The value of a JSON or YAML text. Raises FileRefused, which says what is wrong and where."""
     if path.suffix == ".tf" or (path.suffix not in (".json", ".yaml", ".yml") and _TERRAFORM.search(text)):
         raise FileRefused(path, f"is {Kind.TERRAFORM}", INSTEAD[Kind.TERRAFORM])
-    if path.suffix == ".json" or text.lstrip()[:1] in ("{", "["):
+    if looks_like_json(text, path):
         return _json(text, path)
     return _yaml(text, path)
+
+
+def looks_like_json(text: str, path: Path) -> bool:
+    """True for a text that is meant to be JSON, else it is YAML."""
+    return path.suffix == ".json" or text.lstrip()[:1] in ("{", "[")
 
 
 TOO_DEEP = "nests too deeply to be read"
@@ -91,17 +96,18 @@ def _json(text: str, path: Path) -> Any:
     except msgspec.DecodeError as error:
         place = re.search(r"\(byte (\d+)\)", str(error))
         before = text.encode()[: int(place[1])].decode("utf-8", "replace") if place else ""
-        line = before.count("\n") + 1
-        raise NotDecoded(path, f"is not valid JSON: {error}, in line {line}") from error
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise NotDecoded(path, f"is not valid JSON: {error}, in line {line}", line, column) from error
 
 
 def _yaml(text: str, path: Path) -> Any:
     try:
-        return yaml.load(text, _loader())  # noqa: S506 - the loader below is the safe one with CloudFormation's tags
+        return yaml.load(text, yaml_loader())  # noqa: S506 - the loader below is the safe one with CloudFormation's tags
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise NotDecoded(path, f"is not valid YAML: {error.problem}{place}") from error
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        place = f" (line {line}, column {column})" if mark else ""
+        raise NotDecoded(path, f"is not valid YAML: {error.problem}{place}", line, column) from error
     except RecursionError:
         raise NotDecoded(path, TOO_DEEP) from None
     except yaml.YAMLError as error:
@@ -109,7 +115,7 @@ def _yaml(text: str, path: Path) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _loader() -> type[yaml.SafeLoader]:
+def yaml_loader() -> type[yaml.SafeLoader]:
     """The safe loader, with YAML 1.2's plain values (a day is text, `on` no boolean) and CloudFormation's tags."""
 
     class Loader(yaml.SafeLoader):

@@ -58,4 +58,9 @@ class FileRefused(CliError):  # noqa: N818 - named for what is the case
 
 
 class NotDecoded(FileRefused):
-    """A file whose text is no JSON or YAML."""
+    """A file whose text is no JSON or YAML, and the place (from 1) where that shows."""
+
+    def __init__(self, path: Path, what: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(path, what)
+        self.line = line
+        self.column = column

@@ -20,7 +20,7 @@ _ARN_IN_MESSAGE = re.compile(r"'(arn:[^']+)'")
 _CONFIGURATIONS = ("logging", "tracing", "encryption")
 
 
-def _given(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def given_values(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """The values of --set by name. Raises click.BadParameter."""
     pairs = [value.partition("=") for value in values]
     for name, equals, _ in pairs:
@@ -45,7 +45,7 @@ def _given(_context: click.Context, _option: click.Parameter, values: tuple[str,
     "given",
     multiple=True,
     metavar="NAME=VALUE",
-    callback=_given,
+    callback=given_values,
     help="A value for ${NAME} of a definition, or for a parameter, resource (Name, Name.Arn) or import of a template.",
 )
 @click.option("--logical-id", "logical_ids", multiple=True, metavar="ID", help="One machine of a template; else all.")

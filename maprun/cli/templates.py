@@ -18,11 +18,19 @@ _DEFINITION = re.compile(r"\$\{(?!!)([A-Za-z0-9_.:]+)\}")
 NAME_LENGTH_MAX = 80
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a definition is written: a file, and the pointer in it to where the definition begins."""
+
+    path: Path
+    pointer: str = ""
+
+
 class MachineSource(msgspec.Struct, frozen=True):
     """A state machine as a file describes it. `None` leaves a member as the API has it, or to its default."""
 
     name: str
     definition: str
+    origin: Origin
     machine_type: str | None = None
     role: str | None = None
     logging: dict[str, Any] | None = None
@@ -98,7 +106,7 @@ class Template:
 
     def _machine(self, logical_id: str, machine: Mapping[str, Any]) -> MachineSource:
         properties = {name: value for name, value in (machine.get("Properties") or {}).items() if value is not None}
-        definition = self._definition(logical_id, properties)
+        definition, origin = self._definition(logical_id, properties)
         kind = self._given(properties, "StateMachineType", "Type")
         tracing = self._given(properties, "TracingConfiguration", "Tracing")
         encryption = self._given(properties, "EncryptionConfiguration")
@@ -106,6 +114,7 @@ class Template:
         return MachineSource(
             name=self._resolver.machine_names[logical_id],
             definition=definition,
+            origin=origin,
             machine_type=None if kind is None else str(kind),
             role=self._role(properties),
             logging=None if logging is None else _camel(_logging(logging)),
@@ -132,18 +141,18 @@ class Template:
             return None
         return role if isinstance(role, str) else None
 
-    def _definition(self, logical_id: str, properties: Mapping[str, Any]) -> str:
-        """The definition's JSON text, with its substitutions. Raises Unknown, FileRefused."""
+    def _definition(self, logical_id: str, properties: Mapping[str, Any]) -> tuple[str, Origin]:
+        """The definition's JSON text, with its substitutions, and where it stands. Raises Unknown, FileRefused."""
         own = properties.get("DefinitionSubstitutions") or {}
         for name in ("DefinitionString", "Definition"):
             if name in properties:
                 value = self._resolver.value(properties[name])
                 text = value if isinstance(value, str) else json.dumps(value, indent=2)
-                return fill(text, own, self._resolver)
+                return fill(text, own, self._resolver), Origin(self._path, f"/Resources/{logical_id}/Properties/{name}")
         for name in ("DefinitionUri", "DefinitionS3Location"):
             if name in properties:
                 path = self._beside(logical_id, properties[name])
-                return as_json(fill(read_text(path), own, self._resolver), path)
+                return as_json(fill(read_text(path), own, self._resolver), path), Origin(path)
         raise FileRefused(self._path, f"gives {logical_id} no definition")
 
     def _beside(self, logical_id: str, location: Any) -> Path:

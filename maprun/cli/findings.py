@@ -1,0 +1,144 @@
+"""Everything that is found about the state machines of a file, each with its place."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from maprun.cli.definitions import read_machines_as_far_as_known
+from maprun.cli.documents import Kind, decode, kind_of
+from maprun.cli.errors import FileRefused, NotDecoded
+from maprun.cli.options import read_text
+from maprun.cli.positions import Place, Places, places_of
+from maprun.cli.templates import MachineSource, Origin
+from maprun.language import examine
+from maprun.language.diagnostics import Diagnostic
+from maprun.language.examine import FINDINGS_MAX
+from schemas.arns import Names
+
+NOT_READ = "FILE_NOT_READ"
+"""The code of a file that is no definition and no template, or can't be worked out."""
+_FIELD = re.compile(r"[Ff]ield '([^']+)'")
+_LINE = re.compile(r"\(line (\d+), column (\d+)\)")
+_LEFT_OPEN = re.compile(r"\$\{[^}]*\}")
+_FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:made-up"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong (ERROR), or probably not meant (WARNING), in the order of the command's columns."""
+
+    file: str
+    line: int
+    column: int
+    severity: str
+    code: str
+    message: str
+    location: str
+    machine: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A file, the machines found in it, and what is found about them."""
+
+    file: str
+    machines: list[str]
+    findings: list[Finding]
+
+
+def report_on(path: Path, machine_type: str | None, given: Mapping[str, str], names: Names) -> Report:
+    """What is found about a file or folder: nothing in it stops the command."""
+    try:
+        machines = _serverless(path) or read_machines_as_far_as_known(path, given, names)
+    except NotDecoded as error:
+        return Report(str(path), [], [_about_file(path, error, Place(error.line, error.column))])
+    except FileRefused as error:
+        return Report(str(path), [], [_about_file(path, error, Place(1, 1))])
+    findings = [found for machine in machines for found in _findings(machine, machine_type)]
+    return Report(str(path), [machine.name for machine in machines], findings)
+
+
+def _about_file(path: Path, error: FileRefused, place: Place) -> Finding:
+    message = error.message.removeprefix(f"{path} ")
+    return Finding(
+        file=str(path),
+        line=place.line,
+        column=place.column,
+        severity="ERROR",
+        code=NOT_READ,
+        message=f"{message}; {error.cure}" if error.cure else message,
+        location="",
+        machine="",
+    )
+
+
+def _findings(machine: MachineSource, machine_type: str | None) -> Iterator[Finding]:
+    origin, places = machine.origin, Places({})
+    kind = (machine_type or machine.machine_type or "STANDARD").upper()
+    examined = examine(machine.definition.encode(), kind)
+    if examined.errors or examined.warnings:
+        places = places_of(read_text(origin.path), origin.path)
+    for found in (*examined.errors[:FINDINGS_MAX], *examined.warnings[:FINDINGS_MAX]):
+        place = _place(found, origin, places)
+        yield Finding(
+            file=str(origin.path),
+            line=place.line,
+            column=place.column,
+            severity=found.severity,
+            code=found.code,
+            message=found.message,
+            location=found.location,
+            machine=machine.name,
+        )
+
+
+def _place(found: Diagnostic, origin: Origin, places: Places) -> Place:
+    """Where a finding stands: at the field it speaks of, if that is there, else at what it is about."""
+    named = _LINE.search(found.message)
+    if not found.location and named is not None and not origin.pointer:
+        return Place(int(named[1]), int(named[2]))
+    pointer = origin.pointer + found.location.rstrip("/")
+    field = _FIELD.search(found.message)
+    if field is not None and f"{pointer}/{field[1]}" in places:
+        return places.of(f"{pointer}/{field[1]}")
+    return places.of(pointer)
+
+
+def _serverless(path: Path) -> list[MachineSource]:
+    """The machines of a file of the Serverless Framework's plugin for Step Functions; none if it is another file."""
+    if path.is_dir():
+        return []
+    try:
+        document = decode(read_text(path), path)
+    except NotDecoded:
+        return []  # perhaps a definition whose placeholders are to be filled in; whoever reads it says what is wrong
+    if kind_of(document) is not Kind.SERVERLESS:
+        return []
+    machines = (document.get("stepFunctions") or {}).get("stateMachines")
+    if not isinstance(machines, Mapping):
+        raise FileRefused(path, "has no state machines", "they stand in stepFunctions.stateMachines")
+    return [
+        MachineSource(
+            str(machine.get("name", name)),
+            msgspec.json.encode(_filled(machine["definition"])).decode(),
+            Origin(path, f"/stepFunctions/stateMachines/{name}/definition"),
+            machine.get("type"),
+        )
+        for name, machine in machines.items()
+        if isinstance(machine, Mapping) and isinstance(machine.get("definition"), Mapping)
+    ]
+
+
+def _filled(value: Any) -> Any:
+    """A definition with what the framework would put in: a function's ARN for each of its functions and variables."""
+    if isinstance(value, Mapping):
+        name = next(iter(value)) if len(value) == 1 else ""
+        if name == "Ref" or str(name).startswith("Fn::"):
+            return _FUNCTION
+        return {name: _filled(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_filled(element) for element in value]
+    if isinstance(value, str) and _LEFT_OPEN.fullmatch(value):
+        return _FUNCTION
+    return _LEFT_OPEN.sub("x", value) if isinstance(value, str) else value
