@@ -66,6 +66,12 @@ class Answers:
         self._own.answers = deque(answers)
         return work()
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the last answer that a call of this thread was given, spelt as they came; botocore's are lower-case."""
+        headers: Mapping[str, str] = self._own.headers
+        return headers
+
     def _choose_signer(self, **_: Any) -> Any:
         """A request that has its answer already needs no signature; all others get botocore's."""
         return UNSIGNED if self._own.answers else None
@@ -77,6 +83,7 @@ class Answers:
         answer = answers.popleft()
         if isinstance(answer, BotoCoreError):
             raise answer
+        self._own.headers = answer.headers
         return AWSResponse(request.url, answer.status, answer.headers, _Body(answer.body))
 
 

@@ -199,12 +199,14 @@ class SdkCaller:
         except (BotoCoreError, OSError) as error:
             return no_answer(prefix, error)
 
-    def _result(self, answer: Any, shape: Any, call: Call) -> dict[str, Any]:
+    def _result(self, answer: Any, shape: Any, call: Call) -> dict[str, Any] | Refused:
         meta = answer.pop("ResponseMetadata", {})
         spelling = OPTIMISED_SPELLING if call.optimised else SDK_SPELLING
         result: dict[str, Any] = to_result(answer, shape, spelling, StreamingBody.read) if shape is not None else {}
-        if call.optimised:
-            headers = {str(name): str(value) for name, value in meta.get("HTTPHeaders", {}).items()}
+        if call.optimised and call.optimised.fault_of is not None and (fault := call.optimised.fault_of(result)):
+            return Refused(fault, msgspec.json.encode(result).decode())
+        if call.optimised and call.optimised.shows_http:
+            headers = dict(self._answers.headers)
             result["SdkHttpMetadata"] = {
                 "AllHttpHeaders": {name: [value] for name, value in headers.items()},
                 "HttpHeaders": headers,

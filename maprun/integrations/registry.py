@@ -95,6 +95,7 @@ class Declared(NamedTuple):
     job: bool = False
     followed: bool = False
     refusal: str = ""
+    names_origin: bool = False  # the call says which execution it comes from
 
 
 def exists(named: Resource) -> bool:
@@ -153,7 +154,8 @@ def declared(resource: str, named: Resource | None) -> Declared:
             events = IntegrationEvents(named.resource_type, named.resource_name)
             pattern = named.pattern
             followed = job_of(resource) is not None
-            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, followed, refusal)
+            origin = not named.is_sdk and named.service in SERVICES and SERVICES[named.service].names_origin
+            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, followed, refusal, origin)
         case ActivityResource():
             return Declared(FunctionEvents(resource), refusal=f"Activities are not supported yet: '{resource}'.")
         case None:  # only in a definition that an earlier version took

@@ -1,7 +1,7 @@
 """What is declared of an integrated service."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from maprun.integrations.jobs import Job
 from maprun.integrations.members import Template
@@ -24,6 +24,8 @@ class Words(NamedTuple):
     prefix: str  # of error names
     signature: str  # the service in causes
     base_error: str
+    shows_http: bool = True  # whether a result has SdkHttpMetadata and SdkResponseMetadata
+    fault_of: Callable[[Mapping[str, Any]], str] | None = None  # the error that a result is, though it came as success
 
 
 class Sent(NamedTuple):
@@ -48,6 +50,7 @@ class Service(NamedTuple):
     sent: Mapping[str, Sent] = {}
     jobs: Mapping[str, Job] = {}
     later: tuple[str, ...] = ()  # actions that don't run here yet
+    names_origin: bool = False  # whether its calls say which execution they come from, see `events`
 
     def has(self, action: str, pattern: Pattern) -> bool:
         """True if AWS has this action with this pattern."""

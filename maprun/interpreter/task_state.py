@@ -1,5 +1,6 @@
 """Task: asks the host for one attempt, hears how it ended."""
 
+from maprun.integrations.events import with_origin
 from maprun.integrations.task_events import IntegrationEvents, Scheduled, TaskEvents
 from maprun.interpreter.dataflow import arguments_text, complete_text
 from maprun.interpreter.execution import Frame, TaskWait
@@ -38,10 +39,11 @@ def perform_task(step: StepBuilder, frame: Frame, state: State) -> None:
     scheduled = step.emit(events.scheduled, frame.last_id, events.scheduling(attempt))
     frame.last_id = step.emit(events.started, scheduled, events.labels)
     ref = frame.effect_ref()
+    head = step.execution.head
     asked = TaskRequested(
         ref,
         work.resource,
-        parameters,
+        with_origin(parameters, (head.machine_arn, head.arn)) if work.names_origin else parameters,
         timeout or 0,
         heartbeat or 0,
         role_arn,

@@ -49,6 +49,7 @@ def task_work(source: Source) -> Work:
         job=known.job,
         followed=known.followed,
         refusal=known.refusal,
+        names_origin=known.names_origin,
         timeout_seconds=amount(source, state, "TimeoutSeconds"),
         heartbeat_seconds=amount(source, state, "HeartbeatSeconds"),
         role_arn=role_arn,

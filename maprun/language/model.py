@@ -61,6 +61,7 @@ class TaskWork:
     job: bool = False
     followed: bool = False
     refusal: str = ""
+    names_origin: bool = False  # the call says which execution it comes from
     timeout_seconds: Amount = None
     heartbeat_seconds: Amount = None
     role_arn: Evaluate | None = None

@@ -45,6 +45,37 @@ def test_an_item_is_sent_as_it_is_written() -> None:
     assert got == [{"TableName": "t", "Item": ITEM}]
 
 
+def test_headers_are_spelt_as_the_service_spells_them() -> None:
+    """In the results of optimised integrations, each also as an array."""
+    request = task("arn:aws:states:::sqs:sendMessage", {"QueueUrl": "q", "MessageBody": "m"})
+    found = output(outcomes(answers({"MessageId": "1"}), request)[0])
+    shown = found["SdkHttpMetadata"]
+    assert shown["HttpHeaders"]["Content-Type"] == "application/json; charset=utf-8"
+    assert shown["AllHttpHeaders"]["x-amzn-RequestId"] == ["q"]
+    assert (shown["HttpStatusCode"], found["SdkResponseMetadata"]) == (200, {"RequestId": "q"})
+
+
+def test_put_events_answers_with_its_entries_alone() -> None:
+    """No header stands beside them."""
+    answer = {"Entries": [{"EventId": "1"}], "FailedEntryCount": 0}
+    (found,) = outcomes(answers(answer), task("arn:aws:states:::events:putEvents", {"Entries": [{"Detail": {"a": 1}}]}))
+    assert output(found) == answer
+
+
+def test_an_entry_that_is_refused_fails_put_events() -> None:
+    """With the whole answer as the cause; the SDK's own action only tells of it."""
+    answer = {
+        "Entries": [{"EventId": "1"}, {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}],
+        "FailedEntryCount": 1,
+    }
+    entries = {"Entries": [{"Detail": "{}"}, {"Detail": "text"}]}
+    resources = ("arn:aws:states:::events:putEvents", f"{SDK}eventbridge:putEvents")
+    optimised, plain = outcomes(answers(answer), *(task(resource, entries) for resource in resources))
+    assert failed(optimised).error == "EventBridge.FailedEntry"
+    assert json.loads(failed(optimised).cause) == answer
+    assert output(plain)["FailedEntryCount"] == 1
+
+
 @pytest.mark.parametrize(
     ("action", "parameters", "error", "words"),
     [

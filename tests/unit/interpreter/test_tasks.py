@@ -1,5 +1,6 @@
 """Tasks: events of each kind, retries, catches, timeouts."""
 
+import json
 from typing import Any
 
 from maprun.interpreter import Step, advance
@@ -14,7 +15,7 @@ from schemas.effects import (
     TimerRequested,
 )
 from schemas.history import event_to_api
-from tests.unit.interpreter.telling import INVOKE, LAMBDA, failure_of, short, start
+from tests.unit.interpreter.telling import ARN, INVOKE, LAMBDA, failure_of, short, start
 
 
 def tell(machine: Machine, step: Step, happening: Happening, now_ms: int) -> Step:
@@ -150,6 +151,32 @@ def test_a_result_too_large_is_data_limit_exceeded_and_only_caught_by_name() -> 
         step = tell(machine, step, TaskSucceeded(task(step).ref, b'"' + b"x" * 262_143 + b'"'), 1)
         assert step.ended is not None
         assert step.ended.status == status
+
+
+def test_events_name_the_execution_that_they_come_from() -> None:
+    """Behind the Resources of each entry, where the call is made; the history shows what the definition says."""
+    entries = [{"Detail": {"n": 1}}, {"Detail": "{}", "Resources": ["arn:mine"]}, {"Resources": None}]
+    for resource, added in (("events:putEvents", ["arn:m", ARN]), ("aws-sdk:eventbridge:putEvents", [])):
+        state = {
+            "Type": "Task",
+            "Resource": f"arn:aws:states:::{resource}",
+            "Parameters": {"Entries": entries},
+            "End": True,
+        }
+        _, step = start({"T": state})
+        sent = json.loads(task(step).parameters)["Entries"]
+        assert [each.get("Resources") or [] for each in sent] == [added, ["arn:mine", *added], added]
+        assert [each.get("Detail") for each in sent] == [{"n": 1}, "{}", None]
+        shown = event_to_api(step.events[2], 3)["taskScheduledEventDetails"]["parameters"]
+        assert json.loads(shown) == {"Entries": entries}
+
+
+def test_parameters_of_events_that_can_not_be_are_sent_as_they_are() -> None:
+    """The call says what is wrong with them."""
+    state = {"Type": "Task", "Resource": "arn:aws:states:::events:putEvents", "End": True}
+    for entries in ("text", ["text"], [{"Resources": "text"}]):
+        _, step = start({"T": {**state, "Parameters": {"Entries": entries}}})
+        assert json.loads(task(step).parameters) == {"Entries": entries}
 
 
 def test_what_cannot_run_here_says_so() -> None:
