@@ -159,6 +159,10 @@ class Names(Part, frozen=True):
         """A root execution's ARN."""
         return self._arn(f"execution:{machine_name}:{name}")
 
+    def express(self, machine_name: str, name: str, express_id: str) -> str:
+        """The ARN of a root execution of an EXPRESS machine: names need not be unique, ids are."""
+        return self._arn(f"express:{machine_name}:{name}:{express_id}")
+
     def map_run(self, machine_name: str, label: str, run: str) -> str:
         """A Map Run's ARN."""
         return self._arn(f"mapRun:{machine_name}/{label}:{run}")

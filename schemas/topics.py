@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import activities, archives, asks, cluster, home, lanes, machines, requests, snapshots
+from schemas import activities, archives, asks, cluster, express, home, lanes, machines, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -125,6 +125,24 @@ LANE_JOURNAL = Topic(
     messages=lanes.JournalRecord.__args__,
     broker_timestamps=True,
 )
+EXPRESS_REQUESTS = Topic(
+    name="express-requests",
+    partitioned_by="lanes",
+    key="none",
+    writers=("maprun-tracker", "scheduler", "child-runner"),
+    readers=("child-runner",),
+    messages=(express.ExpressRequested,),
+)
+EXPRESS_ANSWERS = Topic(
+    name="express-answers",
+    partitioned_by="homes",
+    key="who asked",
+    writers=("child-runner",),
+    readers=("maprun-tracker",),
+    messages=(express.ExpressEnded,),
+    retention_ms=3_600_000,
+    replaceable=True,  # nobody reads an answer twice
+)
 MACHINES = Topic(
     name="machines",
     partitioned_by="homes",
@@ -174,6 +192,8 @@ TOPICS: tuple[Topic, ...] = (
     ITEMS,
     LANE_SIGNALS,
     LANE_JOURNAL,
+    EXPRESS_REQUESTS,
+    EXPRESS_ANSWERS,
     MACHINES,
     TRACKER_CHANGELOG,
     TRACKER_ARCHIVE,

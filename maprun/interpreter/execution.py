@@ -31,6 +31,7 @@ class ExecutionHead(Part, frozen=True):
     lane: int = NO_LANE  # that a child runs on; its task tokens say so
     version_arn: str = ""  # that a root execution runs, if it was started by that or by an alias
     alias_arn: str = ""
+    synchronous: bool = False  # StartSyncExecution waits for its end
 
 
 class Limits(Part, frozen=True):

@@ -21,6 +21,7 @@ from maprun.interpreter import (
     never_spent,
     redrive,
 )
+from maprun.interpreter.broken import broken
 from maprun.interpreter.history_bytes import event_bytes
 from maprun.language import Machine
 from maprun.language.errors import StatesError
@@ -86,14 +87,14 @@ class ChildRunMachine:
             if not child.pages:
                 step.before(past)
         except Exception as bug:  # noqa: BLE001 - as in `_begin`
-            return _broken([] if child.pages else past or [self._started(b"null", now_ms)], now_ms, bug)
+            return broken([] if child.pages else past or [self._started(b"null", now_ms)], now_ms, bug)
         return step
 
     def _begin(self, head: ExecutionHead, now_ms: int, spent: Spent) -> Step:
         try:
             return begin(self.machine, head, now_ms, self._limits, spent, self._secret)
         except Exception as bug:  # noqa: BLE001 - the child's dead letter, as the fold has one for a root execution
-            return _broken([self._started(head.input, now_ms)], now_ms, bug)
+            return broken([self._started(head.input, now_ms)], now_ms, bug)
 
     def _started(self, child_input: bytes, now_ms: int) -> HistoryEvent:
         return HistoryEvent(EventType.EXECUTION_STARTED, 0, now_ms, (child_input, self._role_arn))
@@ -116,7 +117,7 @@ class ChildRunMachine:
         try:
             return advance(self.machine, execution, happening, now_ms, self._limits, spent)
         except Exception as bug:  # noqa: BLE001 - as above
-            return _broken([], now_ms, bug)
+            return broken([], now_ms, bug)
 
     def go_on(self, step: Step, spent: Spent = never_spent) -> Step:
         """Takes a step that has more to do further; the step to go on with."""
@@ -124,7 +125,7 @@ class ChildRunMachine:
             go_on(step, spent)
         except Exception as bug:  # noqa: BLE001 - as above
             assert step.unfinished is not None
-            return _broken(step.events, step.unfinished.now_ms, bug)
+            return broken(step.events, step.unfinished.now_ms, bug)
         return step
 
     def history_bytes(self, execution: Any) -> int:
@@ -178,17 +179,10 @@ class UnreadableRunMachine(ChildRunMachine):
 
     def redrive(self, _place: Place, child: RedrivenChild, now_ms: int, _spent: Spent = never_spent) -> Step:
         """Ends the child as failed, with the history it had."""
-        return _broken([] if child.pages else decode_events(child.history)[:-1], now_ms, self._refused)
+        return broken([] if child.pages else decode_events(child.history)[:-1], now_ms, self._refused)
 
     def _begin(self, head: ExecutionHead, now_ms: int, _spent: Spent) -> Step:
-        return _broken([self._started(head.input, now_ms)], now_ms, self._refused)
-
-
-def _broken(events: list[HistoryEvent], now_ms: int, bug: Exception) -> Step:
-    """A child that a bug ends: it fails alone. Raised, it would end the lane's owner, and every successor's too."""
-    cause = f"The execution cannot be continued: {type(bug).__name__}: {bug}"
-    failed = HistoryEvent(EventType.EXECUTION_FAILED, 0, now_ms, ("States.Runtime", cause))
-    return Step(None, [], [*events, failed], Ended("FAILED", b"", "States.Runtime", cause))
+        return broken([self._started(head.input, now_ms)], now_ms, self._refused)
 
 
 class Children:

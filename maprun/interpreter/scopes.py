@@ -78,8 +78,9 @@ def make_context(execution: Execution, frame: Frame, beginning: Beginning | None
         "StartTime": format_timestamp(head.start_ms),
         "Name": head.name,
         "RoleArn": head.role_arn,
-        "RedriveCount": redrive_count,
     }
+    if not head.synchronous:
+        shown["RedriveCount"] = redrive_count
     if redrive_count:
         shown["RedriveTime"] = format_timestamp(redrive_ms)
     here: dict[str, Any] = {"Name": state.name, "EnteredTime": format_timestamp(frame.entered_ms)}

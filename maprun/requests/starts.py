@@ -19,9 +19,10 @@ from maprun.requests.checks import (
     validate_name,
 )
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.versions import chosen
-from schemas.arns import Names
+from maprun.requests.versions import Chosen, chosen, exists
+from schemas.arns import Names, unqualified
 from schemas.home import ExecutionRequested, Origin
+from schemas.machines import MachineWritten
 from schemas.requests import RequestRejected
 
 ARN_CHARS_MAX = 256
@@ -109,28 +110,46 @@ def check_start(start: Start, input_bytes_max: int = INPUT_BYTES_MAX) -> None:
         check_input(start.input, input_bytes_max)
 
 
-def validate_start(
+def machine_to_start(start: Start, machines: MachineRegistry, input_bytes_max: int = INPUT_BYTES_MAX) -> MachineWritten:
+    """The machine of a request, which is checked for all else, whatever version of it is named. Raises Refusal.
+
+    `StateMachineDoesNotExist` is only as true as `machines`: read that topic to its end before you believe it.
+    """
+    check_start(start, input_bytes_max)
+    machine = machines.get(unqualified(start.machine_arn)) if exists(machines, start.machine_arn) else None
+    if machine is None:
+        raise _missing(start)
+    return machine
+
+
+def chosen_to_start(start: Start, machines: MachineRegistry, execution: str) -> Chosen:
+    """What runs the execution with this ARN. Raises Refusal (StateMachineDoesNotExist), as `machine_to_start`."""
+    found = chosen(machines, start.machine_arn, execution)
+    if found is None:
+        raise _missing(start)
+    return found
+
+
+def _missing(start: Start) -> Refusal:
+    return Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{start.machine_arn}'")
+
+
+def execution_requested(
     start: Start,
     machines: MachineRegistry,
     names: Names,
     request_id: str,
     derived_name: str,
     origin: Origin | None = None,
-    input_bytes_max: int = INPUT_BYTES_MAX,
 ) -> ExecutionRequested:
-    """The command for the home of the execution; `derived_name` is taken when none was given. Raises Refusal.
+    """The command for the home of an execution of a STANDARD machine; `derived_name` is taken when none was given.
 
-    `StateMachineDoesNotExist` is only as true as `machines`: read that topic to its end before you believe it.
+    Raises Refusal (StateMachineDoesNotExist).
     """
-    check_start(start, input_bytes_max)
     name = derived_name if start.name is None else start.name
     arn = names.execution(machine_of_arn(start.machine_arn)[0], name)
-    found = chosen(machines, start.machine_arn, arn)
-    if found is None:
-        raise Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{start.machine_arn}'")
+    found = chosen_to_start(start, machines, arn)
     machine, revision = found.machine, found.revision
-    if revision.spec.machine_type != "STANDARD":
-        raise Refusal("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
     return ExecutionRequested(
         request_id=request_id,
         arn=arn,

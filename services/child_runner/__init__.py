@@ -1,6 +1,8 @@
 """child-runner: owns lanes; runs the child executions on them under the lane's quota; reports outcomes and histories.
 
 Consumes items, lane-signals and its own lane-journal; produces ChildrenEnded and LaneProgress on home, and
-lane-journal. Its name is
-taken on cluster. Owns, for each lane: which children run, and when a child ends and how. Decides nothing about runs.
+lane-journal. Runs root executions of EXPRESS machines from express-requests, where it writes again what runs long, and
+answers who waits for them on express-answers. Its name is taken on cluster.
+
+Owns, for each lane: which children run, and when a child ends and how. Decides nothing about runs.
 """

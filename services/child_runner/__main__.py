@@ -8,18 +8,20 @@ from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
 from maprun.interpreter import Limits as ExecutionLimits
+from maprun.interpreter.express import ExpressInterpreter, express_limits
 from maprun.interpreter.lane_children import Children
 from maprun.runtime import clock, files
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
+from services.child_runner.express_owner import ExpressDeps, own_express
 from services.child_runner.limits import HISTORY_UNBOUNDED, limits_of
 from services.child_runner.machine import shared
 from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Counted
 from services.child_runner.owner import Deps, own_lane
-from services.child_runner.topology import OWNED, SERVICE
+from services.child_runner.topology import EXPRESS, OWNED, SERVICE
 
 
 def compose(settings: Settings, limits: Limits) -> Composed:
@@ -28,16 +30,9 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds)
     own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
     secret = TokenSecret()
-    children = Children(
-        Names(settings.region, settings.account),
-        ExecutionLimits(
-            settings.payload_bytes_max,
-            settings.history_events_max,
-            history_bytes_max=HISTORY_UNBOUNDED,
-            plan_bytes_max=limits.plan_bytes_max,
-        ),
-        secret,
-    )
+    sizes = settings.payload_bytes_max, settings.history_events_max
+    of_children = ExecutionLimits(*sizes, history_bytes_max=HISTORY_UNBOUNDED, plan_bytes_max=limits.plan_bytes_max)
+    children = Children(Names(settings.region, settings.account), of_children, secret)
     deps = Deps(
         compile_run=shared(children.compile_run),
         run_task=tasks.run_task,
@@ -46,7 +41,12 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         metrics=Counted(),
         budget=MemoryBudget(settings.running_bytes_max),
     )
-    owned = [Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds)]
+    interpreter = ExpressInterpreter(express_limits(settings.payload_bytes_max))
+    express = ExpressDeps(interpreter, tasks.run_task, own, deps.metrics, deps.budget, deps.pace)
+    owned = [
+        Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds),
+        Owned(EXPRESS, f"{SERVICE}-express", partial(own_express, deps=express), own.drain_seconds),
+    ]
     return Composed(owned, secret, close=tasks.close)
 
 

@@ -34,6 +34,7 @@ class LaneLimits(msgspec.Struct, frozen=True):
     trim_seconds: float = 15.0
     drain_seconds: float = 1.5  # for calls under way, when lanes are given up in good order
     lease_retry_seconds: float = 0.2
+    carry_after_seconds: float = 5.0  # an EXPRESS root execution that runs longer is written again behind what follows
     running_bytes_max: int = 1 << 30  # of running children, of all lanes of a process together
     input_bytes_max: int = 262_144  # AWS's payload quota
 

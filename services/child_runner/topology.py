@@ -4,5 +4,18 @@ from schemas import topics
 
 SERVICE = "child-runner"
 OWNED = topics.ITEMS.name
-CONSUMES: tuple[str, ...] = (topics.ITEMS.name, topics.LANE_SIGNALS.name, topics.LANE_JOURNAL.name, topics.CLUSTER.name)
-PRODUCES: tuple[str, ...] = (topics.HOME.name, topics.LANE_JOURNAL.name, topics.CLUSTER.name)
+EXPRESS = topics.EXPRESS_REQUESTS.name
+CONSUMES: tuple[str, ...] = (
+    topics.ITEMS.name,
+    topics.LANE_SIGNALS.name,
+    topics.LANE_JOURNAL.name,
+    EXPRESS,
+    topics.CLUSTER.name,
+)
+PRODUCES: tuple[str, ...] = (
+    topics.HOME.name,
+    topics.LANE_JOURNAL.name,
+    EXPRESS,
+    topics.EXPRESS_ANSWERS.name,
+    topics.CLUSTER.name,
+)

@@ -24,7 +24,7 @@ async def own_requests(port: Port, partition: int, deps: Deps) -> None:
             part = records[first : first + deps.limits.records_per_turn_max]
             messages = await _answers(port, part, deps)
             await port.send([Outgoing(m.topic, m.partition, m.value, m.key) for m in messages])
-            accepted = sum(message.topic == topics.HOME.name for message in messages)
+            accepted = sum(message.topic != topics.REJECTED_REQUESTS.name for message in messages)
             deps.metrics.requests(accepted, len(messages) - accepted)
             if part[-1].offset >= committed:
                 committed = part[-1].offset + 1
@@ -36,5 +36,6 @@ async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Messag
     machines = {unqualified(request.asked.machine_arn) for request in requests if isinstance(request.asked, Start)}
     homes = {home_of(arn, deps.homes) for arn in machines}
     await deps.machines.refresh(port, homes, deps.metrics.unreadable)
-    gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.map_run_limits.result_bytes_max, deps.secret)
-    return [answer_request(request, gate) for request in requests]
+    bytes_max = deps.map_run_limits.result_bytes_max
+    gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.lanes, bytes_max, deps.secret)
+    return [answer_request(request, gate, port.now_ms()) for request in requests]

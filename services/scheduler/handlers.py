@@ -8,11 +8,19 @@ from maprun.mapruns.fold.outputs import Send
 from maprun.mapruns.fold.roots import rejection_key
 from maprun.requests.callbacks import CallbackRecord, callback_of, command_of, token_of
 from maprun.requests.checks import Refusal
+from maprun.requests.express import EXPRESS, FrameBuilder, express_start
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import Start, derived_id, encode_rejection, parse_record, validate_start
+from maprun.requests.starts import (
+    Start,
+    derived_id,
+    encode_rejection,
+    execution_requested,
+    machine_to_start,
+    parse_record,
+)
 from schemas import topics
 from schemas.arns import Names, home_of
-from schemas.home import CallbackReceived, ExecutionRequested, Origin, OutputRefused
+from schemas.home import Origin, OutputRefused
 from schemas.requests import RequestRejected, record_id
 from schemas.tokens import TokenSecret
 from schemas.wire import Fact, encode
@@ -106,43 +114,41 @@ class Gate(msgspec.Struct, frozen=True):
     machines: MachineRegistry
     names: Names
     homes: int
+    lanes: int
     payload_bytes_max: int
     secret: TokenSecret
 
 
-def answer_request(request: Request, gate: Gate) -> Message:
-    """The command on the execution's home, or the rejection.
+def answer_request(request: Request, gate: Gate, now_ms: int) -> Message:
+    """The command on the execution's home, a start for a lane if its machine is EXPRESS, or the rejection.
 
     Ids are derived from where the record stands, so that the same record read again asks for the same execution.
     """
     if request.asked is None:
         return _rejection(request, *request.refusal)
     try:
-        home, command = _command(request.origin, request.asked, gate)
+        if isinstance(request.asked, Start):
+            return _start(request.origin, request.asked, gate, now_ms)
+        token = token_of(gate.secret, request.asked.task_token)
+        callback = callback_of(request.asked, token, gate.payload_bytes_max)
+        home, command = command_of(record_id(request.origin), token, callback, gate.homes)
     except Refusal as refusal:
         return _rejection(request, refusal.code, refusal.message)
     return Message(topics.HOME.name, home, encode(command))
 
 
-def _command(
-    origin: Origin, asked: Start | CallbackRecord, gate: Gate
-) -> tuple[int, ExecutionRequested | CallbackReceived]:
-    """The home, and the record for it. Raises Refusal."""
-    if isinstance(asked, CallbackRecord):
-        token = token_of(gate.secret, asked.task_token)
-        callback = callback_of(asked, token, gate.payload_bytes_max)
-        return command_of(record_id(origin), token, callback, gate.homes)
+def _start(origin: Origin, asked: Start, gate: Gate, now_ms: int) -> Message:
+    """The record that starts an execution. Raises Refusal."""
     place = (origin.topic, origin.partition, origin.offset)
-    command = validate_start(
-        asked,
-        gate.machines,
-        gate.names,
-        derived_id("request", *place),
-        derived_id("name", *place),
-        origin,
-        gate.payload_bytes_max,
-    )
-    return home_of(command.arn, gate.homes), command
+    machine = machine_to_start(asked, gate.machines, gate.payload_bytes_max)
+    if machine.spec.machine_type == EXPRESS:
+        named, start = express_start(asked, gate.machines, gate.names, derived_id("express", *place), now_ms)
+        frame = FrameBuilder("", 0, 0)
+        frame.add(named, start)
+        return Message(topics.EXPRESS_REQUESTS.name, home_of(start.arn, gate.lanes), encode(frame.take()))
+    ids = (derived_id("request", *place), derived_id("name", *place))
+    command = execution_requested(asked, gate.machines, gate.names, *ids, origin)
+    return Message(topics.HOME.name, home_of(command.arn, gate.homes), encode(command))
 
 
 def _rejection(request: Request, code: str, text: str) -> Message:

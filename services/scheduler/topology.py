@@ -17,6 +17,7 @@ PRODUCES: tuple[str, ...] = (
     topics.HOME.name,
     topics.HOME_SNAPSHOTS.name,
     topics.SCHEDULER_ARCHIVE.name,
+    topics.EXPRESS_REQUESTS.name,
     topics.LANE_SIGNALS.name,
     topics.ITEM_ASKS.name,
     topics.MACHINES.name,

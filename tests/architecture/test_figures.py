@@ -21,10 +21,14 @@ def table() -> str:
     """The registry as a table."""
     rows = ["| topic | partitions | key | keeps |", "| --- | --- | --- | --- |"]
     for topic in topics.TOPICS:
-        days = topic.retention_ms // topics.DAY_MS
-        kept = "by key" if topic.compacted else "until trimmed" if topic.retention_ms < 0 else f"{days} days"
+        kept = "by key" if topic.compacted else "until trimmed" if topic.retention_ms < 0 else _time(topic.retention_ms)
         rows.append(f"| {topic.name} | {topic.partitioned_by} | {topic.key} | {kept} |")
     return "\n".join(rows)
+
+
+def _time(milliseconds: int) -> str:
+    days = milliseconds // topics.DAY_MS
+    return f"{days} days" if days else f"{milliseconds // 60_000} minutes"
 
 
 def integrations() -> str:

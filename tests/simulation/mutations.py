@@ -30,7 +30,7 @@ from schemas.home import (
 from schemas.starters import StartWithdrawn
 from services.child_runner.limits import LaneLimits
 from services.maprun_tracker.api.commands import Command, answer_to
-from tests.simulation import tampering, tampering_lanes, tampering_requests
+from tests.simulation import tampering, tampering_express, tampering_lanes, tampering_requests
 from tests.simulation.doors import AnswerTo
 from tests.simulation.plays import Play
 from tests.simulation.port import SimPort
@@ -133,6 +133,11 @@ def _of_lanes(name: str, wrap: Wrap) -> Mutation:
     return Mutation(name, "child-runner", wrap=only("child-runner", wrap))
 
 
+def _of_express(name: str, wrap: Wrap) -> Mutation:
+    """One of the mechanisms of EXPRESS root executions."""
+    return Mutation(name, wrap=only("child-runner-express", wrap))
+
+
 NONE = Mutation()
 MUTATIONS = {
     m.name: m
@@ -147,6 +152,9 @@ MUTATIONS = {
         _of_lanes("snapshot_whole", journal_read(tampering_lanes.each_piece_whole)),
         _of_lanes("copy_forward", tampering_lanes.AdoptsOnce),
         _of_lanes("trim_behind", tampering_lanes.DeletesWhatWasRead),
+        *(_of_express(name, wrap) for name, wrap in tampering_express.WRAPS.items()),
+        _of_express("express_commit_behind_work", CommitsAhead),
+        _of_express("express_lease", tampering_lanes.NoLease),
         Mutation("cluster_beside_positions", wrap=tampering.TrustsLeftovers),
         Mutation("archived_before_forgotten", wrap=only("scheduler", ArchivesNothing)),
         Mutation("rows_archived_before_forgotten", wrap=only("maprun-tracker", ArchivesNothing)),

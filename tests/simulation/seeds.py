@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.simulation import ending
+from tests.simulation import ending, express
 from tests.simulation.house import House
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.scenario import draw
@@ -43,6 +43,8 @@ def play(
         with house.mutation.in_force():
             house.run()
         ending.check(house)
+        if not world.violations:
+            world.violations += express.play(seed, house.mutation)
     except Exception:  # noqa: BLE001 - a service's code, or the checker's, broke: the seed tells
         world.violated(traceback.format_exc())
     house.bury()

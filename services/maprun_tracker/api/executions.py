@@ -8,12 +8,13 @@ import msgspec
 from maprun.integrations.executions import name_of
 from maprun.requests.callbacks import token_of
 from maprun.requests.checks import Refusal, machine_of_arn, parse_arn
-from maprun.requests.starts import Start, derived_id, validate_start
+from maprun.requests.express import EXPRESS, unsupported_type
+from maprun.requests.starts import Start, derived_id, execution_requested
 from schemas.arns import ChildId, child_arn, child_express_id, child_name, child_of_arn, home_of, unqualified
 from schemas.home import RedriveRequested, StopRequested
 from schemas.machines import MachineSpec, configured
 from schemas.starters import Starter
-from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api import express, inputs, shapes, start_inputs
 from services.maprun_tracker.api.errors import execution_missing, machine_missing
 from services.maprun_tracker.api.frames import GoneError, Kept
 from services.maprun_tracker.api.run_children import Child, child_of
@@ -30,26 +31,20 @@ class ChildRef(msgspec.Struct, frozen=True):
     child: Child
 
 
-async def start(service: Service, ask: inputs.StartExecution, call: Call) -> msgspec.Raw:
+async def start(service: Service, ask: start_inputs.StartExecution, call: Call) -> msgspec.Raw:
     """StartExecution. A name that isn't given is a function of the SDK's call, so its repeats start nothing new.
 
     For a Task that waits for the execution both name and request are functions of its attempt.
     """
-    starter = _starter(service, call)
-    request_id = service.command_id(call, "start") if starter is None else starter.attempt
     text = None if ask.input is None else ask.input.encode()
     wanted = Start(ask.state_machine_arn or "", ask.name, text, ask.trace_header or "")
+    machine = await service.machine_to_start(wanted)
+    if machine.spec.machine_type == EXPRESS:
+        return await express.start(service, wanted, call)
+    starter = _starter(service, call)
+    request_id = service.command_id(call, "start") if starter is None else starter.attempt
     name = derived_id("name", call.attempt_of) if starter is None else name_of(starter.attempt)
-    try:
-        command = validate_start(
-            wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
-        )
-    except Refusal as refusal:
-        if refusal.code != "StateMachineDoesNotExist" or not await service.knows(wanted.machine_arn):
-            raise
-        command = validate_start(
-            wanted, service.machines, service.names, request_id, name, input_bytes_max=service.input_bytes_max
-        )
+    command = execution_requested(wanted, service.machines, service.names, request_id, name)
     command = msgspec.structs.replace(command, starter=starter)
     return msgspec.Raw(await service.command(home_of(command.arn, service.homes), command))
 
@@ -211,8 +206,8 @@ async def check_machine(service: Service, arn: str) -> None:
     machine = service.machines.get(unqualified(arn)) if await service.knows(arn) else None
     if machine is None:
         raise machine_missing(arn)
-    if machine.spec.machine_type == "EXPRESS":
-        raise Refusal("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
+    if machine.spec.machine_type == EXPRESS:
+        raise unsupported_type()
 
 
 def newest_of_machine(

@@ -270,16 +270,6 @@ class TestState(Input, frozen=True, kw_only=True):
     state_configuration: Configuration | None = None
 
 
-class StartExecution(Input, frozen=True, kw_only=True):
-    """Input of StartExecution; its members are judged by maprun.requests.starts."""
-
-    rules = {"state_machine_arn": ARN, "name": Text(1, 80), "trace_header": Text(0, 256)}
-    state_machine_arn: str | None = None
-    name: str | None = None
-    input: str | None = None
-    trace_header: str | None = None
-
-
 class StopExecution(Input, frozen=True, kw_only=True):
     """Input of StopExecution."""
 

@@ -12,11 +12,13 @@ from services.maprun_tracker.api import (
     callbacks,
     descriptions,
     executions,
+    express,
     histories,
     inputs,
     machines,
     runs,
     shapes,
+    start_inputs,
     tags,
     trials,
     versions,
@@ -58,7 +60,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "UntagResource": Operation(inputs.UntagResource, tags.untag),
     "ValidateStateMachineDefinition": Operation(inputs.ValidateDefinition, machines.validate),
     "TestState": Operation(inputs.TestState, trials.test_state),
-    "StartExecution": Operation(inputs.StartExecution, executions.start),
+    "StartExecution": Operation(start_inputs.StartExecution, executions.start),
+    "StartSyncExecution": Operation(start_inputs.StartSyncExecution, express.start_sync),
     "StopExecution": Operation(inputs.StopExecution, executions.stop),
     "RedriveExecution": Operation(inputs.RedriveExecution, executions.redrive),
     "DescribeExecution": Operation(inputs.ExecutionAsked, descriptions.describe),
@@ -88,12 +91,7 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
 
 LIST_EXECUTIONS: Final = "ListExecutions"
 
-NOT_YET: Final = frozenset(
-    (
-        "GetActivityTask",
-        "StartSyncExecution",
-    )
-)
+NOT_YET: Final = frozenset(("GetActivityTask",))
 """Operations of AWS's that this version refuses by name."""
 
 

@@ -10,7 +10,7 @@ from maprun.bus.port import BusError, Port, Record
 from maprun.mapruns.limits import MapRunLimits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import derived_id
+from maprun.requests.starts import Start, derived_id, machine_to_start
 from maprun.requests.versions import exists
 from schemas import topics
 from schemas.activities import ActivityWritten
@@ -24,6 +24,7 @@ from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
 from services.maprun_tracker.api.examining import Examiner
 from services.maprun_tracker.api.frames import Frames
 from services.maprun_tracker.api.state_tests import StateTests, Tasks
+from services.maprun_tracker.express_calls import ExpressCalls
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.state import Partition
 
@@ -90,6 +91,7 @@ class Service:
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
         self.examiner = Examiner(port)
         self.tests = StateTests(port, names, tasks)
+        self.express = ExpressCalls("", names, homes, 1, limits)
 
     # ------------------------------------------------------------------ what comes in beside home
 
@@ -162,6 +164,15 @@ class Service:
     def home_of_machine(self, arn: str) -> int:
         """The home of a state machine, which is that of its versions and aliases too."""
         return home_of(unqualified(arn), self.homes)
+
+    async def machine_to_start(self, wanted: Start) -> MachineWritten:
+        """The machine of a checked request, whatever version it names. Raises Refusal, once a no may be believed."""
+        try:
+            return machine_to_start(wanted, self.machines, self.input_bytes_max)
+        except Refusal as refusal:
+            if refusal.code != "StateMachineDoesNotExist" or not await self.knows(wanted.machine_arn):
+                raise
+            return machine_to_start(wanted, self.machines, self.input_bytes_max)
 
     async def machines_read(self, home: int) -> None:
         """Waits until all machines that stand on a partition now are read."""

@@ -15,6 +15,32 @@ class Included(Output, frozen=True, kw_only=True):
     included: bool
 
 
+class BillingDetails(Output, frozen=True, kw_only=True):
+    """What AWS would bill for an EXPRESS execution."""
+
+    billed_memory_used_in_mb: int = msgspec.field(name="billedMemoryUsedInMB")
+    billed_duration_in_milliseconds: int
+
+
+class SyncExecution(Output, frozen=True, kw_only=True):
+    """Output of StartSyncExecution."""
+
+    execution_arn: str
+    state_machine_arn: str
+    name: str
+    start_date: float
+    stop_date: float
+    status: str
+    error: str | None = None
+    cause: str | None = None
+    input: str | None = None
+    input_details: Included
+    output: str | None = None
+    output_details: Included | None = None
+    trace_header: str | None = None
+    billing_details: BillingDetails
+
+
 class MachineItem(Output, frozen=True, kw_only=True):
     """One entry of ListStateMachines."""
 

@@ -32,8 +32,8 @@ def test_with_all_rights_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("service", "rights", "said"),
     [
-        ("child-runner", ("Describe", "Read"), "Write on p.home, p.lane-journal, p.cluster. Give it"),
-        ("child-runner", ("Describe", "Write"), "Read on p.items, p.lane-signals, p.lane-journal, p.cluster. Give it"),
+        ("item-reader", ("Describe", "Read"), "Write on p.home, p.items, p.cluster. Give it"),
+        ("item-reader", ("Describe", "Write"), "Read on p.home, p.item-asks, p.cluster. Give it"),
         ("", ("Describe", "Write"), "Read on p.cluster. Give it"),
         ("maprun-tracker", (), "p.machines"),
     ],

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal, check_input, validate_name
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import Start, derived_id, encode_rejection, parse_record, validate_start
+from maprun.requests.starts import (
+    Start,
+    derived_id,
+    encode_rejection,
+    execution_requested,
+    machine_to_start,
+    parse_record,
+)
 from schemas.home import Origin
 from schemas.lanes import Cause
 from schemas.machines import MachineSpec, MachineWritten
@@ -47,7 +54,7 @@ def refusal(record: Any) -> tuple[str, str]:
     """How a record of the topic is refused."""
     value = record if isinstance(record, bytes) else json.dumps(record).encode()
     with pytest.raises(Refusal) as refused:
-        validate_start(started(value), registry(), NAMES, "request", "derived")
+        machine_to_start(started(value), registry())
     return refused.value.code, refused.value.message
 
 
@@ -72,7 +79,6 @@ def refusal(record: Any) -> tuple[str, str]:
         ),
         ({"stateMachineArn": ARN + "/label"}, "ValidationException", "labeled state machine ARNs"),
         ({"stateMachineArn": ARN + "not"}, "StateMachineDoesNotExist", f"State Machine Does Not Exist: '{ARN}not'"),
-        ({"stateMachineArn": NAMES.machine("x")}, "StateMachineTypeNotSupported", "not supported by this type"),
         ({"stateMachineArn": ARN, "name": "a b"}, "InvalidName", "Invalid Name: 'a b'"),
         ({"stateMachineArn": ARN, "name": ""}, "ValidationException", TOO_LONG.format("")),
         ({"stateMachineArn": ARN, "name": "n" * 81}, "ValidationException", "length less than or equal to 80"),
@@ -116,7 +122,7 @@ def test_refusals(record: Any, code: str, message: str) -> None:
 def test_input_is_json_in_a_string_or_any_json(given_input: dict[str, Any], kept: bytes) -> None:
     """As in the API a string holds JSON; any other value is the input itself; nothing is an empty object."""
     start = started(json.dumps({"stateMachineArn": ARN, **given_input}).encode())
-    command = validate_start(start, registry(), NAMES, "request", "derived", Origin("t", 1, 2))
+    command = execution_requested(start, registry(), NAMES, "request", "derived", Origin("t", 1, 2))
     assert command.input == kept
     assert (command.name, command.arn) == ("derived", NAMES.execution("m", "derived"))
     assert (command.definition, command.role_arn, command.origin) == (b'{"v":0}', "role", Origin("t", 1, 2))
@@ -145,7 +151,7 @@ def test_names_may_have_everything_else() -> None:
 def test_any_bytes_are_a_request_or_refused(record: bytes) -> None:
     """No record of the topic raises anything but a Refusal."""
     try:
-        validate_start(started(record), registry(), NAMES, "request", "derived")
+        machine_to_start(started(record), registry())
     except Refusal as refused:
         assert refused.code  # noqa: PT017 - either way is right, only another exception is wrong
 

@@ -7,7 +7,7 @@ import pytest
 
 from maprun.requests.checks import Refusal
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import Start, validate_start
+from maprun.requests.starts import Start, execution_requested
 from maprun.requests.versions import exists
 from schemas.home import ExecutionRequested
 from schemas.lanes import Cause
@@ -33,7 +33,7 @@ def view(*aliases: Alias) -> MachineRegistry:
 
 def start(machines: MachineRegistry, arn: str, name: str = "x") -> ExecutionRequested:
     """The request for an execution that is started by this ARN."""
-    return validate_start(Start(arn, name), machines, NAMES, "request", "derived")
+    return execution_requested(Start(arn, name), machines, NAMES, "request", "derived")
 
 
 def alias(*routes: int, name: str = "live") -> Alias:

@@ -10,13 +10,14 @@ import pytest
 from schemas import topics
 from schemas.arns import home_of
 from schemas.effects import HeartbeatReceived, TaskFailed, TaskSucceeded
+from schemas.express import NOBODY_WAITS, ExpressRequested, ExpressStart
 from schemas.home import CallbackReceived, ExecutionRequested, Origin
 from schemas.lanes import Cause
 from schemas.machines import MachineSpec, MachineWritten
 from schemas.requests import record_of
 from schemas.tokens import NO_LANE, TaskToken, TokenSecret
 from services.scheduler.gate import own_requests
-from tests.unit.mapruns.programs import HOMES, NAMES
+from tests.unit.mapruns.programs import HOMES, LANES, NAMES
 from tests.unit.scheduler.rig import Rig
 
 Make = Callable[..., Rig]
@@ -24,8 +25,8 @@ ARN = NAMES.machine("m")
 SECRET = TokenSecret(b"secret")
 
 
-def _machine(rig: Rig, offset: int = 0, definition: bytes = b"[]") -> None:
-    spec = MachineSpec(definition, "role")
+def _machine(rig: Rig, offset: int = 0, definition: bytes = b"[]", machine_type: str = "STANDARD") -> None:
+    spec = MachineSpec(definition, "role", machine_type)
     written = MachineWritten(Cause(0, offset, 0), ARN, "m", spec, "rev", 1, 1)
     rig.put(topics.MACHINES, home_of(ARN, HOMES), written)
 
@@ -72,6 +73,29 @@ def test_a_command_stands_on_the_home_of_its_execution(make_rig: Make) -> None:
         for record in rig.records(topics.HOME, home):
             command = msgspec.msgpack.decode(record.value or b"", type=ExecutionRequested)
             assert home_of(command.arn, HOMES) == home
+
+
+def test_a_record_may_start_an_express_execution(make_rig: Make) -> None:
+    """A start of an EXPRESS machine goes to a lane and to no home; read again, the record asks for the same ARN."""
+    rig = make_rig()
+    _machine(rig, machine_type="EXPRESS")
+    process = rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    rig.world.observers.append(lambda record: process.kill() if record.topic == topics.EXPRESS_REQUESTS.name else None)
+
+    def starts() -> list[ExpressStart]:
+        records = [record for lane in range(LANES) for record in rig.records(topics.EXPRESS_REQUESTS, lane)]
+        frames = [msgspec.msgpack.decode(record.value or b"", type=ExpressRequested) for record in records]
+        return [start for frame in frames for start in frame.starts]
+
+    _ask(rig, {"stateMachineArn": ARN, "name": "n", "input": {"a": 1}})
+    rig.until(lambda: len(starts()) >= 1)
+    rig.world.observers.pop()
+    rig.until(lambda: len(starts()) == 2, 60)
+    first, second = starts()
+    assert (first.arn, first.name, first.input, first.call) == (second.arn, "n", b'{"a": 1}', NOBODY_WAITS)
+    assert first.arn.startswith(NAMES.express("m", "n", ""))
+    assert _commands(rig) == []
+    assert _rejections(rig) == []
 
 
 def test_a_record_may_tell_a_task_what_became_of_it(make_rig: Make) -> None:

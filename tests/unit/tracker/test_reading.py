@@ -9,7 +9,7 @@ from maprun.requests.checks import Refusal
 from schemas.history import EventType, HistoryEvent
 from schemas.home import ChildrenEnded, LaneProgress
 from schemas.wire import encode
-from services.maprun_tracker.api import inputs
+from services.maprun_tracker.api import inputs, start_inputs
 from services.maprun_tracker.api.executions import processor_of
 from services.maprun_tracker.api.frames import slots_of
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, decode
@@ -129,7 +129,7 @@ def test_a_token_belongs_to_its_query() -> None:
 PATTERN = "pattern: [!-~]+"
 CASES = [
     (
-        inputs.StartExecution,
+        start_inputs.StartExecution,
         b"{}",
         "Value null at 'stateMachineArn' failed to satisfy constraint: Member must not be null",
     ),
