@@ -10,6 +10,7 @@ from maprun.aws.executions import ExecutionStarter
 from maprun.aws.jobs import JobFollower
 from maprun.aws.lambda_invoke import LambdaInvoker
 from maprun.aws.sdk_tasks import SdkCaller, call_of
+from maprun.aws.web.client import Watch
 from maprun.aws.web.tasks import WebTasks
 from maprun.integrations import apigateway, http
 from maprun.integrations.executions import START
@@ -45,26 +46,33 @@ class TaskRunner:
         self._web = WebTasks(settings, OUTPUT_BYTES_MAX, wall_seconds, monotonic)
         self._jobs = JobFollower(self._sdk)
 
-    async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
+    async def run_task(self, request: TaskRequested, idempotency_key: str, watch: Watch | None = None) -> TaskOutcome:
         """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
-        known = await self.call(request, idempotency_key)
+        known = await self.call(request, idempotency_key, watch)
         if not request.callback:
             return known
         if isinstance(known, TaskSucceeded):
             return TaskSubmitted(request.ref, known.output)
         return SubmissionFailed(request.ref, known.error, known.cause)
 
-    async def call(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
-        """The call; the callee gets `idempotency_key`, the same for every repeat of this attempt."""
+    async def call(
+        self, request: TaskRequested, idempotency_key: str, watch: Watch | None = None
+    ) -> TaskSucceeded | TaskFailed:
+        """The call; the callee gets `idempotency_key`, the same for every repeat of this attempt.
+
+        `watch` is shown what goes over the wire for an `http:invoke`.
+        """
         try:
-            outcome = await self._attempt(request, idempotency_key)
+            outcome = await self._attempt(request, idempotency_key, watch)
         except AnswerTooLargeError as error:
             outcome = TaskFailed(request.ref, error.error, result_too_large(request.state))
         except Exception as bug:  # noqa: BLE001 - the attempt's dead letter: it fails, and says why
             outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
         return bounded(outcome, request.state)
 
-    async def _attempt(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+    async def _attempt(
+        self, request: TaskRequested, idempotency_key: str, watch: Watch | None
+    ) -> TaskSucceeded | TaskFailed:
         if request.role_arn:
             return TaskFailed(request.ref, "States.Permissions", ROLE_NOT_ASSUMED % request.role_arn)
         resource = parse_resource(request.resource)
@@ -75,7 +83,7 @@ class TaskRunner:
         if isinstance(resource, Integration) and resource.asked_once() == START:
             return await self._executions.start(resource, request, idempotency_key)
         if resource == http.INVOKE:
-            return await self._web.invoke_http(request, idempotency_key)
+            return await self._web.invoke_http(request, idempotency_key, watch)
         if isinstance(resource, Integration) and resource.asked_once() == apigateway.INVOKE:
             return await self._web.invoke_gateway(request, idempotency_key)
         call = call_of(resource) if isinstance(resource, Integration) else None

@@ -82,6 +82,17 @@ class WebAnswer(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), "")
 
 
+class Watch:
+    """Looks on at the call of one Task: what was sent, as far as the Task itself says it, and what came.
+
+    What a connection adds is a secret, and nobody who asks for it can be told from somebody else.
+    """
+
+    def __init__(self) -> None:
+        self.request: WebRequest | None = None
+        self.answer: WebAnswer | None = None
+
+
 class WebClient:
     """Makes calls. Use within one event loop; `close` at the end.
 

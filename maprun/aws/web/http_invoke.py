@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 from multidict import CIMultiDict
 from yarl import URL
 
 from maprun.aws.parameters import UnusableError, parameters_as, unusable
 from maprun.aws.web.answers import UnreadableError, result_of, text_of
-from maprun.aws.web.client import NoAnswerError, NotAllowedError, WebAnswer, WebClient, WebRequest
-from maprun.aws.web.connections import Connection, Connections, Parameter
+from maprun.aws.web.client import NoAnswerError, NotAllowedError, Watch, WebAnswer, WebClient, WebRequest
+from maprun.aws.web.connections import Authorization, Connection, Connections, Parameter
 from maprun.aws.web.failures import TaskError
 from maprun.aws.web.members import MemberError, Pairs, encoded, form, headers_of, pairs_of
 from maprun.aws.web.tokens import Tokens
@@ -73,20 +74,26 @@ class HttpInvoker:
         self._tokens = tokens
         self._user_agent = f"Amazon|StepFunctions|HttpInvoke|{region}"
 
-    async def invoke(self, parameters: bytes, extra: Mapping[str, str], answer_bytes_max: int) -> bytes:
+    async def invoke(
+        self, parameters: bytes, extra: Mapping[str, str], answer_bytes_max: int, watch: Watch | None = None
+    ) -> bytes:
         """The result; `extra` headers are sent beside the request's own. Raises TaskError, AnswerTooLargeError."""
+        own = {**extra, "User-Agent": self._user_agent, "Range": RANGE}
         try:
             asked = parameters_as(parameters, HttpParameters)
             connection = self._connections.of(asked.connection_arn())
             request = request_of(asked, connection)
+            if watch is not None:
+                watch.request = request_of(asked, replace(connection, auth=Authorization()))
+                watch.request.headers.update(own)
         except UnusableError as error:
             raise TaskError("States.Runtime", str(error)) from error
         except MemberError as error:
             raise TaskError("States.Runtime", unusable(parameters, str(error))) from error
-        request.headers.update(extra)
-        request.headers["User-Agent"] = self._user_agent
-        request.headers["Range"] = RANGE
+        request.headers.update(own)
         answer = await self._authorized(request, connection, answer_bytes_max)
+        if watch is not None:
+            watch.answer = answer
         return _outcome(answer)
 
     async def _authorized(self, request: WebRequest, connection: Connection, answer_bytes_max: int) -> WebAnswer:

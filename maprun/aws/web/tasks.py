@@ -6,7 +6,7 @@ from maprun.aws.clients import REGION_DEFAULT, AwsSettings, make_session
 from maprun.aws.lambda_http import IDEMPOTENCY_HEADER
 from maprun.aws.signing import Signers
 from maprun.aws.web.addresses import AddressGuard
-from maprun.aws.web.client import WebClient
+from maprun.aws.web.client import Watch, WebClient
 from maprun.aws.web.connections import Connections
 from maprun.aws.web.failures import TaskError
 from maprun.aws.web.gateway_invoke import GatewayInvoker, Gateways
@@ -43,10 +43,12 @@ class WebTasks:
         self._tokens.close()
         await self._client.close()
 
-    async def invoke_http(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+    async def invoke_http(
+        self, request: TaskRequested, idempotency_key: str, watch: Watch | None = None
+    ) -> TaskSucceeded | TaskFailed:
         """One attempt of `http:invoke`. Raises AnswerTooLargeError."""
         extra = {IDEMPOTENCY_HEADER: idempotency_key}
-        return await _outcome(request, self._http.invoke(request.parameters, extra, self._answer_bytes_max))
+        return await _outcome(request, self._http.invoke(request.parameters, extra, self._answer_bytes_max, watch))
 
     async def invoke_gateway(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
         """One attempt of `apigateway:invoke`. Raises AnswerTooLargeError."""

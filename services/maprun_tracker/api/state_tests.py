@@ -6,24 +6,32 @@ from typing import Protocol, TypeVar
 
 from maprun.aws.mock_results import fault_of
 from maprun.aws.sources.given_text import items_in
+from maprun.aws.web.client import Watch
 from maprun.bus.port import Port
+from maprun.integrations import http
+from maprun.integrations.resources import parse_resource
 from maprun.interpreter import Limits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
 from maprun.statetest import Asked, Called, StateOutcome, World, try_state
 from maprun.statetest.trial import SECONDS_MAX, TIMEOUT
 from schemas.arns import Names
 from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded, TimerFired
+from services.maprun_tracker.api.http_exchanges import exchange_of
 
 T = TypeVar("T")
 CALLS_AT_ONCE_MAX = 64
 """Calls of tests under way in one process; more wait."""
+NOBODY_SEES = (
+    "states:RevealSecrets is granted to nobody: requests are not authenticated, so whoever reaches this API would read "
+    "the secrets of connections"
+)
 
 
 class Tasks(Protocol):
     """Makes the calls of Tasks (maprun.aws.tasks implements it)."""
 
-    async def run_task(self, request: TaskRequested, idempotency_key: str) -> TaskOutcome:
-        """One attempt."""
+    async def run_task(self, request: TaskRequested, idempotency_key: str, watch: Watch | None = None) -> TaskOutcome:
+        """One attempt; `watch` is shown what goes over the wire for an HTTP Task."""
         ...
 
     async def close(self) -> None:
@@ -49,7 +57,10 @@ class StateTests:
         world = World(self._names, self._port.now_ms(), fault_of, items_in, limits)
         outcome = await self._computed(lambda: try_state(asked, world))
         if isinstance(outcome, TaskRequested):
-            called = Called(await self._called(outcome, key))
+            if asked.reveal_secrets and parse_resource(outcome.resource) == http.INVOKE:
+                raise Refusal("AccessDeniedException", NOBODY_SEES)
+            watch = Watch() if asked.inspection_level == "TRACE" else None
+            called = Called(await self._called(outcome, key, watch), exchange_of(watch))
             outcome = await self._computed(lambda: try_state(asked, world, called))
         assert isinstance(outcome, StateOutcome), "a Task makes one call"
         return outcome
@@ -63,13 +74,15 @@ class StateTests:
         async with self._computing:
             return await self._port.call(work)
 
-    async def _called(self, request: TaskRequested, key: str) -> TaskSucceeded | TaskFailed | TimerFired:
+    async def _called(
+        self, request: TaskRequested, key: str, watch: Watch | None
+    ) -> TaskSucceeded | TaskFailed | TimerFired:
         if self._tasks is None:
             raise Refusal("ValidationException", "This process makes no calls: the Task needs a mock.")
         seconds = min(request.timeout_seconds or SECONDS_MAX, SECONDS_MAX)
         async with self._calling:
             try:
-                outcome = await asyncio.wait_for(self._tasks.run_task(request, key), seconds)
+                outcome = await asyncio.wait_for(self._tasks.run_task(request, key, watch), seconds)
             except TimeoutError:
                 if request.timeout_seconds == seconds:
                     return TimerFired(f"{request.ref}:timeout")

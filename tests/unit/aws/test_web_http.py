@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from maprun.aws.web.client import Watch
 from schemas.effects import TaskRequested
 from tests.unit.aws.service import failed, output, serving
 from tests.unit.aws.web_calls import ARN, HTTP, KEY, Kept, invoked, pairs, request_at, runner_for, with_parameters
@@ -304,3 +305,27 @@ def test_calls_of_one_origin_wait_for_no_other(tmp_path: Path) -> None:
             await runner.close()
 
     assert output(asyncio.run(serving(hang, use)))["StatusCode"] == 200
+
+
+def test_who_looks_on_sees_no_secret(tmp_path: Path) -> None:
+    """What was sent and what came, without what the connection adds to header, query and body."""
+    kept = Kept({"done": True})
+    connection = with_parameters(KEY, QueryStringParameters=pairs(q="theirs"), BodyParameters=pairs(b="theirs"))
+    watch = Watch()
+
+    async def use(endpoint: str) -> None:
+        """The attempt."""
+        runner = runner_for(tmp_path, [connection], allow=endpoint)
+        asked = {"Method": "POST", "QueryParameters": {"mine": "1"}, "RequestBody": {"n": 1}}
+        output(await runner.call(request_at(endpoint, asked, "key"), "key-1", watch))
+        await runner.close()
+
+    asyncio.run(serving(kept.answer, use))
+    assert watch.request is not None
+    assert watch.answer is not None
+    assert watch.answer.body == b'{"done": true}'
+    assert watch.request.url.raw_query_string == "mine=1"
+    assert watch.request.body == b'{"n": 1}'
+    assert "X-Api-Key" not in watch.request.headers
+    assert watch.request.headers["Range"] == "bytes=0-262144"
+    assert kept.requests[0].raw_path == "/?mine=1&q=theirs"

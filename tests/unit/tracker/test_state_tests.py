@@ -4,8 +4,13 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from multidict import CIMultiDict
+from yarl import URL
 
+from maprun.aws.web.client import Watch, WebAnswer, WebRequest
+from maprun.requests.checks import Refusal
 from maprun.statetest import Asked
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from services.maprun_tracker.api.state_tests import StateTests
@@ -78,7 +83,7 @@ def test_a_call_is_made_once_with_the_key_of_its_request() -> None:
     """Its result flows on."""
     calls = []
 
-    async def run_task(request: TaskRequested, key: str) -> TaskSucceeded:
+    async def run_task(request: TaskRequested, key: str, _watch: Any) -> TaskSucceeded:
         calls.append((request.resource, request.parameters, key))
         return TaskSucceeded(request.ref, b'{"Payload":1}')
 
@@ -90,7 +95,7 @@ def test_a_call_is_made_once_with_the_key_of_its_request() -> None:
 def test_a_call_that_fails_is_caught() -> None:
     """By the state's own Catch."""
 
-    async def run_task(request: TaskRequested, _key: str) -> TaskFailed:
+    async def run_task(request: TaskRequested, _key: str, _watch: Any) -> TaskFailed:
         return TaskFailed(request.ref, "Broken", "why")
 
     state = {**TASK, "Catch": [{"ErrorEquals": ["Broken"], "Next": "Cure"}]}
@@ -102,9 +107,61 @@ def test_a_call_that_fails_is_caught() -> None:
 def test_a_call_ends_with_the_state_s_timeout(hung: bool) -> None:
     """TimeoutSeconds hold; the state fails with States.Timeout."""
 
-    async def run_task(request: TaskRequested, _key: str) -> TaskSucceeded:
+    async def run_task(request: TaskRequested, _key: str, _watch: Any) -> TaskSucceeded:
         await asyncio.sleep(60 if hung else 0)
         return TaskSucceeded(request.ref, b"1")
 
     outcome = asyncio.run(over(run_task).test(ask({**TASK, "TimeoutSeconds": 1}), "k"))
     assert (outcome.status, outcome.error) == (("FAILED", "States.Timeout") if hung else ("SUCCEEDED", None))
+
+
+HTTP = {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "End": True}
+
+
+@pytest.mark.parametrize("level", ["TRACE", "DEBUG"])
+def test_trace_shows_what_went_over_the_wire(level: str) -> None:
+    """Of an HTTP Task: the request, without what its connection adds, and the response."""
+
+    async def run_task(request: TaskRequested, _key: str, watch: Watch | None) -> TaskSucceeded:
+        assert (watch is not None) is (level == "TRACE")
+        if watch is not None:
+            headers = CIMultiDict({"Range": "bytes=0-262144", "A": "b"})
+            watch.request = WebRequest("POST", URL("https://api.test/a?q=1"), headers, b'{"n":1}')
+            watch.answer = WebAnswer(404, "Not Found", (("Date", "today"),), b"gone")
+        return TaskSucceeded(request.ref, b"{}")
+
+    asked = Asked(definition=json.dumps(HTTP), role_arn=ROLE, inspection_level=level)
+    shown = asyncio.run(over(run_task).test(asked, "k")).inspection_data
+    assert shown is not None
+    if level == "DEBUG":
+        assert (shown.request, shown.response) == (None, None)
+        return
+    assert json.loads(msgspec.json.encode(shown.request)) == {
+        "protocol": "https",
+        "method": "POST",
+        "url": "https://api.test/a?q=1",
+        "headers": "[Range: bytes=0-262144, A: b]",
+        "body": '{"n":1}',
+    }
+    assert json.loads(msgspec.json.encode(shown.response)) == {
+        "protocol": "https",
+        "statusCode": "404",
+        "statusMessage": "Not Found",
+        "headers": "[Date: today]",
+        "body": "gone",
+    }
+
+
+def test_secrets_of_connections_are_shown_to_nobody() -> None:
+    """Whoever reaches the API could ask for them; other Tasks have none."""
+
+    async def run_task(request: TaskRequested, _key: str, _watch: Any) -> TaskSucceeded:
+        return TaskSucceeded(request.ref, b"{}")
+
+    def asked(state: Any, **members: Any) -> Asked:
+        return Asked(definition=json.dumps(state), role_arn=ROLE, reveal_secrets=True, **members)
+
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(over(run_task).test(asked(HTTP, inspection_level="TRACE"), "k"))
+    assert refused.value.code == "AccessDeniedException"
+    assert asyncio.run(over(run_task).test(asked(TASK), "k")).status == "SUCCEEDED"
