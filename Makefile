@@ -24,7 +24,7 @@ install:
 
 test: check
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
-	$(BIN)/python -m pytest -m 'not chaos and not bench' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not chaos and not bench and not clients' $(PYTEST_ARGS)
 
 check: install
 	$(BIN)/ruff format --check --quiet .

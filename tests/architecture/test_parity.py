@@ -9,7 +9,7 @@ from tests.conformance.folder import recorded_cases
 
 TESTS = Path(__file__).resolve().parents[1]
 TEXT = (TESTS.parent / "docs" / "parity.md").read_text()
-ROOMS = "architecture|chaos|conformance|fuzz|integration|property|simulation|unit"
+ROOMS = "architecture|chaos|clients|conformance|fuzz|integration|property|simulation|unit"
 NAMED_TEST = re.compile(rf"`((?:{ROOMS})/[\w/]+)::(test_\w+)`")
 NAMED = sorted(set(NAMED_TEST.findall(TEXT)))
 FILES = sorted(set(re.findall(rf"`((?:tests/)?(?:{ROOMS})/\w[\w/]*?)(?:\.py)?(?:::test_\w+)?`", TEXT)))
