@@ -18,6 +18,7 @@ METADATA = (
     "192.0.0.192",  # Oracle Cloud
 )
 """Where clouds hand out credentials. No setting allows them."""
+METADATA_KIND = "metadata service"
 
 RANGES = (
     ("0.0.0.0/8", "this host"),
@@ -67,7 +68,7 @@ class AddressGuard:
         """What an address is that may not be called; empty if it may."""
         meant = self._meant(address)
         if meant in self._metadata:
-            return "metadata service"
+            return METADATA_KIND
         if any(meant in network for network in self._allowed):
             return ""
         kind = next((kind for network, kind in self._ranges if meant in network), "")
@@ -77,7 +78,7 @@ class AddressGuard:
 
     def refusal_of_configured(self, address: str) -> str:
         """The same for a place that the configuration itself names: nothing is refused but metadata services."""
-        return "metadata service" if self._meant(address) in self._metadata else ""
+        return METADATA_KIND if self._meant(address) in self._metadata else ""
 
     def _meant(self, address: str) -> Address:
         """The address that is reached: of IPv4 in IPv6 the IPv4 one."""

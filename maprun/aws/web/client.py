@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from maprun.aws.errors import AnswerTooLargeError
-from maprun.aws.web.addresses import AddressGuard
+from maprun.aws.web.addresses import METADATA_KIND, AddressGuard
 from maprun.integrations.service import AT_ONCE_MAX
 
 CALL_SECONDS_MAX = 60.0
@@ -30,6 +30,7 @@ CHUNK_BYTES = 64 << 10
 KEEP_ALIVE_SECONDS = 4.0  # less than servers keep a connection that rests: one that was closed meanwhile fails a call
 LOOKUP_THREADS = 4  # in which names are looked up: the system's own call blocks
 LOOKUP_KEPT_SECONDS = 60
+CURE = "MAPRUN_HTTP_TASK_ALLOW names what may be called all the same"
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 Origin = tuple[str, str, int]
@@ -122,7 +123,7 @@ class WebClient:
         origin = url.scheme, url.host or "", url.port or 0
         configured = request.configured or origin in self._origins
         if url.scheme != "https" and not configured:
-            raise NotAllowedError(f"{url.scheme}://{url.authority} may not be called: only https may")
+            raise NotAllowedError(f"{url.scheme}://{url.authority} may not be called: only https may; {CURE}")
         room = self._rooms.get(origin)
         if room is None:
             room = self._rooms[origin] = asyncio.Semaphore(AT_ONCE_MAX)
@@ -148,8 +149,9 @@ class WebClient:
         except (aiohttp.ClientError, OSError) as error:
             inner = getattr(error, "os_error", error)
             if isinstance(inner, AddressRefusedError):
+                cure = "" if inner.kind == METADATA_KIND else f"; {CURE}"
                 raise NotAllowedError(
-                    f"{host} may not be called: an address of it is not public ({inner.kind})"
+                    f"{host} may not be called: an address of it is not public ({inner.kind}){cure}"
                 ) from error
             raise NoAnswerError(f"{host}: {_words(error)}") from error
 

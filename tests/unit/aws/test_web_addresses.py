@@ -11,7 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from maprun.aws.web.addresses import METADATA, RANGES, AddressGuard
+from maprun.aws.web.addresses import METADATA, METADATA_KIND, RANGES, AddressGuard
 from maprun.aws.web.client import NoAnswerError, NotAllowedError, WebClient, WebRequest
 from tests.unit.aws.service import failed, serving
 from tests.unit.aws.web_calls import KEY, request_at, runner_for
@@ -142,25 +142,32 @@ def sent(url: str, names: Names | None = None, guard: AddressGuard | None = None
 
 
 @pytest.mark.parametrize(
-    ("host", "words"),
+    ("host", "meant", "why"),
     [
-        ("127.0.0.1", "127.0.0.1 may not be called: an address of it is not public (loopback)"),
-        ("[::1]", "::1 may not be called: an address of it is not public (loopback)"),
-        ("[::ffff:7f00:1]", "::ffff:7f00:1 may not be called: an address of it is not public (loopback)"),
-        ("169.254.169.254", "169.254.169.254 may not be called: an address of it is not public (metadata service)"),
-        ("127.1", "127.1 may not be called: it is no canonical address"),
-        ("2130706433", "2130706433 may not be called: it is no canonical address"),
-        ("0177.0.0.1", "0177.0.0.1 may not be called: it is no canonical address"),
-        ("inside.test", "inside.test may not be called: an address of it is not public (private)"),
-        ("mixed.test", "mixed.test may not be called: an address of it is not public (loopback)"),
-        ("0x7f.1", "0x7f.1 may not be called: an address of it is not public (loopback)"),
+        ("127.0.0.1", "127.0.0.1", "loopback"),
+        ("127。0。0。1", "127.0.0.1", "loopback"),
+        ("①②⑦.⓪.⓪.①", "127.0.0.1", "loopback"),
+        ("[::1]", "::1", "loopback"),
+        ("[::1%25lo]", "::1%lo", "loopback"),
+        ("[::ffff:7f00:1]", "::ffff:7f00:1", "loopback"),
+        ("[64:ff9b::7f00:1]", "64:ff9b::7f00:1", "loopback"),
+        ("169.254.169.254", "169.254.169.254", "metadata service"),
+        ("inside.test", "inside.test", "private"),
+        ("mixed.test", "mixed.test", "loopback"),
+        ("0x7f.1", "0x7f.1", "loopback"),
+        ("127.1", "127.1", ""),
+        ("127.0.0.1.", "127.0.0.1.", ""),
+        ("2130706433", "2130706433", ""),
+        ("0177.0.0.1", "0177.0.0.1", ""),
     ],
 )
-def test_no_connection_is_opened_to_what_may_not_be_called(host: str, words: str) -> None:
+def test_no_connection_is_opened_to_what_may_not_be_called(host: str, meant: str, why: str) -> None:
     """Addresses in URLs, addresses in disguise, names that lead inside, names of which one address does."""
     names = Names(inside_test=[["10.0.0.1"]], mixed_test=[["1.1.1.1", "127.0.0.1"]])
     names._table["0x7f.1"] = [["127.0.0.1"]]
-    assert sent(f"https://{host}:9/", names) == [f"NotAllowedError: {words}"]
+    reason = f"an address of it is not public ({why})" if why else "it is no canonical address"
+    cure = "; MAPRUN_HTTP_TASK_ALLOW names what may be called all the same" if why not in ("", METADATA_KIND) else ""
+    assert sent(f"https://{host}:9/", names) == [f"NotAllowedError: {meant} may not be called: {reason}{cure}"]
 
 
 def test_a_name_is_looked_up_once_and_the_checked_address_is_called() -> None:
@@ -189,7 +196,9 @@ def test_plain_http_is_called_where_a_setting_names_the_origin(tmp_path: Path) -
 
     refused, allowed = asyncio.run(serving(fine, use))
     assert failed(refused).error == "States.Permissions"
-    assert failed(refused).cause.endswith("may not be called: only https may")
+    assert failed(refused).cause.endswith(
+        "may not be called: only https may; MAPRUN_HTTP_TASK_ALLOW names what may be called all the same"
+    )
     assert b'"StatusCode":200' in allowed.output
 
 
