@@ -20,6 +20,7 @@ _TABLE = "arn:{partition}:dynamodb:{region}:{account}:table/{}"
 _TOPIC = "arn:{partition}:sns:{region}:{account}:{}"
 _QUEUE = "arn:{partition}:sqs:{region}:{account}:{}"
 _BUS = "arn:{partition}:events:{region}:{account}:event-bus/{}"
+_CONNECTION = "arn:{partition}:events:{region}:{account}:connection/{}"  # AWS's has an id behind the name
 _LOGS = "arn:{partition}:logs:{region}:{account}:log-group:{}:*"
 _ACTIVITY = "arn:{partition}:states:{region}:{account}:activity:{}"
 _NAMED = {
@@ -31,6 +32,7 @@ _NAMED = {
     "AWS::SNS::Topic": ("TopicName", _TOPIC, _TOPIC),
     "AWS::SQS::Queue": ("QueueName", "https://sqs.{region}.amazonaws.com/{account}/{}", _QUEUE),
     "AWS::Events::EventBus": ("Name", "{}", _BUS),
+    "AWS::Events::Connection": ("Name", "{}", _CONNECTION),
     "AWS::IAM::Role": ("RoleName", "{}", "arn:{partition}:iam::{account}:role/{}"),
     "AWS::Logs::LogGroup": ("LogGroupName", "{}", _LOGS),
     "AWS::StepFunctions::Activity": ("Name", _ACTIVITY, _ACTIVITY),

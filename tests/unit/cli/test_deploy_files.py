@@ -213,6 +213,11 @@ def of_template(folder: Path, resource: Any, *, given: dict[str, str] | None = N
             {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "b"}}}},
             "arn:aws:s3:::b",
         ),
+        (
+            {"Fn::GetAtt": ["C", "Arn"]},
+            {"Resources": {"C": {"Type": "AWS::Events::Connection", "Properties": {"Name": "stripe"}}}},
+            "arn:aws:events:eu-central-1:111122223333:connection/stripe",
+        ),
     ],
 )
 def test_functions_of_cloudformation(tmp_path: Path, value: Any, members: dict[str, Any], text: str) -> None:
