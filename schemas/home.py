@@ -52,6 +52,7 @@ class ExecutionRequested(Fact, frozen=True):
     starter: Starter | None = None
     version: int = 0  # of the machine, that runs; 0 = none was named
     alias: str = ""  # by which the version was named
+    logging: bytes = b""  # the machine's LoggingConfiguration, empty = nothing is logged
 
 
 def version_arn_of(request: ExecutionRequested) -> str:

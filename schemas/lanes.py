@@ -85,6 +85,7 @@ class RunOpened(Fact, frozen=True):
     machine_arn: str
     machine_name: str
     role_arn: str
+    logging: bytes = b""  # the root execution's
 
 
 class QuotaChanged(Fact, frozen=True):

@@ -63,6 +63,15 @@ EXECUTION_EVENTS = Topic(
     retention_ms=7 * DAY_MS,
     replaceable=True,
 )
+EXECUTION_LOGS = Topic(
+    name="execution-logs",
+    partitioned_by="homes",
+    key="execution ARN",
+    writers=("scheduler", "child-runner"),
+    readers=("user",),
+    retention_ms=7 * DAY_MS,
+    replaceable=True,
+)
 HOME = Topic(
     name="home",
     partitioned_by="homes",
@@ -185,6 +194,7 @@ TOPICS: tuple[Topic, ...] = (
     EXECUTION_REQUESTS,
     REJECTED_REQUESTS,
     EXECUTION_EVENTS,
+    EXECUTION_LOGS,
     HOME,
     HOME_SNAPSHOTS,
     SCHEDULER_ARCHIVE,

@@ -124,6 +124,7 @@ class Run(msgspec.Struct, kw_only=True):
     redriven_done: Tally = msgspec.field(default_factory=Tally)  # and answered again
     succeeded_files: list[tuple[str, int]] = []  # (key, bytes) of earlier generations
     unwritten: tuple[RedriveStage, ...] = ()  # generations whose successes stand in no file (writing them failed)
+    logging: bytes = b""  # the root execution's
 
     @property
     def lost(self) -> int:

@@ -6,6 +6,7 @@ from maprun.requests.checks import Refusal, machine_of_arn
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import Start, chosen_to_start
 from schemas.arns import Names, qualified
+from schemas.execution_logs import logging_of
 from schemas.express import NOBODY_WAITS, ExpressMachine, ExpressRequested, ExpressStart
 
 EXPRESS = "EXPRESS"
@@ -38,7 +39,7 @@ def express_start(
     version_arn = qualified(machine.arn, revision.version) if revision.version else ""
     alias_arn = qualified(machine.arn, found.alias) if found.alias else ""
     named = ExpressMachine(
-        machine.arn, machine.name, spec.role_arn, spec.definition, spec.logging, version_arn, alias_arn
+        machine.arn, machine.name, spec.role_arn, spec.definition, logging_of(spec.logging), version_arn, alias_arn
     )
     return named, ExpressStart(0, arn, name, text, now_ms, call)
 

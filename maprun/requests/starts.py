@@ -21,6 +21,7 @@ from maprun.requests.checks import (
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.versions import Chosen, chosen, exists
 from schemas.arns import Names, unqualified
+from schemas.execution_logs import logging_of
 from schemas.home import ExecutionRequested, Origin
 from schemas.machines import MachineWritten
 from schemas.requests import RequestRejected
@@ -165,6 +166,7 @@ def execution_requested(
         origin=origin,
         version=revision.version,
         alias=found.alias,
+        logging=logging_of(revision.spec.logging),
     )
 
 

@@ -42,7 +42,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         budget=MemoryBudget(settings.running_bytes_max),
     )
     interpreter = ExpressInterpreter(express_limits(settings.payload_bytes_max))
-    express = ExpressDeps(interpreter, tasks.run_task, own, deps.metrics, deps.budget, deps.pace)
+    express = ExpressDeps(interpreter, tasks.run_task, own, deps.metrics, deps.budget, deps.pace, settings.homes)
     owned = [
         Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds),
         Owned(EXPRESS, f"{SERVICE}-express", partial(own_express, deps=express), own.drain_seconds),

@@ -82,11 +82,15 @@ class Executions:
                 return
             step = run.machine.begin(place, child_input, began, self._pace.spent)
         if step.ended is not None:
+            if run.logging:
+                before = 0 if history is None else history.events
+                self._histories.logs.log(run, index, redrives, before, step.events)
             self._histories.answer(run, (position, index, items, redrives), step, step.events, history, at_seconds)
             return
         kept = b"" if waiting.items is None else child_input  # what is adopted stands in the journal
         child = run.running[position] = Child(position, index, kept, items, waiting.frame)
         child.redriven, child.redrives, child.last_event_ms, child.history = redriven, redrives, began, history
+        child.events_logged = 0 if history is None else history.events
         self._take_memory(child, CHILD_BYTES + len(child_input))
         if past:
             child.past = deque(past)

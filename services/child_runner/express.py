@@ -6,6 +6,7 @@ waits for nobody can say whether it ran, so the caller is told that: such an exe
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Any
 
 from maprun.interpreter.express import ExpressInterpreter
@@ -14,6 +15,7 @@ from maprun.interpreter.step import Step
 from maprun.mapruns.slices import Pace
 from maprun.mapruns.timers import Timers
 from schemas.effects import Effect, EffectCancelled, Happening, TaskRequested, TimerFired, TimerRequested
+from schemas.execution_logs import LogRecord, log_records
 from schemas.express import (
     NOBODY_WAITS,
     NOT_RUN,
@@ -21,6 +23,7 @@ from schemas.express import (
     ExpressEnded,
     ExpressRequested,
 )
+from schemas.history import HistoryEvent
 from services.child_runner.express_frames import Waiting, answer_frames, carried_frames
 from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import CHILD_BYTES
@@ -35,12 +38,13 @@ NO_RUN: RunKey = ("", 0)
 class Running:
     """One execution that waits for something, or whose step has more to do."""
 
-    __slots__ = ("bytes", "ends_ms", "execution", "inbox", "number", "queued", "step", "waiting", "waits")
+    __slots__ = ("bytes", "ends_ms", "events", "execution", "inbox", "number", "queued", "step", "waiting", "waits")
 
     def __init__(self, number: int, waiting: Waiting) -> None:
         self.number = number
         self.waiting = waiting
         self.bytes = 0
+        self.events = 0  # so far
         self.execution: Any = None
         self.step: Step | None = None  # that has more to do
         self.ends_ms = 0  # of such a one: when its time is over
@@ -83,6 +87,7 @@ class ExpressExecutions:
         self._unfinished: deque[Running] = deque()
         self._timers: Timers[tuple[int, str]] = Timers()
         self._ended: dict[tuple[int, str], list[ExpressEnd]] = {}
+        self._logs: list[tuple[str, LogRecord]] = []
         self._to_carry: deque[tuple[float, int]] = deque()  # (when, number), in order
 
     # ------------------------------------------------------------------ what comes in
@@ -162,6 +167,11 @@ class ExpressExecutions:
         ended, self._ended = self._ended, {}
         return list(answer_frames(ended, self._limits.frame_bytes_max))
 
+    def take_logs(self) -> list[tuple[str, LogRecord]]:
+        """What executions log: (ARN, record)."""
+        logs, self._logs = self._logs, []
+        return logs
+
     def take_carried(self, at_seconds: float) -> list[ExpressRequested]:
         """Frames of executions that have run for long: once in the log they hold the position up no more."""
         due: list[Waiting] = []
@@ -212,6 +222,7 @@ class ExpressExecutions:
             return
         step = self._interpreter.begin(machine, start, now_ms, self._pace.spent)
         if step.ended is not None:
+            self._log(waiting, 1, step.events)
             self._over(waiting, step, now_ms)
             return
         self._count += 1
@@ -225,8 +236,10 @@ class ExpressExecutions:
 
     def _stepped(self, running: Running, step: Step, now_ms: int) -> None:
         """A step came. What it brought counts once it is through; until then the execution is queued."""
+        events = step.take_events() if step.more else step.events
+        self._log(running.waiting, running.events + 1, events)
+        running.events += len(events)
         if step.more:
-            step.take_events()
             running.step = step
             self._queue_on(running)
             return
@@ -316,6 +329,11 @@ class ExpressExecutions:
         if call != NOBODY_WAITS:
             self._answer(waiting, ExpressEnd(call, ended.status, now_ms, ended.output, ended.error, ended.cause))
         self._close(waiting.offset)
+
+    def _log(self, waiting: Waiting, first_id: int, events: Sequence[HistoryEvent]) -> None:
+        logging, arn = waiting.machine.logging, waiting.start.arn
+        if logging:
+            self._logs += ((arn, record) for record in log_records(logging, arn, 0, first_id, events))
 
     def _answer(self, waiting: Waiting, end: ExpressEnd) -> None:
         self._ended.setdefault((waiting.answers, waiting.asker), []).append(end)

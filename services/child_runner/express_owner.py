@@ -13,6 +13,7 @@ from schemas.express import ExpressRequested
 from schemas.wire import Decoder, encode
 from services.child_runner.express import ExpressExecutions
 from services.child_runner.limits import LaneLimits
+from services.child_runner.logs import log_outgoing
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
 from services.child_runner.metrics import Metrics
 from services.child_runner.task_calls import TaskNotStarted, TaskOver, TaskStart
@@ -30,6 +31,7 @@ class ExpressDeps(msgspec.Struct, frozen=True):
     metrics: Metrics
     budget: MemoryBudget
     pace: Pace
+    homes: int
 
 
 async def own_express(port: Port, number: int, deps: ExpressDeps) -> None:
@@ -107,8 +109,10 @@ class _Ownership:
             for partition, frame in executions.take_answers()
         ]
         carried = [Outgoing(_TOPIC, self.number, encode(frame)) for frame in executions.take_carried(port.monotonic())]
-        if answers or carried:
-            await port.send([*answers, *carried])
+        partition = self.number % self.deps.homes  # so the records of an execution stand in order
+        logs = log_outgoing((partition, arn, record) for arn, record in executions.take_logs())
+        if answers or carried or logs:
+            await port.send([*logs, *answers, *carried])
         elif more:
             await port.sleep(0)
         await self._pass(position)

@@ -5,6 +5,7 @@ from typing import Any
 from schemas.history import EventType, HistoryEvent
 from schemas.home import ABORTED, FAILED, SUCCEEDED, TIMED_OUT
 from schemas.lanes import RedrivenChild
+from services.child_runner.child_logs import ChildLogs
 from services.child_runner.history_pages import HistoryPages
 from services.child_runner.lane_run import Child, LaneRun
 from services.child_runner.limits import LaneLimits
@@ -26,13 +27,16 @@ def earlier_history(earlier: RedrivenChild, step: Step) -> LongHistory | None:
 class Histories:
     """What becomes of the events that steps bring."""
 
-    def __init__(self, limits: LaneLimits, pages: HistoryPages) -> None:
+    def __init__(self, limits: LaneLimits, pages: HistoryPages, logs: ChildLogs) -> None:
+        self.logs = logs
         self._page_bytes_max = limits.history_page_bytes_max
         self._entry_bytes_max = limits.entry_bytes_max
         self._pages = pages
 
     def keep(self, run: LaneRun, child: Child, execution: Any, events: list[HistoryEvent]) -> None:
         """New events of a child: they stay in memory until they make a page."""
+        if run.logging:
+            self.logs.grew(run, child, events)
         child.events += events
         if len(child.events) < PAGED_EVENTS_MIN or execution is None:
             return

@@ -29,6 +29,7 @@ from schemas.lanes import (
 from schemas.ranges import pairs
 from services.child_runner import closing
 from services.child_runner.callbacks import Callbacks
+from services.child_runner.child_logs import ChildLogs
 from services.child_runner.executions import Executions
 from services.child_runner.held_frames import HeldFrames
 from services.child_runner.histories import Histories
@@ -98,7 +99,8 @@ class Lane:
         self.pages = HistoryPages(self.epoch, limits)
         self.share = BudgetShare(budget or MemoryBudget(limits.running_bytes_max))
         self.store = InputStore(memory, self.draft, limits, self._pace)
-        histories = Histories(limits, self.pages)
+        self.logs = ChildLogs()
+        histories = Histories(limits, self.pages, self.logs)
         self.shown = ShownHistories(histories)
         parts = (self.store, self.draft, histories, self.waits, self.callbacks, self.share)
         self.executions = Executions(limits, self._pace, *parts, number)

@@ -111,6 +111,7 @@ class Child:
         "awaiting_journal",
         "bytes",
         "events",
+        "events_logged",
         "execution",
         "frame",
         "history",
@@ -141,6 +142,7 @@ class Child:
         self.last_event_ms = 0  # its time never goes back, though the clocks of two owners differ
         self.execution: Any = None
         self.events: list[HistoryEvent] = []  # those that are in no page
+        self.events_logged = 0  # of this life, and of earlier ones that its first step brought
         self.history: LongHistory | None = None  # of which a part is in pages
         self.paged_bytes = 0  # what those take, about
         self.waits: dict[str, Waited] = {}  # by ref
@@ -166,6 +168,7 @@ class LaneRun:
         "key",
         "known",
         "loading",
+        "logging",
         "machine",
         "memory",
         "opened",
@@ -189,6 +192,7 @@ class LaneRun:
         self.machine = machine
         self.memory = memory
         self.express = opened.plan.child_type == "EXPRESS"
+        self.logging = opened.logging
         # the lane itself, as signals come and answers are acknowledged
         self.quota = opened.quota
         self.cause = opened.cause

@@ -13,6 +13,7 @@ from maprun.runtime.pace import LoopPace
 from schemas import topics
 from schemas.arns import home_of_run
 from schemas.effects import TaskOutcome, TaskRequested, TaskSubmitted
+from schemas.execution_logs import LogRecord
 from schemas.home import ChildrenEnded
 from schemas.lanes import ChildAdopted, ItemFrame, LaneAdvanced, LaneSignal
 from schemas.wire import Decoder, encode
@@ -22,6 +23,7 @@ from services.child_runner.journal import RunKey, journal_decoder
 from services.child_runner.journal_upkeep import JournalUpkeep, claim, read_inputs
 from services.child_runner.lane import Lane
 from services.child_runner.limits import LaneLimits
+from services.child_runner.logs import log_outgoing
 from services.child_runner.machine import Compile
 from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Metrics
@@ -187,8 +189,9 @@ class _Ownership:
         lane.reports.lease_lost = not port.lease_ok()
         facts = lane.take_facts(at_seconds, idle=not more)
         journal = lane.take_journal(at_seconds)
-        if facts or journal:
-            await self._say(lane, facts, journal)
+        logs = lane.logs.take()
+        if facts or journal or logs:
+            await self._say(lane, facts, journal, logs)
         elif more:
             await port.sleep(0)
         more |= await upkeep.step()
@@ -199,15 +202,17 @@ class _Ownership:
         waits = (lane.wait_seconds(port.now_ms(), at_seconds), upkeep.wait_seconds(at_seconds))
         return min((wait for wait in waits if wait is not None), default=None)
 
-    async def _say(self, lane: Lane, facts: list[HomeFact], journal: list[LaneAdvanced]) -> None:
-        """Publishes what goes to home and into the journal, and waits until it is there."""
+    async def _say(
+        self, lane: Lane, facts: list[HomeFact], journal: list[LaneAdvanced], logs: list[tuple[int, str, LogRecord]]
+    ) -> None:
+        """Publishes what goes to home, into the journal and to the logs, and waits until it is there."""
         values = [encode(record) for record in journal]
         home = [Outgoing(topics.HOME.name, _home_of(fact), encode(fact)) for fact in facts]
         lines = [Outgoing(topics.LANE_JOURNAL.name, self.number, value) for value in values]
-        offsets = await self.port.send([*home, *lines])
+        offsets = await self.port.send([*home, *lines, *log_outgoing(logs)])
         lane.acknowledged(facts, offsets[: len(home)], self.port.monotonic())
         self.deps.metrics.children_ended(sum(len(f.statuses) for f in facts if isinstance(f, ChildrenEnded)))
-        for offset, record, value in zip(offsets[len(home) :], journal, values, strict=True):
+        for offset, record, value in zip(offsets[len(home) : len(home) + len(lines)], journal, values, strict=True):
             lane.written(offset, record, len(value))
             self._journalled(record)
 

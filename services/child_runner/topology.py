@@ -17,5 +17,6 @@ PRODUCES: tuple[str, ...] = (
     topics.LANE_JOURNAL.name,
     EXPRESS,
     topics.EXPRESS_ANSWERS.name,
+    topics.EXECUTION_LOGS.name,
     topics.CLUSTER.name,
 )

@@ -27,6 +27,7 @@ from services.scheduler.archive import EndedExecutions
 from services.scheduler.deps import Deps
 from services.scheduler.exports import Exports
 from services.scheduler.handlers import Message, messages_of, phases_of
+from services.scheduler.logs import logs_of
 from services.scheduler.snapshot_pieces import lost_before
 from services.scheduler.snapshots import Snapshots
 from services.scheduler.tasks import Tasks
@@ -111,6 +112,7 @@ class _Ownership:
     async def _turn(self, records: list[Record]) -> None:
         """Folds records in, sends what follows in two phases, and commits behind the acknowledgements."""
         messages: list[Message] = []
+        logs: list[Outgoing] = []
         size = 0
         pace = self.deps.pace
         pace.begin()
@@ -122,12 +124,13 @@ class _Ownership:
             if record.offset >= self.committed:
                 sends = [output for output in outputs if isinstance(output, Send)]
                 messages += messages_of(sends, self.number, self.deps.limits.value_bytes_max)
+                logs += logs_of(outputs, self.number)
             if self.live:
                 self._act(record.offset, outputs)
         phases = phases_of(messages)
         archiving = self.archive.archiving(self.fold.state)
         offsets = await self._publish(phases.first, archiving.records(self.number))
-        await self._publish(phases.then)
+        await self._publish(phases.then, logs)
         await self.archive.archived(self.fold.state, archiving, offsets)
         position = self.fold.state.offset + 1
         if position > self.committed:

@@ -22,6 +22,7 @@ PRODUCES: tuple[str, ...] = (
     topics.ITEM_ASKS.name,
     topics.MACHINES.name,
     topics.EXECUTION_EVENTS.name,
+    topics.EXECUTION_LOGS.name,
     topics.REJECTED_REQUESTS.name,
     topics.CLUSTER.name,
 )

@@ -73,9 +73,10 @@ def definition(kind: str) -> bytes:
 
 
 KINDS = ("quick", "slow", "long")
+LOGGING = b'{"level":"ALL","includeExecutionData":false}'
 MACHINES = {
     kind: MachineWritten(
-        Cause(0, 0, 0), NAMES.machine(kind), kind, MachineSpec(definition(kind), "r", "EXPRESS"), "", 0, 0
+        Cause(0, 0, 0), NAMES.machine(kind), kind, MachineSpec(definition(kind), "r", "EXPRESS", LOGGING), "", 0, 0
     )
     for kind in KINDS
 }
@@ -143,6 +144,7 @@ class ExpressHouse:
             metrics=Metrics(),
             budget=self.budgets.setdefault(port.process.name, MemoryBudget(4 * CHILD_BYTES)),
             pace=SimPace(port.process, self.state_seconds),
+            homes=self.homes,
         )
         return [own_express(self.mutation.port(port), lane, deps)]
 
@@ -227,10 +229,23 @@ class ExpressHouse:
                 world.violated(f"{asked} ran {times} times, and its caller waits for one")
             if asked.accepted and not times:
                 world.violated(f"{asked} was accepted, and never ran")
+            if asked.accepted and not self._logged_whole(asked):
+                world.violated(f"{asked} was accepted, and its log is not whole")
         for group in [self.runners, *self.askers]:
             for process in group.members:
                 process.bury()
         return world.violations
+
+    def _logged_whole(self, asked: Asked) -> bool:
+        """Its log has each event up to its end, whoever ran it, however often."""
+        found: dict[int, str] = {}
+        for home in range(self.homes):
+            for record in self.world.log(topics.EXECUTION_LOGS.name, home).records:
+                if record is not None and (record.key or b"").endswith(b":id-%d" % asked.number):
+                    event = msgspec.json.decode(record.value or b"")
+                    found[int(event["id"])] = event["type"]
+        ends = {"ExecutionSucceeded", "ExecutionFailed"}
+        return sorted(found) == list(range(1, len(found) + 1)) and found.get(len(found)) in ends
 
     def _passed(self) -> bool:
         """Positions are behind every record: nothing runs, and nothing holds them up."""

@@ -70,6 +70,7 @@ def _made(fold: Fold, root: Root, execution_arn: str, ref: str, plan: MapRunPlan
         quotas=quotas,
         parent=parent,
         generation_offset=fold.state.offset,
+        logging=request.logging,
     )
 
 
@@ -131,6 +132,7 @@ def open_on_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int
             run.machine_arn,
             run.machine_name,
             run.role_arn,
+            run.logging,
         )
         fold.send(topics.LANE_SIGNALS, lane, opened, arn=run.root_arn)
 

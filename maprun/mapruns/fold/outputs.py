@@ -70,11 +70,13 @@ class ExportDue(msgspec.Struct, frozen=True):
 
 
 class HistoryGrew(msgspec.Struct, frozen=True):
-    """New events of a root execution; the first has id `first_id` (tracker)."""
+    """New events of a root execution; the first has id `first_id` (tracker; scheduler, where `logging` asks for it)."""
 
     arn: str
     first_id: int
     events: list[Any]
+    logging: bytes = b""
+    redrive_count: int = 0
 
 
 class RootChanged(msgspec.Struct, frozen=True):

@@ -126,8 +126,7 @@ def _taken(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
     """Events, effects, the end."""
     root.execution, root.remains = step.execution, step.remains
     if step.events:
-        fold.outputs.append(HistoryGrew(arn, root.events + 1, step.events))
-        root.events += len(step.events)
+        _history_grew(fold, arn, root, step.events)
     if step.ended is not None:
         _root_ended(fold, arn, root, step)
     asked: list[MapRunRequested | MapRunRedriveRequested] = []
@@ -150,6 +149,11 @@ def _taken(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
             opening.open_run(fold, root, arn, effect.ref, effect.plan)
         else:
             _redrive_run(fold, arn, root, effect.ref)
+
+
+def _history_grew(fold: Fold, arn: str, root: Root, events: list[HistoryEvent]) -> None:
+    fold.outputs.append(HistoryGrew(arn, root.events + 1, events, root.request.logging, root.redrive_count))
+    root.events += len(events)
 
 
 def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
@@ -348,8 +352,7 @@ def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:
     """Ends an execution from outside: it is told nothing any more, and can't be redriven."""
     root.status, root.error, root.cause = "FAILED", error, cause
     failed = HistoryEvent(EventType.EXECUTION_FAILED, root.events, fold.state.now_ms, (error, cause))
-    fold.outputs.append(HistoryGrew(arn, root.events + 1, [failed]))
-    root.events += 1
+    _history_grew(fold, arn, root, [failed])
     root.stopped_ms = fold.state.now_ms
     root.execution = None
     for task in root.tasks.values():

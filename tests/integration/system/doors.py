@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Answer = tuple[str, str]
 """Error name and message; the name is empty when there was no error."""
 REQUESTS, REJECTED, EVENTS = "maprun.execution-requests", "maprun.rejected-requests", "maprun.execution-events"
+LOGS = "maprun.execution-logs"
 _REJECTION_SECONDS_MAX = 30.0
 T = TypeVar("T")
 
@@ -132,6 +133,23 @@ class Topic:
                         found.append(body)
                         if body["detail"]["status"] == until:
                             break
+            return found
+
+        return _run(act)
+
+    def logs(
+        self, complete: Callable[[dict[str, list[Json]]], bool], seconds_max: float = 30.0
+    ) -> dict[str, list[Json]]:
+        """Log records by execution, once these are all, or as many as come in time."""
+
+        async def act() -> dict[str, list[Json]]:
+            found: dict[str, list[Json]] = {}
+            async with contextlib.aclosing(_tail(self._bootstrap, LOGS, seconds_max)) as values:
+                async for value in values:
+                    record = json.loads(value)
+                    found.setdefault(record["execution_arn"], []).append(record)
+                    if complete(found):
+                        break
             return found
 
         return _run(act)

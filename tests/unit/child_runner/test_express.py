@@ -14,6 +14,7 @@ from services.child_runner.express import NO_RUN, ExpressExecutions
 from services.child_runner.limits import LaneLimits
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
 from services.child_runner.task_calls import TaskNotStarted, TaskOver, TaskStart
+from tests.unit.schemas.test_execution_logs import configuration
 
 NOW_MS = 1_000_000
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
@@ -227,6 +228,25 @@ def test_an_execution_that_runs_is_not_begun_again() -> None:
     worked(executions)
     assert len(executions.take_calls()[1]) == 1
     assert executions.position == 0
+
+
+def test_events_are_logged_as_steps_bring_them() -> None:
+    """With the machine's configuration alone, each under its id; of what ends at once and of what waits."""
+    executions = lane()
+    for offset, states in enumerate((PASS, TASK)):
+        asked = frame(0, machine=states, name=f"n{offset}")
+        [machine] = asked.machines
+        logging = msgspec.structs.replace(machine, logging=configuration("ALL"))
+        requested(executions, offset, msgspec.structs.replace(asked, machines=(logging,)))
+    requested(executions, 2, frame(0, name="silent"))
+    worked(executions)
+    executions.call_over(over(executions.take_calls()[1][0], TaskSucceeded("", b"{}")), NOW_MS, 0.0)
+    logged = [(arn, json.loads(record.value)) for arn, record in executions.take_logs()]
+    assert [(arn, record["id"]) for arn, record in logged] == [
+        *(("arn:n0:0", str(n)) for n in range(1, 5)),
+        *(("arn:n1:0", str(n)) for n in range(1, 8)),
+    ]
+    assert logged[-1][1]["type"] == "ExecutionSucceeded"
 
 
 def test_memory_is_bounded() -> None:
