@@ -14,7 +14,7 @@ from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import Refusal
 from maprun.requests.starts import derived_id
 from maprun.runtime import health, logs
-from services.maprun_tracker import metrics
+from services.maprun_tracker import console, metrics
 from services.maprun_tracker.api import executions, front, identity, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
 from services.maprun_tracker.api.holding import Holding, Reply
@@ -62,6 +62,7 @@ class Site:
             application.add_routes([web.post(before or "/", self._post)])
             application.add_routes([web.get(before + path, self._get) for path in OWN_PATHS])
         application.add_routes(health.routes(ready, healthy))
+        application.add_routes(console.routes())
         application.on_startup.append(self._start)
         application.on_cleanup.append(self._close)
         return application

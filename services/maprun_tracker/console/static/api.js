@@ -1,0 +1,45 @@
+// The public API, as any SDK uses it: AWS JSON 1.0 over POST /, and what AWS has no operation for over GET /maprun/….
+
+export class ApiError extends Error {
+  constructor(code, message, status) {
+    super(message || code);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** One operation. Members that are undefined are left out. Throws ApiError. */
+export function call(operation, members = {}, signal = undefined) {
+  return exchanged("/", {
+    method: "POST",
+    headers: { "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": `AWSStepFunctions.${operation}` },
+    body: JSON.stringify(members),
+    signal,
+  });
+}
+
+/** What AWS has no operation for: /maprun/NAME?arn=…. Throws ApiError. */
+export function ask(name, arn, nextToken = undefined, signal = undefined) {
+  const query = new URLSearchParams({ arn, ...(nextToken ? { nextToken } : {}) });
+  return exchanged(`/maprun/${name}?${query}`, { signal });
+}
+
+async function exchanged(path, request) {
+  let response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", redirect: "error", cache: "no-store", ...request });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("Unreachable", "The API does not answer.", 0);
+  }
+  let body;
+  try {
+    body = await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("Unreadable", `The API answered ${response.status} with something that is not JSON.`, response.status);
+  }
+  if (response.ok) return body;
+  const code = String(body.__type ?? `HTTP ${response.status}`).split("#").pop();
+  throw new ApiError(code, String(body.message ?? body.Message ?? ""), response.status);
+}

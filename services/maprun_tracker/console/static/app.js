@@ -1,0 +1,73 @@
+// The frame around every view: which one the address names, where one can go, light or dark.
+import { read, write } from "./address.js";
+import { Execution } from "./execution.js";
+import { html, render, useEffect, useRef, useState } from "./html.js";
+import { Machine, Machines } from "./machines.js";
+import { MapRun } from "./map_run.js";
+import { nameOf } from "./words.js";
+
+const VIEWS = { machines: Machines, machine: Machine, execution: Execution, "map-run": MapRun };
+const THEMES = ["auto", "light", "dark"];
+
+function App() {
+  const [at, setAt] = useState(() => read(location.hash));
+  const main = useRef(null);
+  useEffect(() => {
+    const moved = () => setAt(read(location.hash));
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  const place = `${at.view}/${at.arn}`;
+  const first = useRef(place);
+  useEffect(() => {
+    document.title = at.arn ? `${nameOf(at.arn)} · maprun` : "maprun";
+    if (first.current !== place) main.current.focus(); // a reader by ear or keyboard is led to what is new
+    first.current = place;
+  }, [place]);
+  const View = VIEWS[at.view];
+  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the content</a>
+    <header class="top">
+      <a class="brand" href=${write("machines")}>maprun</a>
+      <nav aria-label="Console"><a href=${write("machines")} aria-current=${at.view === "machines" ? "page" : undefined}>State machines</a></nav>
+      <${Find} />
+      <${Theme} />
+    </header>
+    <main id="main" tabindex="-1" ref=${main}><${View} key=${place} arn=${at.arn} query=${at.query} /></main>`;
+}
+
+/** Goes to whatever an ARN names. */
+function Find() {
+  const [said, say] = useState("");
+  const go = (event) => {
+    event.preventDefault();
+    const arn = new FormData(event.target).get("arn").trim();
+    const address = addressOf(arn);
+    say(address ? "" : "This is no ARN of a state machine, an execution or a Map Run.");
+    if (address) location.hash = address;
+  };
+  return html`<form class="find" role="search" onSubmit=${go}>
+    <input name="arn" type="search" aria-label="Go to an ARN" placeholder="Go to an ARN …" />
+    ${said && html`<span role="alert" class="wrong">${said}</span>`}
+  </form>`;
+}
+
+/** The view of an ARN; "" of what has none. */
+export function addressOf(arn) {
+  const kind = arn.split(":")[5];
+  if (!arn.startsWith("arn:") || arn.split(":").length < 7) return "";
+  if (kind === "stateMachine") return write("machine", arn);
+  if (kind === "mapRun") return write("map-run", arn);
+  return kind === "execution" || kind === "express" ? write("execution", arn) : "";
+}
+
+function Theme() {
+  const [theme, setTheme] = useState(() => localStorage.getItem("theme") ?? "auto");
+  useEffect(() => {
+    localStorage.setItem("theme", theme);
+    document.documentElement.dataset.theme = theme;
+  }, [theme]);
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  return html`<button type="button" class="small" onClick=${() => setTheme(next)} aria-label=${`Colours: ${theme}. Change to ${next}`}>Colours: ${theme}</button>`;
+}
+
+render(html`<${App} />`, document.getElementById("app"));

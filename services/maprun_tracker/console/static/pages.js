@@ -1,0 +1,52 @@
+// Long lists: a page at a time from the server, never more in the document than the reader asked for.
+import { html, useEffect, useState } from "./html.js";
+
+const BLANK = { rows: undefined, next: undefined, pages: 0, error: undefined, at: 0 };
+
+/**
+ * The rows of `load(token, signal)` → {rows, next}, from the first page on; `more` fetches the next one. `keys` name
+ * what is listed: others begin anew. With `everyMs` the first page comes again after so long, until a second is shown.
+ */
+export function usePages(load, keys, everyMs = 0) {
+  const now = keys.join("\n");
+  const [state, setState] = useState({ ...BLANK, of: now });
+  const [asked, ask] = useState({ token: undefined, of: now });
+  const mine = state.of === now ? state : BLANK;
+  const token = asked.of === now ? asked.token : undefined;
+  useEffect(() => {
+    const control = new AbortController();
+    let timer = 0;
+    const round = async () => {
+      if (!document.hidden) await loaded();
+      if (everyMs && token === undefined && !control.signal.aborted) timer = setTimeout(round, everyMs);
+    };
+    const loaded = async () => {
+      try {
+        const { rows, next } = await load(token, control.signal);
+        if (control.signal.aborted) return;
+        setState((before) => {
+          const had = token !== undefined && before.of === now ? before : { rows: [], pages: 0 };
+          return { rows: [...had.rows, ...rows], next, pages: had.pages + 1, error: undefined, at: Date.now(), of: now };
+        });
+      } catch (error) {
+        if (!control.signal.aborted) setState((before) => ({ ...(before.of === now ? before : BLANK), error, of: now }));
+      }
+    };
+    round();
+    return () => {
+      control.abort();
+      clearTimeout(timer);
+    };
+  }, [now, asked, everyMs]);
+  return { ...mine, more: () => ask({ token: mine.next, of: now }), first: () => ask({ token: undefined, of: now }) };
+}
+
+/** What stands under such a list: that there is more, or why it is not here. */
+export function More({ list }) {
+  if (list.error) {
+    return html`<div class="failure" role="alert"><strong>${list.error.code ?? list.error.name}</strong> <span>${list.error.message}</span>
+      <button type="button" onClick=${list.first}>Try again</button></div>`;
+  }
+  if (list.rows === undefined) return html`<p class="quiet" aria-busy="true">Loading …</p>`;
+  return list.next ? html`<button type="button" onClick=${list.more}>Show more</button>` : null;
+}

@@ -1,0 +1,169 @@
+"""The page of a Map Run in a browser: what it shows of the API's answers, and what its acts ask for."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.api import (
+    EXECUTION,
+    HOSTILE,
+    RUN,
+    START,
+    Api,
+    RefusedError,
+    address,
+    child_row,
+    counts,
+    described,
+    of_run,
+)
+
+ITEMS = counts(total=1_000, failed=40, succeeded=600, running=40, pending=320)
+
+
+def test_counts_are_a_bar_with_the_tolerance_on_it(page: Page, api: Api) -> None:
+    """Each status has its share of the items expected; the line stands where the tolerated failures end."""
+    api.answers = of_run(ITEMS, expected=2_000, toleratedFailurePercentage=5.0, toleratedFailureCount=90)
+    page.goto(address("map-run", RUN))
+    bar = page.get_by_role("img", name="Of 2,000 items")
+    expect(bar).to_have_attribute("aria-label", "Of 2,000 items: Failed 40, Succeeded 600, Running 40, Pending 1,320")
+    assert bar.locator(".fill-failed").get_attribute("width") == "20"
+    assert bar.locator(".fill-succeeded").get_attribute("x") == "20"
+    assert bar.locator(".fill-succeeded").get_attribute("width") == "300"
+    assert bar.locator("line").get_attribute("x1") == "45"
+    expect(page.get_by_text("50 more of 2,000 may fail")).to_be_visible()
+    expect(page.get_by_text("of about 2,000")).to_be_visible()
+
+
+def test_counts_follow_the_run_and_say_how_old_they_are(page: Page, api: Api) -> None:
+    """New answers change the page without a reload; when they stay away it says so and keeps the last one."""
+    api.answers = of_run(ITEMS)
+    page.goto(address("map-run", RUN))
+    expect(page.get_by_text("640", exact=True)).to_be_visible()
+    api.answers = of_run(counts(total=1_000, failed=40, succeeded=800, running=40, pending=120))
+    expect(page.get_by_text("840", exact=True)).to_be_visible()
+    pace = page.locator(".figure", has_text="Items a second").locator(".value")
+    expect(pace).to_have_text(re.compile(r"[1-9]"))
+
+    def gone(_: object) -> Any:
+        raise RefusedError("ServiceUnavailable", "Home 1 is being read", 503)
+
+    api.answers["DescribeMapRun"] = gone
+    stale = page.get_by_role("status").filter(has_text="Last update")
+    expect(stale).to_contain_text("s ago: Home 1 is being read")
+    expect(page.get_by_text("840", exact=True)).to_be_visible()
+
+
+def test_children_are_filtered_and_paged_by_the_server(page: Page, api: Api) -> None:
+    """A status and a next page are asked for; the page's address keeps the status."""
+    api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
+    api.answers["ListExecutions"] = lambda ask: (
+        {"executions": [child_row(2)]} if "nextToken" in ask else {"executions": [child_row(1)], "nextToken": "t"}
+    )
+    page.goto(address("map-run", RUN))
+    page.get_by_role("navigation", name="Status of children").get_by_role("link", name="failed").click()
+    expect(page.get_by_role("link", name="child-1")).to_be_visible()
+    page.get_by_role("button", name="Show more").click()
+    expect(page.get_by_role("link", name="child-2")).to_be_visible()
+    expect(page.get_by_role("link", name="child-1")).to_be_visible()
+    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    asked = api.members_of("ListExecutions")
+    assert asked[-1] == {"mapRunArn": RUN, "statusFilter": "FAILED", "maxResults": 50, "nextToken": "t"}
+    assert page.url.endswith("?status=FAILED")
+    page.reload()
+    expect(page.get_by_role("link", name="child-1")).to_be_visible()
+    assert api.members_of("ListExecutions")[-1]["statusFilter"] == "FAILED"
+
+
+def test_whatever_a_user_names_is_text(page: Page, api: Api) -> None:
+    """Markup in names, errors, causes, inputs, outputs and events is shown letter by letter and runs nowhere."""
+    api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
+    api.answers["ListExecutions"] = lambda _: {"executions": [child_row(1, name=HOSTILE)]}
+    api.answers["DescribeExecution"] = lambda ask: described(
+        ask["executionArn"], error=HOSTILE, cause=HOSTILE, input=HOSTILE, output=HOSTILE
+    )
+    failed = {"error": HOSTILE, "cause": HOSTILE}
+    api.answers["history"] = lambda _: {
+        "events": [{"id": 1, "timestamp": START, "type": "ExecutionFailed", "executionFailedEventDetails": failed}]
+    }
+    page.goto(address("map-run", RUN))
+    page.get_by_role("link", name="<img").click()
+    drawer = page.get_by_role("dialog", name="Child execution")
+    for place in (".failure strong", ".failure pre", "pre[aria-label=Input]", "pre[aria-label=Output]", "summary"):
+        expect(drawer.locator(place)).to_contain_text(HOSTILE)
+    drawer.locator("summary").click()
+    expect(drawer.locator("li dd").first).to_have_text(HOSTILE)
+    assert page.locator("img, main script").count() == 0
+    assert page.evaluate("window.broken") is None
+
+
+def test_a_child_opens_in_a_drawer_that_has_an_address(page: Page, api: Api) -> None:
+    """Its address opens it again; Escape closes it, leads back to the list, and the keyboard goes on where it was."""
+    api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
+    api.answers["ListExecutions"] = lambda _: {"executions": [child_row(1)]}
+    page.goto(address("map-run", RUN, "?status=FAILED"))
+    page.get_by_role("link", name="child-1").press("Enter")
+    drawer = page.get_by_role("dialog", name="Child execution")
+    expect(drawer.get_by_text('"order": 7')).to_be_visible()
+    page.reload()
+    expect(drawer.get_by_text('"order": 7')).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    assert page.url.endswith("?status=FAILED")
+    expect(page.get_by_role("link", name="child-1")).to_be_visible()
+
+
+def test_limits_are_changed_once_and_only_what_was_changed(page: Page, api: Api) -> None:
+    """UpdateMapRun has the changed member alone; a refusal stays in the form with what was typed."""
+    api.answers = of_run(ITEMS)
+
+    def no(_: object) -> Any:
+        raise RefusedError("ValidationException", "Not now")
+
+    api.answers["UpdateMapRun"] = no
+    page.goto(address("map-run", RUN))
+    page.get_by_role("button", name="Change limits").click()
+    form = page.get_by_role("dialog", name="Change limits")
+    form.get_by_label("Children at once").fill("20")
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form.get_by_role("alert")).to_have_text("ValidationException: Not now")
+    expect(form.get_by_label("Children at once")).to_have_value("20")
+    api.answers["UpdateMapRun"] = lambda _: {}
+    form.get_by_role("button", name="Change", exact=True).click()
+    expect(form.get_by_role("status")).to_have_text("Changed: children at once from 40 to 20.")
+    assert api.members_of("UpdateMapRun") == [{"mapRunArn": RUN, "maxConcurrency": 20}] * 2
+
+
+def test_a_run_is_stopped_and_redriven_by_its_execution(page: Page, api: Api) -> None:
+    """Each act asks once: what is closed does nothing. A redrive says how many children run again."""
+    api.answers = of_run(ITEMS) | {"StopExecution": lambda _: {"stopDate": START}}
+    page.goto(address("map-run", RUN))
+    page.get_by_role("button", name="Stop").click()
+    page.keyboard.press("Escape")
+    assert api.members_of("StopExecution") == []
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_label("Error").fill("Operator")
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_role("status").filter(has_text="Stopped")).to_be_visible()
+    assert api.members_of("StopExecution") == [{"executionArn": EXECUTION, "error": "Operator"}]
+
+    api.answers = of_run(counts(failed=3, timedOut=1, aborted=2, succeeded=4), status="ABORTED", stopDate=START + 9)
+    api.answers["RedriveExecution"] = lambda _: {"redriveDate": START}
+    page.reload()
+    page.get_by_role("button", name="Redrive").click()
+    expect(page.get_by_text("6 children of this Map Run")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Redrive").click()
+    expect(page.get_by_role("status").filter(has_text="Redriven")).to_be_visible()
+    (asked,) = api.members_of("RedriveExecution")
+    assert asked["executionArn"] == EXECUTION
+    assert asked["clientToken"]
+
+
+def test_results_are_named(page: Page, api: Api) -> None:
+    """The manifest that the execution's output names stands on the page of the run."""
+    api.answers = of_run(ITEMS, status="SUCCEEDED", stopDate=START + 60)
+    output = '{"x": {"ResultWriterDetails": {"Bucket": "out", "Key": "nightly/manifest.json"}}}'
+    api.answers["DescribeExecution"] = lambda ask: described(ask["executionArn"], output=output)
+    page.goto(address("map-run", RUN))
+    expect(page.get_by_text("s3://out/nightly/manifest.json")).to_be_visible()

@@ -1,0 +1,183 @@
+"""Machines, executions and histories in a browser; what holds for every view: narrow screens, keyboard, empty lists."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.api import EXECUTION, HOSTILE, MACHINE, RUN, START, Api, RefusedError, address, counts, of_run
+
+EVENTS = [
+    {"id": 1, "timestamp": START, "type": "ExecutionStarted", "executionStartedEventDetails": {"input": "{}"}},
+    {"id": 2, "timestamp": START + 1.25, "type": "TaskFailed", "taskFailedEventDetails": {"error": "E", "cause": "C"}},
+    {"id": 3, "timestamp": START + 2, "type": "WaitStateEntered", "stateEnteredEventDetails": {"name": HOSTILE}},
+]
+
+
+def _answers(api: Api) -> None:
+    """A machine with one execution that has one Map Run."""
+    api.answers = of_run(counts(failed=1, succeeded=2), status="FAILED", stopDate=START + 60)
+    api.answers |= {
+        "ListStateMachines": lambda _: {
+            "stateMachines": [{"stateMachineArn": MACHINE, "name": "orders", "type": "STANDARD", "creationDate": START}]
+        },
+        "DescribeStateMachine": lambda _: {
+            "stateMachineArn": MACHINE,
+            "name": "orders",
+            "type": "STANDARD",
+            "creationDate": START,
+            "roleArn": "r",
+            "definition": '{"StartAt":"A"}',
+        },
+        "ListExecutions": lambda _: {
+            "executions": [{"executionArn": EXECUTION, "name": "nightly", "status": "FAILED", "startDate": START}]
+        },
+        "ListMapRuns": lambda _: {"mapRuns": [{"mapRunArn": RUN, "startDate": START, "stopDate": START + 3}]},
+        "GetExecutionHistory": lambda _: {"events": EVENTS},
+        "DescribeStateMachineForExecution": lambda _: {"definition": '{"StartAt":"B"}'},
+    }
+
+
+def test_one_goes_from_machines_to_a_map_run(page: Page, api: Api) -> None:
+    """Each list leads to what stands in it, and Back leads back."""
+    _answers(api)
+    page.goto("/console")
+    page.get_by_role("link", name="orders").click()
+    expect(page.get_by_role("heading", name="orders")).to_be_visible()
+    page.get_by_role("link", name="nightly").click()
+    page.get_by_role("link", name="Each 0a0b0c0d").click()
+    expect(page.get_by_role("heading", name="Map Run Each 0a0b0c0d")).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="Definition").click()
+    expect(page.get_by_label("Definition")).to_contain_text('"StartAt": "B"')
+
+
+def test_a_history_is_a_table_that_can_be_narrowed_to_failures(page: Page, api: Api) -> None:
+    """Each event says when it was and opens its details; a filter leaves those that went wrong."""
+    _answers(api)
+    page.goto(address("execution", EXECUTION, "?tab=history"))
+    events = page.locator(".events li")
+    expect(events).to_have_count(3)
+    expect(events.nth(2)).to_contain_text(HOSTILE)
+    page.get_by_label("Only what went wrong").check()
+    expect(events).to_have_count(1)
+    expect(events.first).to_contain_text("TaskFailed")
+    expect(events.first).to_contain_text("+1.250 s")
+
+
+def test_an_execution_is_started_with_input_that_is_json(page: Page, api: Api) -> None:
+    """What is not JSON is said while it is typed and never sent; what was typed stays."""
+    _answers(api)
+    api.answers["StartExecution"] = lambda _: {"executionArn": EXECUTION, "startDate": START}
+    page.goto(address("machine", MACHINE))
+    page.get_by_role("button", name="Start an execution").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Input").fill('{"day": }')
+    expect(form.get_by_role("status")).to_contain_text("Not JSON")
+    form.get_by_role("button", name="Start").click()
+    expect(form.get_by_role("alert")).to_contain_text("Not JSON")
+    assert api.members_of("StartExecution") == []
+    form.get_by_label("Input").fill('{"day": 1}')
+    form.get_by_role("button", name="Start").click()
+    expect(form.get_by_role("link", name=EXECUTION)).to_be_visible()
+    assert api.members_of("StartExecution") == [{"stateMachineArn": MACHINE, "input": '{"day": 1}'}]
+
+
+def test_an_arn_leads_to_its_view(page: Page, api: Api) -> None:
+    """The field above takes the ARN of a machine, an execution or a Map Run; it says when it is none."""
+    _answers(api)
+    page.goto("/console/")
+    field = page.get_by_role("searchbox")
+    field.fill("nonsense")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("no ARN")
+    field.fill(RUN)
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="Map Run")).to_be_visible()
+
+
+def test_a_view_without_an_answer_says_why_and_tries_again(page: Page, api: Api) -> None:
+    """A refusal stands on the page in the API's words; after it the same view comes without a reload."""
+    _answers(api)
+    page.goto("/console/")
+
+    def no(_: object) -> Any:
+        raise RefusedError("ExecutionDoesNotExist", "Execution Does Not Exist")
+
+    good, api.answers["DescribeExecution"] = api.answers["DescribeExecution"], no
+    page.goto(address("execution", EXECUTION))
+    expect(page.get_by_role("alert")).to_contain_text("ExecutionDoesNotExist")
+    api.answers["DescribeExecution"] = good
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("Map Runs", exact=True)).to_be_visible()
+
+
+def test_empty_lists_say_so(page: Page, api: Api) -> None:
+    """Without machines the console says what makes one."""
+    api.answers = {"ListStateMachines": lambda _: {"stateMachines": []}}
+    page.goto("/console/")
+    expect(page.get_by_text("There is no state machine yet")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "/console/",
+        address("machine", MACHINE),
+        address("execution", EXECUTION, "?tab=history"),
+        address("map-run", RUN),
+        address("map-run", RUN, f"?child={EXECUTION}"),
+    ],
+)
+def test_every_view_fits_a_narrow_screen(page: Page, api: Api, where: str, scheme: Any) -> None:
+    """At 360 pixels nothing sticks out, light or dark, and text stands out from its ground by 4.5 or more."""
+    _answers(api)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto(where)
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    faint = page.evaluate(_FAINT)
+    assert faint == []
+
+
+def test_every_act_is_reached_by_the_keyboard(page: Page, api: Api) -> None:
+    """From the top of the page Tab leads to the acts, Enter opens one, Escape closes it where the reader was."""
+    _answers(api)
+    page.goto(address("machine", MACHINE))
+    act = page.get_by_role("button", name="Start an execution")
+    expect(act).to_be_visible()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if act.evaluate("element => element === document.activeElement"):
+            break
+    expect(act).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(act).to_be_focused()
+
+
+_FAINT = """() => {
+  const light = (color) => {
+    const [r, g, b] = color.match(/[\\d.]+/g).map((part) => part / 255)
+      .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (!/^rgba\\(.*, 0\\)$/.test(color)) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((element) =>
+    [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) && element.getClientRects().length);
+  return texts.filter((element) => {
+    const [low, high] = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05) < 4.5;
+  }).map((element) => element.textContent);
+}"""
+"""The texts on a page whose contrast with their ground is below WCAG's AA."""
