@@ -97,16 +97,23 @@ class Watch:
 class WebClient:
     """Makes calls. Use within one event loop; `close` at the end.
 
-    `origins` may be called whatever their addresses are, by http as well. Up to 10,000 calls of one origin are under
-    way; more wait, whatever other origins do.
+    `origins` may be called whatever their addresses are, by http as well. Up to `at_once_max` calls of one origin are
+    under way; more wait, whatever other origins do.
     """
 
     def __init__(
-        self, guard: AddressGuard, origins: frozenset[Origin] = frozenset(), lookup: Lookup = socket.getaddrinfo
+        self,
+        guard: AddressGuard,
+        origins: frozenset[Origin] = frozenset(),
+        lookup: Lookup = socket.getaddrinfo,
+        seconds_max: float = CALL_SECONDS_MAX,
+        at_once_max: int = AT_ONCE_MAX,
     ) -> None:
         self._guard = guard
         self._origins = origins
         self._lookup = lookup
+        self._timeout = aiohttp.ClientTimeout(total=seconds_max)
+        self._at_once_max = at_once_max
         self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="names")
         self._rooms: WeakValueDictionary[Origin, asyncio.Semaphore] = WeakValueDictionary()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -126,7 +133,7 @@ class WebClient:
             raise NotAllowedError(f"{url.scheme}://{url.authority} may not be called: only https may; {CURE}")
         room = self._rooms.get(origin)
         if room is None:
-            room = self._rooms[origin] = asyncio.Semaphore(AT_ONCE_MAX)
+            room = self._rooms[origin] = asyncio.Semaphore(self._at_once_max)
         async with room:
             return await self._answered(request, configured, answer_bytes_max)
 
@@ -139,11 +146,11 @@ class WebClient:
                 data=request.body or None,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS_MAX),
+                timeout=self._timeout,
             ) as response:
                 return await _read(response, answer_bytes_max)
         except TimeoutError as error:
-            raise NoAnswerError(f"{host} has not answered within {CALL_SECONDS_MAX:.0f} seconds") from error
+            raise NoAnswerError(f"{host} has not answered within {self._timeout.total:g} seconds") from error
         except aiohttp.InvalidURL as error:
             raise NotAllowedError(f"{host} may not be called: it is no canonical address") from error
         except (aiohttp.ClientError, OSError) as error:
