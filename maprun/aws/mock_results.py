@@ -14,6 +14,7 @@ from botocore import xform_name
 from maprun.aws.java_names import botocore_name
 from maprun.aws.sdk_shapes import OPTIMISED_SPELLING, SDK_SPELLING, Spelling
 from maprun.integrations.executions import START
+from maprun.integrations.registry import SERVICES
 from maprun.integrations.resources import Integration, Pattern, parse_resource
 
 _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
@@ -29,8 +30,8 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "timestamp": ((str, int, float), "a string"),
 }
 """type of a shape → (JSON values of it, its name in messages); a blob may be any value: its text, or what it holds."""
-_SERVICES = {"states": "stepfunctions"}
-_DESCRIBED = "DescribeExecution"
+_STATES = "stepfunctions"
+_DESCRIBED = "describeExecution"
 _OUTPUT = "Output"
 
 
@@ -61,16 +62,29 @@ def _result_shape(named: Integration) -> Any:
     """
     session = _session()
     available = frozenset(session.get_available_services())
-    service = botocore_name(_SERVICES.get(named.service, named.service), available)
-    if service not in available:
+    service, action = _asked(named)
+    service = botocore_name(service, available)
+    if service not in available or not action:
         return None
-    model = session.get_service_model(service)
-    if named.pattern is Pattern.REQUEST_RESPONSE:
-        action = xform_name(named.action)
-        operation = next((name for name in model.operation_names if xform_name(name) == action), None)
-    else:
-        operation = _DESCRIBED if named.asked_once() == START else None
+    model, action = session.get_service_model(service), xform_name(action)
+    operation = next((name for name in model.operation_names if xform_name(name) == action), None)
     return None if operation is None else model.operation_model(operation).output_shape
+
+
+def _asked(named: Integration) -> tuple[str, str]:
+    """(service, action) of the SDK whose answer the result is; no action where nobody knows it."""
+    if named.is_sdk:
+        return named.service, named.action
+    if named.service == START.service:
+        return _STATES, named.action if named.pattern is Pattern.REQUEST_RESPONSE else _DESCRIBED
+    service = SERVICES.get(named.service)
+    if service is None:
+        return named.service, ""
+    if named.pattern is Pattern.REQUEST_RESPONSE:
+        sent = service.sent.get(named.action)
+        return service.sdk or named.service, named.action if sent is None else sent.action
+    job = service.jobs.get(named.action)
+    return service.sdk or named.service, "" if job is None else job.look.action
 
 
 @lru_cache(maxsize=1)

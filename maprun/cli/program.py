@@ -4,14 +4,15 @@ import os
 
 import click
 
-from maprun.cli import executions, machines, show, stack, validate
+from maprun.cli import executions, machines, show, stack, trying, validate
 from maprun.cli.client import Api
 from maprun.cli.options import Context
 from maprun.runtime import settings
 
 _EPILOG = """\b
-Exit codes: 0 done · 1 the followed execution did not succeed, a definition is wrong, or the stack could not start ·
-2 usage · 3 the API (or the stack) is not there · 4 the API refused the request · 130 Ctrl-C.
+Exit codes: 0 done · 1 an execution or a tested state ended otherwise than it should, a definition is
+wrong, or the stack could not start · 2 usage · 3 the API (or the stack) is not there · 4 the API
+refused the request · 130 Ctrl-C.
 \b
 Environment: MAPRUN_API (address of the API), MAPRUN_REGION and MAPRUN_ACCOUNT (to make an ARN of a
 name), NO_COLOR, and for `up` the settings listed in the README."""
@@ -38,6 +39,7 @@ for _command in (
     stack.status,
     machines.deploy,
     validate.validate,
+    trying.trial,
     executions.start,
     executions.stop,
     executions.redrive,

@@ -36,6 +36,7 @@ class MachineSource(msgspec.Struct, frozen=True):
     logging: dict[str, Any] | None = None
     tracing: dict[str, Any] | None = None
     encryption: dict[str, Any] | None = None
+    logical_id: str = ""
     tags: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     """What the file says about the machine and is not taken over."""
@@ -115,6 +116,7 @@ class Template:
             name=self._resolver.machine_names[logical_id],
             definition=definition,
             origin=origin,
+            logical_id=logical_id,
             machine_type=None if kind is None else str(kind),
             role=self._role(properties),
             logging=None if logging is None else _camel(_logging(logging)),

@@ -2,7 +2,7 @@
 
 from maprun.statetest.answers import Exchange, Inspection, StateOutcome
 from maprun.statetest.asked import Asked, Configuration, ErrorOutput, Mock
-from maprun.statetest.trial import Called, World, try_state
+from maprun.statetest.trial import Called, World, seconds_max, timed_out, try_state
 
 __all__ = [
     "Asked",
@@ -14,5 +14,7 @@ __all__ = [
     "Mock",
     "StateOutcome",
     "World",
+    "seconds_max",
+    "timed_out",
     "try_state",
 ]

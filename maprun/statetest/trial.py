@@ -98,6 +98,18 @@ class _TestStep(StepBuilder):
         return scope
 
 
+def seconds_max(request: TaskRequested) -> int:
+    """How long the call of a test may take."""
+    return min(request.timeout_seconds or SECONDS_MAX, SECONDS_MAX)
+
+
+def timed_out(request: TaskRequested) -> TaskFailed | TimerFired:
+    """What came of a call that took longer: the state's own timeout, or the end of the test."""
+    if request.timeout_seconds == seconds_max(request):
+        return TimerFired(f"{request.ref}:timeout")
+    return TaskFailed(request.ref, TIMEOUT, f"The test took longer than {SECONDS_MAX} seconds")
+
+
 def try_state(asked: Asked, world: World, called: Called | None = None) -> StateOutcome | TaskRequested:
     """What becomes of the state, or the call that it makes. Raises Refusal."""
     subject = subject_of(asked.definition, asked.state_name)

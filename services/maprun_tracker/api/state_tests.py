@@ -12,8 +12,7 @@ from maprun.integrations import http
 from maprun.integrations.resources import parse_resource
 from maprun.interpreter import Limits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
-from maprun.statetest import Asked, Called, StateOutcome, World, try_state
-from maprun.statetest.trial import SECONDS_MAX, TIMEOUT
+from maprun.statetest import Asked, Called, StateOutcome, World, seconds_max, timed_out, try_state
 from schemas.arns import Names
 from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded, TimerFired
 from services.maprun_tracker.api.http_exchanges import exchange_of
@@ -79,13 +78,10 @@ class StateTests:
     ) -> TaskSucceeded | TaskFailed | TimerFired:
         if self._tasks is None:
             raise Refusal("ValidationException", "This process makes no calls: the Task needs a mock.")
-        seconds = min(request.timeout_seconds or SECONDS_MAX, SECONDS_MAX)
         async with self._calling:
             try:
-                outcome = await asyncio.wait_for(self._tasks.run_task(request, key, watch), seconds)
+                outcome = await asyncio.wait_for(self._tasks.run_task(request, key, watch), seconds_max(request))
             except TimeoutError:
-                if request.timeout_seconds == seconds:
-                    return TimerFired(f"{request.ref}:timeout")
-                return TaskFailed(request.ref, TIMEOUT, f"The test took longer than {SECONDS_MAX} seconds")
+                return timed_out(request)
         assert isinstance(outcome, TaskSucceeded | TaskFailed), "what waits for a callback needs a mock"
         return outcome

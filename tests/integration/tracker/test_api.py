@@ -299,7 +299,7 @@ BAD = [
     ("StartExecution", {"stateMachineArn": f"{MISSING}:stateMachine:none"}, "StateMachineDoesNotExist"),
     ("StopExecution", {"executionArn": f"{MISSING}:execution:m:x"}, "ExecutionDoesNotExist"),
     ("GetExecutionHistory", {"executionArn": f"{MISSING}:express:m/L:x:y"}, "InvalidArn"),
-    ("TestState", {"definition": "{}"}, "UnknownOperationException"),
+    ("TestState", {"definition": "{}"}, "InvalidDefinition"),
     ("NoSuchThing", {}, "UnknownOperationException"),
 ]
 

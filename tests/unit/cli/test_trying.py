@@ -1,0 +1,188 @@
+"""`maprun test`: one state tried without any server, its mocks from a file, and exit codes that scripts can use."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from maprun.cli import main
+from maprun.cli.errors import EXIT_NOT_SUCCEEDED, EXIT_REFUSED, EXIT_USAGE
+
+LAMBDA = "arn:aws:states:::lambda:invoke"
+MACHINE = {
+    "StartAt": "Greet",
+    "States": {
+        "Greet": {
+            "Type": "Task",
+            "Resource": LAMBDA,
+            "Parameters": {"FunctionName": "${Fn}", "Payload.$": "$"},
+            "ResultSelector": {"said.$": "$.Payload"},
+            "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 3, "MaxAttempts": 1}],
+            "Catch": [{"ErrorEquals": ["Busy"], "Next": "End"}],
+            "Next": "Each",
+        },
+        "Each": {
+            "Type": "Map",
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+                "Parameters": {"Bucket": "b", "Key": "k"},
+            },
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+                "StartAt": "One",
+                "States": {"One": {"Type": "Pass", "End": True}},
+            },
+            "Next": "End",
+        },
+        "End": {"Type": "Succeed"},
+    },
+}
+MOCKS = {
+    "Greet": {"result": {"StatusCode": 200, "Payload": "hello"}},
+    "Each": {"result": "[1]", "fieldValidationMode": "NONE"},
+}
+BUSY = '{"errorOutput": {"error": "Busy", "cause": "later"}}'
+
+
+def ran(*arguments: str | Path) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr)."""
+    result = CliRunner().invoke(main, ["test", *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A definition with a placeholder, beside a file of mocks."""
+    (tmp_path / "mocks.json").write_text(json.dumps(MOCKS), encoding="utf-8")
+    path = tmp_path / "machine.json"
+    path.write_text(json.dumps(MACHINE), encoding="utf-8")
+    return path
+
+
+def seen(*arguments: str | Path) -> Any:
+    """The answer with --json."""
+    return json.loads(ran("--json", *arguments)[1])
+
+
+def test_what_the_console_would_show(machine: Path) -> None:
+    """Status and next state, then every step of the data, in the order in which it happens."""
+    code, out, err = ran(
+        machine,
+        "--state",
+        "Greet",
+        "--input",
+        '{"a": 1}',
+        "--mock",
+        f"@{machine.parent}/mocks.json",
+        "--set",
+        "Fn=greet",
+    )
+    assert (code, err) == (0, "")
+    titles = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert titles == [
+        "status     SUCCEEDED",
+        "nextState  Each",
+        *("input", "afterInputPath", "afterParameters", "result", "afterResultSelector", "afterResultPath", "output"),
+    ]
+    assert '    "FunctionName": "greet",\n' in out
+    assert out.endswith('output\n  {\n    "said": "hello"\n  }\n')
+
+
+def test_mocks_go_by_the_names_of_states(machine: Path) -> None:
+    """A result may be JSON, or the text of it as the API takes it; an ItemReader's data comes from a file too."""
+    (machine.parent / "rows.csv").write_text("a\n1\n", encoding="utf-8")
+    mocks, rows = f"@{machine.parent}/mocks.json", f"@{machine.parent}/rows.csv"
+    answer = seen(machine, "--state", "Each", "--mock", mocks, "--reader-data", rows)
+    assert (answer["output"], answer["nextState"]) == ("[1]", "End")
+    assert answer["inspectionData"]["afterItemSelector"] == '[{"a":"1"}]'
+    assert seen(machine, "--state", "End", "--mock", mocks, "--level", "info") == {
+        "output": "{}",
+        "status": "SUCCEEDED",
+    }
+
+
+@pytest.mark.parametrize(
+    ("retries", "status", "code"), [("0", "RETRIABLE", EXIT_NOT_SUCCEEDED), ("1", "CAUGHT_ERROR", EXIT_NOT_SUCCEEDED)]
+)
+def test_the_exit_code_is_by_status(machine: Path, retries: str, status: str, code: int) -> None:
+    """0 for the status that is expected, SUCCEEDED unless another is named; 1 for any other."""
+    arguments = (machine, "--state", "Greet", "--mock", BUSY, "--retries", retries)
+    assert ran(*arguments)[0] == code
+    assert ran(*arguments, "--expect", status)[0] == 0
+    answer = seen(*arguments)
+    assert answer["status"] == status
+    details = {"retryIndex": 0, "retryBackoffIntervalSeconds": 3} if status == "RETRIABLE" else {"catchIndex": 0}
+    assert answer["inspectionData"]["errorDetails"] == details
+
+
+def test_a_file_of_one_state(tmp_path: Path) -> None:
+    """JSON or YAML, without a name."""
+    path = tmp_path / "state.yaml"
+    path.write_text("Type: Pass\nParameters:\n  b.$: $.a\nNext: Gone\n", encoding="utf-8")
+    answer = seen(path, "--input", '{"a": [1]}')
+    assert (answer["output"], answer["nextState"]) == ('{"b":[1]}', "Gone")
+
+
+class _Lambda(BaseHTTPRequestHandler):
+    """Answers each call with what it was asked."""
+
+    def do_POST(self) -> None:
+        """One call."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        answer = json.dumps({"asked": json.loads(body), "path": self.path}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+def test_a_call_is_made_if_that_is_wanted(machine: Path) -> None:
+    """With --call a Task without a mock calls where the stack's own Tasks would."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Lambda)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        arguments = ["--call", "--state", "Greet", "--input", '{"a": 1}', "--set", "Fn=greet", "--json"]
+        environment = {"AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{server.server_port}"}
+        result = CliRunner(env=environment).invoke(main, ["test", str(machine), *arguments])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    output = json.loads(json.loads(result.stdout)["output"])
+    assert output["said"] == {"asked": {"a": 1}, "path": "/2015-03-31/functions/greet/invocations"}
+
+
+def test_what_is_not_right_is_said(machine: Path) -> None:
+    """Usage, what TestState refuses, and a Task that nobody mocks."""
+    assert ran(machine)[0] == EXIT_USAGE
+    code, _, err = ran(machine, "--state", "Nobody")
+    assert (code, err) == (
+        EXIT_REFUSED,
+        "Error: TestState was refused: ValidationException: State not found in definition\n",
+    )
+    code, _, err = ran(machine, "--state", "Greet")
+    assert code == EXIT_NOT_SUCCEEDED
+    assert "--call" in err
+    code, _, err = ran(machine, "--state", "Greet", "--mock", '{"result": {"StatusCode": "x"}}')
+    assert code == EXIT_REFUSED
+    assert "Mock result schema validation error: Field 'StatusCode' must be a number" in err
+    assert ran(machine, "--state", "Greet", "--mock", "[]")[0] == EXIT_USAGE
+    assert ran(machine, "--state", "Greet", "--mock", '{"Greet": {"nope": 1}}')[0] == EXIT_USAGE
+
+
+def test_a_machine_of_a_template(tmp_path: Path) -> None:
+    """What only a deployment knows is made up; of several machines one is chosen."""
+    one = {"Type": "AWS::Serverless::StateMachine", "Properties": {"Definition": MACHINE}}
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps({"Resources": {"First": one, "Second": one}}), encoding="utf-8")
+    assert ran(path, "--state", "End")[0] == EXIT_USAGE
+    assert ran(path, "--state", "End", "--logical-id", "Second")[0] == 0
