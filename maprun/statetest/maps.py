@@ -1,6 +1,6 @@
 """A Map that is tested: its items, what its children would be given, and how many may fail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ from maprun.interpreter.execution import ChildrenWait, Frame
 from maprun.interpreter.map_run import tolerated
 from maprun.interpreter.map_state import iteration_input
 from maprun.interpreter.scopes import at_once_max, items_of, root_value
-from maprun.interpreter.step_builder import StepBuilder
+from maprun.interpreter.step_builder import Spent, StepBuilder
 from maprun.language import jsontext
 from maprun.language.model import Machine, MapWork, State
 from maprun.mapruns.batches import fill_batch
 from maprun.mapruns.verdicts import tolerance_exceeded
-from schemas.plan import ItemReaderPlan, MapRunPlan
+from schemas.plan import ItemBatcherPlan, ItemReaderPlan, MapRunPlan
 
 
 class Items(NamedTuple):
@@ -46,12 +46,30 @@ class MapSeen:
         return tolerance_exceeded(failed, self.tolerated_count, self.tolerated_percentage, self.iterations)
 
 
-def inline_map(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait) -> MapSeen:
+class Room(NamedTuple):
+    """How much of a Map is looked at: all inputs together, and until when. What takes more is not shown."""
+
+    bytes_max: int
+    spent: Spent
+
+    def gathered(self, inputs: Iterable[bytes]) -> list[bytes] | None:
+        """All of them, or None where they take too much."""
+        found: list[bytes] = []
+        size = 0
+        for text in inputs:
+            size += len(text) + 1
+            if size > self.bytes_max or self.spent():
+                return None
+            found.append(text)
+        return found
+
+
+def inline_map(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait, room: Room) -> MapSeen:
     """Of an inline Map that has begun. Raises StatesError."""
     work = state.work
     assert isinstance(work, MapWork)
     count = len(items_of(step.execution, frame, wait))
-    inputs = [iteration_input(step, frame, state, wait, index) for index in range(count)]
+    inputs = room.gathered(iteration_input(step, frame, state, wait, index) for index in range(count))
     scope = step.scope(frame)
     root = root_value(frame, state, scope)
     return MapSeen(
@@ -59,7 +77,7 @@ def inline_map(step: StepBuilder, frame: Frame, state: State, wait: ChildrenWait
     )
 
 
-def distributed_map(machine: Machine, plan: MapRunPlan, data: str | None, read: ReadItems) -> MapSeen:
+def distributed_map(machine: Machine, plan: MapRunPlan, data: str | None, read: ReadItems, room: Room) -> MapSeen:
     """Of a Map Run that is asked for; `data` is what its ItemReader would find. Raises StatesError."""
     limits = plan.max_concurrency, plan.tolerated_failure_count, plan.tolerated_failure_percentage
     pointed = None
@@ -69,17 +87,17 @@ def distributed_map(machine: Machine, plan: MapRunPlan, data: str | None, read: 
         return MapSeen(*limits)
     else:
         found = Items(*read(plan.reader, data.encode()))
-        pointed = _array(found.items) if plan.reader.items_pointer else None
+        pointed = _array(room.gathered(found.items)) if plan.reader.items_pointer else None
     build = input_builder(machine, plan)
     keys: list[str | None] = [None] * len(found.items) if found.keys is None else [*found.keys]
-    inputs = [build(at, keys[at], item, found.source) for at, item in enumerate(found.items)]
-    batches = None if plan.batcher is None else list(_batches(plan, inputs))
+    inputs = room.gathered(build(at, keys[at], item, found.source) for at, item in enumerate(found.items))
+    batches = None if plan.batcher is None or inputs is None else _batches(plan.batcher, inputs)
     return MapSeen(
         *limits,
         inputs=_array(inputs),
-        batches=None if batches is None else _array(batches),
+        batches=_array(batches),
         pointed=pointed,
-        iterations=len(inputs if batches is None else batches),
+        iterations=_iterations(plan, found, batches),
     )
 
 
@@ -91,8 +109,14 @@ def _own_items(text: bytes) -> Items:
     return Items([jsontext.encode(item) for item in value], None, "STATE_DATA")
 
 
-def _batches(plan: MapRunPlan, inputs: list[bytes]) -> list[bytes]:
-    assert plan.batcher is not None
+def _iterations(plan: MapRunPlan, found: Items, batches: list[bytes] | None) -> int | None:
+    """How many children there would be; None where the batches take too much to be made."""
+    if plan.batcher is None:
+        return len(found.items)
+    return None if batches is None else len(batches)
+
+
+def _batches(batcher: ItemBatcherPlan, inputs: list[bytes]) -> list[bytes]:
     rest = inputs[::-1]
     batches = []
 
@@ -100,10 +124,12 @@ def _batches(plan: MapRunPlan, inputs: list[bytes]) -> list[bytes]:
         rest.pop()
 
     while rest:
-        batch, _ = fill_batch(plan.batcher, lambda: rest[-1] if rest else None, take)
+        batch, _ = fill_batch(batcher, lambda: rest[-1] if rest else None, take)
         batches.append(batch)
     return batches
 
 
-def _array(texts: list[bytes]) -> bytes:
+def _array(texts: list[bytes] | None) -> bytes | None:
+    if texts is None:
+        return None
     return b"[" + b",".join(texts) + b"]"

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from maprun.interpreter import ExecutionHead, Limits
+from maprun.interpreter import ExecutionHead, Limits, Spent, never_spent
 from maprun.interpreter.dataflow import arguments
 from maprun.interpreter.drive import go_on, perform
 from maprun.interpreter.execution import (
@@ -36,7 +36,7 @@ from maprun.statetest.answers import ErrorDetails, Exchange, Inspection, StateOu
 from maprun.statetest.asked import Asked
 from maprun.statetest.checks import Given, check
 from maprun.statetest.context import show
-from maprun.statetest.maps import MapSeen, ReadItems, distributed_map, inline_map
+from maprun.statetest.maps import MapSeen, ReadItems, Room, distributed_map, inline_map
 from maprun.statetest.subject import Subject, subject_of
 from maprun.statetest.watching import Seen, watched
 from schemas.arns import Names
@@ -51,6 +51,7 @@ from schemas.effects import (
     TimerFired,
     TimerRequested,
 )
+from schemas.plan import MapRunPlan
 from schemas.tokens import TokenSecret
 
 SECONDS_MAX = 300
@@ -69,6 +70,7 @@ class World(msgspec.Struct, frozen=True):
     check_result: CheckResult
     read_items: ReadItems
     limits: Limits = Limits()
+    spent: Spent = never_spent  # True once a test has computed for too long
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -143,6 +145,7 @@ class _Trial:
         item = (jsontext.decode(given.input),) if subject.in_map else None
         self.step = _TestStep(Execution(self._head(), frame, TokenSecret(TOKENS)), world, given, item)
         self.map: MapSeen | None = None
+        self.room = Room(world.limits.payload_bytes_max, world.spent)
 
     def _head(self) -> ExecutionHead:
         names, name = self.world.names, "TestState"
@@ -215,7 +218,9 @@ class _Trial:
     def _children_over(self, wait: ChildrenWait) -> None:
         """A Parallel, or an inline Map: the mock stands for all of its branches or iterations."""
         step, frame, state = self.step, self.frame, self.state
-        if isinstance(state.work, MapWork) and not self._look_at_map(lambda: inline_map(step, frame, state, wait)):
+        if isinstance(state.work, MapWork) and not self._look_at_map(
+            lambda: inline_map(step, frame, state, wait, self.room)
+        ):
             return
         wait.live.clear()
         step.ready.clear()
@@ -229,7 +234,7 @@ class _Trial:
     def _map_run_over(self, wait: MapRunWait) -> None:
         plan = next(effect.plan for effect in self.step.effects if isinstance(effect, MapRunRequested))
         data = self.given.configuration.map_item_reader_data
-        if not self._look_at_map(lambda: distributed_map(self.machine, plan, data, self.world.read_items)):
+        if not self._look_at_map(lambda: self._distributed(plan, data)):
             return
         happening: Happening
         if self.given.result is None:
@@ -237,6 +242,9 @@ class _Trial:
         else:
             happening = MapRunSucceeded(wait.ref, self.given.result[0])
         take_happening(self.step, self.frame, happening)
+
+    def _distributed(self, plan: MapRunPlan, data: str | None) -> MapSeen:
+        return distributed_map(self.machine, plan, data, self.world.read_items, self.room)
 
     def _look_at_map(self, look: Callable[[], MapSeen]) -> bool:
         """Notes what is shown of a Map; False if it fails by that, or by its failed iterations. Raises Refusal."""
@@ -281,9 +289,10 @@ class _Trial:
         )
 
     def _inspection(self, before: list[int], exchange: Exchange | None) -> Inspection:
-        values: dict[str, Any] = {name: jsontext.encode(value).decode() for name, value in self.seen.values.items()}
-        if self.frame.variables:
-            values["variables"] = jsontext.encode(self.frame.variables).decode()
+        seen = {**self.seen.values, **({"variables": self.frame.variables} if self.frame.variables else {})}
+        texts = {name: jsontext.encode(value) for name, value in seen.items()}
+        most = self.world.limits.payload_bytes_max  # of each member (AWS): a larger one is not shown
+        values: dict[str, Any] = {name: text.decode() for name, text in texts.items() if len(text) <= most}
         if exchange is not None and self.asked.inspection_level == "TRACE":
             values |= {"request": exchange.request, "response": exchange.response}
         return Inspection(

@@ -20,6 +20,8 @@ from services.maprun_tracker.api.http_exchanges import exchange_of
 T = TypeVar("T")
 CALLS_AT_ONCE_MAX = 64
 """Calls of tests under way in one process; more wait."""
+COMPUTE_SECONDS_MAX = 5.0
+"""Of one test; a Map whose inputs take longer is not shown whole."""
 NOBODY_SEES = (
     "states:RevealSecrets is granted to nobody: requests are not authenticated, so whoever reaches this API would read "
     "the secrets of connections"
@@ -53,14 +55,20 @@ class StateTests:
     async def test(self, asked: Asked, key: str) -> StateOutcome:
         """What becomes of the state. `key` is the idempotency key of the call it may make. Raises Refusal."""
         limits = Limits(payload_bytes_max=self.payload_bytes_max)
-        world = World(self._names, self._port.now_ms(), fault_of, items_in, limits)
-        outcome = await self._computed(lambda: try_state(asked, world))
+        now_ms = self._port.now_ms()
+
+        def tried(called: Called | None = None) -> StateOutcome | TaskRequested:
+            until = self._port.monotonic() + COMPUTE_SECONDS_MAX
+            world = World(self._names, now_ms, fault_of, items_in, limits, lambda: self._port.monotonic() > until)
+            return try_state(asked, world, called)
+
+        outcome = await self._computed(tried)
         if isinstance(outcome, TaskRequested):
             if asked.reveal_secrets and parse_resource(outcome.resource) == http.INVOKE:
                 raise Refusal("AccessDeniedException", NOBODY_SEES)
             watch = Watch() if asked.inspection_level == "TRACE" else None
             called = Called(await self._called(outcome, key, watch), exchange_of(watch))
-            outcome = await self._computed(lambda: try_state(asked, world, called))
+            outcome = await self._computed(lambda: tried(called))
         assert isinstance(outcome, StateOutcome), "a Task makes one call"
         return outcome
 

@@ -1,11 +1,14 @@
 """Map and Parallel states with mocks, and states within them by their names."""
 
 import json
+import time
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.unit.statetest.trying import LAMBDA, refusal, tried
+from maprun.statetest import StateOutcome, try_state
+from tests.unit.statetest.trying import LAMBDA, WORLD, asked, refusal, tried
 
 END = {"Type": "Pass", "End": True}
 INNER = {"StartAt": "Inner", "States": {"Inner": END}}
@@ -146,6 +149,22 @@ def test_a_result_writer_s_result_is_an_object() -> None:
     details = {"MapRunArn": "arn:x", "ResultWriterDetails": {"Bucket": "b", "Key": "p/manifest.json"}}
     assert tried(state, GIVEN, mock=details)["output"] == details
     assert refusal(state, GIVEN, mock=[1]) == "ValidationException: Mocked result must be a JSON object."
+
+
+def test_inputs_that_take_too_much_are_not_shown() -> None:
+    """An ItemSelector may make gigabytes of a small input, or compute for hours: the Map goes on without them."""
+    many = {"items": list(range(6_000)), "who": "x" * 40_000}
+    for processor in (INNER, DISTRIBUTED):
+        began = time.process_time()
+        answer = tried({**MAP, "ItemProcessor": processor}, many, mock=[])
+        assert time.process_time() - began < 5
+        assert (answer["status"], answer["nextState"]) == ("SUCCEEDED", "After")
+        assert "afterItemSelector" not in answer["inspectionData"]
+    late = msgspec.structs.replace(WORLD, spent=lambda: True)
+    outcome = try_state(asked({**MAP, "ItemProcessor": DISTRIBUTED}, GIVEN, mock=[1]), late)
+    assert isinstance(outcome, StateOutcome)
+    assert outcome.inspection_data is not None
+    assert (outcome.status, outcome.inspection_data.after_item_selector) == ("SUCCEEDED", None)
 
 
 def test_a_mocked_error_of_a_map_or_parallel() -> None:

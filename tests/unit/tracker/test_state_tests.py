@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -29,6 +30,10 @@ class Port:
     def now_ms(self) -> int:
         """Some time."""
         return 1_000
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic()
 
     async def call(self, work: Any) -> Any:
         """Work, in a thread."""
