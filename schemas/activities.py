@@ -1,9 +1,9 @@
-"""Activities: names under which workers ask for the work of Tasks."""
+"""Activities: names under which workers ask for what Tasks wait for."""
 
 from typing import Literal
 
 from schemas.lanes import Cause
-from schemas.wire import Fact
+from schemas.wire import Fact, Part
 
 
 class ActivityRequested(Fact, frozen=True):
@@ -32,5 +32,59 @@ class ActivityWritten(Fact, frozen=True):
     deleted: bool = False
 
 
-ActivityRecord = ActivityRequested
+class ActivityTaskRequested(Fact, frozen=True):
+    """An attempt of a Task waits for a worker of the activity `arn`. Identity: the attempt, as task tokens say it.
+
+    Written on the home of the Task, which hands it on to that of the activity. `run` is the Map Run of the child whose
+    Task it is; empty for a root execution's.
+    """
+
+    run: str
+    arn: str
+    execution: str
+    lane: int
+    attempt: str
+
+
+class ActivityTaskWithdrawn(Fact, frozen=True):
+    """The attempt waits for a worker no longer; goes the way of ActivityTaskRequested."""
+
+    run: str
+    arn: str
+    attempt: str
+
+
+class ActivityTaskAsked(Fact, frozen=True):
+    """GetActivityTask: a worker takes the oldest attempt that waits. Identity: request id."""
+
+    request_id: str
+    arn: str
+    worker: str
+
+
+class ActivityTaskAnswered(Fact, frozen=True):
+    """Whether the worker that asked under this request id has the attempt: the word of the attempt's home or lane.
+
+    With `refused` it has not: the attempt is over, or another worker's. Written on the `home` of the activity.
+    """
+
+    request_id: str
+    home: int
+    attempt: str
+    input: bytes = b""
+    refused: bool = False
+
+
+class TaskForWorker(Part, frozen=True):
+    """What GetActivityTask answers: the attempt as its token says it, and its input. Nothing when none waits."""
+
+    execution: str = ""
+    lane: int = 0
+    attempt: str = ""
+    input: bytes = b""
+
+
+ActivityRecord = (
+    ActivityRequested | ActivityTaskRequested | ActivityTaskWithdrawn | ActivityTaskAsked | ActivityTaskAnswered
+)
 """Records of home about activities."""

@@ -24,6 +24,7 @@ class TaskRequested(Fact, frozen=True):
     state: str = ""
     callback: bool = False  # the call is a submission: the attempt ends by its token, or by a timer
     token: str = ""  # of an execution that it starts and waits for: the attempt's task token, which no user sees
+    activity: bool = False  # a worker that asks for it works on it; no call is made
 
 
 class TimerRequested(Fact, frozen=True):
@@ -97,6 +98,15 @@ class HeartbeatReceived(Fact, frozen=True):
     ref: str
 
 
+class ActivityTaskStarted(Fact, frozen=True):
+    """A worker of the activity has the attempt; it asked under this request id, of the activity's `home`."""
+
+    ref: str
+    worker: str
+    request_id: str
+    home: int
+
+
 class TimerFired(Fact, frozen=True):
     """A timer's time has passed."""
 
@@ -159,13 +169,16 @@ Happening = (
     | TaskSubmitted
     | SubmissionFailed
     | HeartbeatReceived
+    | ActivityTaskStarted
 )
 TaskOutcome = TaskSucceeded | TaskFailed | TaskSubmitted | SubmissionFailed
 """What comes of the call that a Task makes."""
 Callback = TaskSucceeded | TaskFailed | HeartbeatReceived
 """What SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat say of an attempt."""
+AttemptNews = Callback | TaskSubmitted | SubmissionFailed | ActivityTaskStarted
+"""What an attempt is told from outside: by callbacks, and by the home of its activity."""
 
 
-def with_ref(callback: Callback, ref: str) -> Callback:
-    """The callback for the effect that its attempt is."""
-    return msgspec.structs.replace(callback, ref=ref)
+def with_ref(news: AttemptNews, ref: str) -> AttemptNews:
+    """The news for the effect that its attempt is."""
+    return msgspec.structs.replace(news, ref=ref)

@@ -6,7 +6,7 @@ was seen before is ignored by the fold; identities are named in each docstring.
 
 from schemas.activities import ActivityRecord
 from schemas.arns import qualified
-from schemas.effects import Callback, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
+from schemas.effects import AttemptNews, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage, PagedHistory
 from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
 from schemas.plan import MapRunPlan
@@ -249,14 +249,14 @@ class CallbackReceived(Fact, frozen=True):
     """SendTaskSuccess, SendTaskFailure or SendTaskHeartbeat of a root execution or a child. Identity: request id.
 
     `arn`, `lane` and the attempt, which stands in the place of the callback's `ref`, are those of the token. Without a
-    request id it is the end of an execution that the attempt started: nobody waits for an answer, and a repeat finds
-    the attempt over.
+    request id it is the end of an execution that the attempt started, or the word of its activity's home: nobody waits
+    for an answer, and a repeat changes nothing. With ActivityTaskStarted the answer is an ActivityTaskAnswered.
     """
 
     request_id: str
     arn: str
     lane: int
-    callback: Callback
+    callback: AttemptNews
 
 
 class CallbackAnswered(Fact, frozen=True):

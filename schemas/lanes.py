@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.effects import Callback, Happening, MapRunFailed, MapRunSucceeded
+from schemas.effects import AttemptNews, Happening, MapRunFailed, MapRunSucceeded
 from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
@@ -143,7 +143,7 @@ class ChildCallbackReceived(Fact, frozen=True):
     generation: int
     index: int
     request_id: str
-    callback: Callback
+    callback: AttemptNews
 
 
 class ChildHistoryAsked(Fact, frozen=True):

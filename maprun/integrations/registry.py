@@ -38,7 +38,7 @@ from maprun.integrations.resources import (
     parse_resource,
 )
 from maprun.integrations.service import Service
-from maprun.integrations.task_events import FunctionEvents, IntegrationEvents, TaskEvents
+from maprun.integrations.task_events import ActivityEvents, FunctionEvents, IntegrationEvents, TaskEvents
 from schemas.effects import SubmissionFailed, TaskRequested
 
 _SERVICES = (
@@ -87,13 +87,14 @@ class Declared(NamedTuple):
     """What is known of one resource: its events, how its attempts end, why it can't run here.
 
     By default the response to the call ends an attempt; of a `callback` its task token does, of a `job` its last state,
-    which a service is asked for if the job is `followed`.
+    which a service is asked for if the job is `followed`; of an `activity` the worker that has the token.
     """
 
     events: TaskEvents
     callback: bool = False
     job: bool = False
     followed: bool = False
+    activity: bool = False
     refusal: str = ""
     names_origin: bool = False  # the call says which execution it comes from
 
@@ -129,10 +130,8 @@ def job_of(resource: str) -> Job | None:
 def not_yet(named: Resource) -> str:
     """What of a resource this version can't run, in words that go on with "is not supported yet"; empty if it can."""
     match named:
-        case FunctionResource():
+        case FunctionResource() | ActivityResource():
             return ""
-        case ActivityResource():
-            return "An activity"
         case Integration(_, action, _, pattern):
             if runs(named):
                 return ""
@@ -155,9 +154,9 @@ def declared(resource: str, named: Resource | None) -> Declared:
             pattern = named.pattern
             followed = job_of(resource) is not None
             origin = not named.is_sdk and named.service in SERVICES and SERVICES[named.service].names_origin
-            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, followed, refusal, origin)
+            return Declared(events, pattern is Pattern.CALLBACK, pattern in _JOBS, followed, False, refusal, origin)
         case ActivityResource():
-            return Declared(FunctionEvents(resource), refusal=f"Activities are not supported yet: '{resource}'.")
+            return Declared(ActivityEvents(resource), activity=True)
         case None:  # only in a definition that an earlier version took
             return Declared(FunctionEvents(resource), refusal=f"The resource '{resource}' is not recognized.")
         case _:

@@ -1,4 +1,4 @@
-"""The history events of one attempt of a Task: those of a function by its ARN, or those of an integration."""
+"""The history events of one attempt of a Task: of a function by its ARN, of an integration, or of an activity."""
 
 from typing import Any, NamedTuple
 
@@ -51,4 +51,21 @@ class IntegrationEvents:
         return *self.labels, attempt.region, parameters, timeout, heartbeat, attempt.role_arn
 
 
-TaskEvents = FunctionEvents | IntegrationEvents
+class ActivityEvents:
+    """ActivityScheduled, …Started, …Succeeded, …Failed, …TimedOut: a Task that a worker of the user's works on."""
+
+    __slots__ = ("named",)
+    scheduled, started = EventType.ACTIVITY_SCHEDULED, EventType.ACTIVITY_STARTED
+    succeeded, failed = EventType.ACTIVITY_SUCCEEDED, EventType.ACTIVITY_FAILED
+    timed_out = EventType.ACTIVITY_TIMED_OUT
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, resource: str) -> None:
+        self.named = resource  # what a result that is too large is said to come from
+
+    def scheduling(self, attempt: Scheduled) -> tuple[Any, ...]:
+        """The details of the first event."""
+        return self.named, attempt.parameters, attempt.timeout, attempt.heartbeat
+
+
+TaskEvents = FunctionEvents | IntegrationEvents | ActivityEvents

@@ -72,19 +72,30 @@ class Beginning(Part, frozen=True):
 class TaskWait:
     """A Task attempt is under way; `timer` and `heartbeat` are the refs of its timeouts, or empty.
 
-    `submitted` once its history tells that it was.
+    `submitted` once its history tells that it was; of an activity, that it is scheduled. Until then `parameters` are an
+    activity's input, and until a worker has it `timeout_seconds` is the time that it will have.
     """
 
-    __slots__ = ("heartbeat", "heartbeat_seconds", "ref", "submitted", "timer")
+    __slots__ = ("heartbeat", "heartbeat_seconds", "parameters", "ref", "submitted", "timeout_seconds", "timer")
 
     def __init__(
-        self, ref: str, timer: str = "", heartbeat: str = "", heartbeat_seconds: int = 0, *, submitted: bool = False
+        self,
+        ref: str,
+        timer: str = "",
+        heartbeat: str = "",
+        heartbeat_seconds: int = 0,
+        *,
+        submitted: bool = False,
+        timeout_seconds: int = 0,
+        parameters: bytes = b"",
     ) -> None:
         self.ref = ref
         self.timer = timer
         self.heartbeat = heartbeat
         self.heartbeat_seconds = heartbeat_seconds
         self.submitted = submitted
+        self.timeout_seconds = timeout_seconds
+        self.parameters = parameters
 
 
 class DelayWait:

@@ -25,6 +25,7 @@ from maprun.interpreter.store import bind
 from maprun.language.errors import StatesError
 from maprun.language.model import Machine
 from schemas.effects import (
+    ActivityTaskStarted,
     Effect,
     Happening,
     HeartbeatReceived,
@@ -175,6 +176,8 @@ def take_happening(builder: StepBuilder, frame: Frame, happening: Happening) -> 
                 task_state.submission_failed(builder, frame, state, wait, happening)
             case HeartbeatReceived(), TaskWait() as wait if happening.ref == wait.ref:
                 task_state.heartbeat_received(builder, frame, wait)
+            case ActivityTaskStarted(), TaskWait() as wait if happening.ref == wait.ref:
+                task_state.activity_started(builder, frame, state, wait, happening)
             case TimerFired(), DelayWait() as wait:
                 builder.execution.waits.pop(wait.ref)
                 wait_state.wait_over(builder, frame, state)

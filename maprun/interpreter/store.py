@@ -53,6 +53,8 @@ class SavedWait(Part, frozen=True, tag=2):
     heartbeat: str = ""
     heartbeat_seconds: int = 0
     submitted: bool = False
+    timeout_seconds: int = 0
+    parameters: bytes = b""
 
 
 class SavedFrame(Part, frozen=True):
@@ -195,6 +197,8 @@ def _saved_wait(wait: Wait | None) -> SavedChildren | SavedWait | None:
                 heartbeat=wait.heartbeat,
                 heartbeat_seconds=wait.heartbeat_seconds,
                 submitted=wait.submitted,
+                timeout_seconds=wait.timeout_seconds,
+                parameters=wait.parameters,
             )
         case DelayWait():
             return SavedWait("delay", wait.ref)
@@ -236,7 +240,15 @@ def _restored(execution: Execution, saved: SavedFrame, machine: Machine, parent:
 
 def _restored_wait(saved: SavedWait, frame: Frame) -> Wait:
     if saved.kind == "task":
-        return TaskWait(saved.ref, saved.timer, saved.heartbeat, saved.heartbeat_seconds, submitted=saved.submitted)
+        return TaskWait(
+            saved.ref,
+            saved.timer,
+            saved.heartbeat,
+            saved.heartbeat_seconds,
+            submitted=saved.submitted,
+            timeout_seconds=saved.timeout_seconds,
+            parameters=saved.parameters,
+        )
     if saved.kind == "run":
         return MapRunWait(saved.ref, _began_id(saved, frame), saved.started_id, redriving=saved.redriving)
     return DelayWait(saved.ref) if saved.kind == "delay" else RetryWait(saved.ref)

@@ -1,7 +1,7 @@
 """Task: asks the host for one attempt, hears how it ended."""
 
 from maprun.integrations.events import with_origin
-from maprun.integrations.task_events import IntegrationEvents, Scheduled, TaskEvents
+from maprun.integrations.task_events import ActivityEvents, IntegrationEvents, Scheduled, TaskEvents
 from maprun.interpreter.dataflow import arguments_text, complete_text
 from maprun.interpreter.execution import Frame, TaskWait
 from maprun.interpreter.failure import attempt_failed
@@ -11,14 +11,25 @@ from maprun.interpreter.step_builder import StepBuilder
 from maprun.language import jsontext
 from maprun.language.errors import StatesError, runtime_error
 from maprun.language.model import State, TaskWork
-from schemas.effects import SubmissionFailed, TaskFailed, TaskRequested, TaskSubmitted, TaskSucceeded, TimerFired
+from schemas.effects import (
+    ActivityTaskStarted,
+    SubmissionFailed,
+    TaskFailed,
+    TaskRequested,
+    TaskSubmitted,
+    TaskSucceeded,
+    TimerFired,
+)
 from schemas.quotas import CAUSE_LENGTH_MAX
 
 TIMEOUT, HEARTBEAT_TIMEOUT = "States.Timeout", "States.HeartbeatTimeout"
 
 
 def perform_task(step: StepBuilder, frame: Frame, state: State) -> None:
-    """Asks for an attempt. Scheduled and started are one moment here: the host starts what it is asked for."""
+    """Asks for an attempt. Scheduled and started are one moment here: the host starts what it is asked for.
+
+    But of an activity: it is scheduled once its home says that there is such a one, and a worker starts it.
+    """
     work = state.work
     assert isinstance(work, TaskWork)
     if work.refusal:
@@ -36,8 +47,9 @@ def perform_task(step: StepBuilder, frame: Frame, state: State) -> None:
             role_arn = str(work.role_arn(root, scope).get("RoleArn", ""))
     events, region = work.events, step.execution.head.arn.split(":", 4)[3:4]
     attempt = Scheduled(region[0] if region else "", parameters, timeout, heartbeat, role_arn or None)
-    scheduled = step.emit(events.scheduled, frame.last_id, events.scheduling(attempt))
-    frame.last_id = step.emit(events.started, scheduled, events.labels)
+    if not work.activity:
+        scheduled = step.emit(events.scheduled, frame.last_id, events.scheduling(attempt))
+        frame.last_id = step.emit(events.started, scheduled, events.labels)
     ref = frame.effect_ref()
     head = step.execution.head
     asked = TaskRequested(
@@ -49,16 +61,26 @@ def perform_task(step: StepBuilder, frame: Frame, state: State) -> None:
         role_arn,
         frame.retry_count,
         state.name,
-        work.callback or work.job,
+        work.callback or work.job or work.activity,
         step.execution.token(frame) if work.job and not work.followed else "",
+        work.activity,
     )
-    wait = frame.wait = TaskWait(ref)
+    wait = frame.wait = TaskWait(ref, timeout_seconds=timeout or 0)
     step.wait_for(frame, ref, asked)
-    if timeout is not None:
-        wait.timer = f"{ref}:timeout"
-        step.ask_timer(frame, wait.timer, step.now_ms + timeout * 1000)
-    if heartbeat is not None and work.callback:
+    if heartbeat is not None and (work.callback or work.activity):
         wait.heartbeat_seconds = heartbeat
+    if work.activity:
+        wait.parameters = parameters
+    else:
+        _begin_timeouts(step, frame, wait)
+
+
+def _begin_timeouts(step: StepBuilder, frame: Frame, wait: TaskWait) -> None:
+    """TimeoutSeconds and HeartbeatSeconds count from the event that says that the attempt started."""
+    if wait.timeout_seconds:
+        wait.timer = f"{wait.ref}:timeout"
+        step.ask_timer(frame, wait.timer, step.now_ms + wait.timeout_seconds * 1000)
+    if wait.heartbeat_seconds:
         _await_heartbeat(step, frame, wait)
 
 
@@ -70,15 +92,18 @@ def _await_heartbeat(step: StepBuilder, frame: Frame, wait: TaskWait) -> None:
 
 def heartbeat_received(step: StepBuilder, frame: Frame, wait: TaskWait) -> None:
     """Whoever works on the attempt is alive."""
-    if wait.heartbeat_seconds:
+    if wait.heartbeat:
         step.cancel(wait.heartbeat)
         _await_heartbeat(step, frame, wait)
 
 
 def task_submitted(step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: TaskSubmitted) -> None:
-    """The call that submits the attempt came back; the attempt goes on."""
+    """The call that submits the attempt came back, or its activity's home has taken it; the attempt goes on."""
     events = _work(state).events
-    assert isinstance(events, IntegrationEvents), "only an integration is submitted"
+    if isinstance(events, ActivityEvents):
+        _activity_scheduled(step, frame, events, wait)
+        return
+    assert isinstance(events, IntegrationEvents), "a function is called, not submitted"
     try:
         output = _result(step, events, happening.output)
     except StatesError as error:
@@ -87,6 +112,22 @@ def task_submitted(step: StepBuilder, frame: Frame, state: State, wait: TaskWait
         return
     wait.submitted = True
     frame.last_id = step.emit(events.submitted, frame.last_id, (*events.labels, output))
+
+
+def _activity_scheduled(step: StepBuilder, frame: Frame, events: ActivityEvents, wait: TaskWait) -> None:
+    if wait.submitted:
+        return
+    attempt = Scheduled("", wait.parameters, wait.timeout_seconds or None, wait.heartbeat_seconds or None, None)
+    frame.last_id = step.emit(events.scheduled, frame.last_id, events.scheduling(attempt))
+    wait.submitted, wait.parameters = True, b""
+
+
+def activity_started(
+    step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: ActivityTaskStarted
+) -> None:
+    """A worker has the attempt: from now on it may time out."""
+    frame.last_id = step.emit(_work(state).events.started, frame.last_id, (happening.worker or None,))
+    _begin_timeouts(step, frame, wait)
 
 
 def _submitted_unheard(step: StepBuilder, frame: Frame, work: TaskWork, wait: TaskWait, told: bytes) -> None:
@@ -105,10 +146,12 @@ def _submitted_unheard(step: StepBuilder, frame: Frame, work: TaskWork, wait: Ta
 def submission_failed(
     step: StepBuilder, frame: Frame, state: State, wait: TaskWait, happening: SubmissionFailed
 ) -> None:
-    """The call that submits the attempt failed, and the attempt with it."""
+    """The call that submits the attempt failed, or there is no such activity, and the attempt with it."""
     _heard(step, wait)
     events = _work(state).events
-    assert isinstance(events, IntegrationEvents), "only an integration is submitted"
+    if isinstance(events, ActivityEvents):
+        raise runtime_error(happening.cause)
+    assert isinstance(events, IntegrationEvents), "a function is called, not submitted"
     _failed(step, frame, state, events.submit_failed, happening.error, happening.cause)
 
 

@@ -48,6 +48,7 @@ def task_work(source: Source) -> Work:
         callback=known.callback,
         job=known.job,
         followed=known.followed,
+        activity=known.activity,
         refusal=known.refusal,
         names_origin=known.names_origin,
         timeout_seconds=amount(source, state, "TimeoutSeconds"),

@@ -52,6 +52,8 @@ class PassWork:
 class TaskWork:
     """Task. A `callback` ends by its task token, a `job` with what it started, `followed` or told of.
 
+    An `activity` ends as its worker says.
+
     `refusal` says why this resource can't run here; empty when it can.
     """
 
@@ -60,6 +62,7 @@ class TaskWork:
     callback: bool = False
     job: bool = False
     followed: bool = False
+    activity: bool = False
     refusal: str = ""
     names_origin: bool = False  # the call says which execution it comes from
     timeout_seconds: Amount = None

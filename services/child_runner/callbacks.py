@@ -1,13 +1,25 @@
-"""Callbacks for the children of a lane: which attempt they are for, and what their senders are answered. Pure."""
+"""Callbacks for the children of a lane: which attempt they are for, and what their senders are answered. Pure.
 
-from schemas.effects import Callback, Happening, HeartbeatReceived, with_ref
+A worker that takes an attempt of an activity comes as a callback as well, and has an answer of its own.
+"""
+
+from schemas.activities import ActivityTaskAnswered
+from schemas.effects import (
+    ActivityTaskStarted,
+    AttemptNews,
+    Happening,
+    HeartbeatReceived,
+    TaskSubmitted,
+    with_ref,
+)
 from schemas.home import CallbackAnswered
 from schemas.lanes import ChildCallbackReceived
 from schemas.tokens import TIMED_OUT, TokenRefusal
 from services.child_runner.lane_run import Child, LaneRun, Submission
+from services.child_runner.workers import Workers
 
-_Key = tuple[str, int, str, bool]
-"""Run, position, ref, and whether it is a heartbeat."""
+_Key = tuple[str, int, str, type[Happening] | None]
+"""Run, position, ref, and which news it is of those that end nothing."""
 
 
 class Callbacks:
@@ -16,16 +28,17 @@ class Callbacks:
     def __init__(self) -> None:
         self._senders: dict[_Key, list[str]] = {}  # request ids
         self._answers: list[CallbackAnswered] = []
+        self._workers = Workers()
 
     @property
     def for_home(self) -> bool:
         """True while there are answers for home."""
-        return bool(self._answers)
+        return bool(self._answers) or self._workers.for_home
 
-    def take_for_home(self) -> list[CallbackAnswered]:
-        """The words on callbacks."""
+    def take_for_home(self) -> list[CallbackAnswered | ActivityTaskAnswered]:
+        """The words on callbacks, and to workers."""
         taken, self._answers = self._answers, []
-        return taken
+        return [*taken, *self._workers.take_for_home()]
 
     # ------------------------------------------------------------------ a callback comes in
 
@@ -39,13 +52,19 @@ class Callbacks:
     ) -> Happening | None:
         """What the child is to hear, if it waits for the attempt and nothing has ended that yet."""
         ref = next((ref for ref in child.waits if self._is_for(run, child, ref, callback)), "")
-        happening = with_ref(callback.callback, ref)
+        news = callback.callback
+        happening = with_ref(news, ref)
         senders = self._senders.get(_key(run, child.position, happening), [])
         if callback.request_id in senders:
             return None  # its sender got no word yet, and asked again
         if not ref or ref in child.awaiting_journal:
             self.refuse(run, callback, former=former)
             return None
+        waited = child.waits[ref]
+        if isinstance(news, ActivityTaskStarted):
+            return self._workers.start(run, child, ref, news, former=former)
+        if isinstance(news, TaskSubmitted) and isinstance(waited, Submission) and waited.submitted:
+            return None  # an earlier owner heard it
         self._senders[_key(run, child.position, happening)] = [*senders, callback.request_id]
         return happening
 
@@ -55,14 +74,21 @@ class Callbacks:
 
     def refuse(self, run: LaneRun, callback: ChildCallbackReceived, *, former: bool) -> None:
         """Nobody waits for the attempt; of a `former` one an earlier owner has answered, or its sender asks again."""
-        if not former:
+        if former:
+            return
+        if isinstance(callback.callback, ActivityTaskStarted):
+            self._workers.refuse(callback.callback)
+        else:
             self._answer(run, callback.request_id, TIMED_OUT)
 
     # ------------------------------------------------------------------ what becomes of it
 
     def heard(self, run: LaneRun, position: int, happening: Happening, why: TokenRefusal | None = None) -> None:
         """A child hears this from the journal, or why it doesn't: if it came by a callback, its sender is answered."""
-        if not self._senders or not isinstance(happening, Callback):
+        if isinstance(happening, ActivityTaskStarted):
+            self._workers.heard(run, position, happening, run.running.get(position) if why is None else None)
+            return
+        if not self._senders or not isinstance(happening, AttemptNews):
             return
         key = _key(run, position, happening)
         senders = self._senders.pop(key, None)
@@ -73,14 +99,17 @@ class Callbacks:
 
     def happened_before(self, run: LaneRun, child: Child, happening: Happening) -> None:
         """An earlier owner journalled this, and may have fallen before it told who sent it."""
-        if not isinstance(happening, Callback):
+        if not isinstance(happening, AttemptNews):
             return
         said = with_ref(happening, run.machine.attempt_of(child.index, happening.ref))
         kept = run.callbacks.get(child.index, [])
         heard = next((each for each in kept if each[0].callback == said), None)
         if heard is not None:
             kept.remove(heard)
-            self._answer(run, heard[0].request_id, None)
+            if isinstance(said, ActivityTaskStarted):
+                self._workers.start(run, child, happening.ref, said, former=False)
+            else:
+                self._answer(run, heard[0].request_id, None)
 
     def ended(self, run: LaneRun, index: int) -> None:
         """The child with this index runs no more: callbacks that waited for it to be where it was come too late."""
@@ -95,6 +124,7 @@ class Callbacks:
 
     def forget(self, run: LaneRun) -> None:
         """The run is over: who sent a callback is answered no more, and asks again."""
+        self._workers.forget(run)
         if self._senders:
             self._senders = {key: senders for key, senders in self._senders.items() if key[0] != run.opened.run}
 
@@ -106,4 +136,5 @@ class Callbacks:
 
 
 def _key(run: LaneRun, position: int, happening: Happening) -> _Key:
-    return run.opened.run, position, getattr(happening, "ref", ""), type(happening) is HeartbeatReceived
+    goes_on = isinstance(happening, HeartbeatReceived | TaskSubmitted)
+    return run.opened.run, position, getattr(happening, "ref", ""), type(happening) if goes_on else None

@@ -6,19 +6,19 @@ asking for what it no longer wants, meanwhile.
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from schemas.activities import ActivityTaskAnswered
 from schemas.history_pages import ChildHistoryShown, HistoryPage
-from schemas.home import CallbackAnswered, ChildrenEnded, LaneProgress, NestedRunDropped, NestedRunRequested
+from schemas.home import CallbackAnswered, ChildrenEnded, LaneProgress
 from schemas.pages import Pages
 from schemas.ranges import ranges_of_ascending
-from schemas.starters import StartWithdrawn
 from services.child_runner.callbacks import Callbacks
 from services.child_runner.history_pages import HistoryPages
 from services.child_runner.lane_run import LaneRun
 from services.child_runner.limits import LaneLimits
 from services.child_runner.shown_histories import ShownHistories
-from services.child_runner.waits import Waits
+from services.child_runner.waits import AskedOfHome, Waits
 
-Request = NestedRunRequested | NestedRunDropped | StartWithdrawn | CallbackAnswered
+Request = AskedOfHome | CallbackAnswered | ActivityTaskAnswered
 HomeFact = ChildrenEnded | HistoryPage | ChildHistoryShown | LaneProgress | Request
 
 

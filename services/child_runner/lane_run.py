@@ -78,20 +78,21 @@ class Nested:
 
 
 class Submission:
-    """A Task that ends by a callback, or with the job that it submits.
+    """A Task that ends by a callback, with the job that it submits, or by the worker of its activity.
 
     `begun` once the journal says that it is about to be submitted: from then on only this owner may submit it, ever,
     unless the call may be made again. `submitted` once the journal has the answer; then a job that a service runs is
-    `followed`.
+    `followed`. `worker` is the request of who works on an activity's.
     """
 
-    __slots__ = ("begun", "effect", "followed", "job", "submitted")
+    __slots__ = ("begun", "effect", "followed", "job", "submitted", "worker")
 
     def __init__(self, effect: TaskRequested) -> None:
         self.effect = effect
         self.job = job_of(effect.resource)
         self.begun = False
         self.submitted = False
+        self.worker = ""
         self.followed: Followed | None = None
 
     @property

@@ -11,6 +11,7 @@ from maprun.integrations.jobs import Followed, JobCalls
 from maprun.mapruns.slices import Pace
 from maprun.runtime.pace import LoopPace
 from schemas import topics
+from schemas.activities import ActivityTaskAnswered
 from schemas.arns import home_of_run
 from schemas.effects import TaskOutcome, TaskRequested, TaskSubmitted
 from schemas.execution_logs import LogRecord
@@ -288,6 +289,8 @@ def unreadable_frame(record: Record) -> ItemFrame | None:
 
 
 def _home_of(fact: HomeFact) -> int:
+    if isinstance(fact, ActivityTaskAnswered):
+        return fact.home
     home = home_of_run(fact.run)
     assert home is not None, "runs that a scheduler opened have ids that name their home"
     return home

@@ -5,7 +5,9 @@ from typing import Any
 from maprun.integrations.executions import execution_of, withdrawn_cause
 from maprun.integrations.jobs import Followed
 from maprun.mapruns.timers import Timers
+from schemas.activities import ActivityTaskRequested, ActivityTaskWithdrawn
 from schemas.effects import (
+    ActivityTaskStarted,
     EffectCancelled,
     Happening,
     HeartbeatReceived,
@@ -27,8 +29,9 @@ from services.child_runner.machine import Step
 from services.child_runner.task_calls import JobLook, JobStop, TaskCalls, TaskStart, TaskStop
 
 Asked = TaskRequested | TimerRequested | MapRunRequested | MapRunRedriveRequested
-WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived)
+WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived, ActivityTaskStarted)
 """What happens to an attempt that goes on waiting for its callback."""
+AskedOfHome = NestedRunRequested | NestedRunDropped | StartWithdrawn | ActivityTaskRequested | ActivityTaskWithdrawn
 TimerKey = tuple[RunKey, int, str]
 """Run, position, ref."""
 
@@ -58,6 +61,10 @@ def was_waited_for(child: Child, happening: Any) -> bool:
             return False
         if waited.submitted and isinstance(happening, TaskSubmitted):
             return False
+        if isinstance(happening, ActivityTaskStarted):
+            if waited.worker:
+                return False
+            waited.worker = happening.request_id
         waited.begun = True
         if isinstance(happening, TaskSubmitted):
             waited.submitted = True
@@ -84,7 +91,7 @@ class Waits:
         self._lane = lane
         self._calls = calls
         self._timers: Timers[TimerKey] = Timers()
-        self._for_home: list[NestedRunRequested | NestedRunDropped | StartWithdrawn] = []
+        self._for_home: list[AskedOfHome] = []
 
     @property
     def timers(self) -> Timers[TimerKey]:
@@ -96,7 +103,7 @@ class Waits:
         """True while there are requests for home."""
         return bool(self._for_home)
 
-    def take_for_home(self) -> list[NestedRunRequested | NestedRunDropped | StartWithdrawn]:
+    def take_for_home(self) -> list[AskedOfHome]:
         """What children ask of home."""
         taken, self._for_home = self._for_home, []
         return taken
@@ -104,6 +111,9 @@ class Waits:
     def ask(self, run: LaneRun, child: Child, effect: Asked) -> Happening | None:
         """Asks for an effect; what the child is to hear of it at once, if anything."""
         match effect:
+            case TaskRequested() if effect.activity:
+                child.waits[effect.ref] = Submission(effect)
+                self._ask_for_worker(run, child, effect)
             case TaskRequested() if effect.callback:
                 child.waits[effect.ref] = Submission(effect)
                 return SubmissionBegan(effect.ref)
@@ -121,6 +131,11 @@ class Waits:
                 arn = run.machine.map_run_arn(child.index, effect.ref)[1]
                 return MapRunRedriven(effect.ref, arn, child.redrives - redrive_of(effect.ref))
         return None
+
+    def _ask_for_worker(self, run: LaneRun, child: Child, task: TaskRequested) -> None:
+        """Has the attempt wait for a worker of its activity. Asked again, it waits once."""
+        place = (run.machine.arn(child.index), self._lane, run.machine.attempt_of(child.index, task.ref))
+        self._for_home.append(ActivityTaskRequested(run.opened.run, task.resource, *place))
 
     def call(self, run: LaneRun, child: Child, task: TaskRequested) -> None:
         """Has the call of a Task made."""
@@ -170,12 +185,14 @@ class Waits:
         self._calls.stop(TaskStop(*place, ref, waited.effect if starting else None))
 
     def _withdraw(self, run: LaneRun, child: Child, waited: Submission) -> None:
-        """What the child's Task started, and the child waited for, is to be stopped."""
+        """What the child waited for is taken back: what its Task started, or a worker that has not come yet."""
         if waited.followed is not None:
             self._calls.about_job(JobStop(waited.followed))
+        attempt = run.machine.attempt_of(child.index, waited.effect.ref)
+        if waited.effect.activity and not waited.worker:
+            self._for_home.append(ActivityTaskWithdrawn(run.opened.run, waited.effect.resource, attempt))
         if not (waited.begun and waited.effect.token):
             return
-        attempt = run.machine.attempt_of(child.index, waited.effect.ref)
         callee = execution_of(waited.effect, attempt)
         if callee is not None:
             cause = withdrawn_cause(run.machine.arn(child.index))

@@ -7,6 +7,7 @@ from maprun.mapruns.fold.home import decode_record
 from maprun.mapruns.fold.state import RequestAnswered
 from maprun.mapruns.ledger import indexed
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
+from schemas.activities import ActivityTaskAsked
 from schemas.history_pages import ChildHistoryShown
 from schemas.home import HomeRecord, LaneProgress, RedriveRequested
 from schemas.machines import MachineWritten
@@ -50,16 +51,25 @@ def record_folding(part: Partition, offset: int, timestamp_ms: int, value: bytes
                 part.machine_written(machine)
             case RequestAnswered():
                 part.waits.say(output.request_id, output)
+            case outputs.ActivityTaskWaits():
+                _wake_workers(part, output.arn)
             case _:
                 pass  # for the scheduler
     if isinstance(record, ChildHistoryShown):
         part.waits.say(record.request_id, record)
+    if isinstance(record, ActivityTaskAsked):
+        part.lines.turn_over(record.arn, record.request_id)
+        _wake_workers(part, record.arn)
     if isinstance(record, LaneProgress):
         run = part.home.state.runs.get(record.run)
         if run is not None and run.generation == record.generation:
             part.running.lane_reported(record, part.home.state.now_ms)
     _over(part, offset)
     return True
+
+
+def _wake_workers(part: Partition, arn: str) -> None:
+    part.lines.wake(arn, len(part.home.state.activity_tasks.get(arn, ())))
 
 
 def _archived(part: Partition, record: HomeRecord) -> ArchivedExecution | None:

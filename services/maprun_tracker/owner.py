@@ -142,6 +142,7 @@ async def own_home(port: Port, home: int, deps: Deps) -> None:
     finally:
         feed.close()
         held.part.waits.give_up()
+        held.part.lines.give_up()
         deps.watch.given_up(held)
 
 

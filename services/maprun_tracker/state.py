@@ -19,6 +19,7 @@ from services.maprun_tracker.fold_waits import Waits
 from services.maprun_tracker.history_pages import RootHistory, page_of, pages_before
 from services.maprun_tracker.indexes import Indexes
 from services.maprun_tracker.limits import BLOCK_POSITIONS, TrackerLimits
+from services.maprun_tracker.lines import Lines
 from services.maprun_tracker.machine_definitions import MachineDefinitions
 from services.maprun_tracker.rows import Codec, RootRow, RunRow, Tolerance
 from services.maprun_tracker.running import RunningChildren
@@ -49,6 +50,7 @@ class Partition:
         self.limits = limits
         self.running = running
         self.waits = Waits()
+        self.lines = Lines()
         self.codec = Codec()
         self.pages = Pages()
         self.index = Indexes()

@@ -193,7 +193,8 @@ class _Ownership:
             for ref, due_ms in root.timers.items():
                 self.timers.set((arn, ref), due_ms)
             for request in root.tasks.values():
-                self.tasks.start(arn, request)
+                if not request.activity:  # its activity's home was told of it
+                    self.tasks.start(arn, request)
         for run in self.fold.state.runs:
             self.exports.due(run)
 

@@ -1,14 +1,22 @@
-"""Submissions of root executions' Tasks, and callbacks: of a root execution decided here, of a child by its lane."""
+"""Submissions of root executions' Tasks, callbacks, and workers that take them: of a child decided by its lane."""
 
 from maprun.integrations.jobs import Followed
 from maprun.integrations.registry import job_of
-from maprun.mapruns.fold import repeats, roots
+from maprun.mapruns.fold import activity_tasks, repeats, roots
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import FollowJob, SubmitTask
 from maprun.mapruns.fold.state import Root
 from schemas import topics
 from schemas.arns import ChildId, child_of_arn, run_tail
-from schemas.effects import HeartbeatReceived, SubmissionFailed, with_ref
+from schemas.effects import (
+    ActivityTaskStarted,
+    HeartbeatReceived,
+    SubmissionFailed,
+    TaskFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+    with_ref,
+)
 from schemas.home import CallbackAnswered, CallbackReceived, ParentSubmissionBegan, ParentTaskSubmitted
 from schemas.lanes import ChildCallbackReceived
 from schemas.requests import RequestRejected, record_of
@@ -44,8 +52,10 @@ def task_submitted(fold: Fold, record: ParentTaskSubmitted) -> None:
 
 
 def callback_received(fold: Fold, record: CallbackReceived) -> None:
-    """A callback by a token of this cluster."""
-    if record.request_id and repeats.repeated(fold, record.request_id):
+    """A callback by a token of this cluster, or the word of an activity's home."""
+    news = record.callback
+    by_token = record.request_id and not isinstance(news, ActivityTaskStarted)
+    if by_token and repeats.repeated(fold, record.request_id):
         return
     child = child_of_arn(record.arn)
     if child is not None:
@@ -59,11 +69,29 @@ def callback_received(fold: Fold, record: CallbackReceived) -> None:
     if ref is None:
         _refuse(fold, record, TIMED_OUT)
         return
-    if not isinstance(record.callback, HeartbeatReceived):
-        root.forget_task(ref)
-    if record.request_id:
+    match news:
+        case HeartbeatReceived():
+            pass
+        case TaskSubmitted():
+            root.submitted[ref] = news.output
+        case ActivityTaskStarted():
+            if not _worker_has(fold, root, ref, news):
+                return
+        case TaskSucceeded() | TaskFailed() | SubmissionFailed():
+            root.forget_task(ref)
+    if by_token:
         repeats.remember(fold, fold.answer(record.request_id))
-    roots.advance(fold, record.arn, with_ref(record.callback, ref))
+    roots.advance(fold, record.arn, with_ref(news, ref))
+
+
+def _worker_has(fold: Fold, root: Root, ref: str, started: ActivityTaskStarted) -> bool:
+    """Gives the attempt to the first worker, and says so, to it again as well. True if this begins it."""
+    worker = root.workers.get(ref)
+    mine = worker in (None, started.request_id)
+    activity_tasks.answer(fold, started, root.tasks[ref] if mine else None)
+    if worker is None:
+        root.workers[ref] = started.request_id
+    return worker is None
 
 
 def _attempt(root: Root, record: CallbackReceived) -> str | None:
@@ -100,5 +128,7 @@ def _answer(fold: Fold, request_id: str, error: str, message: str) -> None:
 
 
 def _refuse(fold: Fold, record: CallbackReceived, why: TokenRefusal) -> None:
-    if record.request_id:
+    if isinstance(record.callback, ActivityTaskStarted):
+        activity_tasks.answer(fold, record.callback, None)
+    elif record.request_id:
         _answer(fold, record.request_id, why.error, why.message)

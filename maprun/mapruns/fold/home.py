@@ -7,6 +7,7 @@ import msgspec
 
 from maprun.mapruns.fold import (
     activities,
+    activity_tasks,
     callbacks,
     machines,
     nested,
@@ -24,7 +25,13 @@ from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, No
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
-from schemas.activities import ActivityRequested
+from schemas.activities import (
+    ActivityRequested,
+    ActivityTaskAnswered,
+    ActivityTaskAsked,
+    ActivityTaskRequested,
+    ActivityTaskWithdrawn,
+)
 from schemas.arns import Names
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage
 from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
@@ -145,4 +152,8 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.CallbackAnswered: callbacks.callback_answered,
     StartWithdrawn: started.start_withdrawn,
     ActivityRequested: activities.activity_requested,
+    ActivityTaskRequested: activity_tasks.task_requested,
+    ActivityTaskWithdrawn: activity_tasks.task_withdrawn,
+    ActivityTaskAsked: activity_tasks.task_asked,
+    ActivityTaskAnswered: activity_tasks.task_answered,
 }

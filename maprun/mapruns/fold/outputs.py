@@ -63,6 +63,12 @@ class CancelEffect(msgspec.Struct, frozen=True):
     ref: str
 
 
+class ActivityTaskWaits(msgspec.Struct, frozen=True):
+    """An attempt waits for a worker of this activity (tracker)."""
+
+    arn: str
+
+
 class ExportDue(msgspec.Struct, frozen=True):
     """A run with a result writer exists, or its facts changed: the exporter looks at it (scheduler)."""
 
@@ -113,4 +119,5 @@ Output = (
     | RunChanged
     | EntriesAccepted
     | RequestAnswered
+    | ActivityTaskWaits
 )

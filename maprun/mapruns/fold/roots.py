@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns.fold import closing, nested, opening, run_records, started
+from maprun.mapruns.fold import activity_tasks, closing, nested, opening, run_records, started
 from maprun.mapruns.fold.closing import GONE_CAUSE
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
@@ -134,7 +134,10 @@ def _taken(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
         match effect:
             case TaskRequested():
                 root.tasks[effect.ref] = effect
-                fold.outputs.append(StartTask(arn, effect))
+                if effect.activity:
+                    activity_tasks.request(fold, arn, effect)
+                else:
+                    fold.outputs.append(StartTask(arn, effect))
             case TimerRequested():
                 root.timers[effect.ref] = effect.due_ms
                 fold.outputs.append(SetTimer(arn, effect.ref, effect.due_ms))
@@ -173,12 +176,18 @@ def _redrive_run(fold: Fold, arn: str, root: Root, ref: str) -> None:
 def _cancel(fold: Fold, arn: str, root: Root, ref: str) -> None:
     task = root.tasks.get(ref)
     if task is not None:
-        started.withdraw(fold, arn, task)
+        _withdraw(fold, arn, task)
     if root.forget_task(ref) or root.timers.pop(ref, None) is not None:
         fold.outputs.append(CancelEffect(arn, ref))
     key = root.runs.pop(ref, None)
     if key is not None:
         closing.abort(fold, fold.state.runs[key])
+
+
+def _withdraw(fold: Fold, arn: str, task: TaskRequested) -> None:
+    """Nobody waits for this Task any more: what was asked of other homes for it is taken back."""
+    started.withdraw(fold, arn, task)
+    activity_tasks.withdraw(fold, arn, task)
 
 
 def _root_ended(fold: Fold, arn: str, root: Root, step: RootStep) -> None:
@@ -356,10 +365,11 @@ def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:
     root.stopped_ms = fold.state.now_ms
     root.execution = None
     for task in root.tasks.values():
-        started.withdraw(fold, arn, task)
+        _withdraw(fold, arn, task)
     root.tasks.clear()
     root.submitting.clear()
     root.submitted.clear()
+    root.workers.clear()
     root.timers.clear()
     root.runs.clear()
     root.remains = None

@@ -14,11 +14,11 @@ from schemas.effects import Effect, Happening, TaskRequested
 from schemas.home import ExecutionRequested
 from schemas.machines import MachineWritten
 from schemas.starters import Starter
-from schemas.wire import Fact
+from schemas.wire import Fact, Part
 
-FOLD_VERSION = 8
+FOLD_VERSION = 9
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8)
+FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -130,7 +130,8 @@ class Root(msgspec.Struct, kw_only=True):
     timers: dict[str, int] = {}
     tasks: dict[str, TaskRequested] = {}
     submitting: dict[str, str] = {}  # of these, by whom they are submitted, for good
-    submitted: dict[str, bytes] = {}  # of these the jobs that were submitted, with the answer to that
+    submitted: dict[str, bytes] = {}  # of these the jobs and activities that were submitted, with the answer to that
+    workers: dict[str, str] = {}  # of these the activities that a worker has, with its request id
     starters: list[Starter] = []  # Tasks that wait for this execution, beside the one that started it
     runs: dict[str, str] = {}  # effect ref → run id, of runs the execution waits for
     all_runs: list[str] = []  # nested ones left out
@@ -145,6 +146,7 @@ class Root(msgspec.Struct, kw_only=True):
         """The execution no longer waits for this Task; False if it didn't."""
         self.submitting.pop(ref, None)
         self.submitted.pop(ref, None)
+        self.workers.pop(ref, None)
         return self.tasks.pop(ref, None) is not None
 
 
@@ -194,6 +196,23 @@ class RequestAnswered(Fact, frozen=True):
     answered_ms: int = 0
 
 
+class WaitingTask(Part, frozen=True):
+    """An attempt that waits for a worker of its activity, as its task token says it."""
+
+    execution: str
+    lane: int
+
+
+class TaskTaken(Part, frozen=True):
+    """What a worker's request was given: an attempt of an activity, whose own home decides whether it has it."""
+
+    arn: str
+    attempt: str
+    task: WaitingTask
+    worker: str
+    asked_ms: int
+
+
 class HomeState(msgspec.Struct, kw_only=True):
     """Everything the fold of one home partition knows after the record at `offset`, but for what is in its archive.
 
@@ -211,6 +230,8 @@ class HomeState(msgspec.Struct, kw_only=True):
     answered: dict[str, RequestAnswered] = {}  # the newest answers, for repeats of their requests
     ended: dict[str, Ended] = {}  # in the order they ended
     activities: dict[str, ActivityWritten] = {}
+    activity_tasks: dict[str, dict[str, WaitingTask]] = {}  # by activity and attempt, in the order they came
+    activity_workers: dict[str, TaskTaken] = {}  # the newest requests of workers that were given an attempt
 
 
 class _Closed(msgspec.Struct, frozen=True, array_like=True):

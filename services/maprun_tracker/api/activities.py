@@ -27,7 +27,7 @@ async def create(service: Service, ask: inputs.CreateActivity, call: Call) -> ms
 async def delete(service: Service, ask: inputs.ActivityAsked, call: Call) -> msgspec.Raw:
     """DeleteActivity."""
     arn = ask.activity_arn or ""
-    command = ActivityRequested(service.command_id(call, "delete-activity"), "delete", arn, _name_in(arn))
+    command = ActivityRequested(service.command_id(call, "delete-activity"), "delete", arn, name_in(arn))
     return await _written(service, command)
 
 
@@ -37,7 +37,7 @@ async def _written(service: Service, command: ActivityRequested) -> msgspec.Raw:
     return msgspec.Raw(body)
 
 
-def _name_in(arn: str) -> str:
+def name_in(arn: str) -> str:
     """The name in an activity's ARN. Raises Refusal (InvalidArn)."""
     _, rest = parse_arn(arn, ("activity",))
     if len(rest) != 1:
@@ -48,7 +48,7 @@ def _name_in(arn: str) -> str:
 async def describe(service: Service, ask: inputs.ActivityAsked, _call: Call) -> shapes.ActivityDescription:
     """DescribeActivity."""
     arn = ask.activity_arn or ""
-    _name_in(arn)
+    name_in(arn)
     activity = await service.activity(arn)
     if activity is None:
         raise activity_missing(arn)

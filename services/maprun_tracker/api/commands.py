@@ -5,7 +5,7 @@ import msgspec
 from maprun.bus.port import BusError, Mailbox, Outgoing, Port
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
-from schemas.activities import ActivityRequested
+from schemas.activities import ActivityRequested, ActivityTaskAsked
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown
 from schemas.home import CallbackReceived, ExecutionRequested, MapRunUpdateRequested, RedriveRequested, StopRequested
 from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
@@ -25,6 +25,7 @@ Command = (
     | MapRunUpdateRequested
     | CallbackReceived
     | ActivityRequested
+    | ActivityTaskAsked
 )
 GIVEN_UP = "What was asked for goes to another process just now; try again."
 

@@ -110,6 +110,14 @@ class ActivityAsked(Input, frozen=True, kw_only=True):
     activity_arn: str | None = None
 
 
+class GetActivityTask(Input, frozen=True, kw_only=True):
+    """Input of GetActivityTask."""
+
+    rules = {"activity_arn": ARN, "worker_name": Text(1, 80)}
+    activity_arn: str | None = None
+    worker_name: str | None = None
+
+
 class MachineAsked(Input, frozen=True, kw_only=True):
     """Input of DescribeStateMachine and DeleteStateMachine."""
 

@@ -22,6 +22,7 @@ from services.maprun_tracker.api import (
     tags,
     trials,
     versions,
+    work,
 )
 from services.maprun_tracker.api.rules import check
 from services.maprun_tracker.api.service import Call, Service
@@ -37,6 +38,7 @@ class Operation(msgspec.Struct, frozen=True):
     handle: Handler
 
 
+GET_ACTIVITY_TASK: Final = "GetActivityTask"
 OPERATIONS: Final[dict[str, Operation]] = {
     "CreateStateMachine": Operation(inputs.CreateStateMachine, machines.create),
     "UpdateStateMachine": Operation(inputs.UpdateStateMachine, machines.update),
@@ -55,6 +57,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteActivity": Operation(inputs.ActivityAsked, activities.delete),
     "DescribeActivity": Operation(inputs.ActivityAsked, activities.describe),
     "ListActivities": Operation(inputs.Page, activities.list_activities),
+    GET_ACTIVITY_TASK: Operation(inputs.GetActivityTask, work.get_task),
     "ListTagsForResource": Operation(inputs.ResourceAsked, tags.list_tags),
     "TagResource": Operation(inputs.TagResource, tags.tag),
     "UntagResource": Operation(inputs.UntagResource, tags.untag),
@@ -90,9 +93,6 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
 """By path: the history of any execution, EXPRESS children too; how much of its source a Map Run has read."""
 
 LIST_EXECUTIONS: Final = "ListExecutions"
-
-NOT_YET: Final = frozenset(("GetActivityTask",))
-"""Operations of AWS's that this version refuses by name."""
 
 
 def decode(kind: type[inputs.Input], body: bytes) -> Any:

@@ -16,8 +16,10 @@ it is less than the API says, and no header of a user's request can ask for it i
 HOMES_HEADER = "X-Maprun-Homes"
 """The homes that such an answer speaks for, separated by commas."""
 HANDED_ON_SECONDS_MAX = 25.0
+"""Of a request that is answered at once; one that waits may take so much longer."""
 CONNECT_SECONDS_MAX = 2.0
-LOOK_SECONDS = 0.1
+LOOK_SECONDS, LOOK_SECONDS_MAX = 0.1, 1.0
+"""How often it is looked whether the other still is the one to ask: less often of a request that waits long."""
 INVOCATION_HEADER = "amz-sdk-invocation-id"
 """Of an SDK's call, the same for all its attempts. A request that came without one is handed on with one, so that it is
 the same request wherever it comes."""
@@ -45,12 +47,16 @@ class PeerAnswer(msgspec.Struct, frozen=True):
 
 
 class PeerRequest(msgspec.Struct, frozen=True):
-    """A request as it is handed on: its path and query, headers, body ("" = GET), and what all its attempts share."""
+    """A request as it is handed on: its path and query, headers, body ("" = GET), and what all its attempts share.
+
+    `waits_seconds` is how long the one who knows the answer may wait for it.
+    """
 
     path: str
     headers: Mapping[str, str]
     body: bytes
     attempt_of: str
+    waits_seconds: float = 0.0
 
 
 async def hand_on(http: aiohttp.ClientSession, url: str, asked: PeerRequest, owns: Callable[[], bool]) -> PeerAnswer:
@@ -58,10 +64,11 @@ async def hand_on(http: aiohttp.ClientSession, url: str, asked: PeerRequest, own
 
     Raises Unavailable when it can't be asked. One that was killed or stopped stands in the assignment for some seconds.
     """
-    request = asyncio.ensure_future(_ask(http, url, asked))
+    request, look_seconds = asyncio.ensure_future(_ask(http, url, asked)), LOOK_SECONDS
     try:
         while not request.done():
-            await asyncio.wait({request}, timeout=LOOK_SECONDS)
+            await asyncio.wait({request}, timeout=look_seconds)
+            look_seconds = min(look_seconds * 1.1, LOOK_SECONDS_MAX)
             if not request.done() and not owns():
                 raise Unavailable("What was asked for goes to another process just now; try again.")
         return request.result()
@@ -72,7 +79,7 @@ async def hand_on(http: aiohttp.ClientSession, url: str, asked: PeerRequest, own
 async def _ask(http: aiohttp.ClientSession, url: str, asked: PeerRequest) -> PeerAnswer:
     kept = {name: asked.headers[name] for name in _HEADERS_KEPT if name in asked.headers}
     kept[INVOCATION_HEADER] = asked.attempt_of
-    timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX)
+    timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX + asked.waits_seconds, sock_connect=CONNECT_SECONDS_MAX)
     address = url.rstrip("/") + PEER_PATH + asked.path
     try:
         request = http.request(

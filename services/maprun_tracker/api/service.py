@@ -52,6 +52,7 @@ class Call(msgspec.Struct, frozen=True):
     """One HTTP request. `attempt_of` is the same for all attempts of one SDK call, and fresh without an SDK.
 
     `task_token` is that of the Task which makes the call to start an execution and waits for it, perhaps `parsed`.
+    `connected` says whether whoever asked still listens.
     """
 
     request_id: str
@@ -59,6 +60,7 @@ class Call(msgspec.Struct, frozen=True):
     forwarded: bool = False
     task_token: str = ""
     parsed: bool = False
+    connected: Callable[[], bool] = lambda: True
 
 
 class Service:

@@ -235,6 +235,13 @@ class ActivityList(Output, frozen=True, kw_only=True):
     next_token: str | None = None
 
 
+class ActivityTask(Output, frozen=True, kw_only=True):
+    """Output of GetActivityTask."""
+
+    task_token: str
+    input: str
+
+
 class ActivityDescription(Output, frozen=True, kw_only=True):
     """Output of DescribeActivity."""
 

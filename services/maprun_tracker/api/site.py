@@ -18,7 +18,14 @@ from services.maprun_tracker import console, metrics
 from services.maprun_tracker.api import executions, front, identity, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
 from services.maprun_tracker.api.holding import Holding, Reply
-from services.maprun_tracker.api.operations import LIST_EXECUTIONS, NOT_YET, OPERATIONS, OWN_PATHS, Answer, decode
+from services.maprun_tracker.api.operations import (
+    GET_ACTIVITY_TASK,
+    LIST_EXECUTIONS,
+    OPERATIONS,
+    OWN_PATHS,
+    Answer,
+    decode,
+)
 from services.maprun_tracker.api.owners import (
     HOMES_HEADER,
     INVOCATION_HEADER,
@@ -68,7 +75,8 @@ class Site:
         return application
 
     async def _start(self, _application: web.Application) -> None:
-        self._http = aiohttp.ClientSession()
+        # as many at once as ask: a thousand workers may wait for activities of other processes
+        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     async def _close(self, _application: web.Application) -> None:
         await self.service.tests.close()
@@ -82,8 +90,10 @@ class Site:
         body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
         if identity.is_query(request.headers):
             return identity.answer(self.service.names, call.request_id, request.headers, body)
-        asked = PeerRequest("", request.headers, body, call.attempt_of)
-        return await self._answered(request, call, asked, body, request.headers.get("X-Amz-Target", ""))
+        target = request.headers.get("X-Amz-Target", "")
+        waits_seconds = self.service.limits.poll_seconds if target == TARGET_PREFIX + GET_ACTIVITY_TASK else 0.0
+        asked = PeerRequest("", request.headers, body, call.attempt_of, waits_seconds)
+        return await self._answered(call, asked, body, target)
 
     async def _get(self, request: web.Request) -> web.Response:
         """`GET /maprun/…?arn=…`: what AWS has no operation for, as OWN_PATHS lists it."""
@@ -92,7 +102,7 @@ class Site:
         if "nextToken" in request.query:
             members["nextToken"] = request.query["nextToken"]
         asked = PeerRequest(request.rel_url.raw_path_qs, request.headers, b"", call.attempt_of)
-        return await self._answered(request, call, asked, msgspec.json.encode(members), path)
+        return await self._answered(call, asked, msgspec.json.encode(members), path)
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
@@ -103,19 +113,18 @@ class Site:
             request.path.startswith(PEER_PATH),
             headers.get(TASK_TOKEN_HEADER, ""),
             headers.get(TASK_PATTERN_HEADER) == Pattern.RUN_A_JOB_2,
+            lambda: request.transport is not None and not request.transport.is_closing(),
         )
 
     def _fresh(self) -> str:
         return derived_id(self._process_key, next(self._calls))
 
-    async def _answered(
-        self, request: web.Request, call: Call, asked: PeerRequest, body: bytes, target: str
-    ) -> web.Response:
+    async def _answered(self, call: Call, asked: PeerRequest, body: bytes, target: str) -> web.Response:
         name = target.removeprefix(TARGET_PREFIX) if _known(target) else "unknown"
 
         def gone() -> bool:
             """True once the client has hung up; a peer asks again by itself, when it knows whom."""
-            return call.forwarded or request.transport is None or request.transport.is_closing()
+            return call.forwarded or not call.connected()
 
         with metrics.SECONDS.labels(name).time():
             reply = await self.holding.answer(lambda: self._reply(call, asked, body, target), gone)
@@ -149,7 +158,7 @@ class Site:
             return await self._list_executions(decode(inputs.ListExecutions, body), call, asked.headers)
         operation = OPERATIONS.get(name)
         if operation is None or not target.startswith(TARGET_PREFIX):
-            raise Refusal("UnknownOperationException", _unknown(name, target, identity.signed_for(asked.headers)))
+            raise Refusal("UnknownOperationException", _unknown(target, identity.signed_for(asked.headers)))
         return await operation.handle(self.service, decode(operation.asked, body), call)
 
     # ------------------------------------------------------------------ other processes
@@ -159,7 +168,9 @@ class Site:
         if call.forwarded or url is None or self._http is None:
             return _refused(call, Unavailable(f"Home {elsewhere.home} has no owner just now; try again."))
         try:
-            answer = await hand_on(self._http, url, asked, lambda: self.owners.url_of(elsewhere.home) == url)
+            answer = await hand_on(
+                self._http, url, asked, lambda: call.connected() and self.owners.url_of(elsewhere.home) == url
+            )
         except Unavailable as unavailable:
             return _refused(call, unavailable)
         response = front.response(call.request_id, answer.status, answer.body)
@@ -217,10 +228,8 @@ def _age(item: shapes.ExecutionItem) -> tuple[int, str]:
     return round(item.start_date * 1000), item.execution_arn
 
 
-def _unknown(name: str, target: str, service: str) -> str:
+def _unknown(target: str, service: str) -> str:
     """Why there is no such operation here; a request of another service was led here by a setting for all of AWS."""
-    if name in NOT_YET:
-        return f"{name} is not supported yet."
     told = f"Unknown operation: '{target}'"
     if service in {"", "states"}:
         return told
@@ -244,7 +253,7 @@ def _given(ask: inputs.ListExecutions) -> dict[str, object]:
 def _known(target: str) -> bool:
     """True for what may become a metric's label: never a user's text."""
     name = target.removeprefix(TARGET_PREFIX)
-    return name in OPERATIONS or name in NOT_YET or target in {TARGET_PREFIX + LIST_EXECUTIONS, *OWN_PATHS}
+    return name in OPERATIONS or target in {TARGET_PREFIX + LIST_EXECUTIONS, *OWN_PATHS}
 
 
 def _refused(call: Call, refusal: Refusal) -> Reply:

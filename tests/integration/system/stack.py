@@ -97,7 +97,7 @@ class Stack:
             region_name=REGION,
             aws_access_key_id="maprun",
             aws_secret_access_key="maprun-local",  # noqa: S106 - the local stack's fixed key
-            config=Config(read_timeout=30, connect_timeout=5, retries={"total_max_attempts": 1}, **config),
+            config=Config(**{"read_timeout": 30, "connect_timeout": 5, "retries": {"total_max_attempts": 1}, **config}),
         )
 
 

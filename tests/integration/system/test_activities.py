@@ -1,14 +1,23 @@
-"""Activities with unmodified boto3: made, listed, tagged, deleted."""
+"""Activities with unmodified boto3: made, listed, tagged, deleted; and workers that do what Tasks wait for."""
 
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.system.stack import ACCOUNT, REGION
+from tests.integration.system.activity_workers import Workers
+from tests.integration.system.running import Json, ended, map_definition, output_of, states
+from tests.integration.system.stack import ACCOUNT, REGION, ROLE, Stack
 from tests.integration.system.test_api import error_of
 
 pytestmark = pytest.mark.integration
 ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:activity"
+CHILDREN = 400
 
 
 def test_an_activity_from_create_to_delete(sfn: Any) -> None:
@@ -60,3 +69,143 @@ def test_what_cannot_be_is_refused_in_the_words_of_aws(sfn: Any) -> None:
         "ActivityAlreadyExists",
         f"Activity Already Exists: '{ARN}:own-key'",
     )
+
+
+def waits(arn: str, **fields: Any) -> Json:
+    """A Task that a worker of this activity does."""
+    return {"Type": "Task", "Resource": arn, "End": True, **fields}
+
+
+def start(sfn: Any, name: str, definition: str, given: object) -> str:
+    """Starts an execution of a new machine."""
+    machine = sfn.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
+    arn: str = sfn.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+    return arn
+
+
+def events_of(sfn: Any, arn: str) -> list[Json]:
+    """The history of an execution."""
+    found: list[Json] = sfn.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    return found
+
+
+def test_a_worker_does_what_a_task_waits_for(sfn: Any) -> None:
+    """It is given input and token, may send heartbeats, and its output goes on; the history names it."""
+    activity = sfn.create_activity(name="does")["activityArn"]
+    arn = start(sfn, "does", states(T=waits(activity, TimeoutSeconds=60, HeartbeatSeconds=20)), {"n": 1})
+    task = sfn.get_activity_task(activityArn=activity, workerName="me")
+    assert json.loads(task["input"]) == {"n": 1}
+    sfn.send_task_heartbeat(taskToken=task["taskToken"])
+    sfn.send_task_success(taskToken=task["taskToken"], output='{"done": true}')
+    assert output_of(ended(sfn, arn)) == {"done": True}
+    scheduled, started, succeeded = events_of(sfn, arn)[2:5]
+    assert scheduled["activityScheduledEventDetails"] == {
+        "resource": activity,
+        "input": '{"n":1}',
+        "inputDetails": {"truncated": False},
+        "timeoutInSeconds": 60,
+        "heartbeatInSeconds": 20,
+    }
+    assert started["activityStartedEventDetails"] == {"workerName": "me"}
+    assert json.loads(succeeded["activitySucceededEventDetails"]["output"]) == {"done": True}
+    assert [event["previousEventId"] for event in (scheduled, started, succeeded)] == [2, 3, 4]
+    assert error_of(sfn.send_task_success, taskToken=task["taskToken"], output="1")[0] == "TaskTimedOut"
+
+
+def test_a_worker_that_waits_is_given_a_task_at_once(sfn: Any) -> None:
+    """It need not ask again: its request is answered when the Task comes."""
+    activity = sfn.create_activity(name="waited")["activityArn"]
+    found: list[Any] = []
+    asking = threading.Thread(target=lambda: found.append(sfn.get_activity_task(activityArn=activity)))
+    asking.start()
+    time.sleep(1)
+    arn = start(sfn, "waited", states(T=waits(activity)), {"n": 2})
+    asking.join(10)
+    [task] = found
+    sfn.send_task_failure(taskToken=task["taskToken"], error="Mine", cause="because")
+    described = ended(sfn, arn)
+    assert (described["status"], described["error"], described["cause"]) == ("FAILED", "Mine", "because")
+    assert events_of(sfn, arn)[3]["activityStartedEventDetails"] == {}
+
+
+def test_a_worker_that_falls_silent_loses_its_task(sfn: Any) -> None:
+    """HeartbeatSeconds count from when it was given the task; the next attempt is another task for the next worker."""
+    activity = sfn.create_activity(name="silent")["activityArn"]
+    retry = [{"ErrorEquals": ["States.HeartbeatTimeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    arn = start(sfn, "silent", states(T=waits(activity, HeartbeatSeconds=2, TimeoutSeconds=60, Retry=retry)), {})
+    first = sfn.get_activity_task(activityArn=activity)["taskToken"]
+    second = sfn.get_activity_task(activityArn=activity)["taskToken"]
+    assert first != second
+    assert error_of(sfn.send_task_success, taskToken=first, output="1")[0] == "TaskTimedOut"
+    sfn.send_task_success(taskToken=second, output="2")
+    assert output_of(ended(sfn, arn)) == 2
+    assert [event["type"] for event in events_of(sfn, arn)][2:8] == [
+        *("ActivityScheduled", "ActivityStarted", "ActivityTimedOut"),
+        *("ActivityScheduled", "ActivityStarted", "ActivitySucceeded"),
+    ]
+
+
+def test_an_activity_that_is_not_there_fails_the_execution(sfn: Any) -> None:
+    """In AWS's words, and before anything is scheduled; whoever asks it for a task is told as well."""
+    activity = f"{ARN}:nobody"
+    arn = start(sfn, "nobody", states(T=waits(activity)), {})
+    described = ended(sfn, arn)
+    assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
+    assert described["cause"].endswith(f"The activity {activity} does not exist.")
+    assert [event["type"] for event in events_of(sfn, arn)][1:] == ["TaskStateEntered", "ExecutionFailed"]
+    assert error_of(sfn.get_activity_task, activityArn=activity) == (
+        "ActivityDoesNotExist",
+        f"Activity Does Not Exist: '{activity}'",
+    )
+
+
+def test_a_stopped_execution_gives_its_task_to_nobody(sfn: Any) -> None:
+    """The next worker is given the next one's."""
+    activity = sfn.create_activity(name="stopped")["activityArn"]
+    definition = states(T=waits(activity))
+    machine = sfn.create_state_machine(name="stopped", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    arns = [sfn.start_execution(stateMachineArn=machine, input=str(n))["executionArn"] for n in range(3)]
+    sfn.stop_execution(executionArn=arns[0])
+    given = {json.loads(sfn.get_activity_task(activityArn=activity)["input"]) for _ in range(2)}
+    assert given == {1, 2}
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose processes may be killed."""
+    stack = Stack(Path(tmp_path_factory.mktemp("killed")))
+    stack.up()
+    yield stack
+    stack.down()
+
+
+def test_killed_services_hand_nothing_out_twice_and_lose_nothing(killed: Stack) -> None:
+    """Tracker, scheduler and child-runner fall in the midst: each attempt went to one worker, each child ended."""
+    sfn = killed.client("stepfunctions")
+    activity = sfn.create_activity(name="killed")["activityArn"]
+    retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 5, "BackoffRate": 1}]
+    child = waits(activity, TimeoutSeconds=60, Retry=retry)
+    definition = map_definition({"T": child}, MaxConcurrency=100, ItemsPath="$.items")
+    with Workers(killed, activity, 16, lambda given: {"did": given}) as workers:
+        arn = start(sfn, "killed", definition, {"items": list(range(CHILDREN))})
+        for part, count in (
+            ("child-runner-0", 40),
+            ("maprun-tracker", 120),
+            ("scheduler", 200),
+            ("child-runner-0", 280),
+        ):
+            _until(lambda count=count: len(workers.given) >= count)
+            killed.kill(part)
+        described = ended(killed.client("stepfunctions"), arn, 240)
+    assert output_of(described) == [{"did": n} for n in range(CHILDREN)]
+    times = Counter(token for token, _ in workers.given)
+    assert [token for token, count in times.items() if count > 1] == []
+    assert {given for _, given in workers.given} == set(range(CHILDREN))
+    print(f"{len(workers.given)} tasks given, {len(workers.taken)} successes taken, {len(workers.late)} late")
+
+
+def _until(true: Any, seconds_max: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds_max
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -265,10 +265,3 @@ def test_what_is_not_there_is_said_in_the_words_of_aws(sfn: Any) -> None:
     assert error_of(sfn.get_execution_history, executionArn=execution)[0] == "ExecutionDoesNotExist"
     assert error_of(sfn.list_map_runs, executionArn=execution)[0] == "ExecutionDoesNotExist"
     assert error_of(sfn.describe_map_run, mapRunArn=f"{ARN}:mapRun:nobody/L:x")[0] == "ResourceNotFound"
-
-
-def test_what_comes_later_is_refused_by_name(sfn: Any) -> None:
-    """Operations that are not built yet answer with an error that says so, not with silence or a 500."""
-    code, message = error_of(sfn.get_activity_task, activityArn=f"{ARN}:activity:worker")
-    assert code == "UnknownOperationException"
-    assert "GetActivityTask" in message

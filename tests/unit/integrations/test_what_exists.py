@@ -92,7 +92,6 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
 @pytest.mark.parametrize(
     ("resource", "what"),
     [
-        ("arn:aws:states:us-east-1:123456789012:activity:a", "An activity"),
         ("arn:aws:states:::bedrock:invokeModel", "The integration bedrock:invokeModel"),
         ("arn:aws:states:::eks:runJob.sync", "The integration pattern .sync of eks:runJob"),
         (
