@@ -1,7 +1,8 @@
 """The archive of one home: pages of rows on a topic, and the store that holds what stands on it."""
 
+import hashlib
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -15,6 +16,7 @@ KEYS_PER_EXPIRY = 2_000
 """Deleted at once, about: deleting must keep up with archiving and hold nobody up."""
 _ENDED = struct.Struct(">Q")  # before each row in the store: when what it tells of had ended, in ms
 _PIECES = struct.Struct(">I")
+_DIGEST_BYTES = 16  # of a row that is cut
 _AGE = struct.Struct(">QQ")
 _POSITION = struct.Struct(">Q")
 _AGES, _PIECE, _MARK = b"a", b"p", b"@"
@@ -125,13 +127,17 @@ class Archive:
         return pages
 
     def _pieces(self, key: bytes, row: bytes) -> list[Row]:
-        """A row as it is stored: one that fits no page is cut, and stands behind its pieces."""
+        """A row as it is stored: one that fits no page is cut, and stands behind its pieces.
+
+        Their keys name what they are pieces of: another owner may archive the same in other bytes, and fall meanwhile.
+        """
         most = self._bytes_max // 2
         if len(row) < most:
             return [(key, _WHOLE + row)]
+        digest = hashlib.sha256(row).digest()[:_DIGEST_BYTES]
         cut = [row[first : first + most] for first in range(0, len(row), most)]
-        pieces = [(_piece_key(key, number), piece) for number, piece in enumerate(cut)]
-        return [*pieces, (key, _CUT + _PIECES.pack(len(cut)))]
+        pieces = [(_piece_key(key, digest, number), piece) for number, piece in enumerate(cut)]
+        return [*pieces, (key, _CUT + _PIECES.pack(len(cut)) + digest)]
 
     async def written(self, pages: Sequence[ArchivePage], offsets: Sequence[int]) -> None:
         """Pages are on the topic at these offsets: they go into the store, with what others wrote before them."""
@@ -157,22 +163,31 @@ class Archive:
     def first(self, prefix: bytes, at: bytes) -> Row | None:
         """The row with the lowest key that begins with `prefix` and is not below `at`."""
         found = self._store.first(prefix, at)
-        return None if found is None else (found[0], self._whole(*found))
+        return None if found is None else next(self._wholes([found]), None)
 
     def scan_back(self, first: bytes, end: bytes) -> Iterable[Row]:
         """The rows with keys in [first, end), descending."""
-        return ((key, self._whole(key, row)) for key, row in self._store.scan_back(first, end))
+        return self._wholes(self._store.scan_back(first, end))
 
     def scan(self, first: bytes, end: bytes) -> Iterable[Row]:
         """The rows with keys in [first, end), ascending."""
-        return ((key, self._whole(key, row)) for key, row in self._store.scan(first, end))
+        return self._wholes(self._store.scan(first, end))
 
-    def _whole(self, key: bytes, row: bytes) -> bytes:
+    def _wholes(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for key, row in rows:
+            whole = self._whole(key, row)
+            if whole is not None:
+                yield key, whole
+
+    def _whole(self, key: bytes, row: bytes) -> bytes | None:
+        """A row put together; None if it is so old that pieces of it were deleted."""
         body = row[_ENDED.size + 1 :]
         if row[_ENDED.size : _ENDED.size + 1] == _WHOLE:
             return body
-        pieces = [self._store.get(_piece_key(key, number)) for number in range(_PIECES.unpack(body)[0])]
-        return b"".join(piece[_ENDED.size :] for piece in pieces if piece is not None)
+        digest = body[_PIECES.size :]  # versions that wrote none told pieces apart by number alone
+        keys = [_piece_key(key, digest, number) for number in range(_PIECES.unpack_from(body)[0])]
+        pieces = [piece for piece in map(self._store.get, keys) if piece is not None]
+        return b"".join(piece[_ENDED.size :] for piece in pieces) if len(pieces) == len(keys) else None
 
     # ------------------------------------------------------------------ age
 
@@ -193,8 +208,8 @@ class Archive:
         return len(gone)
 
 
-def _piece_key(key: bytes, number: int) -> bytes:
-    return key[: _KIND.start] + _PIECE + key[_KIND.start :] + _PIECES.pack(number)
+def _piece_key(key: bytes, digest: bytes, number: int) -> bytes:
+    return key[: _KIND.start] + _PIECE + key[_KIND.start :] + digest + _PIECES.pack(number)
 
 
 def _behind(prefix: bytes) -> bytes:

@@ -49,6 +49,38 @@ def test_a_store_that_was_lost_is_filled_from_the_topic() -> None:
     assert list(again.scan_back(A, C)) == [(B, large), (A, b"a")]
 
 
+def test_who_falls_while_a_row_is_archived_again_harms_nothing() -> None:
+    """Another owner's bytes for the same row may differ; of their pieces only some came to the topic."""
+    topic = Topic()
+    archive = opened(topic, MemoryStore())
+    put(topic, archive, [(B, bytes(3_000), 2)])
+    pages = archive.pages([(B, b"\x01" * 2_500, 2)])
+    asyncio.run(topic.send([Outgoing(TOPIC, HOME, encode(page)) for page in pages[:-1]]))
+    assert opened(topic, MemoryStore()).get(B) == bytes(3_000)
+    asyncio.run(topic.send([Outgoing(TOPIC, HOME, encode(page)) for page in pages]))
+    assert opened(topic, MemoryStore()).get(B) == b"\x01" * 2_500
+
+
+def test_a_row_that_lacks_pieces_is_none() -> None:
+    """The topic no longer keeps its first ones: it is too old, and nobody is shown a part of it."""
+    topic = Topic()
+    put(topic, opened(topic, MemoryStore()), [(A, b"a", 1), (B, bytes(3_000), 2), (C, b"c", 3)])
+    topic.start = 1
+    again = opened(topic, MemoryStore())
+    assert (again.get(B), again.first(B, B), again.get(C)) == (None, None, b"c")
+    assert list(again.scan(A, C)) == list(again.scan_back(A, C)) == []
+
+
+def test_pieces_that_do_not_name_their_row_are_read() -> None:
+    """Versions before 2026-12 told pieces apart by number alone."""
+    topic = Topic()
+    keys = [home_prefix(HOME) + b"p" + B[2:] + number.to_bytes(4, "big") for number in range(2)]
+    rows = (b"first, ", b"second", b"\1" + (2).to_bytes(4, "big"))
+    page = ExecutionsArchived(HOME, 1, (*keys, B), rows, "")
+    asyncio.run(topic.send([Outgoing(TOPIC, HOME, encode(page))]))
+    assert opened(topic, MemoryStore()).get(B) == b"first, second"
+
+
 def test_an_old_store_reads_what_it_lacks() -> None:
     """A store of earlier ends as one that was never away, and reads no page twice."""
     topic = Topic()
