@@ -24,7 +24,7 @@ class Running(msgspec.Struct):
     call: Any
     ends_at: float
     submitted: TaskSubmitted
-    stopped: bool = False
+    stopped_by: str = ""  # the process; empty while it goes on
 
 
 class Jobs:
@@ -65,12 +65,12 @@ class Jobs:
         async def look(followed: Followed) -> TaskSucceeded | TaskFailed | None:
             seconds = 0.005 + self.house.world.random.random() * 0.1
             found: TaskSucceeded | TaskFailed | None = await Suspended(
-                lambda task: port._later(seconds, task, task.token, self._told(followed))
+                lambda task: port._later(seconds, task, task.token, self._told(followed, port.process.name))
             )
             return found
 
         async def stop(followed: Followed) -> None:
-            self._of(followed).stopped = True
+            self._of(followed).stopped_by = port.process.name
 
         return JobCalls(look, stop)
 
@@ -79,10 +79,11 @@ class Jobs:
         assert isinstance(running, Running)
         return running
 
-    def _told(self, followed: Followed) -> TaskSucceeded | TaskFailed | None:
+    def _told(self, followed: Followed, process: str) -> TaskSucceeded | TaskFailed | None:
+        """How the job ended, if it did. Who lost the lane, and does not know it, may ask after what another stopped."""
         running = self._of(followed)
-        if running.stopped:
-            self.house.world.violated(f"{followed.request.ref} waits for a job that was stopped")
+        if running.stopped_by == process:
+            self.house.world.violated(f"{followed.request.ref} waits for a job that {process} stopped")
         over = running.ends_at <= self.house.world.now
         answer: TaskSucceeded | TaskFailed | None = running.call.answer if over else None
         return answer
@@ -93,5 +94,5 @@ class Jobs:
         if self.house.scenario.fault_seconds:
             return
         for key, job in self.of.items():
-            if isinstance(job, Running) and not job.stopped and job.ends_at > world.now:
+            if isinstance(job, Running) and not job.stopped_by and job.ends_at > world.now:
                 world.violated(f"the job of {key} goes on, and nobody waits for it")
