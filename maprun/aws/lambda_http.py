@@ -12,6 +12,7 @@ from maprun.aws.clients import AwsSettings, client_config, make_session
 from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_answers import FUNCTION_ERROR, HTTP_OK_BELOW, Answer, InvokeParameters, client_context
 from maprun.aws.signing import Signers
+from maprun.aws.sigv4 import Keys
 
 IDEMPOTENCY_HEADER = "X-Maprun-Idempotency-Key"
 API = "/2015-03-31/functions/"
@@ -67,9 +68,17 @@ class LambdaHttp:
             self._http = None
 
     async def invoke(
-        self, parameters: InvokeParameters, body: bytes, seconds_max: float, idempotency_key: str
+        self,
+        parameters: InvokeParameters,
+        body: bytes,
+        seconds_max: float,
+        idempotency_key: str,
+        role: Keys | None = None,
     ) -> Answer:
-        """The answer. Raises aiohttp.ClientError, TimeoutError, OSError or AnswerTooLargeError."""
+        """The answer to a call with the process's keys or a role's.
+
+        Raises aiohttp.ClientError, TimeoutError, OSError or AnswerTooLargeError.
+        """
         path = self._root
         if not path.endswith("/invocations"):  # else it is the address of one function alone
             path = f"{path}{API}{quote(parameters.function_name, safe='')}/invocations"
@@ -78,7 +87,7 @@ class LambdaHttp:
         if parameters.log_type:
             headers["x-amz-log-type"] = parameters.log_type
         headers["x-amz-client-context"] = parameters.client_context or client_context(idempotency_key)
-        signer = await self._signers.of(self._region)
+        signer = await self._signers.of(self._region, role)
         if signer is not None:
             headers = signer.signed("POST", self._host, path, query, headers, body, self._signers.amz_date())
         headers[IDEMPOTENCY_HEADER] = idempotency_key

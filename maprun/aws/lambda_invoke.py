@@ -16,6 +16,7 @@ from maprun.aws.lambda_answers import (
     invoke_result,
     payload_json,
 )
+from maprun.aws.sigv4 import Keys
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 # A synchronous function may run for 15 minutes; nothing answers after that.
@@ -40,21 +41,25 @@ class LambdaInvoker:
         """Closes connections."""
         await self._endpoints.close()
 
-    async def run_invoke(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
-        """One attempt of `arn:aws:states:::lambda:invoke`."""
+    async def run_invoke(
+        self, request: TaskRequested, idempotency_key: str, role: Keys | None = None
+    ) -> TaskSucceeded | TaskFailed:
+        """One attempt of `arn:aws:states:::lambda:invoke`, with the process's keys or a role's."""
         parameters = invoke_parameters(request.parameters)
         if isinstance(parameters, Failure):
             return TaskFailed(request.ref, parameters.error, parameters.cause)
         event = event_of(bytes(parameters.payload))
-        answer = await self._invoke(parameters, event, request.timeout_seconds, idempotency_key)
+        answer = await self._invoke(parameters, event, request.timeout_seconds, idempotency_key, role)
         if isinstance(answer, Failure):
             return TaskFailed(request.ref, answer.error, answer.cause)
         return TaskSucceeded(request.ref, invoke_result(answer))
 
-    async def run_function(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
+    async def run_function(
+        self, request: TaskRequested, idempotency_key: str, role: Keys | None = None
+    ) -> TaskSucceeded | TaskFailed:
         """One attempt of a Task whose Resource is a function's ARN: its input is the payload, its answer the output."""
         parameters = InvokeParameters(request.resource)
-        answer = await self._invoke(parameters, request.parameters, request.timeout_seconds, idempotency_key)
+        answer = await self._invoke(parameters, request.parameters, request.timeout_seconds, idempotency_key, role)
         if isinstance(answer, Failure):
             return TaskFailed(request.ref, answer.error, answer.cause)
         return TaskSucceeded(request.ref, payload_json(answer.body))
@@ -65,15 +70,16 @@ class LambdaInvoker:
         body: bytes,
         timeout_seconds: int,
         idempotency_key: str,
+        role: Keys | None,
     ) -> Answer | Failure:
         seconds_max = timeout_seconds or ANSWER_SECONDS_MAX
         endpoint = self._endpoints.of(parameters.function_name)
         try:
-            stream = endpoint.streams.stream or await endpoint.streams.offered()
+            stream = None if role else endpoint.streams.stream or await endpoint.streams.offered()
             if stream is not None and parameters.invocation_type == "RequestResponse":
                 answer = await stream.invoke(parameters, body, seconds_max, idempotency_key)
             else:
-                answer = await endpoint.http.invoke(parameters, body, seconds_max, idempotency_key)
+                answer = await endpoint.http.invoke(parameters, body, seconds_max, idempotency_key, role)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Failure("Lambda.SdkClientException", f"Unable to execute HTTP request: {_words(error)}")
         return failure_of(answer) or answer

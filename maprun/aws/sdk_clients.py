@@ -11,6 +11,7 @@ from botocore.handlers import generate_idempotent_uuid
 from maprun.aws.clients import AwsSettings, client_config, make_session
 from maprun.aws.java_names import botocore_name
 from maprun.aws.sdk_http import Answers
+from maprun.aws.sigv4 import Keys
 
 CLIENTS_MAX = 128
 STATES = "states"
@@ -30,29 +31,41 @@ class SdkClients:
         self._clients_max = clients_max
         self._session = make_session(settings)
         self._services = frozenset(self._session.get_available_services())
-        self._clients: OrderedDict[str, Any] = OrderedDict()
+        self._clients: OrderedDict[tuple[str, Keys | None], Any] = OrderedDict()
         self._lock = threading.Lock()  # making clients from one session isn't safe in threads
 
-    def client(self, package: str) -> Any:
-        """A client for a service as Resources write it. Raises UnknownServiceError."""
+    def client(self, package: str, keys: Keys | None = None) -> Any:
+        """A client for a service as Resources write it, with a role's keys or the process's own.
+
+        New keys of a role make a new client; the old one goes with those that are unused. Raises UnknownServiceError.
+        """
         service = botocore_name(package, self._services)
         if service not in self._services and service != STATES:
             raise UnknownServiceError(service_name=package, known_service_names="see the AWS SDK for Python")
         with self._lock:
-            client = self._clients.get(service)
+            client = self._clients.get((service, keys))
             if client is None:
-                client = self._clients[service] = self._made(service)
-            self._clients.move_to_end(service)
+                client = self._clients[service, keys] = self._made(service, keys)
+            self._clients.move_to_end((service, keys))
             if len(self._clients) > self._clients_max:
                 self._clients.popitem(last=False)
             return client
 
-    def _made(self, service: str) -> Any:
+    def _made(self, service: str, keys: Keys | None) -> Any:
         settings = self._settings
         named = {"s3": settings.s3_endpoint, "lambda": settings.lambda_endpoint, STATES: settings.states_endpoint}
         endpoint = named.get(service, settings.sdk_endpoint)
         service = "stepfunctions" if service == STATES else service
-        client = self._session.client(service, endpoint_url=endpoint or None, config=client_config(settings))
+        with_keys = {}
+        if keys is not None:
+            with_keys = {
+                "aws_access_key_id": keys.access_key_id,
+                "aws_secret_access_key": keys.secret_access_key,
+                "aws_session_token": keys.token,
+            }
+        client = self._session.client(
+            service, endpoint_url=endpoint or None, config=client_config(settings), **with_keys
+        )
         self._answers.bind(client)
         # A token drawn at random would be another one when a call is made again, and the service would do it twice.
         client.meta.events.unregister("before-parameter-build", generate_idempotent_uuid)

@@ -5,7 +5,7 @@ and job-starting integrations.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from botocore.response import StreamingBody
 from maprun.aws.clients import AwsSettings
 from maprun.aws.java_names import service_name
 from maprun.aws.parameters import unusable
+from maprun.aws.roles import Roles
 from maprun.aws.sdk_clients import SdkClients, foreign_queue
 from maprun.aws.sdk_errors import (
     Refused,
@@ -41,6 +42,7 @@ from maprun.aws.sdk_shapes import (
     to_request,
     to_result,
 )
+from maprun.aws.sigv4 import Keys
 from maprun.integrations.jobs import Job
 from maprun.integrations.members import at, filled
 from maprun.integrations.registry import SERVICES, runs
@@ -92,6 +94,9 @@ def call_of(resource: Integration) -> Call | None:
     )
 
 
+ASSUME_ROLE = Call("sts", "assumeRole", None)
+
+
 class SdkCaller:
     """Makes SDK calls. Use within one event loop; `close` at the end. `answer_bytes_max` bounds what is read of one.
 
@@ -99,16 +104,18 @@ class SdkCaller:
     are under way, and more wait, whatever other services do.
     """
 
-    def __init__(self, settings: AwsSettings, answer_bytes_max: int) -> None:
+    def __init__(self, settings: AwsSettings, answer_bytes_max: int, wall_seconds: Callable[[], float]) -> None:
         self._read_seconds_max = settings.read_timeout_seconds
         self._answers = Answers()
         self._clients = SdkClients(settings, self._answers)
         self._http = SdkHttp(settings.task_connect_timeout_seconds, answer_bytes_max)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="botocore")
         self._rooms: dict[str, asyncio.Semaphore] = {}  # of services
+        self._roles = Roles(self._assume_role, wall_seconds)
 
     async def close(self) -> None:
         """Closes connections and threads."""
+        self._roles.close()
         await self._http.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -119,15 +126,42 @@ class SdkCaller:
 
         `idempotency_key` makes the tokens that the call takes and the user did not give.
         """
-        room = self._rooms.setdefault(call.service, asyncio.Semaphore(AT_ONCE_MAX))
-        async with room:
-            outcome = await self._exchanged(call, request, idempotency_key, headers or {})
+        keys = await self.keys_of(request)
+        if isinstance(keys, Refused):
+            return TaskFailed(request.ref, keys.error, keys.cause)
+        outcome = await self._in_turn(call, request, idempotency_key, headers or {}, keys)
         if isinstance(outcome, Refused):
             return TaskFailed(request.ref, outcome.error, outcome.cause)
         return TaskSucceeded(request.ref, outcome)
 
+    async def keys_of(self, request: TaskRequested) -> Keys | Refused | None:
+        """The keys of the role that a Task's Credentials name; None = the process's own."""
+        return await self._roles.keys_of(request.role_arn) if request.role_arn else None
+
+    async def _assume_role(self, parameters: bytes) -> bytes | Refused:
+        request = TaskRequested("", f"sts:{ASSUME_ROLE.action}", parameters)
+        return await self._in_turn(ASSUME_ROLE, request, "", {}, None)
+
+    async def _in_turn(
+        self,
+        call: Call,
+        request: TaskRequested,
+        idempotency_key: str,
+        headers: Mapping[str, str],
+        keys: Keys | None,
+    ) -> bytes | Refused:
+        """Makes a call once it is its service's turn."""
+        room = self._rooms.setdefault(call.service, asyncio.Semaphore(AT_ONCE_MAX))
+        async with room:
+            return await self._exchanged(call, request, idempotency_key, headers, keys)
+
     async def _exchanged(
-        self, call: Call, request: TaskRequested, idempotency_key: str, headers: Mapping[str, str]
+        self,
+        call: Call,
+        request: TaskRequested,
+        idempotency_key: str,
+        headers: Mapping[str, str],
+        keys: Keys | None,
     ) -> bytes | Refused:
         """Has botocore go on with the call whenever there is one answer more."""
         read_seconds = min(self._read_seconds_max, request.timeout_seconds or self._read_seconds_max)
@@ -135,7 +169,7 @@ class SdkCaller:
 
         def work() -> bytes | Refused | AWSPreparedRequest:
             try:
-                return self._answers.during(answers, lambda: self._call(call, request, idempotency_key))
+                return self._answers.during(answers, lambda: self._call(call, request, idempotency_key, keys))
             except UnansweredError as unanswered:
                 return unanswered.request
 
@@ -148,14 +182,14 @@ class SdkCaller:
             answers.append(await self._http.send(outcome, read_seconds))
         return Refused("States.Runtime", f"The resource {request.resource} is redirected without end")
 
-    def _call(self, call: Call, request: TaskRequested, idempotency_key: str) -> bytes | Refused:
+    def _call(self, call: Call, request: TaskRequested, idempotency_key: str, keys: Keys | None) -> bytes | Refused:
         asked = msgspec.json.decode(request.parameters)
         if not isinstance(asked, dict):
             return _unusable(request, "Parameters must be an object")
         idempotency = Idempotency(idempotency_key)
         parameters = call.arguments(asked, idempotency)
         try:
-            client = self._clients.client(call.service)
+            client = self._clients.client(call.service, keys)
         except (UnknownServiceError, ValueError) as error:
             return Refused("States.Runtime", f"The resource {request.resource} can't be called: {error}")
         action = call.sent.action if call.sent else call.action

@@ -36,8 +36,10 @@ class Signers:
             self._date = (second, dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y%m%dT%H%M%SZ"))
         return self._date[1]
 
-    async def of(self, region: str) -> Signer | None:
-        """The signer for today's keys; None without keys."""
+    async def of(self, region: str, role: Keys | None = None) -> Signer | None:
+        """The signer for today's keys, or for those of a role; None without keys."""
+        if role is not None:
+            return Signer(role, region, self._service)
         now = self._monotonic()
         if now >= self._keys_due:
             # Finding keys, and renewing temporary ones, may be an HTTP call of botocore's own, which blocks.

@@ -9,6 +9,7 @@ from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.executions import ExecutionStarter
 from maprun.aws.jobs import JobFollower
 from maprun.aws.lambda_invoke import LambdaInvoker
+from maprun.aws.sdk_errors import Refused
 from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.aws.web.client import Watch
 from maprun.aws.web.tasks import WebTasks
@@ -21,10 +22,6 @@ from schemas.quotas import CAUSE_LENGTH_MAX, DATA_LIMIT_EXCEEDED, result_too_lar
 
 OUTPUT_BYTES_MAX = 4 << 20
 """Of a Task's answer. Above AWS's quota, which the interpreter knows; below what one record can hold."""
-ROLE_NOT_ASSUMED = (
-    "The role %s of the field 'Credentials' can't be assumed: this version of maprun makes every call with the "
-    "identity of its own process. Give that identity the rights, and leave Credentials out."
-)
 
 
 class TaskRunner:
@@ -41,7 +38,7 @@ class TaskRunner:
         monotonic: Callable[[], float],
     ) -> None:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
-        self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX)
+        self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX, wall_seconds)
         self._executions = ExecutionStarter(self._sdk, monotonic)
         self._web = WebTasks(settings, OUTPUT_BYTES_MAX, wall_seconds, monotonic)
         self._jobs = JobFollower(self._sdk)
@@ -73,19 +70,20 @@ class TaskRunner:
     async def _attempt(
         self, request: TaskRequested, idempotency_key: str, watch: Watch | None
     ) -> TaskSucceeded | TaskFailed:
-        if request.role_arn:
-            return TaskFailed(request.ref, "States.Permissions", ROLE_NOT_ASSUMED % request.role_arn)
+        role = await self._sdk.keys_of(request)
+        if isinstance(role, Refused):
+            return TaskFailed(request.ref, role.error, role.cause)
         resource = parse_resource(request.resource)
         if isinstance(resource, Integration) and resource.asked_once() == LAMBDA_INVOKE:
-            return await self._lambda.run_invoke(request, idempotency_key)
+            return await self._lambda.run_invoke(request, idempotency_key, role)
         if isinstance(resource, FunctionResource):
-            return await self._lambda.run_function(request, idempotency_key)
+            return await self._lambda.run_function(request, idempotency_key, role)
         if isinstance(resource, Integration) and resource.asked_once() == START:
             return await self._executions.start(resource, request, idempotency_key)
         if resource == http.INVOKE:
             return await self._web.invoke_http(request, idempotency_key, watch)
         if isinstance(resource, Integration) and resource.asked_once() == apigateway.INVOKE:
-            return await self._web.invoke_gateway(request, idempotency_key)
+            return await self._web.invoke_gateway(request, idempotency_key, role)
         call = call_of(resource) if isinstance(resource, Integration) else None
         if call is not None:
             return await self._sdk.run(call, request, idempotency_key)

@@ -227,9 +227,6 @@ def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Di
     credentials = state.get("Credentials")
     if isinstance(credentials, dict) and not {"RoleArn", "RoleArn.$"} & credentials.keys():
         yield schema_error("The field 'RoleArn' is required but was missing", f"{pointer}/Credentials")
-    elif isinstance(credentials, dict):
-        text = "Credentials are not supported yet: no role is assumed, and the state fails with States.Permissions"
-        yield warning("NOT_SUPPORTED_YET", text, f"{pointer}/Credentials")
     timeout, heartbeat = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
     if isinstance(timeout, int) and isinstance(heartbeat, int) and heartbeat >= timeout:
         text = "HeartbeatSeconds must be smaller than TimeoutSeconds"

@@ -79,8 +79,8 @@ class TaskCalls:
         self._retry_seconds = retry_seconds
         self._starts: list[TaskStart] = []
         self._stops: list[TaskStop] = []
-        self._put_off: list[TaskStart] = []
         self._about_jobs: list[JobCall] = []
+        self._put_off: list[TaskStart | JobCall] = []
         self._put_off_seconds = 0.0
 
     def start(self, call: TaskStart) -> None:
@@ -103,7 +103,7 @@ class TaskCalls:
         return taken
 
     def about_job(self, call: JobCall) -> None:
-        """A call about a job is to be made; it changes nothing that a lease is for."""
+        """A call about a job is to be made."""
         self._about_jobs.append(call)
 
     def take_about_jobs(self) -> list[JobCall]:
@@ -115,13 +115,14 @@ class TaskCalls:
         """The lease does not hold: what was to be started is tried again a little later."""
         if not self._put_off:
             self._put_off_seconds = at_seconds
-        self._put_off += self._starts
-        self._starts = []
+        self._put_off += [*self._starts, *self._about_jobs]
+        self._starts, self._about_jobs = [], []
 
     def try_again(self, at_seconds: float) -> None:
         """Takes up what was put off, once that is long enough ago."""
         if self._put_off and at_seconds - self._put_off_seconds >= self._retry_seconds:
-            self._starts += self._put_off
+            self._starts += [call for call in self._put_off if isinstance(call, TaskStart)]
+            self._about_jobs += [call for call in self._put_off if not isinstance(call, TaskStart)]
             self._put_off = []
 
     @property

@@ -13,6 +13,7 @@ from yarl import URL
 
 from maprun.aws.parameters import UnusableError, parameters_as, unusable
 from maprun.aws.signing import Signers
+from maprun.aws.sigv4 import Keys
 from maprun.aws.web.answers import UnreadableError, result_of, text_of
 from maprun.aws.web.client import NoAnswerError, NotAllowedError, WebAnswer, WebClient, WebRequest
 from maprun.aws.web.failures import TaskError
@@ -82,8 +83,13 @@ class GatewayInvoker:
         self._places = places
         self._signers = signers
 
-    async def invoke(self, parameters: bytes, extra: Mapping[str, str], answer_bytes_max: int) -> bytes:
-        """The result; `extra` headers are sent beside the request's own. Raises TaskError, AnswerTooLargeError."""
+    async def invoke(
+        self, parameters: bytes, extra: Mapping[str, str], answer_bytes_max: int, role: Keys | None = None
+    ) -> bytes:
+        """The result; `extra` headers are sent beside the request's own. Raises TaskError, AnswerTooLargeError.
+
+        What is signed is so with the process's keys or a role's.
+        """
         try:
             asked = parameters_as(parameters, GatewayParameters)
             place = self._places.of(asked.api_endpoint)
@@ -94,7 +100,7 @@ class GatewayInvoker:
         except MemberError as error:
             raise TaskError("States.Runtime", unusable(parameters, str(error))) from error
         if asked.auth_type != "NO_AUTH":
-            request.headers.update(await self._signature(request, place.region, query))
+            request.headers.update(await self._signature(request, place.region, query, role))
         request.headers.update(extra)
         try:
             answer = await self._client.send(request, answer_bytes_max)
@@ -104,9 +110,9 @@ class GatewayInvoker:
             raise TaskError(NO_ANSWER, f"Unable to execute HTTP request: {error}") from error
         return _outcome(answer)
 
-    async def _signature(self, request: WebRequest, region: str, query: Pairs) -> dict[str, str]:
+    async def _signature(self, request: WebRequest, region: str, query: Pairs, role: Keys | None) -> dict[str, str]:
         """Host, date, token and signature. The query is signed in the order of its members, whatever it is sent in."""
-        signer = await self._signers.of(region)
+        signer = await self._signers.of(region, role)
         if signer is None:
             raise TaskError(NO_ANSWER, "Unable to load credentials to sign the request with")
         url = request.url

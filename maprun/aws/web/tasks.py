@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from maprun.aws.clients import REGION_DEFAULT, AwsSettings, make_session
 from maprun.aws.lambda_http import IDEMPOTENCY_HEADER
 from maprun.aws.signing import Signers
+from maprun.aws.sigv4 import Keys
 from maprun.aws.web.addresses import AddressGuard
 from maprun.aws.web.client import Watch, WebClient
 from maprun.aws.web.connections import Connections
@@ -50,10 +51,12 @@ class WebTasks:
         extra = {IDEMPOTENCY_HEADER: idempotency_key}
         return await _outcome(request, self._http.invoke(request.parameters, extra, self._answer_bytes_max, watch))
 
-    async def invoke_gateway(self, request: TaskRequested, idempotency_key: str) -> TaskSucceeded | TaskFailed:
-        """One attempt of `apigateway:invoke`. Raises AnswerTooLargeError."""
+    async def invoke_gateway(
+        self, request: TaskRequested, idempotency_key: str, role: Keys | None = None
+    ) -> TaskSucceeded | TaskFailed:
+        """One attempt of `apigateway:invoke`, with the process's keys or a role's. Raises AnswerTooLargeError."""
         extra = {IDEMPOTENCY_HEADER: idempotency_key}
-        return await _outcome(request, self._gateway.invoke(request.parameters, extra, self._answer_bytes_max))
+        return await _outcome(request, self._gateway.invoke(request.parameters, extra, self._answer_bytes_max, role))
 
 
 async def _outcome(request: TaskRequested, call: Coroutine[None, None, bytes]) -> TaskSucceeded | TaskFailed:

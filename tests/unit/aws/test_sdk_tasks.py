@@ -8,7 +8,6 @@ import pytest
 from aiohttp import web
 
 from maprun.aws.tasks import OUTPUT_BYTES_MAX
-from schemas.effects import TaskRequested
 from tests.unit.aws.service import SDK, failed, outcomes, output, runner_at, serving, task
 
 ITEM = {"id": {"S": "1"}, "data": {"M": {"firstName": {"S": "a"}}}}
@@ -259,13 +258,3 @@ def test_a_stream_of_events_is_refused_in_words() -> None:
     resource = f"{SDK}bedrockruntime:invokeModelWithResponseStream"
     found = failed(asyncio.run(runner_at("http://127.0.0.1:9").call(task(resource, {}), "key")))
     assert (found.error, "a stream of events" in found.cause) == ("States.Runtime", True)
-
-
-def test_a_role_to_be_assumed_is_refused_in_words() -> None:
-    """A Task that names another role never runs with the rights of this process instead."""
-    role = "arn:aws:iam::123456789012:role/other"
-    for resource in ("arn:aws:states:::lambda:invoke", f"{SDK}s3:listBuckets"):
-        request = TaskRequested("r", resource, b"{}", role_arn=role)
-        found = failed(asyncio.run(runner_at("http://127.0.0.1:9").call(request, "key")))
-        assert found.error == "States.Permissions"
-        assert role in found.cause

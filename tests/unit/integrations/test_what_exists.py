@@ -107,20 +107,6 @@ def test_what_can_not_run_yet_is_warned_of(resource: str, what: str) -> None:
     ]
 
 
-def test_credentials_are_warned_of() -> None:
-    """No role is assumed; that is said when the machine is validated."""
-    task = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Credentials": {"RoleArn": "arn:r"},
-        "End": True,
-    }
-    examined = examine(json.dumps({"StartAt": "T", "States": {"T": task}}).encode())
-    assert [(found.code, found.location) for found in examined.warnings] == [
-        ("NOT_SUPPORTED_YET", "/States/T/Credentials")
-    ]
-
-
 @pytest.mark.parametrize(
     "resource", ["arn:aws:states:::ecs:runTask.sync", "arn:aws:states:::sqs:sendMessage.waitForTaskToken"]
 )

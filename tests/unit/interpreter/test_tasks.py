@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from maprun.interpreter import Step, advance
 from maprun.language import Machine
 from schemas.effects import (
@@ -70,6 +72,21 @@ def test_an_integration_tells_of_task_events() -> None:
         "taskCredentials": {"roleArn": "arn:other"},
     }
     assert task(step).role_arn == "arn:other"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Credentials": {"RoleArn": "arn:x"}},
+        {"Credentials": {"RoleArn.$": "$.b"}},
+        {"Credentials": {"RoleArn.$": "States.Format('arn:{}', 'x')"}},
+        {"QueryLanguage": "JSONata", "Credentials": {"RoleArn": "{% $states.input.b %}"}},
+    ],
+)
+def test_a_role_may_be_computed(fields: dict[str, Any]) -> None:
+    """As text, by a path or an intrinsic function, by JSONata."""
+    _, step = start({"T": {"Type": "Task", "Resource": INVOKE, "End": True, **fields}}, {"b": "arn:x"})
+    assert task(step).role_arn == "arn:x"
 
 
 def test_retries_back_off_and_keep_their_own_counts() -> None:
