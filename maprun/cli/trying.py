@@ -17,6 +17,7 @@ from maprun.cli.machines import given_values
 from maprun.cli.options import Context, json_option, read_text, text_or_file
 from maprun.requests.checks import Refusal
 from maprun.runtime import clock
+from maprun.runtime.process import SetupError
 from maprun.statetest import (
     Asked,
     Called,
@@ -191,7 +192,10 @@ async def _called(request: TaskRequested, own: Context) -> Called:
     from maprun.aws.clients import settings_of_tasks  # noqa: PLC0415 - see above
     from maprun.aws.tasks import TaskRunner  # noqa: PLC0415 - see above
 
-    tasks = TaskRunner(settings_of_tasks(own.settings), clock.wall_seconds, clock.monotonic_seconds)
+    try:
+        tasks = TaskRunner(settings_of_tasks(own.settings), clock.wall_seconds, clock.monotonic_seconds)
+    except SetupError as error:
+        raise CliError("No calls can be made", str(error)) from error
     try:
         outcome = await asyncio.wait_for(tasks.run_task(request, f"test/{clock.wall_ms()}"), seconds_max(request))
     except TimeoutError:

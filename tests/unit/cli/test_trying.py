@@ -161,6 +161,16 @@ def test_a_call_is_made_if_that_is_wanted(machine: Path) -> None:
     assert output["said"] == {"asked": {"a": 1}, "path": "/2015-03-31/functions/greet/invocations"}
 
 
+def test_a_setting_that_calls_can_not_be_made_with_is_said(machine: Path, tmp_path: Path) -> None:
+    """In a line, as by the services."""
+    environment = {"MAPRUN_CONNECTIONS_FILE": str(tmp_path / "none.json")}
+    arguments = ["test", str(machine), "--call", "--state", "Greet", "--set", "Fn=greet"]
+    result = CliRunner(env=environment).invoke(main, arguments)
+    assert result.exit_code == EXIT_NOT_SUCCEEDED
+    assert result.stderr.startswith("Error: No calls can be made\n  MAPRUN_CONNECTIONS_FILE=")
+    assert result.stderr.endswith("none.json': No such file or directory\n")
+
+
 def test_what_is_not_right_is_said(machine: Path) -> None:
     """Usage, what TestState refuses, and a Task that nobody mocks."""
     assert ran(machine)[0] == EXIT_USAGE
