@@ -12,6 +12,7 @@ from maprun.cli import output
 from maprun.cli.definitions import read_machines
 from maprun.cli.errors import CliError, Refused
 from maprun.cli.options import Context, json_option
+from maprun.cli.publications import publish
 from maprun.cli.templates import MachineSource
 from maprun.language import examine
 
@@ -77,16 +78,21 @@ def deploy(
         )
         if not machine.name:
             raise click.BadParameter(f"{file} gives no name for a state machine; use --name")
+        published: dict[str, Any] = {}
         try:
             done, arn = deploy_machine(context, machine)
+            if machine.publication is not None:
+                published = publish(context.api, arn, machine.publication)
         except Refused as refusal:
             refusal.message = f"{machine.name}: {refusal.message}"
             raise
-        answers.append({"action": done, "stateMachineArn": arn})
+        answers.append({"action": done, "stateMachineArn": arn, **published})
         for note in (*machine.notes, *_warnings(machine)):
             click.echo(note, err=True)
         if not as_json:
-            output.print_block({done: arn, "start it": f"maprun start {machine.name} --follow"})
+            shown = {"version": published.get("stateMachineVersionArn")}
+            shown |= {f"alias {each.rpartition(':')[2]}": each for each in published.get("stateMachineAliasArns", ())}
+            output.print_block({done: arn, **shown, "start it": f"maprun start {machine.name} --follow"})
     if as_json:
         output.print_json(answers[0] if len(answers) == 1 else answers)
 

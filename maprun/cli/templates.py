@@ -12,6 +12,7 @@ from maprun.cli.documents import decode
 from maprun.cli.errors import FileRefused
 from maprun.cli.intrinsics import NO_VALUE, STATE_MACHINES, CannotResolveError, Resolver, Unknown
 from maprun.cli.options import read_text
+from maprun.cli.publications import ALIAS, VERSION, Publication, publications, published_by_sam
 
 _NAME_REFUSED = re.compile(r"[^0-9A-Za-z_+!@.()=-]+")
 _DEFINITION = re.compile(r"\$\{(?!!)([A-Za-z0-9_.:]+)\}")
@@ -38,6 +39,7 @@ class MachineSource(msgspec.Struct, frozen=True):
     encryption: dict[str, Any] | None = None
     logical_id: str = ""
     tags: dict[str, str] = {}
+    publication: Publication | None = None
     notes: tuple[str, ...] = ()
     """What the file says about the machine and is not taken over."""
 
@@ -59,6 +61,7 @@ class Template:
             for name, one in resources.items()
             if isinstance(one, Mapping) and one.get("Type") in STATE_MACHINES and self._wanted(name, one)
         }
+        self._resources = resources
         for logical_id, machine in self._machines.items():
             resolver.machine_names[logical_id] = self._name(logical_id, machine)
 
@@ -112,6 +115,7 @@ class Template:
         tracing = self._given(properties, "TracingConfiguration", "Tracing")
         encryption = self._given(properties, "EncryptionConfiguration")
         logging = self._given(properties, "LoggingConfiguration", "Logging")
+        publication = self._publication(logical_id, properties)
         return MachineSource(
             name=self._resolver.machine_names[logical_id],
             definition=definition,
@@ -123,8 +127,19 @@ class Template:
             tracing=None if tracing is None else _camel(_booleans(tracing)),
             encryption=None if encryption is None else _camel(_numbers(encryption)),
             tags=_tags(self._given(properties, "Tags")),
-            notes=tuple(_notes(logical_id, properties)),
+            publication=publication,
+            notes=(*_notes(logical_id, properties), *(() if publication is None else publication.notes)),
         )
+
+    def _publication(self, logical_id: str, properties: Mapping[str, Any]) -> Publication | None:
+        """The version and the aliases that the template has of a machine."""
+        named = (
+            (name, one)
+            for name, one in self._resources.items()
+            if isinstance(one, Mapping) and one.get("Type") in {VERSION, ALIAS} and self._wanted(name, one)
+        )
+        found = publications(named, self._resolver.value).get(logical_id)
+        return found or published_by_sam(properties, self._resolver.value)
 
     def _given(self, properties: Mapping[str, Any], *names: str) -> Any:
         for name in names:
@@ -253,5 +268,3 @@ def _tags(value: Any) -> dict[str, str]:
 def _notes(logical_id: str, properties: Mapping[str, Any]) -> Iterator[str]:
     if properties.get("Events"):
         yield f"{logical_id}: its Events are not taken over; start it yourself"
-    if properties.get("AutoPublishAlias") or properties.get("DeploymentPreference"):
-        yield f"{logical_id}: versions and aliases are not supported yet; the machine is deployed without"

@@ -83,6 +83,14 @@ def told(sfn: Any, name: str) -> dict[str, object]:
     sfn.untag_resource(resourceArn=machine, tagKeys=["team"])
     facts["tags"] = {tag["key"]: tag["value"] for tag in sfn.list_tags_for_resource(resourceArn=machine)["tags"]}
 
+    others(sfn, name, facts)
+    sfn.delete_state_machine(stateMachineArn=machine)
+    facts["deleted"] = error_of(sfn.describe_state_machine, stateMachineArn=f"{machine}:2")
+    return facts
+
+
+def others(sfn: Any, name: str, facts: dict[str, object]) -> None:
+    """The facts of other machines, of an activity and of a state alone."""
     fail = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Mine"}}})
     failing = sfn.create_state_machine(name=f"{name}-fails", definition=fail, roleArn=ROLE)["stateMachineArn"]
     failed = sfn.start_execution(stateMachineArn=failing)["executionArn"]
@@ -103,9 +111,11 @@ def told(sfn: Any, name: str) -> dict[str, object]:
     state = json.dumps({"Type": "Pass", "End": True})
     facts["tested"] = sfn.test_state(definition=state, input='{"a":1}', roleArn=ROLE)["output"]
 
-    sfn.delete_state_machine(stateMachineArn=machine)
-    facts["deleted"] = error_of(sfn.describe_state_machine, stateMachineArn=f"{machine}:2")
-    return facts
+    fast = sfn.create_state_machine(
+        name=f"{name}-sync", definition=passes(1), roleArn=ROLE, type="EXPRESS", publish=True
+    )["stateMachineVersionArn"]
+    synced = sfn.start_sync_execution(stateMachineArn=fast)
+    facts["synced"] = [synced["status"], synced["output"]]
 
 
 if __name__ == "__main__":

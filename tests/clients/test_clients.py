@@ -1,8 +1,9 @@
 """Unmodified clients: one story in every language, told alike by all of them.
 
 A machine is made with a version, changed, tagged and given an alias; executions are started, listed, refused, redriven
-and stopped; an activity comes and goes; a state is tested. Each script prints what it saw as JSON. What a client needs
-is fetched once, at the pinned version, into the folder that `MAPRUN_CLIENTS_DIR` names, else a temporary one.
+and stopped; an activity comes and goes; a state is tested, an EXPRESS version run and waited for. Each script prints
+what it saw as JSON. What a client needs is fetched once, at the pinned version, into the folder that
+`MAPRUN_CLIENTS_DIR` names, else a temporary one.
 """
 
 import json
@@ -44,6 +45,7 @@ EXPECTED: dict[str, Any] = {
     "redrives": 1,
     "stopped": "ABORTED",
     "tested": '{"a":1}',
+    "synced": ["SUCCEEDED", '{"v":1}'],
     "deleted": "StateMachineDoesNotExist",
 }
 Command = Callable[[Path, str], list[str]]
@@ -90,18 +92,8 @@ def go(folder: Path, name: str) -> list[str]:
     """Version 2."""
     program = tool("go")
     shutil.copytree(HERE / "go", folder, dirs_exist_ok=True)
-    if not (folder / "story").exists():
-        fetched(
-            "env",
-            f"GOPATH={folder / 'gopath'}",
-            "GOFLAGS=-modcacherw",
-            program,
-            "build",
-            "-o",
-            "story",
-            ".",
-            into=folder,
-        )
+    modules = f"GOPATH={folder / 'gopath'}"
+    fetched("env", modules, "GOFLAGS=-modcacherw", program, "build", "-o", "story", ".", into=folder)
     return ["./story", name]
 
 

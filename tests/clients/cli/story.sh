@@ -62,6 +62,10 @@ shown=$(sfn describe-activity --activity-arn "$activity" --query name)
 sfn delete-activity --activity-arn "$activity"
 tested=$(sfn test-state --definition '{"Type":"Pass","End":true}' --input '{"a":1}' --role-arn $role --query output)
 
+fast=$(sfn create-state-machine --name "$name-sync" --definition "$(pass 1)" --role-arn $role --type EXPRESS --publish \
+    --query stateMachineVersionArn)
+read -r synced given < <(sfn start-sync-execution --state-machine-arn "$fast" --query '[status, output]')
+
 sfn delete-state-machine --state-machine-arn "$machine"
 deleted=$(error_of sfn describe-state-machine --state-machine-arn "$machine:2")
 
@@ -73,5 +77,6 @@ cat <<END
  "events": $(listed $events), "listed": $(listed $names), "errors": $(listed "${errors[@]}"),
  "tags": {$(quoted "$key"): $(quoted "$value")}, "failed": $(quoted "$error"), "redrives": $redrives,
  "stopped": $(quoted "$stopped"), "activity": $(quoted "$shown"), "tested": $(quoted "$tested"),
+ "synced": $(listed "$synced" "$given"),
  "deleted": $(quoted "$deleted")}
 END

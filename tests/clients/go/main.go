@@ -174,6 +174,13 @@ func main() {
 		Definition: aws.String(`{"Type":"Pass","End":true}`), Input: aws.String(`{"a":1}`), RoleArn: aws.String(role),
 	})).Output
 
+	fast := must(client.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
+		Name: aws.String(name + "-sync"), Definition: pass(1), RoleArn: aws.String(role),
+		Type: types.StateMachineTypeExpress, Publish: true,
+	})).StateMachineVersionArn
+	synced := must(client.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: fast}))
+	facts["synced"] = []string{string(synced.Status), *synced.Output}
+
 	must(client.DeleteStateMachine(ctx, &sfn.DeleteStateMachineInput{StateMachineArn: machine}))
 	second := aws.String(*machine + ":2")
 	facts["deleted"] = errorOf(client.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: second}))

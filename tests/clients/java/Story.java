@@ -98,6 +98,10 @@ public class Story {
         sfn.deleteActivity(r -> r.activityArn(activity));
         String tested = sfn.testState(r -> r.definition("{\"Type\":\"Pass\",\"End\":true}").input("{\"a\":1}").roleArn(ROLE)).output();
 
+        String fast = sfn.createStateMachine(r -> r.name(name + "-sync").definition(pass(1)).roleArn(ROLE)
+            .type(StateMachineType.EXPRESS).publish(true)).stateMachineVersionArn();
+        var synced = sfn.startSyncExecution(r -> r.stateMachineArn(fast));
+
         sfn.deleteStateMachine(r -> r.stateMachineArn(machine));
         String deleted = errorOf(() -> sfn.describeStateMachine(r -> r.stateMachineArn(machine + ":2")));
 
@@ -114,6 +118,7 @@ public class Story {
             + ", \"tags\": " + tags
             + ", \"failed\": " + text(error) + ", \"redrives\": " + redrives
             + ", \"stopped\": " + text(status) + ", \"activity\": " + text(shown)
+            + ", \"synced\": " + list(Stream.of(synced.statusAsString(), synced.output()))
             + ", \"tested\": " + text(tested) + ", \"deleted\": " + text(deleted) + "}");
     }
 }

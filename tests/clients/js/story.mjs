@@ -91,6 +91,11 @@ await send(sdk.DeleteActivityCommand, { activityArn: activity });
 const state = JSON.stringify({ Type: "Pass", End: true });
 facts.tested = (await send(sdk.TestStateCommand, { definition: state, input: '{"a":1}', roleArn })).output;
 
+const express = { name: `${name}-sync`, definition: pass(1), roleArn, type: "EXPRESS", publish: true };
+const fast = (await send(sdk.CreateStateMachineCommand, express)).stateMachineVersionArn;
+const synced = await send(sdk.StartSyncExecutionCommand, { stateMachineArn: fast });
+facts.synced = [synced.status, synced.output];
+
 await send(sdk.DeleteStateMachineCommand, { stateMachineArn: machine });
 facts.deleted = await errorOf(sdk.DescribeStateMachineCommand, { stateMachineArn: `${machine}:2` });
 console.log(JSON.stringify(facts));

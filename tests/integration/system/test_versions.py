@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from tests.integration.system.running import PASS, ended, states
-from tests.integration.system.stack import ACCOUNT, REGION, ROLE
+from tests.integration.system.stack import ROLE, Stack
 from tests.integration.system.test_api import error_of
 
 pytestmark = pytest.mark.integration
-MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine"
 
 
 def definition(comment: str) -> str:
@@ -268,6 +267,22 @@ def test_arns_of_versions_and_aliases_where_a_machine_is_asked_for(sfn: Any, pub
     assert error_of(
         sfn.create_state_machine, name="described", definition=states(**PASS), roleArn=ROLE, versionDescription="d"
     ) == ("ValidationException", "Version description can only be set when publish is true")
+
+
+def test_an_express_version_is_run_and_waited_for(stack: Stack, sfn: Any) -> None:
+    """By its own ARN or by an alias; the machine itself has become another one."""
+    arn = sfn.create_state_machine(
+        name="fast", definition=definition("one"), roleArn=ROLE, type="EXPRESS", publish=True
+    )["stateMachineArn"]
+    sfn.update_state_machine(stateMachineArn=arn, definition=definition("now"))
+    route = {"stateMachineVersionArn": f"{arn}:1", "weight": 100}
+    alias = sfn.create_state_machine_alias(name="live", routingConfiguration=[route])["stateMachineAliasArn"]
+    sync = stack.client("stepfunctions", inject_host_prefix=False)
+    outputs = [
+        json.loads(sync.start_sync_execution(stateMachineArn=each)["output"]) for each in (arn, f"{arn}:1", alias)
+    ]
+    assert outputs == ["now", "one", "one"]
+    assert error_of(sync.start_sync_execution, stateMachineArn=f"{arn}:2")[0] == "StateMachineDoesNotExist"
 
 
 def test_a_deleted_version_is_gone_and_its_number_with_it(sfn: Any) -> None:

@@ -50,16 +50,48 @@ def test_deploy_of_a_template_changes_what_differs(api: FakeApi) -> None:
     api.answers["ListTagsForResource"] = lambda _: {"tags": tags}
     api.answers["TagResource"] = lambda _: {}
     api.answers["UpdateStateMachine"] = lambda _: {"updateDate": 1}
+    publishing = {"PublishStateMachineVersion", "CreateStateMachineAlias"}
+    api.answers |= dict.fromkeys(publishing, lambda _: {"stateMachineVersionArn": f"{MACHINE}:1"})
     assert json.loads(run(api, "deploy", template, "--json").stdout)["action"] == "created"
     api.answers["DescribeStateMachine"] = lambda _: has
     assert json.loads(run(api, "deploy", template, "--json").stdout)["action"] == "unchanged"
     tags.pop()
     assert json.loads(run(api, "deploy", template, "--json").stdout)["action"] == "updated"
-    assert api.asked[-1][1]["tags"] == [{"key": "stateMachine:createdBy", "value": "SAM"}]
+    assert _last(api, "TagResource")["tags"] == [{"key": "stateMachine:createdBy", "value": "SAM"}]
     has["loggingConfiguration"] = {"level": "OFF"}
     run(api, "deploy", template, "--json")
-    assert api.asked[-1][0] == "UpdateStateMachine"
-    assert api.asked[-1][1]["loggingConfiguration"]["level"] == "ALL"
+    assert _last(api, "UpdateStateMachine")["loggingConfiguration"]["level"] == "ALL"
+
+
+def _last(api: FakeApi, operation: str) -> Json:
+    """The members of the last call of an operation."""
+    return next(asked for name, asked in reversed(api.asked) if name == operation)
+
+
+def test_deploy_publishes_what_a_template_publishes(api: FakeApi) -> None:
+    """A version of what was deployed; its alias is made, or led to that version if it is there already."""
+    template = str(Path(__file__).parent / "data" / "sam-translated.json")
+    api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
+    api.answers["CreateStateMachine"] = lambda _: {"stateMachineArn": MACHINE}
+    api.answers["PublishStateMachineVersion"] = lambda _: {"stateMachineVersionArn": f"{MACHINE}:2"}
+    api.answers["CreateStateMachineAlias"] = lambda _: {"stateMachineAliasArn": f"{MACHINE}:live"}
+    api.answers["UpdateStateMachineAlias"] = lambda _: {"updateDate": 1}
+    routes = [{"stateMachineVersionArn": f"{MACHINE}:2", "weight": 100}]
+    assert json.loads(run(api, "deploy", template, "--json").stdout) == {
+        "action": "created",
+        "stateMachineArn": MACHINE,
+        "stateMachineVersionArn": f"{MACHINE}:2",
+        "stateMachineAliasArns": [f"{MACHINE}:live"],
+    }
+    assert api.operations()[-2:] == ["PublishStateMachineVersion", "CreateStateMachineAlias"]
+    assert _last(api, "CreateStateMachineAlias") == {"name": "live", "routingConfiguration": routes}
+    api.answers["CreateStateMachineAlias"] = lambda _: refused("ConflictException", "another")
+    result = run(api, "deploy", template)
+    assert f"{MACHINE}:live" in result.stdout
+    moved = {"stateMachineAliasArn": f"{MACHINE}:live", "routingConfiguration": routes}
+    assert _last(api, "UpdateStateMachineAlias") == moved
+    api.answers["CreateStateMachineAlias"] = lambda _: refused("ServiceQuotaExceededException", "too many")
+    assert run(api, "deploy", template).exit_code == 4
 
 
 def test_a_refusal_names_its_machine(api: FakeApi) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from maprun.cli.definitions import read_machines
 from maprun.cli.errors import EXIT_USAGE, FileRefused
+from maprun.cli.publications import ALIAS, VERSION, AliasSource, Publication
 from maprun.cli.templates import MachineSource
 from maprun.language import examine
 from schemas.arns import Names
@@ -119,6 +120,66 @@ def test_what_sam_translates_to() -> None:
     (machine,) = read(DATA / "sam-translated.json")
     assert (machine.name, calls(machine, "Call")) == ("nightly", f"{FUNCTION}echo-dev")
     assert machine.tags == {"stateMachine:createdBy": "SAM", "team": "data"}
+
+
+def test_what_is_published() -> None:
+    """The version and the alias that SAM's AutoPublishAlias became, with the machine they are of."""
+    (machine,) = read(DATA / "sam-translated.json")
+    assert machine.publication == Publication(aliases=(AliasSource("live"),))
+    (nightly, *_) = read(DATA / "sam", "Nightly", Bucket="rows")
+    assert nightly.publication is None
+
+
+ROUTE = {"StateMachineVersionArn": {"Ref": "V"}, "Weight": 100}
+
+
+@pytest.mark.parametrize(
+    ("machine", "resources", "publication"),
+    [
+        ({"AutoPublishAlias": "live"}, {}, Publication(aliases=(AliasSource("live"),))),
+        (
+            {"AutoPublishAlias": "live", "DeploymentPreference": {"Type": "CANARY"}},
+            {},
+            Publication(None, (AliasSource("live"),), ("live: goes to the new version at once, not CANARY",)),
+        ),
+        (
+            {},
+            {
+                "V": {
+                    "Type": VERSION,
+                    "Properties": {"StateMachineArn": {"Fn::GetAtt": ["M", "Arn"]}, "Description": "d"},
+                },
+                "A": {"Type": ALIAS, "Properties": {"RoutingConfiguration": [ROUTE], "Description": "a"}},
+                "B": {"Type": ALIAS, "Properties": {"Name": "b", "RoutingConfiguration": [ROUTE, ROUTE]}},
+            },
+            Publication(
+                "d",
+                (AliasSource("A", "a"), AliasSource("b")),
+                ("B: shares out between versions; all goes to the one that is published now",),
+            ),
+        ),
+        (
+            {},
+            {
+                "V": {"Type": VERSION, "Properties": {"StateMachineArn": {"Ref": "Other"}}},
+                "A": {"Type": ALIAS, "Properties": {"RoutingConfiguration": [{"StateMachineVersionArn": "arn:x:1"}]}},
+            },
+            None,
+        ),
+    ],
+)
+def test_versions_and_aliases_of_a_template(
+    tmp_path: Path, machine: dict[str, Any], resources: dict[str, Any], publication: Publication | None
+) -> None:
+    """Of CloudFormation and of SAM; what is done otherwise is said."""
+    kind = "AWS::Serverless::StateMachine"
+    made = {
+        "Type": kind,
+        "Properties": {"Definition": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, **machine},
+    }
+    (found,) = read(written(tmp_path, "template.json", {"Resources": {"M": made, **resources}}))
+    assert found.publication == publication
+    assert found.notes == (() if publication is None else publication.notes)
 
 
 def test_a_package_of_the_serverless_framework() -> None:
