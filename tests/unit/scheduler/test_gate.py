@@ -13,7 +13,7 @@ from schemas.effects import HeartbeatReceived, TaskFailed, TaskSucceeded
 from schemas.express import NOBODY_WAITS, ExpressRequested, ExpressStart
 from schemas.home import CallbackReceived, ExecutionRequested, Origin
 from schemas.lanes import Cause
-from schemas.machines import MachineSpec, MachineWritten
+from schemas.machines import Alias, MachineSpec, MachineWritten
 from schemas.requests import record_of
 from schemas.tokens import NO_LANE, TaskToken, TokenSecret
 from services.scheduler.gate import own_requests
@@ -158,6 +158,28 @@ def test_a_machine_is_known_as_soon_as_it_is_on_its_topic(make_rig: Make) -> Non
         _ask(rig, {"stateMachineArn": ARN, "name": f"v{version}"})
         rig.until(lambda v=version: len(_commands(rig)) == v + 1)  # type: ignore[misc]
     assert {(c.name, c.definition) for c in _commands(rig)} == {(f"v{v}", b"[%d]" % v) for v in range(5)}
+
+
+@pytest.mark.parametrize(("qualifier", "by"), [(":1", ""), (":live", "live")])
+def test_a_record_may_name_a_version_or_an_alias(make_rig: Make, qualifier: str, by: str) -> None:
+    """It is looked for on its machine's home; the command says by what the execution was started, and what runs."""
+    rig = make_rig()
+    home = home_of(ARN, HOMES)
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    spec = MachineSpec(b"[1]", "role")
+    version = MachineWritten(Cause(0, 0, 0), f"{ARN}:1", "m", spec, "rev", 1, 1, version=1)
+    rig.put(topics.MACHINES, home, version)
+    live = Alias("live", (1, 100), "", 1, 1)
+    now = msgspec.structs.replace(spec, definition=b"[2]")
+    machine = MachineWritten(Cause(0, 1, 0), ARN, "m", now, "rev-2", 1, 1, versions=(1,), aliases=(live,))
+    rig.put(topics.MACHINES, home, machine)
+    for asked in (qualifier, ":2", ":dead"):
+        _ask(rig, {"stateMachineArn": ARN + asked, "name": "n"})
+    rig.until(lambda: len(_commands(rig)) == 1 and len(_rejections(rig)) == 2)
+    [command] = _commands(rig)
+    assert (command.arn, command.machine_arn) == (NAMES.execution("m", "n"), ARN)
+    assert (command.definition, command.version, command.alias) == (b"[1]", 1, by)
+    assert {rejected["error"] for rejected in _rejections(rig)} == {"StateMachineDoesNotExist"}
 
 
 def test_a_record_read_again_asks_for_the_same_execution(make_rig: Make) -> None:

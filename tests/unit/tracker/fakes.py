@@ -148,7 +148,7 @@ def fresh(home: int, interpreter: FakeInterpreter, start: int = 0) -> Flusher:
 
 
 def execution(home: int, number: int = 0, request_id: str = "") -> ExecutionRequested:
-    """A request whose execution lives on `home`."""
+    """A request whose execution lives on `home`, started by the machine, by a version or by an alias in turn."""
     arn, name = "", ""
     for i in range(1_000):
         name = f"e{number}-{i}"
@@ -156,7 +156,18 @@ def execution(home: int, number: int = 0, request_id: str = "") -> ExecutionRequ
         if home_of(arn, HOMES) == home:
             break
     return ExecutionRequested(
-        request_id or f"r-{name}", arn, name, MACHINE, "m", "STANDARD", "rev", "role", DEFINITION, b"[1]"
+        request_id or f"r-{name}",
+        arn,
+        name,
+        MACHINE,
+        "m",
+        "STANDARD",
+        "rev",
+        "role",
+        DEFINITION,
+        b"[1]",
+        version=number % 3,
+        alias="live" if number % 3 == 2 else "",
     )
 
 

@@ -205,10 +205,19 @@ def aged(seed: int, limits: MapRunLimits = SHORT) -> Story:
     return story
 
 
+def started_by(qualifier: str) -> set[str]:
+    """The executions of a story that were started by a version or an alias."""
+    requests = [fakes.execution(HOME, number) for number in range(6)]
+    return {request.arn for request in requests if qualifier in {str(request.version), request.alias}}
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), flush_every=st.integers(1, 9), kills=st.lists(st.integers(0, 80), max_size=6))
 def test_what_has_ended_leaves_no_row(seed: int, flush_every: int, kills: list[int]) -> None:
-    """The table holds what is open, whoever is killed where; what has ended is known as long as it is remembered."""
+    """The table holds what is open, whoever is killed where; what has ended is known as long as it is remembered.
+
+    So it is listed, by its machine and by the version and the alias that it was started by.
+    """
     story = aged(seed)
     table = Table()
     for writes in kills:
@@ -227,6 +236,9 @@ def test_what_has_ended_leaves_no_row(seed: int, flush_every: int, kills: list[i
         assert set(part.index.roots()) == set(state.roots)
         assert {arn for _, arn in part.newest_roots(fakes.MACHINE, None, None, None)} == {*state.roots, *remembered}
         assert {arn for arn in story.arns if part.root(arn) is not None} == {*state.roots, *remembered}
+        for qualifier in ("1", "2", "live"):
+            listed = {arn for _, arn in part.newest_roots(f"{fakes.MACHINE}:{qualifier}", None, None, None)}
+            assert listed == {*state.roots, *remembered} & started_by(qualifier)
     assert not start(table, SHORT)[1]
     for arn in set(story.arns) - set(state.roots):
         run = fakes.run_of(next(fakes.execution(HOME, n) for n in range(6) if fakes.execution(HOME, n).arn == arn))
