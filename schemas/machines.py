@@ -124,3 +124,8 @@ class MachineWritten(Fact, frozen=True):
     versions: tuple[int, ...] = ()
     versions_published: int = 0
     aliases: tuple[Alias, ...] = ()
+
+
+def remembered(machine: MachineWritten) -> MachineWritten:
+    """What a home remembers of a machine: all; of a version, what its own record on `machines` says is left out."""
+    return structs.replace(machine, spec=MachineSpec()) if machine.version else machine

@@ -86,6 +86,10 @@ class MachineRegistry(Newest[MachineWritten]):
         """All machines and versions."""
         return (machine for arn, machine in self._found.items() if self.get(arn) is not None)
 
+    def machines(self) -> Iterator[MachineWritten]:
+        """The machines alone."""
+        return (machine for machine in self._found.values() if not machine.version)
+
     def read(self, home: int, offset: int, value: bytes | None) -> bool:
         """Takes over a record of `machines`; False when it can't be read: what it is of stays as it was."""
         self.read_to(home, offset + 1)

@@ -13,6 +13,7 @@ from maprun.mapruns.slices import Pace
 from maprun.requests.registry import MachineRegistry
 from maprun.runtime.pace import LoopPace
 from schemas import topics
+from schemas.machines import remembered
 from services.maprun_tracker.archive import EndedExecutions
 from services.maprun_tracker.archiving import ending, execution, forget
 from services.maprun_tracker.flush import Flusher, MakeHome, restore
@@ -158,7 +159,7 @@ async def _take_machines(port: Port, part: Partition) -> None:
         for record in await port.read(topic, part.number, first, min(end, first + MACHINES_PER_READ)):
             machines.read(part.number, record.offset, record.value)
     for machine in machines:
-        part.home.state.machines[machine.arn] = machine
+        part.home.state.machines[machine.arn] = remembered(machine)
         part.machine_written(machine)
     for activity in machines.activities:
         part.home.state.activities[activity.arn] = activity

@@ -10,7 +10,7 @@ from maprun.mapruns.run import Run
 from maprun.mapruns.verdicts import item_counts
 from schemas.arns import run_tail
 from schemas.home import alias_arn_of, version_arn_of
-from schemas.machines import MachineWritten
+from schemas.machines import MachineWritten, remembered
 from schemas.pages import Pages
 from services.maprun_tracker import rows
 from services.maprun_tracker.archive import ArchivedExecution, EndedExecutions
@@ -258,6 +258,7 @@ class Partition:
 
     def machine_written(self, machine: MachineWritten) -> None:
         """Sees to it that the definition of a machine is stored, and those that it had are not kept for it."""
+        machine = remembered(machine)
         digest = b"" if machine.deleted else self.store_definition(machine.spec.definition)
         self.machines.written(machine, digest)
 

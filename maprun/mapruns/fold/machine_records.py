@@ -5,7 +5,7 @@ import msgspec
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.publishing import publish, withdraw
 from schemas.arns import qualified
-from schemas.machines import MachineSpec, MachineWritten
+from schemas.machines import MachineSpec, MachineWritten, remembered
 
 
 def carried_out(fold: Fold, request_id: str, machine: MachineWritten | None) -> bool:
@@ -26,7 +26,7 @@ def write_machine(fold: Fold, machine: MachineWritten) -> None:
     """
     machine = msgspec.structs.replace(machine, cause=fold.cause)
     had = fold.state.machines.get(machine.arn)
-    fold.state.machines[machine.arn] = machine
+    fold.state.machines[machine.arn] = remembered(machine)
     publish(fold, machine, had)
 
 

@@ -143,7 +143,7 @@ async def list_machines(service: Service, ask: inputs.Page, _call: Call) -> shap
     query = ("ListStateMachines",)
     below = read_token(ask.next_token, query, tuple[int, str])
     await service.all_machines_read()
-    found = sorted((machine for machine in service.machines if not machine.version), key=_age, reverse=True)
+    found = sorted(service.machines.machines(), key=_age, reverse=True)
     size = ask.max_results or service.limits.page_default
     page = [machine for machine in found if below is None or _age(machine) < below][: size + 1]
     more = len(page) > size

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from maprun.mapruns.fold.outputs import Output, Send
-from maprun.mapruns.fold.state import RequestAnswered
+from maprun.mapruns.fold.state import RequestAnswered, encode_state
 from maprun.mapruns.fold.versions import ALIASES_MAX, VERSIONS_MAX
 from maprun.requests.registry import MachineRegistry
 from schemas import topics
@@ -14,7 +14,7 @@ from schemas.machines import AliasRequested, MachineRequested, MachineSpec, Mach
 from schemas.machines import VersionRequested as Asked
 from schemas.wire import encode
 from tests.unit.mapruns.folding import Folding, answers
-from tests.unit.mapruns.programs import NAMES
+from tests.unit.mapruns.programs import NAMES, Programs
 
 ARN = NAMES.machine("m")
 SPEC = MachineSpec(b'{"v":1}', "role-1", tags=b'[{"key":"k","value":"v"}]')
@@ -237,6 +237,19 @@ def test_a_deleted_machine_takes_its_versions_and_aliases_along() -> None:
     version = machines.view.get(f"{ARN}:1")
     assert version is not None
     assert version.spec.definition == b'{"v":3}'
+
+
+def test_a_home_does_not_grow_with_the_definitions_of_versions() -> None:
+    """They stand on the topic, for those who start executions; the fold needs none of them, nor do its snapshots."""
+    machines = Machines()
+    machines.machine("create")
+    for number in range(20):
+        machines.machine("update", b'{"v":"%s"}' % (b"%d" % number * 10_000), publish=True)
+    size = len(encode_state(machines.folding.state, Programs()))
+    assert size < 50_000
+    version = machines.view.get(f"{ARN}:7")
+    assert version is not None
+    assert len(version.spec.definition) > 10_000
 
 
 def test_a_request_comes_again() -> None:
