@@ -68,7 +68,7 @@ EXECUTION_LOGS = Topic(
     partitioned_by="homes",
     key="execution ARN",
     writers=("scheduler", "child-runner"),
-    readers=("user",),
+    readers=("user", "child-runner"),
     retention_ms=7 * DAY_MS,
     replaceable=True,
 )

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
     api_hosts: str = ""  # MAPRUN_API_HOSTS: name[,name]: what the API is reached by beside the host of MAPRUN_API
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
+    logs: str = ""  # AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: where logs of executions go beside their topic; empty = nowhere
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
     function_endpoints: str = ""  # MAPRUN_FUNCTION_ENDPOINTS: name=url[,name=url]: of functions that are elsewhere
     connections_file: str = ""  # MAPRUN_CONNECTIONS_FILE: connections of `http:invoke`, as CreateConnection takes them
@@ -101,6 +102,7 @@ _NAMES = {
     "api": "MAPRUN_API",
     "api_hosts": "MAPRUN_API_HOSTS",
     "s3": "AWS_ENDPOINT_URL_S3",
+    "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
     "function_endpoints": "MAPRUN_FUNCTION_ENDPOINTS",
     "connections_file": "MAPRUN_CONNECTIONS_FILE",
@@ -170,9 +172,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         else:
             given[field] = _KINDS.get(field, str)(text)
     settings = msgspec.structs.replace(Settings(), **given)
-    for name, url in (("MAPRUN_API", settings.api), ("AWS_ENDPOINT_URL_S3", settings.s3)):
+    for field in ("api", "s3", "logs"):
+        url = getattr(settings, field)
         if url:
-            port_of(url, name)
+            port_of(url, _NAMES[field])
     endpoints_of(settings.function_endpoints)
     gateways_of(settings.apigateway_endpoints)
     allowed_of(settings.http_task_allow)

@@ -17,11 +17,12 @@ from schemas.arns import Names
 from schemas.tokens import TokenSecret
 from services.child_runner.express_owner import ExpressDeps, own_express
 from services.child_runner.limits import HISTORY_UNBOUNDED, limits_of
+from services.child_runner.log_owner import LogDeps, own_logs
 from services.child_runner.machine import shared
 from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Counted
 from services.child_runner.owner import Deps, own_lane
-from services.child_runner.topology import EXPRESS, OWNED, SERVICE
+from services.child_runner.topology import EXPRESS, LOGS, OWNED, SERVICE
 
 
 def compose(settings: Settings, limits: Limits) -> Composed:
@@ -47,6 +48,9 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds),
         Owned(EXPRESS, f"{SERVICE}-express", partial(own_express, deps=express), own.drain_seconds),
     ]
+    if settings.logs:
+        forwarding = LogDeps(tasks.run_task, deps.metrics.logs_given_up)
+        owned.append(Owned(LOGS, f"{SERVICE}-logs", partial(own_logs, deps=forwarding)))
     return Composed(owned, secret, close=tasks.close)
 
 

@@ -125,7 +125,8 @@ class _Ownership:
             self.committed = position
             self.port.commit(_TOPIC, self.number, position)
         now = self.port.monotonic()
-        if now - self.trimmed_seconds >= self.deps.limits.trim_seconds:
+        # Who lost the lane may read what it carried too late for the new owner, which then needs the first records.
+        if now - self.trimmed_seconds >= self.deps.limits.trim_seconds and self.port.lease_ok():
             self.trimmed_seconds = now
             await self.port.trim(_TOPIC, self.number, self.committed)
 

@@ -5,11 +5,13 @@ from schemas import topics
 SERVICE = "child-runner"
 OWNED = topics.ITEMS.name
 EXPRESS = topics.EXPRESS_REQUESTS.name
+LOGS = topics.EXECUTION_LOGS.name
 CONSUMES: tuple[str, ...] = (
     topics.ITEMS.name,
     topics.LANE_SIGNALS.name,
     topics.LANE_JOURNAL.name,
     EXPRESS,
+    LOGS,
     topics.CLUSTER.name,
 )
 PRODUCES: tuple[str, ...] = (
@@ -17,6 +19,6 @@ PRODUCES: tuple[str, ...] = (
     topics.LANE_JOURNAL.name,
     EXPRESS,
     topics.EXPRESS_ANSWERS.name,
-    topics.EXECUTION_LOGS.name,
+    LOGS,
     topics.CLUSTER.name,
 )
