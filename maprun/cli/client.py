@@ -66,6 +66,16 @@ class Api:
         status, raw = self._exchange("GET", f"/maprun/progress?arn={quote(arn, safe='')}", None, {})
         return self._judged("progress", status, raw)
 
+    def errors(self, arn: str) -> Iterator[Json]:
+        """What the unsuccessful children of a Map Run ended with: the parts that `GET /maprun/errors` gives."""
+        token: str | None = ""
+        while token is not None:
+            more = f"&nextToken={quote(token, safe='')}" if token else ""
+            status, raw = self._exchange("GET", f"/maprun/errors?arn={quote(arn, safe='')}{more}", None, {})
+            part = self._judged("errors", status, raw)
+            yield part
+            token = part.get("nextToken")
+
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and body of one HTTP exchange, on the open connection or, once, on a new one."""
         fresh = self._connection is None

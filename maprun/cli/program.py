@@ -4,7 +4,7 @@ import os
 
 import click
 
-from maprun.cli import executions, machines, show, stack, trying, validate
+from maprun.cli import executions, failures, machines, show, stack, trying, validate
 from maprun.cli.client import Api
 from maprun.cli.options import Context
 from maprun.runtime import settings
@@ -47,5 +47,6 @@ for _command in (
     show.describe,
     show.list_,
     show.history,
+    failures.errors,
 ):
     main.add_command(_command)

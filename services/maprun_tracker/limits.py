@@ -15,6 +15,7 @@ class TrackerLimits(msgspec.Struct, frozen=True):
     archive_page_bytes_max: int = 900_000  # below Kafka's default record limit of 1 MiB
     list_frames_max: int = 256  # of home read for one page of a list
     list_blocks_max: int = 64  # opened for one page of a list; what is then found makes the page, however short
+    errors_children_max: int = 2_000  # counted in one part of the errors of a Map Run
     blocks_decoded_max: int = 256  # in memory for each partition, about 40 KB each
     history_page_bytes_max: int = 65_536  # of a root execution's events in one row, before compression
     flush_records_max: int = 64  # records folded before rows are written

@@ -1,30 +1,19 @@
 """A headless Chromium for the tests of the console, and an API of canned answers."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser.api import Api
-
-_NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
+from tests.browser.chromium import chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's own Chromium. Without one these tests are left out, but never in continuous integration.
-
-    It ends with its module: playwright keeps a loop running in this thread, in which no other test could start one.
-    """
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine: apt-get install chromium-headless-shell")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found)
+    """One for the tests of a module."""
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.api import (
+    CHILD,
     EXECUTION,
     HOSTILE,
     RUN,
@@ -160,6 +161,37 @@ def test_a_run_is_stopped_and_redriven_by_its_execution(page: Page, api: Api) ->
     assert asked["clientToken"]
 
 
+def test_what_went_wrong_is_counted_over_all_parts(page: Page, api: Api) -> None:
+    """Parts are asked for one after the other and summed; errors and causes are text; a sample opens its child."""
+    api.answers = of_run(counts(failed=5, succeeded=5), status="FAILED", stopDate=START + 60)
+
+    def part(ask: Any) -> Any:
+        few = {"status": "FAILED", "error": "E", "causePattern": HOSTILE, "firstDate": START, "lastDate": START}
+        if "nextToken" not in ask:
+            cluster = {**few, "count": 2, "executionArns": [CHILD.format(1)]}
+            return {"mapRunArn": RUN, "childrenCounted": 2, "clusters": [cluster], "nextToken": "t"}
+        others = [{**few, "count": 2, "executionArns": [CHILD.format(2)]}, {"status": "ABORTED", **_BARE}]
+        return {"mapRunArn": RUN, "childrenCounted": 3, "clusters": others}
+
+    api.answers["errors"] = part
+    page.goto(address("map-run", RUN))
+    page.get_by_role("link", name="What went wrong").click()
+    expect(page.get_by_text("Counted: 5 children")).to_be_visible()
+    rows = page.get_by_role("region", name="What went wrong").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text(HOSTILE)
+    expect(rows.nth(0)).to_contain_text("4 80%")
+    expect(rows.nth(1)).to_contain_text("No error")
+    assert page.evaluate("window.broken") is None
+    assert [ask.get("nextToken") for ask in api.members_of("errors")] == [None, "t"]
+    rows.nth(0).get_by_role("link", name="child-2").click()
+    expect(page.get_by_role("dialog", name="Child execution")).to_be_visible()
+    assert "tab=errors" in page.url
+
+
+_BARE = {"count": 1, "firstDate": START, "lastDate": START, "executionArns": [CHILD.format(3)]}
+
+
 def test_results_are_named(page: Page, api: Api) -> None:
     """The manifest that the execution's output names stands on the page of the run."""
     api.answers = of_run(ITEMS, status="SUCCEEDED", stopDate=START + 60)
@@ -167,3 +199,14 @@ def test_results_are_named(page: Page, api: Api) -> None:
     api.answers["DescribeExecution"] = lambda ask: described(ask["executionArn"], output=output)
     page.goto(address("map-run", RUN))
     expect(page.get_by_text("s3://out/nightly/manifest.json")).to_be_visible()
+
+
+def test_a_run_that_failed_says_with_what(page: Page, api: Api) -> None:
+    """The error of its execution stands on the page of the run: it may be none of its children's."""
+    api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
+    api.answers["DescribeExecution"] = lambda ask: described(
+        ask["executionArn"], error="States.DataLimitExceeded", cause="too large"
+    )
+    page.goto(address("map-run", RUN))
+    expect(page.locator(".failure")).to_contain_text("States.DataLimitExceeded")
+    expect(page.locator(".failure")).to_contain_text("too large")

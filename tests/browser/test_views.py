@@ -126,7 +126,9 @@ def test_empty_lists_say_so(page: Page, api: Api) -> None:
         "/console/",
         address("machine", MACHINE),
         address("execution", EXECUTION, "?tab=history"),
+        address("execution", EXECUTION, "?tab=data"),
         address("map-run", RUN),
+        address("map-run", RUN, "?tab=errors"),
         address("map-run", RUN, f"?child={EXECUTION}"),
     ],
 )

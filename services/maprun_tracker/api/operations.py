@@ -11,6 +11,7 @@ from services.maprun_tracker.api import (
     aliases,
     callbacks,
     descriptions,
+    error_clusters,
     executions,
     express,
     histories,
@@ -89,8 +90,10 @@ class OwnOperation(Operation, frozen=True):
 OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "executionArn"),
     "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "mapRunArn"),
+    "/maprun/errors": OwnOperation(inputs.ErrorsAsked, error_clusters.errors, "mapRunArn"),
 }
-"""By path: the history of any execution, EXPRESS children too; how much of its source a Map Run has read."""
+"""By path: the history of any execution, EXPRESS children too; how much of its source a Map Run has read; what its
+unsuccessful children ended with, counted."""
 
 LIST_EXECUTIONS: Final = "ListExecutions"
 

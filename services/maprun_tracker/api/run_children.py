@@ -17,6 +17,8 @@ from services.maprun_tracker.running import Span
 from services.maprun_tracker.state import Partition
 
 RUNNING, PENDING_REDRIVE = "RUNNING", "PENDING_REDRIVE"
+UNSUCCESSFUL = "UNSUCCESSFUL"
+"""Not a status: asks a Listing for all that failed, timed out, was aborted, or waits to be redriven."""
 _BLOCKS_PER_TURN = 16
 STATUS_OF = {name: status for status, name in STATUS_NAMES.items()}
 
@@ -89,6 +91,8 @@ class Listing:
             return Wanted(SHOWN, self._redriven)
         if self._status == PENDING_REDRIVE:
             return Wanted(LOST, self._redriven, self._since, earlier=True) if self._since else None
+        if self._status == UNSUCCESSFUL:
+            return Wanted(LOST, self._redriven)
         status = STATUS_OF.get(self._status)
         if status is None:
             return None
@@ -115,7 +119,7 @@ class Listing:
     def _spans_by_block(self, below: int) -> dict[int, list[Span]]:
         """What runs, by the block it lies in."""
         out: dict[int, list[Span]] = {}
-        if self._status not in {None, RUNNING, PENDING_REDRIVE} or self._run.status != RUNNING:
+        if self._status not in {None, RUNNING, PENDING_REDRIVE, UNSUCCESSFUL} or self._run.status != RUNNING:
             return out
         for first, count, since in self._part.running.spans(self._run.run):
             at, end = first, min(below, first + count)

@@ -143,13 +143,13 @@ async def list_children(service: Service, ask: inputs.ListExecutions) -> shapes.
     size = ask.max_results or service.limits.page_default
     listing = Listing(part, row, status, redriven)
     found = await listing.page(row.index_end if below is None else max(0, min(below, row.index_end)), size)
-    page = _within_frames(found.children, service.limits.list_frames_max)
+    page = within_frames(found.children, service.limits.list_frames_max)
     end = found.below if len(page) == len(found.children) else page[-1].index
     items = await _items(service, part, row, page)
     return shapes.ExecutionList(executions=items, next_token=make_token(query, end) if end else None)
 
 
-def _within_frames(page: list[Child], frames_max: int) -> list[Child]:
+def within_frames(page: list[Child], frames_max: int) -> list[Child]:
     """The first children of a page, whose histories stand in so many frames at most."""
     frames: set[int] = set()
     for place, child in enumerate(page):
@@ -159,8 +159,8 @@ def _within_frames(page: list[Child], frames_max: int) -> list[Child]:
     return page
 
 
-async def _items(service: Service, part: Partition, run: RunRow, page: list[Child]) -> list[shapes.ExecutionItem]:
-    """The rows of a page; when children began and ended stands in their histories, fetched a frame at a time."""
+async def kept_of_page(service: Service, part: Partition, page: list[Child]) -> dict[int, Kept]:
+    """What home tells of these children's ends, by index, a frame at a time; frames that are gone are left out."""
     by_frame: dict[int, list[int]] = {}
     for child in page:
         if child.offset >= 0:
@@ -173,6 +173,12 @@ async def _items(service: Service, part: Partition, run: RunRow, page: list[Chil
             kept.update(service.frames.children(frame, indexes))
 
     await asyncio.gather(*(load(offset, indexes) for offset, indexes in by_frame.items()))
+    return kept
+
+
+async def _items(service: Service, part: Partition, run: RunRow, page: list[Child]) -> list[shapes.ExecutionItem]:
+    """The rows of a page; when children began and ended stands in their histories."""
+    kept = await kept_of_page(service, part, page)
     return [_item(service, ChildRef(part, run, child), kept.get(child.index)) for child in page]
 
 

@@ -193,6 +193,34 @@ class MapRunProgress(Output, frozen=True, kw_only=True):
     items_expected: int | None = None
 
 
+class ErrorCluster(Output, frozen=True, kw_only=True):
+    """Children that ended alike: with this status, this error and causes of this pattern. Both are absent of no error.
+
+    Dates are of their ends. `cause_sample` is the cause of the first of `execution_arns`.
+    """
+
+    status: str
+    count: int
+    first_date: float
+    last_date: float
+    execution_arns: list[str]
+    error: str | None = None
+    cause_pattern: str | None = None
+    cause_sample: str | None = None
+
+
+class ErrorClusters(Output, frozen=True, kw_only=True):
+    """Of `GET /maprun/errors`: a part of a Map Run's unsuccessful children, by how they ended, the most frequent first.
+
+    The whole is the sum of all parts.
+    """
+
+    map_run_arn: str
+    children_counted: int
+    clusters: list[ErrorCluster]
+    next_token: str | None = None
+
+
 class Nothing(Output, frozen=True, kw_only=True):
     """Output of operations that answer nothing."""
 

@@ -4,6 +4,7 @@ import { write } from "./address.js";
 import { ActButton, Redrive, Stop, Update } from "./acts.js";
 import { ItemBar } from "./bar.js";
 import { Child } from "./child.js";
+import { Clusters } from "./clusters.js";
 import { Manifest, labelOf } from "./execution.js";
 import { html } from "./html.js";
 import { Age, useLive, Waiting } from "./live.js";
@@ -19,19 +20,23 @@ const AGAIN_MS = 3000;
 const STATUS_OF = { failed: "FAILED", timedOut: "TIMED_OUT", aborted: "ABORTED", succeeded: "SUCCEEDED", running: "RUNNING" };
 const isOver = ({ run }) => run.status !== "RUNNING";
 
-/** `query.status` narrows the children, `query.child` opens one of them. */
+/** `query.status` narrows the children, `query.child` opens one of them, `query.tab` is errors or nothing. */
 export function MapRun({ arn, query }) {
   const live = useLive(async (signal) => {
     const [run, progress] = await Promise.all([call("DescribeMapRun", { mapRunArn: arn }, signal), ask("progress", arn, undefined, signal)]);
     return { run, progress };
   }, [arn]);
   const run = live.data?.run;
-  const at = (changed) => write("map-run", arn, { status: query.status, ...changed });
+  const at = (changed) => write("map-run", arn, { status: query.status, tab: query.tab, ...changed });
+  const errors = query.tab === "errors";
   return html`<h1>Map Run ${labelOf(arn)} ${run && html`<${Status} of=${run.status} />`}</h1>
     <${Waiting} live=${live}>
-      ${run && html`<${Overview} live=${live} arn=${arn} hrefOf=${(key) => (STATUS_OF[key] ? at({ status: STATUS_OF[key] }) : "")} />`}
+      ${run && html`<${Overview} live=${live} arn=${arn} hrefOf=${(key) => (STATUS_OF[key] ? at({ status: STATUS_OF[key], tab: "" }) : "")} />`}
       <h2>Children</h2>
-      ${run && html`<${Children} arn=${arn} run=${run} status=${query.status ?? ""} at=${at} />`}
+      <${Choices} name="Parts of this page" of=${[["One by one", at({ tab: "" }), !errors], ["What went wrong", at({ tab: "errors" }), errors]]} />
+      ${run && (errors
+        ? html`<${Clusters} arn=${arn} lost=${lostOf(run)} hrefOf=${(child) => at({ child })} />`
+        : html`<${Children} arn=${arn} run=${run} status=${query.status ?? ""} at=${at} />`)}
     <//>
     ${query.child && html`<${Child} arn=${query.child} onClose=${() => { location.hash = at({}); }} />`}`;
 }
@@ -51,7 +56,7 @@ function Overview({ live, arn, hrefOf }) {
     <div class="acts">
       ${running && html`<${ActButton} name="Change limits" of=${(close) => html`<${Update} run=${run} onClose=${close} onDone=${live.again} />`} />
       <${ActButton} name="Stop" grave of=${(close) => html`<${Stop} arn=${run.executionArn} what="The execution of this Map Run" onClose=${close} onDone=${live.again} />`} />`}
-      ${!running && run.status !== "SUCCEEDED" && html`<${ActButton} name="Redrive" of=${(close) => html`<${Redrive} arn=${run.executionArn} lost=${lostOf(run)} onClose=${close} onDone=${live.again} />`} />`}
+      ${!running && run.status !== "SUCCEEDED" && html`<${ActButton} name="Redrive" of=${(close) => html`<${Redrive} arn=${run.executionArn} lost=${`${number(lostOf(run))} children of this Map Run`} onClose=${close} onDone=${live.again} />`} />`}
       <${Copy} text=${arn} name="Copy ARN" />
     </div>
     <${ItemBar} run=${run} expected=${expected} hrefOf=${hrefOf} />
@@ -75,7 +80,7 @@ function Overview({ live, arn, hrefOf }) {
       ["Results written", run.itemCounts.resultsWritten ? `${number(run.itemCounts.resultsWritten)} items` : undefined],
       ["Wait for redrive", children.pendingRedrive ? `${number(children.pendingRedrive)} children` : undefined],
     ]} />
-    ${!running && html`<${Results} executionArn=${run.executionArn} />`}`;
+    ${!running && html`<${Ended} executionArn=${run.executionArn} />`}`;
 }
 
 function Figure({ name, value, of }) {
@@ -88,14 +93,16 @@ function sourceText(progress) {
 }
 
 function lostOf(run) {
-  const { failed, timedOut, aborted } = run.executionCounts;
-  return `${number(failed + timedOut + aborted)} children of this Map Run`;
+  const { failed, timedOut, aborted, pendingRedrive } = run.executionCounts;
+  return failed + timedOut + aborted + pendingRedrive;
 }
 
-/** The manifests that the output of the run's execution names. */
-function Results({ executionArn }) {
+/** What the run's execution ended with, and the manifests that its output names. */
+function Ended({ executionArn }) {
   const live = useLive((signal) => call("DescribeExecution", { executionArn }, signal), ["results", executionArn], () => true);
-  return manifestsIn(live.data?.output).map((address) => html`<${Manifest} key=${address} address=${address} />`);
+  const execution = live.data;
+  return html`${execution?.error && html`<div class="failure">The execution ended with <strong>${execution.error}</strong> <pre>${execution.cause}</pre></div>`}
+    ${manifestsIn(execution?.output).map((address) => html`<${Manifest} key=${address} address=${address} />`)}`;
 }
 
 function Children({ arn, run, status, at }) {

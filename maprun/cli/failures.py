@@ -1,0 +1,77 @@
+"""`maprun errors`: what the unsuccessful children of a Map Run ended with, counted."""
+
+from collections.abc import Iterable
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from maprun.cli import output
+from maprun.cli.client import Json
+from maprun.cli.errors import EXIT_USAGE, CliError
+from maprun.cli.options import Context, json_option, kind_of
+
+_SAMPLES_MAX = 3
+_CLUSTERS_DEFAULT = 20
+
+
+@click.command()
+@click.argument("map_run")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=_CLUSTERS_DEFAULT,
+    show_default=True,
+    help="Rows at most, the largest counts first; 0 = all.",
+)
+@json_option
+@click.pass_obj
+def errors(context: Context, *, map_run: str, limit: int, as_json: bool) -> None:
+    """Count what the unsuccessful children of the MAP_RUN with this ARN ended with, by error and cause."""
+    if kind_of(map_run) != "mapRun":
+        raise CliError(
+            f"{map_run} is no Map Run", "maprun list map-runs EXECUTION lists those of an execution", EXIT_USAGE
+        )
+    counted = 0
+    parts: list[Json] = []
+    shown = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*shown, console=output.err(), transient=True, disable=as_json) as progress:
+        task = progress.add_task("")
+        for part in context.api.errors(map_run):
+            parts.append(part)
+            counted += part["childrenCounted"]
+            progress.update(task, description=f"{counted:,} children")
+    clusters = summed(parts)
+    if as_json:
+        output.print_json({"mapRunArn": map_run, "childrenCounted": counted, "clusters": clusters[: limit or None]})
+        return
+    rows = [
+        (
+            f"{each['count']:,}",
+            each["status"],
+            each.get("error", ""),
+            each.get("causePattern", ""),
+            each["executionArns"][0],
+        )
+        for each in clusters[: limit or None]
+    ]
+    output.print_rows(("COUNT", "STATUS", "ERROR", "CAUSE", "FOR EXAMPLE"), rows)
+    left = sum(each["count"] for each in clusters[len(rows) :])
+    if left:
+        output.err().print(f"{left:,} more children in {len(clusters) - len(rows):,} more rows: --limit 0 shows all")
+
+
+def summed(parts: Iterable[Json]) -> list[Json]:
+    """The clusters of all parts together, the largest first."""
+    found: dict[tuple[str, str | None, str | None], Json] = {}
+    for part in parts:
+        for cluster in part["clusters"]:
+            key = (cluster["status"], cluster.get("error"), cluster.get("causePattern"))
+            had = found.get(key)
+            if had is None:
+                found[key] = dict(cluster)
+                continue
+            had["count"] += cluster["count"]
+            had["firstDate"] = min(had["firstDate"], cluster["firstDate"])
+            had["lastDate"] = max(had["lastDate"], cluster["lastDate"])
+            had["executionArns"] = [*had["executionArns"], *cluster["executionArns"]][:_SAMPLES_MAX]
+    return sorted(found.values(), key=lambda cluster: -cluster["count"])
