@@ -125,6 +125,7 @@ def test_empty_lists_say_so(page: Page, api: Api) -> None:
     [
         "/console/",
         address("machine", MACHINE),
+        address("machine", MACHINE, "?tab=definition"),
         address("execution", EXECUTION, "?tab=history"),
         address("execution", EXECUTION, "?tab=data"),
         address("map-run", RUN),

@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { write } from "./address.js";
 import { ActButton, Redrive, Stop } from "./acts.js";
+import { Graph } from "./graph.js";
 import { History } from "./history.js";
 import { html } from "./html.js";
 import { Age, useLive, Waiting } from "./live.js";
@@ -86,5 +87,5 @@ export function labelOf(mapRunArn) {
 
 function Definition({ arn }) {
   const live = useLive((signal) => call("DescribeStateMachineForExecution", { executionArn: arn }, signal), ["definition", arn], () => true);
-  return html`<${Waiting} live=${live}><${Json} name="Definition" text=${live.data?.definition} /><//>`;
+  return html`<${Waiting} live=${live}><${Graph} definition=${live.data?.definition} /><${Json} name="Definition" text=${live.data?.definition} /><//>`;
 }

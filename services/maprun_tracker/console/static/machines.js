@@ -2,6 +2,7 @@
 import { call } from "./api.js";
 import { write } from "./address.js";
 import { ActButton, Start } from "./acts.js";
+import { Graph } from "./graph.js";
 import { html } from "./html.js";
 import { Age, useLive, Waiting } from "./live.js";
 import { More, usePages } from "./pages.js";
@@ -54,7 +55,7 @@ export function Machine({ arn, query }) {
         ["Executions", at("", query.status), !definition],
         ["Definition", at("definition", query.status), definition],
       ]} />
-      ${machine && (definition ? html`<${Json} name="Definition" text=${machine.definition} />`
+      ${machine && (definition ? html`<${Graph} definition=${machine.definition} /><${Json} name="Definition" text=${machine.definition} />`
         : html`<${Executions} arn=${arn} status=${query.status} at=${at} />`)}
     <//>`;
 }
