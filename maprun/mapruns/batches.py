@@ -8,6 +8,10 @@ INPUT_BYTES_MAX = 262_144
 """A batch's input is never larger, whatever MaxInputBytesPerBatch says (AWS quota)."""
 
 
+ITEMS_MAX = 1 << 62
+"""Of a batch that its bytes alone close."""
+
+
 def fill_batch(
     batcher: ItemBatcherPlan, next_item: Callable[[], bytes | None], take: Callable[[], None]
 ) -> tuple[bytes, int]:
@@ -17,13 +21,16 @@ def fill_batch(
     """
     bytes_max = min(batcher.input_bytes_per_batch_max or INPUT_BYTES_MAX, INPUT_BYTES_MAX)
     head = b'{"BatchInput":' + batcher.batch_input + b',"Items":[' if batcher.batch_input else b'{"Items":['
-    size = len(head) + 2
+    size = len(head) + 1  # with the end, less the comma that the first item doesn't have before it
+    items_max = batcher.items_per_batch_max or ITEMS_MAX
     batch: list[bytes] = []
-    while len(batch) < (batcher.items_per_batch_max or len(batch) + 1):
+    while len(batch) < items_max:
         item = next_item()
-        if item is None or (batch and size + len(item) + 1 > bytes_max):
+        if item is None:
+            break
+        size += len(item) + 1
+        if batch and size > bytes_max:
             break
         batch.append(item)
-        size += len(item) + (len(batch) > 1)
         take()
     return head + b",".join(batch) + b"]}", len(batch)

@@ -51,6 +51,7 @@ from schemas.effects import (
     TimerFired,
     TimerRequested,
 )
+from schemas.history import EventType
 from schemas.plan import MapRunPlan
 from schemas.tokens import TokenSecret
 
@@ -163,6 +164,8 @@ class _Trial:
 
     def run(self, called: Called | None) -> StateOutcome | TaskRequested:
         step, frame, state = self.step, self.frame, self.state
+        head = step.execution.head
+        step.emit(EventType.EXECUTION_STARTED, 0, (head.input, head.role_arn))  # causes name ids behind it
         enter(step, frame, state)
         retries = self.given.configuration.retrier_retry_count or 0
         before = frame.attempts = [retries] * len(state.retry)

@@ -147,7 +147,10 @@ def test_what_fails_on_the_way_shows_how_far_it_came() -> None:
         {**FLOW, "ResultSelector": {"a.$": "$.gone"}, "Assign": {}}, {"order": {"items": 1}}, mock={"Payload": {}}
     )
     assert (answer["status"], answer["error"]) == ("FAILED", "States.Runtime")
-    assert "The JSONPath '$.gone' specified for the field 'a.$' could not be found" in answer["cause"]
+    assert answer["cause"].startswith(
+        "An error occurred while executing the state 'State' (entered at the event id #2). "
+        "The JSONPath '$.gone' specified for the field 'a.$' could not be found in the input"
+    )
     assert answer["inspectionData"]["result"] == {"Payload": {}}
     assert "afterResultPath" not in answer["inspectionData"]
 
