@@ -45,13 +45,14 @@ class Callee:
         self.submitted.add(text)
         if random.random() < REFUSED_SHARE:
             return SubmissionFailed(request.ref, "Flaky", "the queue is full"), 0.01
-        self._work(token, text, call, seconds)
+        self.work_on(token, text, call, seconds)
         quick = random.random() >= SILENT_SHARE
         return TaskSubmitted(request.ref, b'{"call":%d}' % call.number), 0.005 + random.random() * (
             0.1 if quick else 6.0
         )
 
-    def _work(self, token: TaskToken, text: str, call: "Call", seconds: float) -> None:
+    def work_on(self, token: TaskToken, text: str, call: "Call", seconds: float) -> None:
+        """Whoever has a token works for so long, sends heartbeats, and calls back."""
         beats = int(seconds / HEARTBEAT_SECONDS)
         for n in range(1, beats + 1):
             self._soon(n * HEARTBEAT_SECONDS, token, HeartbeatReceived(token.attempt), "", call)

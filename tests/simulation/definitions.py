@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tests.simulation.plays import BUCKET, FUNCTION, NAMES, Nest, Play
+from tests.simulation.plays import ACTIVITY, BUCKET, FUNCTION, NAMES, Nest, Play
 
 CATCH_ALL = "States.ALL"
 SUBMISSION = {
@@ -33,7 +33,8 @@ def definition(play: Play) -> dict[str, Any]:
     state = _map_state(play)
     states: dict[str, Any] = {}
     if play.before:
-        before = _task(play) if play.callbacks or play.jobs else {"Type": "Task", "Resource": FUNCTION}
+        others = play.callbacks or play.jobs or play.activities
+        before = _task(play) if others else {"Type": "Task", "Resource": FUNCTION}
         if play.starts:
             before = {"Type": "Task", **_starting(), "Parameters": _started({"i": 0, "kind": "ok"})}
         states["Before"] = {**before, "ResultPath": None, "Next": "Map"}
@@ -114,6 +115,8 @@ def _task(play: Play) -> dict[str, Any]:
         return {**task, **_starting(), "OutputPath": "$.Output"}
     if play.jobs:
         return {**task, "Resource": JOBS[play.jobs], "Parameters": {"what.$": "$"}}
+    if play.activities:
+        return {**task, "Resource": ACTIVITY}
     return {**task, **SUBMISSION} if play.callbacks else task
 
 

@@ -42,7 +42,7 @@ def _callbacks_heard(house: House, heard: set[int]) -> None:
         call
         for history in house.judge.histories.values()
         for event in history
-        if event.type == EventType.TASK_SUCCEEDED
+        if event.type in {EventType.TASK_SUCCEEDED, EventType.ACTIVITY_SUCCEEDED}
         for call in calls_in(event.details[-1])
     }
     for call in house.callee.taken():

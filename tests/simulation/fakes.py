@@ -194,18 +194,7 @@ class Workshop:
         callee, starts, jobs = self._outside()
         if starts.again(port, task, request) or jobs.again(port, task, request, key):
             return
-        what: Any = what_of(request)
-        items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
-        who = [identify(item) for item in items if isinstance(item, dict) and {"v", "Key", "i"} & item.keys()]
-        ids = tuple(i for i, _ in who)
-        call = Call(len(self.calls), self.world.now, process, key, request.state, ids, whose)
-        self.calls.append(call)
-        place = (whose.run, whose.index, request.state)
-        self.of.setdefault(place, []).append(call)
-        self.world.note(f"call {call.number} {key} {request.state} {call.items} by {process}")
-        good = self.good.get(whose.root, set())
-        kinds = {"ok" if kind == "bad" and i in good else kind for i, kind in who}
-        call.answer, seconds = self._outcome(call, request, kinds, len(self.of[place]), what)
+        call, seconds = self.made(process, key, request.state, whose, what_of(request), request.ref)
         if isinstance(call.answer, TaskFailed):
             bad, flaky = self._chars.get(whose.root, (0, 0))
             cause = call.answer.cause + self._noise(bad if call.answer.error == "Bad" else flaky)
@@ -221,24 +210,39 @@ class Workshop:
         elif call.answer is not None:
             port._later(seconds, task, task.token, call.answer)
 
+    def made(self, process: str, key: str, state: str, whose: Whose, what: Any, ref: str = "") -> tuple[Call, float]:
+        """A call, with what comes of it and how long it takes."""
+        items = what["Items"] if isinstance(what, dict) and "Items" in what else [what]
+        who = [identify(item) for item in items if isinstance(item, dict) and {"v", "Key", "i"} & item.keys()]
+        ids = tuple(i for i, _ in who)
+        call = Call(len(self.calls), self.world.now, process, key, state, ids, whose)
+        self.calls.append(call)
+        place = (whose.run, whose.index, state)
+        self.of.setdefault(place, []).append(call)
+        self.world.note(f"call {call.number} {key} {state} {call.items} by {process}")
+        good = self.good.get(whose.root, set())
+        kinds = {"ok" if kind == "bad" and i in good else kind for i, kind in who}
+        call.answer, seconds = self._outcome(call, ref, kinds, len(self.of[place]), what)
+        return call, seconds
+
     def _noise(self, chars: int) -> str:
         """Characters that no compression makes fewer of (nearly)."""
         return self.world.random.randbytes(chars).decode("latin-1") if chars else ""
 
     def _outcome(
-        self, call: Call, request: TaskRequested, kinds: set[str], attempt: int, what: Any
+        self, call: Call, ref: str, kinds: set[str], attempt: int, what: Any
     ) -> tuple[TaskSucceeded | TaskFailed | None, float]:
         random = self.world.random
         seconds = 0.005 + random.random() * 0.1 if random.random() >= self.slow_share else random.random() ** 2 * 9
         if "bad" in kinds:
-            return TaskFailed(request.ref, "Bad", "this item is bad"), seconds
+            return TaskFailed(ref, "Bad", "this item is bad"), seconds
         if "hang" in kinds and attempt < 2:
             return None, seconds
         if "flaky" in kinds and attempt < 8 and random.random() < 0.6:
-            return TaskFailed(request.ref, "Flaky", "not today"), seconds
+            return TaskFailed(ref, "Flaky", "not today"), seconds
         earlier = what.get("calls", []) if isinstance(what, dict) else []
         if isinstance(what, dict) and "Items" in what:
             output: Any = {"Items": what["Items"], "calls": [*earlier, call.number]}
         else:
             output = {**what, "calls": [*earlier, call.number]} if isinstance(what, dict) else what
-        return TaskSucceeded(request.ref, msgspec.json.encode(output)), seconds
+        return TaskSucceeded(ref, msgspec.json.encode(output)), seconds

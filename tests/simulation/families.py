@@ -36,7 +36,7 @@ def _plain(scenario: "Scenario", work: str) -> Play:
     play.writer = play.store_missing = play.after = False
     play.redrives, play.updates, play.retries = (), (), 0
     play.bad_chars = play.flaky_chars = play.pad_bytes = play.long_root = play.long_child = 0
-    play.callbacks = play.heartbeats = play.starts = False
+    play.callbacks = play.heartbeats = play.starts = play.activities = False
     play.jobs = ""
     scenario.state_seconds = 0.0
     return play

@@ -10,7 +10,7 @@ from tests.simulation.store import CALLS
 NEST_SHARE, RETRY_SHARE, UPDATE_SHARE, REDRIVE_SHARE = 0.2, 0.12, 0.25, 0.5
 """Of the executions. What isn't drawn leaves a seed as it was before there was such a feature."""
 BREAKS_SHARE = 0.1
-CALLBACKS_SHARE, STARTS_SHARE, JOBS_SHARE, HEARTBEATS_TIMEOUT_SECONDS = 0.3, 0.3, 0.3, 4
+CALLBACKS_SHARE, STARTS_SHARE, JOBS_SHARE, ACTIVITIES_SHARE, HEARTBEATS_TIMEOUT_SECONDS = 0.3, 0.3, 0.3, 0.35, 4
 UNFORESEEN = (KeyError, ValueError, TypeError, ZeroDivisionError)
 LONG_CAUSE_SHARE, BURST_SHARE, PAD_SHARE = 0.2, 0.4, 0.15
 LONG_ITERATIONS, LONG_ITEMS_MAX, LONG_TIMEOUT_SECONDS = 90, 6, 60
@@ -88,6 +88,15 @@ def start_jobs(play: Play, r: random.Random) -> None:
     express = play.child_type == "EXPRESS" or (play.nest is not None and play.nest.child_type == "EXPRESS")
     if r.random() < JOBS_SHARE and play.work != "pass" and not express and not play.callbacks and not play.starts:
         play.jobs = r.choice(["once", "repeatable"])
+
+
+def ask_workers(play: Play, r: random.Random) -> None:
+    """Draws Tasks that a worker of an activity does, which no EXPRESS child may have."""
+    express = play.child_type == "EXPRESS" or (play.nest is not None and play.nest.child_type == "EXPRESS")
+    other = play.callbacks or play.starts or play.jobs or play.bad_chars or play.flaky_chars
+    if r.random() < ACTIVITIES_SHARE and play.work != "pass" and not express and not other:
+        play.activities = True
+        play.heartbeats = r.random() < 0.4 and play.timeout_seconds > HEARTBEATS_TIMEOUT_SECONDS
 
 
 def _nest(play: Play, r: random.Random) -> None:

@@ -11,6 +11,7 @@ from schemas.effects import TaskRequested
 from tests.simulation import leftovers, trimming
 from tests.simulation.books import Book
 from tests.simulation.callee import Callee
+from tests.simulation.crew import Crew
 from tests.simulation.doors import Doors
 from tests.simulation.fakes import Shelf, Whose, Workshop
 from tests.simulation.faults import inject
@@ -68,6 +69,7 @@ class House:
         self.trackers = self.groups[-1]
         self.doors = Doors(self)
         self.users = Users(self)
+        self.crew = Crew(self)
         self._schedule()
 
     # ------------------------------------------------------------------ what the checker hears

@@ -13,14 +13,15 @@ from maprun.mapruns.fold.outputs import EntriesAccepted, HistoryGrew, RootChange
 from maprun.mapruns.fold.state import HomeState, Interpreter, RequestAnswered, Root, encode_ended, encode_state
 from maprun.mapruns.run import Run
 from schemas import topics
+from schemas.activities import ActivityTaskAnswered, ActivityWritten
 from schemas.arns import home_of
 from schemas.asks import ItemAsk
-from schemas.effects import TaskRequested
-from schemas.home import SUCCEEDED, ExecutionRequested, ParentTaskEnded
+from schemas.effects import ActivityTaskStarted, TaskRequested
+from schemas.home import SUCCEEDED, CallbackReceived, ExecutionRequested, ParentTaskEnded
 from schemas.lanes import ChildCallbackReceived, ItemFrame, LaneSignal
 from schemas.machines import MachineWritten
 from schemas.starters import StartWithdrawn
-from schemas.wire import Fact, encode
+from schemas.wire import Decoder, Fact, encode
 from services.child_runner.lane import Lane
 from services.child_runner.lane_run import LaneRun
 from tests.simulation.books import Book, Books
@@ -34,7 +35,7 @@ from tests.simulation.world import World
 
 _asks: msgspec.msgpack.Decoder[ItemAsk] = msgspec.msgpack.Decoder(ItemAsk)
 _frames = msgspec.msgpack.Decoder(ItemFrame)
-_machines = msgspec.msgpack.Decoder(MachineWritten)
+_machines: Decoder[MachineWritten | ActivityWritten] = Decoder(MachineWritten | ActivityWritten)
 _signals: msgspec.msgpack.Decoder[LaneSignal] = msgspec.msgpack.Decoder(LaneSignal)
 
 DERIVED = {topic.name for topic in (topics.ITEM_ASKS, topics.LANE_SIGNALS, topics.MACHINES, topics.EXECUTION_EVENTS)}
@@ -48,8 +49,14 @@ STATE_SAMPLE = 3
 
 
 def _handed_on(output: Any) -> bool:
-    """True for a callback on its way to its child's lane, which takes it once, however often it comes."""
-    return isinstance(output, Send) and isinstance(output.message, ChildCallbackReceived)
+    """True for a callback, or a worker, on its way to whoever takes it once, however often it comes."""
+    return isinstance(output, Send) and isinstance(output.message, ChildCallbackReceived | CallbackReceived)
+
+
+def _of_worker(fact: Any) -> bool:
+    """True for what homes say among themselves of a worker's request."""
+    started = isinstance(fact, CallbackReceived) and isinstance(fact.callback, ActivityTaskStarted)
+    return started or isinstance(fact, ActivityTaskAnswered)
 
 
 class Judge:
@@ -130,7 +137,7 @@ class Judge:
             self.parent_told.add(before)
         self._withdrawn(home, fact, begun=begun)
         request_id = getattr(fact, "request_id", "")
-        if request_id in self.call_of and not isinstance(fact, StartWithdrawn):
+        if request_id in self.call_of and not isinstance(fact, StartWithdrawn) and not _of_worker(fact):
             self._asked(record, request_id, outputs)
         for output in outputs:
             match output:

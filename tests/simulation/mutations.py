@@ -20,6 +20,7 @@ from maprun.mapruns.fold import home as fold_of_home
 from maprun.mapruns.fold.context import Fold
 from schemas import topics
 from schemas.home import (
+    CallbackReceived,
     ChildrenEnded,
     NestedRunRequested,
     OutputRefused,
@@ -64,6 +65,10 @@ def _updated(play: Play) -> bool:
 
 def _starts(play: Play) -> bool:
     return play.starts
+
+
+def _worked_on(play: Play) -> bool:
+    return play.activities and play.before
 
 
 def _hangs(play: Play) -> bool:
@@ -209,6 +214,12 @@ MUTATIONS = {
             "scheduler",
             handlers=((ParentSubmissionBegan, tampering.grant_everybody),),
             needs=_waits_for_callbacks,
+        ),
+        Mutation(
+            "first_worker_has_it",
+            "scheduler",
+            handlers=((CallbackReceived, tampering_requests.give_to_every_worker),),
+            needs=_worked_on,
         ),
         Mutation("started_by_attempt", attempted=tampering_requests.under_a_name_of_its_own, needs=_starts),
         Mutation("withdrawn_for_good", handlers=((StartWithdrawn, tampering_requests.stop_what_runs),), needs=_hangs),

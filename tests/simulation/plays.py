@@ -8,6 +8,7 @@ from schemas.arns import Names
 
 NAMES = Names()
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:work"
+ACTIVITY = NAMES.activity("work")
 BUCKET = "bucket"
 INNER_IDS = 1_000
 """Inner item k of outer item n has the id (n + 1) * INNER_IDS + k: ids of one execution's items never meet."""
@@ -91,6 +92,7 @@ class Play(msgspec.Struct, kw_only=True):
     heartbeats: bool = False  # and for heartbeats before it
     starts: bool = False  # all Tasks start an execution, and wait for it
     jobs: str = ""  # all Tasks start jobs: "once", or by calls that are "repeatable"
+    activities: bool = False  # all Tasks wait for a worker of the activity
 
     @property
     def arn(self) -> str:

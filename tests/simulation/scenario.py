@@ -8,7 +8,16 @@ from maprun.mapruns.limits import MapRunLimits
 from tests.simulation import families
 from tests.simulation.definitions import definition
 from tests.simulation.families import SMALL_LIMITS
-from tests.simulation.features import break_outside, call_back, enlarge, enrich, lengthen, start_jobs, start_others
+from tests.simulation.features import (
+    ask_workers,
+    break_outside,
+    call_back,
+    enlarge,
+    enrich,
+    lengthen,
+    start_jobs,
+    start_others,
+)
 from tests.simulation.plays import Door, Play, Source
 
 WRITER_SHARE = 0.4
@@ -66,6 +75,7 @@ def draw(seed: int) -> Scenario:
     starting = random.Random(f"starts-{seed}")
     waiting = random.Random(f"callbacks-{seed}")
     working = random.Random(f"jobs-{seed}")
+    asking = random.Random(f"activities-{seed}")
     breaking = random.Random(f"breaking-{seed}")
     scenario.own_etags = breaking.random() < OWN_ETAGS_SHARE
     for play in scenario.plays:
@@ -77,6 +87,7 @@ def draw(seed: int) -> Scenario:
             call_back(play, waiting)
             start_others(play, starting)
             start_jobs(play, working)
+            ask_workers(play, asking)
     families.settle(scenario, seed)
     for play in scenario.plays:
         items = b'"items":[' + b",".join(play.items) + b"]" if play.source == "state" else b'"items":[]'

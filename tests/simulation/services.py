@@ -118,7 +118,13 @@ class WatchedChildren:
         self.remains = machine.remains
         self.map_run_arn = machine.map_run_arn
         self.arn = machine.arn
-        self.attempt_of = machine.attempt_of
+
+    def attempt_of(self, index: int, ref: str) -> str:
+        """The attempt's name, noted for the checker."""
+        attempt = self._machine.attempt_of(index, ref)
+        opened = self._opened
+        self._house.judge.key_derived(attempt, (opened.run, index, 0, ref), opened.generation)
+        return attempt
 
     def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
         """The key, noted for the checker."""

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from schemas import topics
+from schemas.activities import ActivityWritten
 from schemas.asks import ItemAsk
 from schemas.home import HomeRecord
 from schemas.lanes import ItemFrame, JournalRecord, LaneSignal
@@ -16,7 +17,7 @@ _DECODERS: dict[str, Any] = {
     topics.ITEMS.name: msgspec.msgpack.Decoder(ItemFrame),
     topics.LANE_SIGNALS.name: msgspec.msgpack.Decoder(LaneSignal),
     topics.LANE_JOURNAL.name: msgspec.msgpack.Decoder(JournalRecord),
-    topics.MACHINES.name: msgspec.msgpack.Decoder(MachineWritten),
+    topics.MACHINES.name: msgspec.msgpack.Decoder(MachineWritten | ActivityWritten),
 }
 _HIDDEN = {"plan", "definition", "pages", "spec", "label", "root_arn", "map_run_arn", "machine_arn", "machine_name"}
 _VALUE_CHARS_MAX = 90

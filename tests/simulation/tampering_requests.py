@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from maprun.bus.port import BusError, Outgoing
-from maprun.mapruns.fold import machines, roots, run_records, started
+from maprun.mapruns.fold import callbacks, machines, roots, run_records, started
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
 from schemas.arns import home_of
-from schemas.home import ExecutionRequested, MapRunUpdateRequested, StopRequested
+from schemas.effects import ActivityTaskStarted
+from schemas.home import CallbackReceived, ExecutionRequested, MapRunUpdateRequested, StopRequested
 from schemas.machines import MachineRequested
 from schemas.starters import StartWithdrawn
 from schemas.wire import encode
@@ -51,6 +52,14 @@ def under_a_name_of_its_own(command: Command, attempt: int) -> Command:
         return command
     arn, request_id = f"{command.arn}-{attempt}", f"{command.request_id}-{attempt}"
     return msgspec.structs.replace(command, request_id=request_id, arn=arn, name=f"{command.name}-{attempt}")
+
+
+def give_to_every_worker(fold: Fold, record: CallbackReceived) -> None:
+    """An execution gives its attempt to whoever asks, also after another worker."""
+    root = fold.state.roots.get(record.arn)
+    if root is not None and isinstance(record.callback, ActivityTaskStarted):
+        root.workers.clear()
+    callbacks.callback_received(fold, record)
 
 
 def stop_what_runs(fold: Fold, record: StartWithdrawn) -> None:

@@ -3,11 +3,11 @@
 import msgspec
 
 from maprun.bus.port import Record
-from schemas.effects import HeartbeatReceived, SubmissionBegan, TaskSubmitted
+from schemas.effects import ActivityTaskStarted, HeartbeatReceived, SubmissionBegan, TaskSubmitted
 from schemas.lanes import Claimed, JournalRecord, LaneAdvanced, LaneSnapshot
 from tests.simulation import leftovers
 
-WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived)
+WAITS_ON = (SubmissionBegan, TaskSubmitted, HeartbeatReceived, ActivityTaskStarted)
 """What is told of an attempt that is not over."""
 Told = tuple[str, int, int, str]
 """Run, generation, position, ref."""

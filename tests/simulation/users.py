@@ -10,7 +10,7 @@ from schemas.arns import home_of
 from schemas.home import ExecutionRequested, MapRunUpdateRequested, RedriveRequested, StopRequested
 from schemas.machines import MachineRequested, MachineSpec
 from services.maprun_tracker.api.commands import Command
-from tests.simulation.plays import NAMES, Door, Play, Redrive, Update
+from tests.simulation.plays import ACTIVITY, NAMES, Door, Play, Redrive, Update
 from tests.simulation.scenario import REQUEST_PARTITIONS
 
 if TYPE_CHECKING:
@@ -66,12 +66,16 @@ class Users:
         self._tell(arn, MachineRequested(request_id, "create", arn, play.machine, spec))
 
     def _start(self, play: Play, door: Door) -> None:
-        if door == "home":
-            self._start_by_command(play)
-        elif NAMES.machine(play.machine) in self.house.judge.shown:
-            self._start_by_topic(play)
-        else:  # who does not know yet that the machine exists may not count on it: its making is answered behind this
+        needed = {ACTIVITY} if play.activities else set()
+        if door == "topic":
+            needed.add(NAMES.machine(play.machine))
+        if not needed <= self.house.judge.shown:
+            # who does not know yet that the machine exists may not count on it: its making is answered behind this
             self.house.world.after(0.3, self._start, play, door)
+        elif door == "home":
+            self._start_by_command(play)
+        else:
+            self._start_by_topic(play)
 
     def _start_by_topic(self, play: Play) -> None:
         record = {"stateMachineArn": NAMES.machine(play.machine), "name": play.name, "input": play.input.decode()}
