@@ -1,5 +1,6 @@
 """Activities with unmodified boto3: made, listed, tagged, deleted; and workers that do what Tasks wait for."""
 
+import asyncio
 import json
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.integration.system.activity_workers import Workers
@@ -18,6 +20,7 @@ from tests.integration.system.test_api import error_of
 pytestmark = pytest.mark.integration
 ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:activity"
 CHILDREN = 400
+WORKERS = 1_000
 
 
 def test_an_activity_from_create_to_delete(sfn: Any) -> None:
@@ -168,6 +171,46 @@ def test_a_stopped_execution_gives_its_task_to_nobody(sfn: Any) -> None:
     sfn.stop_execution(executionArn=arns[0])
     given = {json.loads(sfn.get_activity_task(activityArn=activity)["input"]) for _ in range(2)}
     assert given == {1, 2}
+
+
+def test_a_thousand_workers_wait_at_one_process(stack: Stack, sfn: Any) -> None:
+    """Each has a connection of its own; each of a thousand children is given to one of them."""
+    activity = sfn.create_activity(name="thousand")["activityArn"]
+    definition = map_definition({"T": waits(activity)}, MaxConcurrency=0, ItemsPath="$.items")
+    given: list[tuple[str, int]] = []
+
+    async def work(http: aiohttp.ClientSession, number: int) -> None:
+        task = await _asked(http, stack.api, "GetActivityTask", {"activityArn": activity}, number)
+        given.append((task["taskToken"], json.loads(task["input"])))
+        done = {"taskToken": task["taskToken"], "output": task["input"]}
+        await _asked(http, stack.api, "SendTaskSuccess", done, number)
+
+    async def all_work() -> str:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            asking = [asyncio.create_task(work(http, number)) for number in range(WORKERS)]
+            await asyncio.sleep(5)
+            arn = await asyncio.to_thread(start, sfn, "thousand", definition, {"items": list(range(WORKERS))})
+            began = time.monotonic()
+            await asyncio.gather(*asking)
+            print(f"{WORKERS} workers were given their tasks, and did them, in {time.monotonic() - began:.1f} s")
+            return arn
+
+    arn = asyncio.run(all_work())
+    assert output_of(ended(sfn, arn)) == list(range(WORKERS))
+    assert len({token for token, _ in given}) == WORKERS
+    assert {n for _, n in given} == set(range(WORKERS))
+
+
+async def _asked(http: aiohttp.ClientSession, api: str, operation: str, members: Json, number: int) -> Json:
+    """One call, made again as an SDK would."""
+    headers = {"X-Amz-Target": f"AWSStepFunctions.{operation}", "amz-sdk-invocation-id": f"{operation}-{number}"}
+    while True:
+        async with http.post(api, data=json.dumps(members), headers=headers) as response:
+            body: Json = await response.json(content_type=None)
+            if response.status == 200:
+                return body
+            assert response.status == 503, body
+        await asyncio.sleep(1)
 
 
 @pytest.fixture(scope="module")
