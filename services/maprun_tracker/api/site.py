@@ -56,6 +56,7 @@ class Site:
         self._body_bytes_max = front.body_bytes_max(service.input_bytes_max)
         self._calls = itertools.count()
         self._http: aiohttp.ClientSession | None = None
+        self._stopping = False
         limits = service.limits
         self.holding = Holding(limits.hold_seconds_max, limits.held_requests_max, service.port.monotonic)
         self._log = logs.logger("api")
@@ -71,12 +72,17 @@ class Site:
         application.add_routes(health.routes(ready, healthy))
         application.add_routes(console.routes())
         application.on_startup.append(self._start)
+        application.on_shutdown.append(self._stop)
         application.on_cleanup.append(self._close)
         return application
 
     async def _start(self, _application: web.Application) -> None:
         # as many at once as ask: a thousand workers may wait for activities of other processes
         self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+
+    async def _stop(self, _application: web.Application) -> None:
+        """Requests that wait at other processes are given up: their clients ask again, and a process ends at once."""
+        self._stopping = True
 
     async def _close(self, _application: web.Application) -> None:
         await self.service.tests.close()
@@ -124,7 +130,7 @@ class Site:
 
         def gone() -> bool:
             """True once the client has hung up; a peer asks again by itself, when it knows whom."""
-            return call.forwarded or not call.connected()
+            return call.forwarded or self._stopping or not call.connected()
 
         with metrics.SECONDS.labels(name).time():
             reply = await self.holding.answer(lambda: self._reply(call, asked, body, target), gone)
@@ -167,10 +173,13 @@ class Site:
         url = self.owners.url_of(elsewhere.home)
         if call.forwarded or url is None or self._http is None:
             return _refused(call, Unavailable(f"Home {elsewhere.home} has no owner just now; try again."))
+
+        def asks() -> bool:
+            """True while that process is to be asked, and somebody waits for its answer."""
+            return not self._stopping and call.connected() and self.owners.url_of(elsewhere.home) == url
+
         try:
-            answer = await hand_on(
-                self._http, url, asked, lambda: call.connected() and self.owners.url_of(elsewhere.home) == url
-            )
+            answer = await hand_on(self._http, url, asked, asks)
         except Unavailable as unavailable:
             return _refused(call, unavailable)
         response = front.response(call.request_id, answer.status, answer.body)

@@ -212,3 +212,17 @@ def test_an_activity_that_is_not_there_is_said_to_be_so() -> None:
         assert (refused.status, refused.body["__type"]) == (400, "ActivityDoesNotExist")
 
     played(play)
+
+
+def test_a_process_that_stops_gives_up_the_requests_that_wait_at_another() -> None:
+    """It ends at once, not when they have waited long enough; their clients are told to ask again."""
+
+    async def play(first: Process, second: Process, log: Log) -> None:
+        world = World((first, second), log)
+        asking = await world.ask(world.other)
+        began = asyncio.get_running_loop().time()
+        await world.other.server.close()
+        assert asyncio.get_running_loop().time() - began < 5
+        assert (await asking).status == 503
+
+    played(play)
