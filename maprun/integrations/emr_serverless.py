@@ -16,13 +16,13 @@ _STARTED_RUN = Job(
 )
 
 
-def _application(state: str, *, created: bool = False) -> Job:
-    """An application that comes into a state; one that is terminated comes into no other."""
+def _application(state: str, *later: str, created: bool = False) -> Job:
+    """An application that comes into a state, or is beyond it; one that is terminated comes into no other."""
     return Job(
         look=Ask("getApplication", {"ApplicationId": (answered if created else asked)("ApplicationId")}),
         place=("Application",),
         status=("State",),
-        good=frozenset({state}),
+        good=frozenset({state, *later}),
         bad=frozenset({"TERMINATED"}) - {state},
         repeatable=created,
     )
@@ -39,7 +39,7 @@ SERVICE = Service(
     runs=JOB,
     words=Words("EMRServerless", "EMRServerless", "EMRServerlessException"),
     jobs={
-        "createApplication": _application("CREATED", created=True),
+        "createApplication": _application("CREATED", "STARTING", "STARTED", created=True),
         "startApplication": _application("STARTED"),
         "stopApplication": _application("STOPPED"),
         "deleteApplication": _application("TERMINATED"),
