@@ -151,7 +151,7 @@ def test_a_worker_that_falls_silent_loses_its_task(sfn: Any) -> None:
 def test_an_activity_that_is_not_there_fails_the_execution(sfn: Any) -> None:
     """In AWS's words, and before anything is scheduled; whoever asks it for a task is told as well."""
     activity = f"{ARN}:nobody"
-    arn = start(sfn, "nobody", states(T=waits(activity)), {})
+    arn = start(sfn, "waits-for-nobody", states(T=waits(activity)), {})
     described = ended(sfn, arn)
     assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
     assert described["cause"].endswith(f"The activity {activity} does not exist.")
@@ -166,7 +166,7 @@ def test_a_stopped_execution_gives_its_task_to_nobody(sfn: Any) -> None:
     """The next worker is given the next one's."""
     activity = sfn.create_activity(name="stopped")["activityArn"]
     definition = states(T=waits(activity))
-    machine = sfn.create_state_machine(name="stopped", definition=definition, roleArn=ROLE)["stateMachineArn"]
+    machine = sfn.create_state_machine(name="stopped-worker", definition=definition, roleArn=ROLE)["stateMachineArn"]
     arns = [sfn.start_execution(stateMachineArn=machine, input=str(n))["executionArn"] for n in range(3)]
     sfn.stop_execution(executionArn=arns[0])
     given = {json.loads(sfn.get_activity_task(activityArn=activity)["input"]) for _ in range(2)}
