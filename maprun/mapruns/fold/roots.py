@@ -352,9 +352,9 @@ def output_refused(fold: Fold, record: OutputRefused) -> None:
         run.source_broken = True  # what was refused may be what asked for its items: nobody may wait for them
     if root.status == "RUNNING":
         _fail(fold, record.arn, root, record.error, record.cause)
-        return
-    for run in runs:  # how an execution ended stays; its runs close all the same
-        closing.go_on(fold, run)
+    for run in runs:  # how an execution ended stays; its runs close all the same, also those that were closing before
+        if run.run in fold.state.runs:
+            closing.go_on(fold, run)
 
 
 def _fail(fold: Fold, arn: str, root: Root, error: str, cause: str) -> None:

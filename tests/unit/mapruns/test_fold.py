@@ -25,7 +25,6 @@ from schemas.home import (
     RETURNED,
     ItemsRead,
     Origin,
-    OutputRefused,
     ParentTaskEnded,
     ResultFileOpened,
     ResultPartWritten,
@@ -294,18 +293,6 @@ def test_stopping_the_parent_closes_its_run_and_its_name_stays_until_then() -> N
     assert changed.verdict is not None
     assert changed.verdict.status == "ABORTED"
     assert (folding.state.runs, folding.state.roots) == ({}, {})
-
-
-def test_what_is_refused_of_a_stopped_execution_lets_its_run_close() -> None:
-    """What fits no record is never sent: a run that it asked for items closes, also of a stopped execution."""
-    folding = Folding()
-    asked, _ = folding.started(["map", plan()])
-    folding.put(StopRequested("s", asked.arn))
-    assert folding.state.runs, "it waits for what it asked the reader for"
-    folding.put(OutputRefused(asked.arn, "States.DataLimitExceeded", "too large"))
-    assert not folding.state.runs
-    assert not folding.state.roots
-    assert folding.state.ended[asked.arn].status == "ABORTED"
 
 
 def test_stopping_a_child_is_handed_to_the_lanes() -> None:

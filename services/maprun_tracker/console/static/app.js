@@ -15,6 +15,7 @@ function App() {
   useEffect(() => {
     const moved = () => setAt(read(location.hash));
     addEventListener("hashchange", moved);
+    moved(); // the address may have changed since it was read
     return () => removeEventListener("hashchange", moved);
   }, []);
   const place = `${at.view}/${at.arn}`;
