@@ -141,7 +141,9 @@ def test_a_run_is_stopped_and_redriven_by_its_execution(page: Page, api: Api) ->
     api.answers = of_run(ITEMS) | {"StopExecution": lambda _: {"stopDate": START}}
     page.goto(address("map-run", RUN))
     page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     assert api.members_of("StopExecution") == []
     page.get_by_role("button", name="Stop").click()
     page.get_by_label("Error").fill("Operator")

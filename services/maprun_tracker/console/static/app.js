@@ -10,10 +10,11 @@ const VIEWS = { machines: Machines, machine: Machine, execution: Execution, "map
 const THEMES = ["auto", "light", "dark"];
 
 function App() {
-  const [at, setAt] = useState(() => read(location.hash));
+  const [hash, setHash] = useState(() => location.hash);
+  const at = read(hash);
   const main = useRef(null);
   useEffect(() => {
-    const moved = () => setAt(read(location.hash));
+    const moved = () => setHash(location.hash);
     addEventListener("hashchange", moved);
     moved(); // the address may have changed since it was read
     return () => removeEventListener("hashchange", moved);

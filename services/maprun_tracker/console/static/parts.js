@@ -1,5 +1,5 @@
 // Small pieces that all views are put together of.
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { pretty } from "./words.js";
 
 /** An execution's or a Map Run's status: by its word, and by a colour beside it. */
@@ -79,10 +79,13 @@ export function Choices({ name, of }) {
 /** A dialogue over the page. Escape and the button close it; `modal` ones hold the keyboard until then. */
 export function Dialog({ title, className, onClose, children }) {
   const dialog = useRef(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.focus?.();
+  useLayoutEffect(() => { // at once: a key that comes next is the dialogue's
+    const [before, shown] = [document.activeElement, dialog.current];
+    shown.showModal();
+    return () => {
+      shown.close(); // while it is open nothing behind it can have the focus
+      before?.focus?.();
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();
