@@ -152,13 +152,13 @@ class KafkaHost:
             owner.cancel()
         await ended(owners, self.limits.drain_seconds)
         for share in self._shares:
-            await share.group.close()
+            await in_time(share.group.close(), self.limits.session_timeout_seconds, f"group {share.group.name}")
         await self.fetcher.close()
         try:
             await self.sender.close(self.limits.drain_seconds)
         except BusError as error:
             logs.logger("bus").warning("producer_closed_early", error=str(error))
-        await self._client.close()
+        await in_time(self._client.close(), self.limits.session_timeout_seconds, "connections")
         self.calls.close()
 
     def beside(self, name: str, work: Callable[[Port], Coroutine[Any, Any, None]]) -> Owner:
@@ -277,3 +277,14 @@ async def ended(owners: Sequence[Owner], seconds: float) -> None:
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             logs.logger("bus").error("owner_not_ended", owner=task.get_name())
+
+
+async def in_time(closing: Coroutine[Any, Any, None], seconds: float, what: str) -> None:
+    """Waits for something to close, but not for ever: a process that has to end, ends."""
+    task = asyncio.ensure_future(closing)
+    _, late = await asyncio.wait({task}, timeout=seconds)
+    if late:
+        task.cancel()
+        logs.logger("bus").warning("not_closed", what=what, after_seconds=seconds)
+    else:
+        task.result()

@@ -77,6 +77,7 @@ def test_an_execution_waits_for_its_callback(calling: Stack, queue: Queue) -> No
     )
     assert refusal(sfn.send_task_success, taskToken=token, output="not JSON")[0] == "InvalidOutput"
     sfn.send_task_heartbeat(taskToken=token)
+    _until(lambda: "TaskSubmitted" in [event["type"] for event in events_of(sfn, arn)])
     sfn.send_task_success(taskToken=token, output='{"done": true}')
     assert output_of(ended(sfn, arn)) == {"done": True}
     assert refusal(sfn.send_task_success, taskToken=token, output="1") == gone
