@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas import activities, archives, asks, cluster, express, home, lanes, machines, requests, snapshots
+from schemas import activities, archives, asks, cluster, express, home, lanes, machines, reports, requests, snapshots
 
 PartitionedBy = Literal["user", "homes", "lanes", "one"]
 Service = Literal["user", "scheduler", "item-reader", "child-runner", "maprun-tracker"]
@@ -189,6 +189,17 @@ CLUSTER = Topic(
     messages=cluster.ClusterRecord.__args__,
     compacted=True,
 )
+PROCESS_REPORTS = Topic(
+    name="process-reports",
+    partitioned_by="one",
+    key="service/instance",
+    writers=ALL_SERVICES,
+    readers=("maprun-tracker",),
+    messages=(reports.ProcessReported,),
+    retention_ms=3_600_000,
+    broker_timestamps=True,
+    replaceable=True,  # each process says the same again a few seconds later
+)
 
 TOPICS: tuple[Topic, ...] = (
     EXECUTION_REQUESTS,
@@ -208,4 +219,5 @@ TOPICS: tuple[Topic, ...] = (
     TRACKER_CHANGELOG,
     TRACKER_ARCHIVE,
     CLUSTER,
+    PROCESS_REPORTS,
 )

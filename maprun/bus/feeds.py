@@ -74,6 +74,11 @@ class KafkaFeed:
         """Bytes that lie in the mailbox."""
         return self._waiting
 
+    @property
+    def behind(self) -> int:
+        """Records of the partition that are not fetched yet, as of the last answer."""
+        return max(0, self.end - self.position)
+
     def pause(self) -> None:
         """No more records until `resume`, but for those under way."""
         self._paused = True

@@ -1,7 +1,8 @@
 """The real side of `maprun.bus.port`: a process that hosts owners of partitions on asyncio and Kafka."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from maprun.bus.names import Name
 from maprun.bus.owners import Owner
 from maprun.bus.port import BusError, Port
 from maprun.bus.quiet import never_make_topics, quieten
+from maprun.bus.reporting import Doing, Reporting
 from maprun.bus.security import client_options, require_welcome
 from maprun.bus.sender import Sender
 from maprun.bus.watch import TopicsWatch
@@ -30,6 +32,7 @@ from schemas.tokens import TokenSecret
 T = TypeVar("T")
 _DRAIN_STEP_SECONDS = 0.02
 _DRAIN_QUIET_STEPS = 5
+LAST_REPORT_SECONDS_MAX = 1.0
 
 
 class Owned(msgspec.Struct, frozen=True):
@@ -82,6 +85,8 @@ class KafkaHost:
         self._watches: list[asyncio.Task[None]] = []
         self._topics: TopicsWatch | None = None
         self._trouble = ""
+        self._also: Callable[[], Doing] = Doing
+        self._reporting = Reporting(settings, service, self.doing)
 
     # ------------------------------------------------------------------ life
 
@@ -112,6 +117,7 @@ class KafkaHost:
         if self.service:
             name = Name(self.settings, self.service)
             self._watch(name.keep(self.fetcher, await name.take(self.sender), KafkaMailbox(self._loop)))
+            self._watch(self._reporting.run(self.sender))
 
     def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         """Has `run` end with what this coroutine raises."""
@@ -154,6 +160,8 @@ class KafkaHost:
         for share in self._shares:
             await in_time(share.group.close(), self.limits.session_timeout_seconds, f"group {share.group.name}")
         await self.fetcher.close()
+        if self._topics is not None and self.service:
+            await in_time(self._reporting.stopped(self.sender), LAST_REPORT_SECONDS_MAX, "last report")
         try:
             await self.sender.close(self.limits.drain_seconds)
         except BusError as error:
@@ -203,6 +211,27 @@ class KafkaHost:
                 if not owner.running:
                     return f"the owner of {share.group.topic}/{partition} is waiting to start again"
         return self.healthy() or self.fetcher.trouble()
+
+    def reports_also(self, also: Callable[[], Doing]) -> None:
+        """What a service adds to the reports of its process: partitions it was given by others than this host."""
+        self._also = also
+
+    def doing(self) -> Doing:
+        """How this process is doing."""
+        also, behind = self._also(), Counter[str]()
+        for (topic, _), records in self.lag().items():
+            behind[topic] += records
+        owns = {share.group.topic: tuple(sorted(share.owners)) for share in self._shares}
+        return Doing(self.ready() or also.trouble, {**owns, **also.owns}, +behind, also.figures)
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """How many records of each partition that is read here are not fetched yet, by its slowest reader."""
+        behind: dict[tuple[str, int], int] = {}
+        for feed in self.fetcher.feeds:
+            if not feed.closed:
+                key = (feed.topic, feed.partition)
+                behind[key] = max(behind.get(key, 0), feed.behind)
+        return behind
 
     def leases(self) -> dict[str, float]:
         """How many seconds each group's lease still lasts."""

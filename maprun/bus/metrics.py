@@ -49,9 +49,7 @@ class BusMetrics(Collector):
         for feed in self._host.fetcher.feeds:
             if not feed.closed:
                 labels = (feed.topic, str(feed.partition))
-                behind[labels] = max(
-                    behind[labels], feed.end - feed.position
-                )  # never below 0: ends are as of the last answer
+                behind[labels] = max(behind[labels], feed.behind)
                 waiting[labels] += feed.waiting_bytes
         for name, told, values in (
             ("maprun_bus_lag_records", "Records of a partition not fetched yet by its slowest feed.", behind),

@@ -8,9 +8,14 @@ from typing import Any
 
 import structlog
 
+from maprun.runtime import clock
+from maprun.runtime.error_counts import ErrorCounts
+
 _SECRET_KEYS = re.compile(r"(?i)secret|password|passwd|token|credential|authorization|access_key|session_key")
 _SECRET_VALUES = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|(?i:bearer|basic)\s+[A-Za-z0-9+/._~-]{12,}=*")
 _HIDDEN = "[hidden]"
+ERRORS = ErrorCounts()
+"""The error events of this process's log."""
 
 
 def configure(service: str, instance: str, log_format: str = "json", level: str = "info") -> None:
@@ -23,6 +28,7 @@ def configure(service: str, instance: str, log_format: str = "json", level: str 
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+        count_errors,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         hide_secrets,
@@ -52,6 +58,13 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger whose every line says which room speaks."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(room=name)
     return bound
+
+
+def count_errors(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Counts an event if it is an error: one of ours by its name, a library's by its logger. A structlog processor."""
+    if event["level"] in {"error", "critical"}:
+        ERRORS.add(str(event.get("logger", event["event"])), clock.monotonic_seconds())
+    return event
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

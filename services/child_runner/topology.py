@@ -21,4 +21,5 @@ PRODUCES: tuple[str, ...] = (
     topics.EXPRESS_ANSWERS.name,
     LOGS,
     topics.CLUSTER.name,
+    topics.PROCESS_REPORTS.name,
 )

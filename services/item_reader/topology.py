@@ -5,4 +5,9 @@ from schemas import topics
 SERVICE = "item-reader"
 OWNED = topics.ITEM_ASKS.name
 CONSUMES: tuple[str, ...] = (topics.ITEM_ASKS.name, topics.HOME.name, topics.CLUSTER.name)
-PRODUCES: tuple[str, ...] = (topics.ITEMS.name, topics.HOME.name, topics.CLUSTER.name)
+PRODUCES: tuple[str, ...] = (
+    topics.ITEMS.name,
+    topics.HOME.name,
+    topics.CLUSTER.name,
+    topics.PROCESS_REPORTS.name,
+)

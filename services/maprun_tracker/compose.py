@@ -28,6 +28,7 @@ class Composed(msgspec.Struct, frozen=True):
         host.beside("machines", self.service.follow)
         host.beside("starts", self.service.express.send)
         host.beside("ends", self.service.express.hear)
+        host.beside("reports", self.service.reports.follow)
 
 
 def compose(settings: Settings, limits: Limits, host: KafkaHost) -> Composed:
@@ -37,6 +38,7 @@ def compose(settings: Settings, limits: Limits, host: KafkaHost) -> Composed:
     root_limits = ExecutionLimits(*sizes, plan_bytes_max=limits.plan_bytes_max)
     tracker = Tracker(settings, limits, own, RootInterpreter(root_limits, host.secret), host)
     service = make_service(settings, host.port(), tracker, own, tracker.fold_limits, host.secret)
+    host.reports_also(tracker.doing)
     process_key = f"{settings.instance}/{clock.wall_ms()}"
     service.express = ExpressCalls(process_key, service.names, settings.homes, settings.lanes, own)
     return Composed(tracker, service, Site(service, tracker, process_key, settings.api, settings.api_host_names))

@@ -34,18 +34,29 @@ BACKLOG = Gauge(
 """AWS's three metrics of Map Runs (page procedure-cw-metrics); of several processes the sum is the whole."""
 
 
+OPEN_MAP_RUNS, WAITING_MAP_RUNS, OPEN_EXECUTIONS = "openMapRuns", "waitingMapRuns", "openExecutions"
+
+
 def watch(owned: Callable[[], Mapping[int, Partition]], open_runs_max: int) -> None:
     """Has AWS's metrics computed from these partitions each time they are asked for."""
-    OPEN_RUNS.set_function(lambda: sum(_open(part) for part in owned().values()))
-    BACKLOG.set_function(lambda: sum(len(part.home.state.waiting) for part in owned().values()))
+    OPEN_RUNS.set_function(lambda: figures(owned())[OPEN_MAP_RUNS])
+    BACKLOG.set_function(lambda: figures(owned())[WAITING_MAP_RUNS])
     OPEN_RUNS_LIMIT.set(open_runs_max)
+
+
+def figures(owned: Mapping[int, Partition]) -> dict[str, int]:
+    """What is open on these homes; the sum over all processes is the whole."""
+    states = [part.home.state for part in owned.values()]
+    return {
+        OPEN_MAP_RUNS: sum(
+            run.parent is None and run.phase != "queued" for state in states for run in state.runs.values()
+        ),
+        WAITING_MAP_RUNS: sum(len(state.waiting) for state in states),
+        OPEN_EXECUTIONS: sum(root.status == "RUNNING" for state in states for root in state.roots.values()),
+    }
 
 
 def unreadable(topic: str, partition: int, offset: int) -> None:
     """A record that can't be read was passed over."""
     logs.logger("tracker").error("record_unreadable", topic=topic, partition=partition, offset=offset)
     UNREADABLE.labels(topic).inc()
-
-
-def _open(part: Partition) -> int:
-    return sum(run.parent is None and run.phase != "queued" for run in part.home.state.runs.values())

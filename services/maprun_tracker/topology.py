@@ -14,5 +14,13 @@ CONSUMES: tuple[str, ...] = (
     ARCHIVE,
     topics.EXPRESS_ANSWERS.name,
     topics.CLUSTER.name,
+    topics.PROCESS_REPORTS.name,
 )
-PRODUCES: tuple[str, ...] = (topics.HOME.name, CHANGELOG, ARCHIVE, topics.EXPRESS_REQUESTS.name, topics.CLUSTER.name)
+PRODUCES: tuple[str, ...] = (
+    topics.HOME.name,
+    CHANGELOG,
+    ARCHIVE,
+    topics.EXPRESS_REQUESTS.name,
+    topics.CLUSTER.name,
+    topics.PROCESS_REPORTS.name,
+)

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from maprun.archive.rocks import RocksStore
 from maprun.bus.port import Port
+from maprun.bus.reporting import Doing
 from maprun.bus.rights import refusal
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Archive, HomeState, Interpreter
@@ -156,6 +157,11 @@ class Tracker(owner.Watch):
     def owned(self) -> Mapping[int, Partition]:
         """The homes that this process has taken up."""
         return {home: held.part for home, held in self._held.items()}
+
+    def doing(self) -> Doing:
+        """What the process reports of its homes."""
+        homes = tuple(home for home in sorted(self._held) if not self.missing(home))
+        return Doing(self.ready(), {topics.HOME.name: homes}, figures=lambda: metrics.figures(self.owned()))
 
     def url_of(self, home: int) -> str | None:
         """The URL of the process that owns a home."""

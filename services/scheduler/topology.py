@@ -25,4 +25,5 @@ PRODUCES: tuple[str, ...] = (
     topics.EXECUTION_LOGS.name,
     topics.REJECTED_REQUESTS.name,
     topics.CLUSTER.name,
+    topics.PROCESS_REPORTS.name,
 )

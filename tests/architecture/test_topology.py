@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from schemas import topics
+from schemas.reports import OWNED_TOPICS
 from tests.architecture.sources import ROOT
 
 SERVICES = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
@@ -50,6 +51,7 @@ def test_a_service_consumes_and_produces_what_the_registry_says(service: str) ->
     assert service == declared.SERVICE
     assert set(declared.CONSUMES) == {topic.name for topic in topics.TOPICS if service in topic.readers}
     assert set(declared.PRODUCES) == {topic.name for topic in topics.TOPICS if service in topic.writers}
+    assert OWNED_TOPICS[service] == declared.OWNED
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -19,5 +19,6 @@ def make_service(
     names = Names(settings.region, settings.account)
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds)
     service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
+    service.lanes = settings.lanes
     service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max
     return service

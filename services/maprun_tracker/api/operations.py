@@ -14,6 +14,7 @@ from services.maprun_tracker.api import (
     error_clusters,
     executions,
     express,
+    health,
     histories,
     inputs,
     machines,
@@ -82,7 +83,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
 
 
 class OwnOperation(Operation, frozen=True):
-    """One question that AWS has no operation for. `arn_member`: what `arn` in its query is called in its input."""
+    """One question that AWS has no operation for.
+
+    `arn_member`: what `arn` in its query is called in its input; empty: it is about no ARN.
+    """
 
     arn_member: str
 
@@ -91,9 +95,10 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "executionArn"),
     "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "mapRunArn"),
     "/maprun/errors": OwnOperation(inputs.ErrorsAsked, error_clusters.errors, "mapRunArn"),
+    "/maprun/health": OwnOperation(health.HealthAsked, health.health, ""),
 }
 """By path: the history of any execution, EXPRESS children too; how much of its source a Map Run has read; what its
-unsuccessful children ended with, counted."""
+unsuccessful children ended with, counted; how all processes are doing."""
 
 LIST_EXECUTIONS: Final = "ListExecutions"
 

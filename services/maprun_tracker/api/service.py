@@ -26,6 +26,7 @@ from services.maprun_tracker.api.frames import Frames
 from services.maprun_tracker.api.state_tests import StateTests, Tasks
 from services.maprun_tracker.express_calls import ExpressCalls
 from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.process_reports import ProcessReports
 from services.maprun_tracker.state import Partition
 
 T = TypeVar("T")
@@ -94,6 +95,8 @@ class Service:
         self.examiner = Examiner(port)
         self.tests = StateTests(port, names, tasks)
         self.express = ExpressCalls("", names, homes, 1, limits)
+        self.reports = ProcessReports()
+        self.lanes = 1
 
     # ------------------------------------------------------------------ what comes in beside home
 

@@ -323,3 +323,62 @@ class AliasDescription(Output, frozen=True, kw_only=True):
     routing_configuration: list[Route]
     creation_date: float
     update_date: float
+
+
+class ProcessHealth(Output, frozen=True, kw_only=True):
+    """One process, as it reported itself last. `partitions` are those it has of its service's topic.
+
+    `status`: READY; NOT_READY, with what keeps it from its work in `trouble`; SILENT, when its reports stopped.
+    """
+
+    instance: str
+    status: str
+    trouble: str
+    host: str
+    pid: int
+    start_date: float
+    last_report_date: float
+    partitions: list[int]
+    records_behind: dict[str, int]
+    errors_last_hour: int
+    starts_last_hour: int
+
+
+class ServiceHealth(Output, frozen=True, kw_only=True):
+    """One service: `ok` when each partition of its topic has a process that is ready."""
+
+    service: str
+    ok: bool
+    topic: str
+    partitions: int
+    unowned_partitions: list[int]
+    records_behind: dict[str, int]
+    processes: list[ProcessHealth]
+
+
+class OpenMapRuns(Output, frozen=True, kw_only=True):
+    """Map Runs that are open, nested ones left out, and those that wait because the limit is reached."""
+
+    open: int
+    waiting: int
+    limit: int
+
+
+class LoggedErrors(Output, frozen=True, kw_only=True):
+    """An error event in the logs of a service within the last hour."""
+
+    service: str
+    event: str
+    count: int
+
+
+class Health(Output, frozen=True, kw_only=True):
+    """Of `GET /maprun/health`. `troubles` are sentences; there are none exactly when all services are `ok`."""
+
+    ok: bool
+    troubles: list[str]
+    date: float
+    services: list[ServiceHealth]
+    map_runs: OpenMapRuns
+    open_executions: int
+    errors_last_hour: list[LoggedErrors]

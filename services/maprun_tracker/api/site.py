@@ -104,7 +104,8 @@ class Site:
     async def _get(self, request: web.Request) -> web.Response:
         """`GET /maprun/…?arn=…`: what AWS has no operation for, as OWN_PATHS lists it."""
         call, path = self._call(request), request.path.removeprefix(PEER_PATH)
-        members: dict[str, object] = {OWN_PATHS[path].arn_member: request.query.get("arn")}
+        about = OWN_PATHS[path].arn_member
+        members: dict[str, object] = {about: request.query.get("arn")} if about else {}
         if "nextToken" in request.query:
             members["nextToken"] = request.query["nextToken"]
         asked = PeerRequest(request.rel_url.raw_path_qs, request.headers, b"", call.attempt_of)

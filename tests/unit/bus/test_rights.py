@@ -32,7 +32,7 @@ def test_with_all_rights_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("service", "rights", "said"),
     [
-        ("item-reader", ("Describe", "Read"), "Write on p.home, p.items, p.cluster. Give it"),
+        ("item-reader", ("Describe", "Read"), "Write on p.home, p.items, p.cluster, p.process-reports. Give it"),
         ("item-reader", ("Describe", "Write"), "Read on p.home, p.item-asks, p.cluster. Give it"),
         ("", ("Describe", "Write"), "Read on p.cluster. Give it"),
         ("maprun-tracker", (), "p.machines"),

@@ -1,0 +1,109 @@
+"""`GET /maprun/health`: how all processes of this maprun are doing, as they reported it on `process-reports`.
+
+Every process of the tracker has all reports, so any of them answers, also one that has no home yet.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from schemas.reports import OWNED_TOPICS
+from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api.service import Call, Service
+from services.maprun_tracker.metrics import OPEN_EXECUTIONS, OPEN_MAP_RUNS, WAITING_MAP_RUNS
+from services.maprun_tracker.process_reports import HOUR_MS, SILENT_MS, Life
+
+
+class HealthAsked(inputs.Input, frozen=True, kw_only=True):
+    """Input of `GET /maprun/health`: nothing."""
+
+
+async def health(service: Service, _ask: HealthAsked, _call: Call) -> shapes.Health:
+    """The processes of this moment, what they own together, and what keeps any of them from its work."""
+    now_ms = service.port.now_ms()
+    lives = list(service.reports.lives(now_ms))
+    processes = service.reports.processes(now_ms)
+    partitions = {"home": service.homes, "item-asks": service.homes, "items": service.lanes}
+    services = [
+        _service(name, topic, partitions[topic], processes, lives, now_ms) for name, topic in OWNED_TOPICS.items()
+    ]
+    figures: Counter[str] = Counter()
+    for life in processes:
+        if not _silent(life, now_ms):
+            figures.update(life.report.figures)
+    errors: Counter[tuple[str, str]] = Counter()
+    for life in lives:
+        errors.update({(life.report.service, event): count for event, count in life.report.errors.items()})
+    return shapes.Health(
+        ok=all(each.ok for each in services),
+        troubles=[trouble for each in services for trouble in _troubles(each)],
+        date=now_ms / 1000,
+        services=services,
+        map_runs=shapes.OpenMapRuns(
+            open=figures[OPEN_MAP_RUNS], waiting=figures[WAITING_MAP_RUNS], limit=service.fold_limits.open_runs_max
+        ),
+        open_executions=figures[OPEN_EXECUTIONS],
+        errors_last_hour=[
+            shapes.LoggedErrors(service=name, event=event, count=count) for (name, event), count in errors.most_common()
+        ],
+    )
+
+
+def _service(
+    name: str, topic: str, partitions: int, processes: Sequence[Life], lives: Sequence[Life], now_ms: int
+) -> shapes.ServiceHealth:
+    own = [life for life in processes if life.report.service == name]
+    shown = [_process(life, topic, [each for each in lives if _same(each, life)], now_ms) for life in own]
+    at_work = [life for life in own if not _silent(life, now_ms)]
+    owned = {partition for life in at_work for partition in life.report.owns.get(topic, ())}
+    unowned = [partition for partition in range(partitions) if partition not in owned]
+    behind: Counter[str] = Counter()
+    for life in at_work:
+        behind.update(life.report.behind)
+    return shapes.ServiceHealth(
+        service=name,
+        ok=not unowned and not any(process.trouble for process in shown if process.status != "SILENT"),
+        topic=topic,
+        partitions=partitions,
+        unowned_partitions=unowned,
+        records_behind=dict(behind),
+        processes=shown,
+    )
+
+
+def _process(life: Life, topic: str, lives: Sequence[Life], now_ms: int) -> shapes.ProcessHealth:
+    report, silent = life.report, _silent(life, now_ms)
+    trouble = f"It has said nothing for {(now_ms - life.seen_ms) // 1000} s." if silent else report.trouble
+    return shapes.ProcessHealth(
+        instance=report.instance,
+        status="SILENT" if silent else "NOT_READY" if trouble else "READY",
+        trouble=trouble,
+        host=report.host,
+        pid=report.pid,
+        start_date=report.started_ms / 1000,
+        last_report_date=life.seen_ms / 1000,
+        partitions=list(report.owns.get(topic, ())),
+        records_behind=report.behind,
+        errors_last_hour=sum(sum(each.report.errors.values()) for each in lives),
+        starts_last_hour=sum(each.report.started_ms >= now_ms - HOUR_MS for each in lives),
+    )
+
+
+def _troubles(service: shapes.ServiceHealth) -> list[str]:
+    """What is wrong with a service, in words."""
+    said = [
+        f"{service.service} {process.instance}: {process.trouble}"
+        for process in service.processes
+        if process.status == "NOT_READY"
+    ]
+    if service.unowned_partitions:
+        numbers = ", ".join(map(str, service.unowned_partitions))
+        said.append(f"No {service.service} has the partitions {numbers} of {service.topic}.")
+    return said
+
+
+def _same(one: Life, other: Life) -> bool:
+    return (one.report.service, one.report.instance) == (other.report.service, other.report.instance)
+
+
+def _silent(life: Life, now_ms: int) -> bool:
+    return now_ms - life.seen_ms >= SILENT_MS
