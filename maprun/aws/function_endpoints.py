@@ -17,6 +17,14 @@ NAMES_KEPT = 10_000
 _NAME = re.compile(r"(?:arn:[^:]+:lambda:[^:]*:[^:]*:|(?:\d{12}:)?)(?:function:)?([^:]+)(?::[^:]+)?")
 
 
+def url_of(function: str, settings: AwsSettings) -> str:
+    """Where a function, given by its name or ARN, is called; empty, or `aws`, where Lambda itself is."""
+    matched = _NAME.fullmatch(function)
+    name = matched[1] if matched is not None else function
+    places = endpoints_of(settings.function_endpoints)
+    return next((url for pattern, url in places if fnmatchcase(name, pattern)), settings.lambda_endpoint)
+
+
 class FunctionEndpoint:
     """One endpoint: a stream where it is offered, Lambda's Invoke API everywhere."""
 
@@ -40,7 +48,6 @@ class FunctionEndpoints:
     ) -> None:
         self._settings = settings
         self._clocks = wall_seconds, monotonic
-        self._places = endpoints_of(settings.function_endpoints)
         self._made: dict[str, FunctionEndpoint] = {}
         self._of_function: dict[str, FunctionEndpoint] = {}
 
@@ -54,9 +61,7 @@ class FunctionEndpoints:
         return found
 
     def _find(self, function: str) -> FunctionEndpoint:
-        matched = _NAME.fullmatch(function)
-        name = matched[1] if matched is not None else function
-        url = next((url for pattern, url in self._places if fnmatchcase(name, pattern)), self._settings.lambda_endpoint)
+        url = url_of(function, self._settings)
         made = self._made.get(url)
         if made is None:
             made = self._made[url] = FunctionEndpoint(url, self._settings, *self._clocks)

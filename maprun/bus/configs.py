@@ -77,15 +77,20 @@ class Configs:
         settings = next(iter(found.values()), {})
         return all(name in settings and settings[name].value == value for name, value in CLUSTER_SETTING.items())
 
-    async def mend(self, existing: Sequence[Topic]) -> list[str]:
-        """Brings settings in line where they must be; what the operator should know."""
-        if not existing:
-            return []
+    async def judged(self, existing: Sequence[Topic]) -> Judged:
+        """How settings compare with what they must be. Raises SetupError as `judge` does."""
         wanted = topics.wanted(self._settings, self._limits, topics=existing)
         found, hidden = await self._found([topic.name for topic in wanted])
         judged = judge([topic for topic in wanted if topic.name in found], found)
         if hidden:
             judged.warnings.append(f"the settings of {', '.join(hidden)} can't be checked: it takes DescribeConfigs")
+        return judged
+
+    async def mend(self, existing: Sequence[Topic]) -> list[str]:
+        """Brings settings in line where they must be; what the operator should know."""
+        if not existing:
+            return []
+        judged = await self.judged(existing)
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, new) for name, new in judged.changed.items()]
         refused = []
         for answer in await self._admin.alter_configs(resources) if resources else ():

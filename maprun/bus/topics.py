@@ -21,7 +21,7 @@ _TRIMMED_SEGMENT_BYTES = 32 << 20  # the broker deletes whole segments: what a l
 _COMPACTED_SEGMENT_MS = 600_000
 _SEGMENTS_KEPT = 10  # of a topic that is kept for a time: a segment is deleted once its newest record is old enough
 _SEGMENT_MS_MIN, _SEGMENT_MS_MAX = 60_000, DAY_MS
-_REPLICAS_MAX = 3
+REPLICAS_MAX = 3
 _REPLICAS_IN_SYNC = 2
 
 
@@ -64,7 +64,7 @@ def wanted(settings: Settings, limits: Limits, brokers: int = 1, topics: Sequenc
 
 def replicas(brokers: int) -> int:
     """Copies of each partition."""
-    return min(_REPLICAS_MAX, max(1, brokers))
+    return min(REPLICAS_MAX, max(1, brokers))
 
 
 def retention_ms_of(topic: Topic, settings: Settings) -> int:

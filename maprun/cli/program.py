@@ -4,14 +4,14 @@ import os
 
 import click
 
-from maprun.cli import executions, failures, machines, show, stack, trying, validate
+from maprun.cli import doctor, executions, failures, machines, show, stack, trying, validate
 from maprun.cli.client import Api
 from maprun.cli.options import Context
 from maprun.runtime import settings
 
 _EPILOG = """\b
-Exit codes: 0 done · 1 an execution or a tested state ended otherwise than it should, a definition is
-wrong, or the stack could not start · 2 usage · 3 the API (or the stack) is not there · 4 the API
+Exit codes: 0 done · 1 an execution or a tested state ended otherwise than it should, a definition or
+a set-up is wrong, or the stack could not start · 2 usage · 3 the API (or the stack) is not there · 4 the API
 refused the request · 130 Ctrl-C.
 \b
 Environment: MAPRUN_API (address of the API), MAPRUN_REGION and MAPRUN_ACCOUNT (to make an ARN of a
@@ -37,6 +37,7 @@ for _command in (
     stack.up,
     stack.down,
     stack.status,
+    doctor.doctor,
     machines.deploy,
     validate.validate,
     trying.trial,

@@ -7,9 +7,11 @@ secrets by chance.
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
+from urllib.parse import urlsplit
 
 from maprun.runtime.settings import SettingsError
 
+LOOPBACK = ("127.0.0.1", "localhost")
 AwsKeys = Literal["local", "inherit"]
 DUMMY_KEYS = {"AWS_ACCESS_KEY_ID": "maprun", "AWS_SECRET_ACCESS_KEY": "maprun-local"}
 """Keys that the local S3 takes, and that open nothing elsewhere."""
@@ -66,6 +68,16 @@ def of_services(environ: Mapping[str, str], keys: AwsKeys) -> dict[str, str]:
         return {**DUMMY_KEYS, **environ} if not _has_identity(environ) else dict(environ)
     others = {n: value for n, value in environ.items() if not n.startswith("AWS_") or _matches(n, _AWS_HARMLESS)}
     return others | DUMMY_KEYS
+
+
+def keys_beside_services(environ: Mapping[str, str], endpoint: str) -> tuple[str, str]:
+    """Key and secret of a command that looks where services look: dummies for an endpoint on this machine, or none.
+
+    None are left to boto3's own sources: where the environment says who calls AWS, and everywhere else.
+    """
+    if _has_identity(environ) or urlsplit(endpoint).hostname not in LOOPBACK:
+        return "", ""
+    return DUMMY_KEYS["AWS_ACCESS_KEY_ID"], DUMMY_KEYS["AWS_SECRET_ACCESS_KEY"]
 
 
 def of_functions(environ: Mapping[str, str], allowed: tuple[str, ...]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from maprun.local.environment import AwsKeys
+from maprun.local.environment import LOOPBACK, AwsKeys
 from maprun.runtime import settings as runtime_settings
 from maprun.runtime.settings import Settings
 
@@ -110,7 +110,6 @@ def child_runners_fitting(cores: int, lanes: int) -> int:
     return max(1, min(cores, lanes, CHILD_RUNNERS_MAX))
 
 
-HERE = ("127.0.0.1", "localhost")
 SERVICES = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
 """The four services, under their hyphened names."""
 
@@ -126,7 +125,7 @@ CURE_OF_PORT = {
 def check_kafka(layout: Layout) -> None:
     """Raises StackError if the broker that the stack starts can't be had at MAPRUN_KAFKA: one, on this machine."""
     servers = layout.settings.kafka.split(",")
-    if len(servers) > 1 or servers[0].rpartition(":")[0] not in HERE:
+    if len(servers) > 1 or servers[0].rpartition(":")[0] not in LOOPBACK:
         raise StackError(
             f"MAPRUN_KAFKA={layout.settings.kafka}: the stack starts one broker, on this machine",
             "unset MAPRUN_KAFKA, or use those brokers: leave kafka out of --parts",
@@ -144,7 +143,7 @@ def check_addresses(layout: Layout) -> None:
         "MAPRUN_API": urlsplit(layout.settings.api).hostname or "",
     }
     for name, host in hosts.items():
-        if host not in HERE:
+        if host not in LOOPBACK:
             raise StackError(
                 f"{name} names the host {host!r}, but the local stack runs on this machine only",
                 f"unset {name}, or give it the host 127.0.0.1",

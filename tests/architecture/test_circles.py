@@ -10,6 +10,7 @@ from tests.architecture.sources import PRODUCT, modules, tree
 
 IMPORTED_LATE = {
     "maprun.aws": "boto3 and botocore, half a second of each command's start, which `maprun test` alone needs",
+    "maprun.bus.checkup": "aiokafka, a fifth of a second of each command's start, which `maprun doctor` alone needs",
     "pyarrow": "tens of MB, for Parquet and ORC alone, and need not be installed",
     "uvloop": "a compiled event loop that only a service needs, and not every platform has",
 }

@@ -1,4 +1,4 @@
-"""The HTTP face of the function host: Lambda's Invoke call, and health. Nothing else of Lambda's API."""
+"""The HTTP face of the function host: Lambda's Invoke call, whether it has a function, and health."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ from maprun.local.functions.invoking import Functions, refused, too_large
 from schemas.invocations import Answered, Invocation
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+CONFIGURATION = re.compile(r"/2015-03-31/functions/([^/]+)/configuration/?")
 _HTTP_ACCEPTED, _HTTP_NO_CONTENT = 202, 204
 
 
@@ -30,12 +31,20 @@ class Site:
         matched = INVOKE.fullmatch(path)
         if matched is not None and request.method == "POST":
             return await self._invoke(unquote(matched.group(1)), request)
+        asked = CONFIGURATION.fullmatch(path)
+        if asked is not None and request.method == "GET":
+            return self._configuration(unquote(asked.group(1)), request.rel_url.query.get("Qualifier", ""))
         if path in {"/readyz", "/healthz"}:
             return web.json_response({"ok": True, "reason": ""})
         if path == "/metrics":
             return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-        message = f"No operation of Lambda but Invoke is here: {path}"
+        message = f"No operation of Lambda but Invoke and GetFunctionConfiguration is here: {path}"
         return _response(refused(0, 404, "UnknownOperationException", message, "-"))
+
+    def _configuration(self, name: str, qualifier: str) -> web.Response:
+        """Lambda's GetFunctionConfiguration, as far as it says that there is such a function."""
+        refusal = self._functions.refusal(Invocation(number=0, function=name, payload=b"", qualifier=qualifier))
+        return _response(refusal) if refusal is not None else web.json_response({"FunctionName": name})
 
     async def _invoke(self, name: str, request: web.BaseRequest) -> web.Response:
         """Lambda's Invoke, all three invocation types."""

@@ -4,11 +4,13 @@ What it does is a function of the requests that came: of each bucket it counts t
 """
 
 import contextlib
+import email.utils
 import http.client
 import re
 import secrets
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +33,8 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True):
     etags: str = ""  # "" = as they are | none | random: of another value for each write, as under KMS
     conditional: bool = True  # False: If-None-Match and If-Match are ignored
     again: int = 0  # status for completing an upload once more; 0 = what the server answers
+    refused: dict[str, tuple[int, str]] = {}  # operation → status and code that it always gets
+    clock_seconds: float = 0.0  # that its Date is ahead
     on_lost: Callable[[], object] | None = None  # called when an answer is lost
 
 
@@ -109,9 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
             odd.calls[operation] += 1
             number = odd.calls[operation]
         upload = query.get("uploadId", [""])[0]
-        if operation == "CompleteMultipartUpload" and upload in odd.completed and odd.quirk.again:
+        if operation in odd.quirk.refused:
+            status, code = odd.quirk.refused[operation]
+            answer: Answer = (status, {}, f"<Error><Code>{code}</Code><Message>It is so.</Message></Error>".encode())
+        elif operation == "CompleteMultipartUpload" and upload in odd.completed and odd.quirk.again:
             status = odd.quirk.again
-            answer: Answer = (status, {}, b"<Error><Code>Odd</Code><Message>It was completed.</Message></Error>")
+            answer = (status, {}, b"<Error><Code>Odd</Code><Message>It was completed.</Message></Error>")
         else:
             answer = self._forward(*_disguised(odd, headers, body))
             if operation == "CompleteMultipartUpload" and answer[0] == http.client.OK:
@@ -171,6 +178,8 @@ def _disguised(odd: _Bucket, headers: dict[str, str], body: bytes) -> tuple[dict
 def _shown(odd: _Bucket, operation: str, answer: Answer) -> Answer:
     """The answer as the client is to see it."""
     status, headers, body = answer
+    if odd.quirk.clock_seconds:
+        headers["Date"] = email.utils.formatdate(time.time() + odd.quirk.clock_seconds, usegmt=True)
     if not odd.quirk.etags:
         return answer
 

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from maprun.bus import making
+from maprun.bus.checkup import look_at_kafka
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.port import BusError
 from maprun.bus.rights import NotAllowedError
+from maprun.runtime.checkup import Finding
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Secret, Settings
@@ -143,6 +145,30 @@ def test_who_may_nothing_hears_of_each_right(admin: Settings) -> None:
     asyncio.run(making.make_topics(msgspec.structs.replace(admin, prefix="rights."), Limits()))
     with pytest.raises(NotAllowedError, match=r"does not allow this client: Describe on rights\.execution-requests, "):
         asyncio.run(to_its_end(begin(mine, "child-runner")))
+
+
+def test_a_look_names_rights_and_login(admin: Settings) -> None:
+    """What `maprun doctor` says to a user who may nothing, to one with a wrong password, and to one who may do all."""
+
+    def wrong(mine: Settings) -> dict[str, str]:
+        found: list[Finding] = []
+
+        async def look() -> None:
+            found.extend(await look_at_kafka(mine, Limits()))
+
+        asyncio.run(to_its_end(look()))
+        assert "secret" not in str(found)
+        return {each.check: each.said for each in found if each.state == "wrong"}
+
+    mine = msgspec.structs.replace(admin, prefix="looked.")
+    asyncio.run(making.make_topics(mine, Limits()))
+    assert wrong(mine) == {}
+    may_nothing = {"kafka_username": "maprun", "kafka_password": Secret("maprun-secret")}
+    told = wrong(msgspec.structs.replace(mine, **may_nothing))
+    assert "scheduler" in told["rights on topics"]
+    assert "Describe on looked." in told["rights on topics"]
+    assert "Read on the groups looked.scheduler" in told["rights on groups"]
+    assert wrong(msgspec.structs.replace(mine, kafka_password=Secret("wrong"))).keys() == {"login"}
 
 
 def test_no_broker_is_no_wrong_login(admin: Settings) -> None:

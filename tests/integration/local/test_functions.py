@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local.hosting import host
+from maprun.aws.checkup_functions import look_at_functions
+from maprun.aws.clients import AwsSettings
+from tests.integration.local.hosting import entrance, host
 
 pytestmark = pytest.mark.integration
 
@@ -128,5 +130,26 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
             (tmp_path / "echo.py").write_text("def handler(event, context):\n    return 'new'\n", encoding="utf-8")
             await asyncio.sleep(0.5)
             assert (await invoke("echo", 1))[2] == "new"
+
+    asyncio.run(scene())
+
+
+def test_a_look_tells_which_functions_are_missing(tmp_path: Path) -> None:
+    """`maprun doctor` asks the host for each function that machines name, and calls none."""
+
+    async def scene() -> None:
+        async with entrance(tmp_path) as address:
+            settings = AwsSettings(region="us-east-1", lambda_endpoint=address)
+
+            async def look(*names: str) -> list[tuple[str, str]]:
+                found = await asyncio.to_thread(look_at_functions, settings, names, lambda: 5.0)
+                return [(each.state, each.said) for each in found]
+
+            there = "echo", "my-fn", "arn:aws:lambda:us-east-1:123456789012:function:echo:prod"
+            assert await look(*there) == [("ok", f"{address} has 3 that machines name")]
+            assert await look() == [("ok", f"{address}: no machine that was deployed names a function of it")]
+            gone = "arn:aws:lambda:us-east-1:123456789012:function:gone"
+            missing = f"{address} has no function ehco, {gone}, which machines call"
+            assert await look("echo", "ehco", gone) == [("wrong", missing)]
 
     asyncio.run(scene())
