@@ -33,15 +33,15 @@ class Kind(StrEnum):
     TEMPLATE = "a CloudFormation template"
     SERVERLESS = "a file of the Serverless Framework"
     TERRAFORM = "a file of Terraform"
+    TERRAFORM_SHOWN = "a plan or state of Terraform"
     ASSEMBLY = "the manifest of a CDK application"
     OTHER = "no definition and no template"
 
 
 INSTEAD = {
-    Kind.SERVERLESS: "run `serverless package` and deploy .serverless/cloudformation-template-update-stack.json",
     Kind.TERRAFORM: (
-        "let Terraform make the machine (its provider's `endpoints { sfn = … }` takes the address of the API), or "
-        "deploy the definition's own file, with --set for what templatefile() fills in"
+        "deploy its plan (`terraform plan -out=plan && terraform show -json plan > plan.json`), or let Terraform make "
+        "the machine (its provider's `endpoints { sfn = … }` takes the address of the API)"
     ),
     Kind.ASSEMBLY: "deploy the folder it lies in, or one of the *.template.json files beside it",
     Kind.OTHER: (
@@ -62,6 +62,8 @@ def kind_of(document: Any) -> Kind:
         return Kind.TEMPLATE
     if "service" in document and {"provider", "functions", "stepFunctions"} & document.keys():
         return Kind.SERVERLESS
+    if "planned_values" in document or {"format_version", "values"} <= document.keys():
+        return Kind.TERRAFORM_SHOWN
     if {"terraform_version", "terraform", "resource"} & document.keys():
         return Kind.TERRAFORM
     return Kind.ASSEMBLY if {"artifacts", "version"} <= document.keys() else Kind.OTHER

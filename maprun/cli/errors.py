@@ -51,10 +51,13 @@ class Refused(CliError):  # noqa: N818 - named for what is the case
 
 
 class FileRefused(CliError):  # noqa: N818 - named for what is the case
-    """A file that can't be deployed: what it is or lacks, and what to do."""
+    """A file that can't be deployed: what it is or lacks, and what to do; with the place (from 1) if there is one."""
 
-    def __init__(self, path: Path, what: str, cure: str = "") -> None:
-        super().__init__(f"{path} {what}", cure, EXIT_USAGE)
+    def __init__(self, path: Path, what: str, cure: str = "", line: int = 0, column: int = 1) -> None:
+        super().__init__(f"{path}:{line} {what}" if line else f"{path} {what}", cure, EXIT_USAGE)
+        self.what = what
+        self.line = line or 1
+        self.column = column
 
 
 class NotDecoded(FileRefused):

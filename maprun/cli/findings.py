@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from maprun.cli.definitions import read_machines_as_far_as_known
-from maprun.cli.documents import Kind, decode, kind_of
-from maprun.cli.errors import FileRefused, NotDecoded
+from maprun.cli.errors import FileRefused
 from maprun.cli.options import read_text
 from maprun.cli.positions import Place, Places, places_of
 from maprun.cli.templates import MachineSource, Origin
@@ -22,8 +20,6 @@ NOT_READ = "FILE_NOT_READ"
 """The code of a file that is no definition and no template, or can't be worked out."""
 _FIELD = re.compile(r"[Ff]ield '([^']+)'")
 _LINE = re.compile(r"\(line (\d+), column (\d+)\)")
-_LEFT_OPEN = re.compile(r"\$\{[^}]*\}")
-_FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:made-up"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,24 +46,21 @@ class Report(msgspec.Struct, frozen=True):
 def report_on(path: Path, machine_type: str | None, given: Mapping[str, str], names: Names) -> Report:
     """What is found about a file or folder: nothing in it stops the command."""
     try:
-        machines = _serverless(path) or read_machines_as_far_as_known(path, given, names)
-    except NotDecoded as error:
-        return Report(str(path), [], [_about_file(path, error, Place(error.line, error.column))])
+        machines = read_machines_as_far_as_known(path, given, names)
     except FileRefused as error:
-        return Report(str(path), [], [_about_file(path, error, Place(1, 1))])
+        return Report(str(path), [], [_about_file(path, error)])
     findings = [found for machine in machines for found in _findings(machine, machine_type)]
     return Report(str(path), [machine.name for machine in machines], findings)
 
 
-def _about_file(path: Path, error: FileRefused, place: Place) -> Finding:
-    message = error.message.removeprefix(f"{path} ")
+def _about_file(path: Path, error: FileRefused) -> Finding:
     return Finding(
         file=str(path),
-        line=place.line,
-        column=place.column,
+        line=error.line,
+        column=error.column,
         severity="ERROR",
         code=NOT_READ,
-        message=f"{message}; {error.cure}" if error.cure else message,
+        message=f"{error.what}; {error.cure}" if error.cure else error.what,
         location="",
         machine="",
     )
@@ -103,42 +96,3 @@ def _place(found: Diagnostic, origin: Origin, places: Places) -> Place:
     if field is not None and f"{pointer}/{field[1]}" in places:
         return places.of(f"{pointer}/{field[1]}")
     return places.of(pointer)
-
-
-def _serverless(path: Path) -> list[MachineSource]:
-    """The machines of a file of the Serverless Framework's plugin for Step Functions; none if it is another file."""
-    if path.is_dir():
-        return []
-    try:
-        document = decode(read_text(path), path)
-    except NotDecoded:
-        return []  # perhaps a definition whose placeholders are to be filled in; whoever reads it says what is wrong
-    if kind_of(document) is not Kind.SERVERLESS:
-        return []
-    machines = (document.get("stepFunctions") or {}).get("stateMachines")
-    if not isinstance(machines, Mapping):
-        raise FileRefused(path, "has no state machines", "they stand in stepFunctions.stateMachines")
-    return [
-        MachineSource(
-            str(machine.get("name", name)),
-            msgspec.json.encode(_filled(machine["definition"])).decode(),
-            Origin(path, f"/stepFunctions/stateMachines/{name}/definition"),
-            machine.get("type"),
-        )
-        for name, machine in machines.items()
-        if isinstance(machine, Mapping) and isinstance(machine.get("definition"), Mapping)
-    ]
-
-
-def _filled(value: Any) -> Any:
-    """A definition with what the framework would put in: a function's ARN for each of its functions and variables."""
-    if isinstance(value, Mapping):
-        name = next(iter(value)) if len(value) == 1 else ""
-        if name == "Ref" or str(name).startswith("Fn::"):
-            return _FUNCTION
-        return {name: _filled(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_filled(element) for element in value]
-    if isinstance(value, str) and _LEFT_OPEN.fullmatch(value):
-        return _FUNCTION
-    return _LEFT_OPEN.sub("x", value) if isinstance(value, str) else value

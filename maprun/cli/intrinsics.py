@@ -7,8 +7,11 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from maprun.cli.documents import decode
+from maprun.cli.options import read_text
 from schemas.arns import Names, partition_of
 
 NO_VALUE = object()
@@ -54,7 +57,9 @@ class CannotResolveError(Exception):
 class Resolver:
     """One template with the values given for it. `missing` maps each name that `--set` must give to what it is."""
 
-    def __init__(self, template: Mapping[str, Any], given: Mapping[str, str], names: Names, stack: str) -> None:
+    def __init__(
+        self, template: Mapping[str, Any], given: Mapping[str, str], names: Names, stack: str, folder: Path
+    ) -> None:
         self.template = template
         self.given = given
         self.used: set[str] = set()
@@ -62,6 +67,7 @@ class Resolver:
         self.machine_names: dict[str, str] = {}  # logical id → name that the machine has here
         self._names = names
         self._stack = stack
+        self._folder = folder  # what the template includes lies there
         self._open: list[str] = []  # names on the way to be worked out, so that a circle is seen
 
     def value(self, value: Any) -> Any:
@@ -231,6 +237,13 @@ class Resolver:
         logical_id, dot, attribute = name.partition(".")
         return self.attribute(logical_id, attribute) if dot and name not in self.given else self.ref(name)
 
+    def included(self, location: str) -> Any:
+        """The content of a file that the template includes, worked out."""
+        if location.startswith("s3://"):
+            raise CannotResolveError(f"{location} is included from S3: name a file beside the template")
+        path = self._folder / location
+        return self._once(location, lambda: self.value(decode(read_text(path), path)))
+
     def condition(self, condition: Any) -> bool:
         """A condition of the template, or the functions that one is made of. Raises Unknown or CannotResolveError."""
         if isinstance(condition, str):
@@ -328,6 +341,12 @@ def _length(resolver: Resolver, argument: Any) -> int:
     return len(_list(resolver.value(argument), "Fn::Length"))
 
 
+def _transform(resolver: Resolver, argument: Any) -> Any:
+    if argument["Name"] != "AWS::Include":
+        raise CannotResolveError(f"the transform {argument['Name']} is done by AWS alone")
+    return resolver.included(_text(resolver.value(argument["Parameters"]["Location"]), "AWS::Include"))
+
+
 def _list(value: Any, what: str) -> list[Any]:
     if isinstance(value, list):
         return value
@@ -361,5 +380,6 @@ _FUNCTIONS: dict[str, Callable[[Resolver, Any], Any]] = {
         "Fn::Base64": _base64,
         "Fn::ToJsonString": _to_json,
         "Fn::Length": _length,
+        "Fn::Transform": _transform,
     }.items()
 }

@@ -47,9 +47,15 @@ def given_values(_context: click.Context, _option: click.Parameter, values: tupl
     multiple=True,
     metavar="NAME=VALUE",
     callback=given_values,
-    help="A value for ${NAME} of a definition, or for a parameter, resource (Name, Name.Arn) or import of a template.",
+    help="A value for ${NAME} of a definition or project, a parameter, a resource (Name, Name.Arn) or an import.",
 )
-@click.option("--logical-id", "logical_ids", multiple=True, metavar="ID", help="One machine of a template; else all.")
+@click.option(
+    "--logical-id",
+    "logical_ids",
+    multiple=True,
+    metavar="ID",
+    help="One machine of a template (of Terraform: its address); else all.",
+)
 @json_option
 @click.pass_obj
 def deploy(
@@ -65,8 +71,9 @@ def deploy(
 ) -> None:
     """Create the state machines of FILE, or update them if they are there.
 
-    FILE is a definition (States Language, JSON or YAML), a CloudFormation or SAM template, a template that CDK or the
-    Serverless Framework wrote, or the folder they wrote it to.
+    FILE is a definition (States Language, JSON or YAML), a CloudFormation or SAM template, a serverless.yml of the
+    Serverless Framework, a plan or state that `terraform show -json` printed, or the folder of a project: of SAM or
+    Serverless, or what CDK wrote (cdk.out).
     """
     machines = read_machines(file, given, context.names, logical_ids)
     if name is not None and len(machines) > 1:

@@ -12,6 +12,7 @@ from maprun.cli.documents import decode
 from maprun.cli.errors import FileRefused
 from maprun.cli.intrinsics import NO_VALUE, STATE_MACHINES, CannotResolveError, Resolver, Unknown
 from maprun.cli.options import read_text
+from maprun.cli.positions import places_of
 from maprun.cli.publications import ALIAS, VERSION, Publication, publications, published_by_sam
 
 _NAME_REFUSED = re.compile(r"[^0-9A-Za-z_+!@.()=-]+")
@@ -50,11 +51,23 @@ def clean_name(text: str) -> str:
 
 
 class Template:
-    """A template, read from `path`; paths in it are relative to its folder."""
+    """A template, read from `path`; paths in it are relative to its folder.
 
-    def __init__(self, path: Path, resolver: Resolver) -> None:
+    Of a template that was made from another file, `origins` and `notes` are by logical id where the definitions stand
+    in that, and what of it is not taken over.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        resolver: Resolver,
+        origins: Mapping[str, Origin] | None = None,
+        notes: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._path = path
-        self._resolver = resolver
+        self.resolver = resolver
+        self._origins = origins or {}
+        self._noted = notes or {}
         resources = resolver.template.get("Resources") or {}
         self._machines: dict[str, Mapping[str, Any]] = {
             name: one
@@ -82,18 +95,24 @@ class Template:
             except Unknown:
                 continue
             except CannotResolveError as error:
-                raise FileRefused(self._path, f"can't be worked out in {logical_id}: {error}") from error
+                raise self._refused(logical_id, error) from error
         return found
 
     def _wanted(self, name: str, resource: Mapping[str, Any]) -> bool:
         if "Condition" not in resource:
             return True
         try:
-            return self._resolver.condition(resource["Condition"])
+            return self.resolver.condition(resource["Condition"])
         except Unknown:
             return True
         except CannotResolveError as error:
-            raise FileRefused(self._path, f"can't be worked out in {name}: {error}") from error
+            raise self._refused(name, error) from error
+
+    def _refused(self, logical_id: str, error: CannotResolveError) -> FileRefused:
+        """What is said of a machine that can't be worked out, with the line at which it begins."""
+        place = places_of(read_text(self._path), self._path).of(f"/Resources/{logical_id}")
+        what = f"can't be worked out in {logical_id}: {error}"
+        return FileRefused(self._path, what, line=place.line, column=place.column)
 
     def _name(self, logical_id: str, machine: Mapping[str, Any]) -> str:
         properties = machine.get("Properties") or {}
@@ -101,11 +120,11 @@ class Template:
         if given is None:
             return clean_name(logical_id)
         try:
-            name = self._resolver.value(given)
+            name = self.resolver.value(given)
         except Unknown:
             return clean_name(logical_id)  # the missing value is noted, so that nothing is deployed
         except CannotResolveError as error:
-            raise FileRefused(self._path, f"can't be worked out in {logical_id}: {error}") from error
+            raise self._refused(logical_id, error) from error
         return clean_name(logical_id) if name is NO_VALUE else str(name)
 
     def _machine(self, logical_id: str, machine: Mapping[str, Any]) -> MachineSource:
@@ -117,7 +136,7 @@ class Template:
         logging = self._given(properties, "LoggingConfiguration", "Logging")
         publication = self._publication(logical_id, properties)
         return MachineSource(
-            name=self._resolver.machine_names[logical_id],
+            name=self.resolver.machine_names[logical_id],
             definition=definition,
             origin=origin,
             logical_id=logical_id,
@@ -128,7 +147,11 @@ class Template:
             encryption=None if encryption is None else _camel(_numbers(encryption)),
             tags=_tags(self._given(properties, "Tags")),
             publication=publication,
-            notes=(*_notes(logical_id, properties), *(() if publication is None else publication.notes)),
+            notes=(
+                *_notes(logical_id, properties),
+                *self._noted.get(logical_id, ()),
+                *(() if publication is None else publication.notes),
+            ),
         )
 
     def _publication(self, logical_id: str, properties: Mapping[str, Any]) -> Publication | None:
@@ -138,23 +161,23 @@ class Template:
             for name, one in self._resources.items()
             if isinstance(one, Mapping) and one.get("Type") in {VERSION, ALIAS} and self._wanted(name, one)
         )
-        found = publications(named, self._resolver.value).get(logical_id)
-        return found or published_by_sam(properties, self._resolver.value)
+        found = publications(named, self.resolver.value).get(logical_id)
+        return found or published_by_sam(properties, self.resolver.value)
 
     def _given(self, properties: Mapping[str, Any], *names: str) -> Any:
         for name in names:
             if name in properties:
-                value = self._resolver.value(properties[name])
+                value = self.resolver.value(properties[name])
                 return None if value is NO_VALUE else value
         return None
 
     def _role(self, properties: Mapping[str, Any]) -> str | None:
         """The role, if it can be known: nobody assumes it here, so that nobody need be asked for it."""
-        noted = dict(self._resolver.missing)
+        noted = dict(self.resolver.missing)
         try:
             role = self._given(properties, "RoleArn", "Role")
         except (Unknown, CannotResolveError):
-            self._resolver.missing = noted
+            self.resolver.missing = noted
             return None
         return role if isinstance(role, str) else None
 
@@ -163,13 +186,14 @@ class Template:
         own = properties.get("DefinitionSubstitutions") or {}
         for name in ("DefinitionString", "Definition"):
             if name in properties:
-                value = self._resolver.value(properties[name])
+                value = self.resolver.value(properties[name])
                 text = value if isinstance(value, str) else json.dumps(value, indent=2)
-                return fill(text, own, self._resolver), Origin(self._path, f"/Resources/{logical_id}/Properties/{name}")
+                origin = self._origins.get(logical_id, Origin(self._path, f"/Resources/{logical_id}/Properties/{name}"))
+                return fill(text, own, self.resolver), origin
         for name in ("DefinitionUri", "DefinitionS3Location"):
             if name in properties:
                 path = self._beside(logical_id, properties[name])
-                return as_json(fill(read_text(path), own, self._resolver), path), Origin(path)
+                return as_json(fill(read_text(path), own, self.resolver), path), Origin(path)
         raise FileRefused(self._path, f"gives {logical_id} no definition")
 
     def _beside(self, logical_id: str, location: Any) -> Path:
@@ -177,9 +201,10 @@ class Template:
         if isinstance(location, str):
             return self._path.parent / location
         key = location.get("Key") if isinstance(location, Mapping) else None
-        asset = self._path.parent / f"asset.{key}"
-        if isinstance(key, str) and asset.is_file():
-            return asset
+        for folder in (self._path.parent, self._path.parent.parent):  # a stage's assets lie with those of the others
+            asset = folder / f"asset.{key}"
+            if isinstance(key, str) and asset.is_file():
+                return asset
         raise FileRefused(
             self._path,
             f"has the definition of {logical_id} in S3",
@@ -266,5 +291,7 @@ def _tags(value: Any) -> dict[str, str]:
 
 
 def _notes(logical_id: str, properties: Mapping[str, Any]) -> Iterator[str]:
+    if properties.get("Policies"):
+        yield f"{logical_id}: its Policies are not taken over: Tasks call with the keys that the stack has"
     if properties.get("Events"):
         yield f"{logical_id}: its Events are not taken over; start it yourself"

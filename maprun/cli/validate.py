@@ -50,8 +50,8 @@ def validate(
 ) -> None:
     """Find what is wrong with the state machines of FILES, each with its line and column.
 
-    FILES are what `deploy` takes (definitions in JSON or YAML, templates, the folders of tools), and files of the
-    Serverless Framework. Nothing is deployed and no API is asked. Exit code 1 if there is an error.
+    FILES are what `deploy` takes: definitions in JSON or YAML, templates, projects, plans. Nothing is deployed and no
+    API is asked. Exit code 1 if there is an error.
     """
     if sarif and as_json:
         raise click.UsageError("--json and --sarif are two formats: choose one")

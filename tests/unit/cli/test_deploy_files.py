@@ -223,110 +223,6 @@ def test_a_definition_in_yaml(tmp_path: Path) -> None:
     assert result == {"day": "2026-11-28", "off": "no", "n": 1, "f": 1.5, "t": True, "z": None, "m": "12:30"}
 
 
-FN = {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "f"}}
-
-
-def of_template(folder: Path, resource: Any, *, given: dict[str, str] | None = None, **members: Any) -> str:
-    """The Comment of a machine, worked out in a template with these members."""
-    properties = {"Definition": {"Comment": resource, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}}
-    machine = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
-    template = {"Resources": {"M": machine, "F": FN, **members.pop("Resources", {})}, **members}
-    (found,) = read_machines(written(folder, "t.json", template), given or {}, NAMES, ("M",))
-    return str(json.loads(found.definition)["Comment"])
-
-
-@pytest.mark.parametrize(
-    ("value", "members", "text"),
-    [
-        ({"Fn::Sub": "${AWS::Region}/${AWS::AccountId}/${AWS::Partition}"}, {}, "eu-central-1/111122223333/aws"),
-        ({"Fn::Sub": ["${a}-${F}-${F.Arn}", {"a": {"Ref": "AWS::StackName"}}]}, {}, f"t-f-{FUNCTION}f"),
-        ({"Fn::Join": ["-", ["a", {"Ref": "F"}, {"Fn::Select": ["1", ["x", "y"]]}]]}, {}, "a-f-y"),
-        ({"Fn::Select": [1, {"Fn::Split": [",", "a,b"]}]}, {}, "b"),
-        ({"Fn::GetAtt": "F.Arn"}, {}, f"{FUNCTION}f"),
-        ({"Ref": "P"}, {"Parameters": {"P": {"Type": "Number", "Default": 5}}}, "5"),
-        (
-            {"Fn::Join": [",", {"Ref": "P"}]},
-            {"Parameters": {"P": {"Type": "CommaDelimitedList", "Default": "a,b"}}},
-            "a,b",
-        ),
-        ({"Fn::FindInMap": ["X", {"Ref": "AWS::Region"}, "v"]}, {"Mappings": {"X": {"eu-central-1": {"v": "z"}}}}, "z"),
-        ({"Fn::If": ["C", "yes", "no"]}, {"Conditions": {"C": {"Fn::Equals": [{"Ref": "F"}, "f"]}}}, "yes"),
-        (
-            {"Fn::If": ["C", "yes", "no"]},
-            {
-                "Conditions": {
-                    "C": {"Fn::And": [{"Condition": "D"}, {"Fn::Not": [{"Condition": "D"}]}]},
-                    "D": {"Fn::Equals": [1, 1]},
-                }
-            },
-            "no",
-        ),
-        ({"Fn::Base64": "a"}, {}, "YQ=="),
-        ({"Fn::ToJsonString": {"a": {"Ref": "F"}}}, {}, '{"a":"f"}'),
-        ({"Ref": "M"}, {}, "arn:aws:states:eu-central-1:111122223333:stateMachine:M"),
-        (
-            {"Ref": "T"},
-            {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}}},
-            "arn:aws:sns:eu-central-1:111122223333:t",
-        ),
-        (
-            {"Fn::GetAtt": ["B", "Arn"]},
-            {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "b"}}}},
-            "arn:aws:s3:::b",
-        ),
-        (
-            {"Fn::GetAtt": ["C", "Arn"]},
-            {"Resources": {"C": {"Type": "AWS::Events::Connection", "Properties": {"Name": "stripe"}}}},
-            "arn:aws:events:eu-central-1:111122223333:connection/stripe",
-        ),
-    ],
-)
-def test_functions_of_cloudformation(tmp_path: Path, value: Any, members: dict[str, Any], text: str) -> None:
-    """Each gives what CloudFormation would, for the account and Region that the command line is set to."""
-    assert of_template(tmp_path, value, **members) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "name", "what"),
-    [
-        ({"Fn::ImportValue": "shared-arn"}, "shared-arn", "what another stack exports by this name"),
-        ({"Fn::GetAtt": ["Q", "Nope"]}, "Q.Nope", "Nope of the AWS::SQS::Queue"),
-        ({"Ref": "C"}, "C", "the Ref of the Custom::Thing"),
-        ({"Ref": "Gone"}, "Gone", "a name that the template refers to and does not have"),
-        ({"Ref": "P"}, "P", "the parameter, of type String"),
-        ({"Ref": "S"}, "S", "the parameter, of type AWS::SSM::Parameter::Value<String>"),
-    ],
-)
-def test_what_only_a_deployment_knows_is_asked_for(tmp_path: Path, value: Any, name: str, what: str) -> None:
-    """An import, an attribute, a custom resource, a parameter without default, one that SSM holds."""
-    members: dict[str, Any] = {
-        "Parameters": {"P": {"Type": "String"}, "S": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/x"}},
-        "Resources": {"Q": {"Type": "AWS::SQS::Queue"}, "C": {"Type": "Custom::Thing"}},
-    }
-    with pytest.raises(FileRefused) as error:
-        of_template(tmp_path, value, **members)
-    assert f"--set {name}=…   {what}" in error.value.format_message()
-    assert of_template(tmp_path, value, given={name: "given"}, **members) == "given"
-
-
-@pytest.mark.parametrize(
-    ("value", "what"),
-    [
-        ({"Fn::Transform": {"Name": "AWS::Include"}}, "Fn::Transform is not known here"),
-        ({"Fn::Select": [7, ["a"]]}, "Fn::Select is written wrongly"),
-        ({"Fn::Join": ["-", "text"]}, "Fn::Join needs a list"),
-        ({"Fn::FindInMap": ["X", "a", "b"]}, "Fn::FindInMap finds nothing at X.a.b"),
-        ({"Fn::If": ["Nope", 1, 2]}, "the template has no condition 'Nope'"),
-        ("{{resolve:ssm:/x}}", "is looked up by AWS alone"),
-    ],
-)
-def test_what_can_not_be_worked_out_is_told(tmp_path: Path, value: Any, what: str) -> None:
-    """With the machine in which it stands."""
-    with pytest.raises(FileRefused, match="can't be worked out in M") as error:
-        of_template(tmp_path, value)
-    assert what in error.value.format_message()
-
-
 @pytest.mark.parametrize(
     ("name", "text", "what", "cure"),
     [
@@ -343,12 +239,17 @@ def test_what_can_not_be_worked_out_is_told(tmp_path: Path, value: Any, what: st
             "endpoints",
         ),
         (
-            "plan.json",
-            '{"terraform_version": "1", "resource_changes": []}',
+            "state.json",
+            '{"version": 4, "terraform_version": "1", "resources": []}',
             "is a file of Terraform",
-            "definition's own file",
+            "terraform show -json plan",
         ),
-        ("serverless.yml", "service: s\nprovider: {name: aws}\n", "Serverless Framework", "serverless package"),
+        (
+            "serverless.yml",
+            "service: s\nprovider: {name: aws}\n",
+            "has no state machines",
+            "stepFunctions.stateMachines",
+        ),
         ("manifest.json", '{"version": "1", "artifacts": {}}', "the manifest of a CDK application", "*.template.json"),
         ("package.json", '{"name": "x"}', "is no definition and no template", "StartAt and States"),
         ("list.json", "[1]", "is no definition and no template", "StartAt and States"),
@@ -370,6 +271,23 @@ def test_a_file_that_is_something_else_is_told_what_it_is(
     message = refused(written(tmp_path, name, text))
     assert what in message
     assert cure in message
+
+
+def test_a_mistake_in_a_template_has_its_line(tmp_path: Path) -> None:
+    """That of the machine which can't be worked out."""
+    text = "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties: {Definition: {Fn::Cidr: 1}}\n"
+    assert refused(written(tmp_path, "t.yaml", text)).startswith(f"{tmp_path}/t.yaml:2 can't be worked out in M")
+
+
+def test_templates_of_a_stage(tmp_path: Path) -> None:
+    """An application of CDK has them in a folder for each of its stages."""
+    (tmp_path / "assembly-Live").mkdir()
+    template = (DATA / "cdk.out" / "Rows.template.json").read_text(encoding="utf-8")
+    written(tmp_path / "assembly-Live", "LiveRows.template.json", template)
+    for asset in (DATA / "cdk.out").glob("asset.*"):
+        written(tmp_path, asset.name, asset.read_text(encoding="utf-8"))
+    (loop,) = read(tmp_path, "Loop060FBE9D", Echo11F3FB29="echo")
+    assert loop.name == "Loop060FBE9D"
 
 
 def test_a_definition_in_s3_or_in_a_folder_without_template(tmp_path: Path) -> None:
