@@ -9,15 +9,16 @@ import msgspec
 T = TypeVar("T")
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True, omit_defaults=False):
+class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True, omit_defaults=False, gc=False):
     """A tagged message: a past-tense fact or an asked-for one (rule R1).
 
     Encoded as a msgpack array `[tag, field, field, …]`. Compatibility is append-only (rule R7): new fields go to
     the end and have a default, a retired field keeps its place, a changed meaning is a new message.
+    A message holds values and never itself, so the garbage collector need not look into it, or into a `Part`.
     """
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece of a message that never travels alone. Append-only, like `Fact`."""
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 from maprun.aws.errors import AnswerTooLargeError
@@ -17,6 +17,14 @@ OFFER_AGAIN_SECONDS = 60.0  # one that does not is asked again so much later,
 CONNECT_AGAIN_SECONDS = 1.0  # and one that isn't there so much
 SWITCHING = b" 101 "
 _REQUEST = b"GET " + PATH + b" HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: " + PROTOCOL + b"\r\n\r\n"
+
+
+class Waiting(Protocol):
+    """Who waits for an invocation."""
+
+    def came(self, answered: Answered | OSError) -> None:
+        """Called once: the answer, a ConnectionError when the connection ended, a TimeoutError when none came."""
+        ...
 
 
 class NotOfferedError(Exception):
@@ -35,7 +43,7 @@ class InvocationStream(asyncio.Protocol):
         self._reader: FrameReader[HostFrame] = FrameReader(HostFrame)
         self._writer = FrameWriter()
         self._numbers = 0
-        self._waiting: dict[int, tuple[asyncio.Future[Answered], float]] = {}  # the answer, and when it is given up
+        self._waiting: dict[int, tuple[Waiting, float]] = {}  # who waits, and until when
         self._invocations: list[Invocation] = []
         self._given_up: list[int] = []
         self._flushing = False
@@ -67,9 +75,23 @@ class InvocationStream(asyncio.Protocol):
 
         Who is cancelled while waiting gives the answer up: an invocation that has not begun is not made then.
         """
+        waiting = _Coroutine(self._loop.create_future())
+        number = self.begin(parameters, payload, seconds_max, idempotency_key, waiting)
+        try:
+            return answer_of(await waiting.answer)
+        except asyncio.CancelledError:
+            self.give_up(number)
+            raise
+
+    def begin(
+        self, parameters: InvokeParameters, payload: bytes, seconds_max: float, idempotency_key: str, waiting: Waiting
+    ) -> int:
+        """Begins an invocation and answers its number; who waits hears later what came of it.
+
+        For thousands of invocations at once: none takes a coroutine.
+        """
         self._numbers = number = self._numbers + 1
-        answer: asyncio.Future[Answered] = self._loop.create_future()
-        self._waiting[number] = (answer, self._monotonic() + seconds_max)
+        self._waiting[number] = (waiting, self._monotonic() + seconds_max)
         self._invocations.append(
             Invocation(
                 number,
@@ -84,11 +106,13 @@ class InvocationStream(asyncio.Protocol):
         self._flush_soon()
         if self._look is None:
             self._look = self._loop.call_later(LOOK_SECONDS, self._give_up_late)
-        try:
-            return _answer(await answer)
-        except asyncio.CancelledError:
-            self._give_up(number)
-            raise
+        return number
+
+    def give_up(self, number: int) -> None:
+        """Nobody waits for this answer any more: an invocation that has not begun is not made."""
+        if self._waiting.pop(number, None) is not None:
+            self._given_up.append(number)
+            self._flush_soon()
 
     def close(self) -> None:
         """Ends the connection; who waits gets a ConnectionError."""
@@ -121,8 +145,8 @@ class InvocationStream(asyncio.Protocol):
             for frame in self._reader.frames(data):
                 for answered in frame.answers:
                     waiting = self._waiting.pop(answered.number, None)
-                    if waiting is not None and not waiting[0].done():
-                        waiting[0].set_result(answered)
+                    if waiting is not None:
+                        waiting[0].came(answered)
         except FrameError:
             assert self._transport is not None
             self._transport.abort()  # `connection_lost` follows, and tells everybody who waits
@@ -142,9 +166,8 @@ class InvocationStream(asyncio.Protocol):
             self._opened.set_exception(NotOfferedError(str(exc or "the connection was closed")))
         waiting, self._waiting = self._waiting, {}
         self._invocations, self._given_up = [], []
-        for answer, _ in waiting.values():
-            if not answer.done():
-                answer.set_exception(ConnectionResetError("The target server failed to respond"))
+        for one, _ in waiting.values():
+            one.came(ConnectionResetError("The target server failed to respond"))
 
     # ------------------------------------------------------------------ inside
 
@@ -163,19 +186,13 @@ class InvocationStream(asyncio.Protocol):
         self._invocations, self._given_up = [], []
         self._transport.writelines(frames)
 
-    def _give_up(self, number: int) -> None:
-        if self._waiting.pop(number, None) is not None:
-            self._given_up.append(number)
-            self._flush_soon()
-
     def _give_up_late(self) -> None:
         now = self._monotonic()
         late = [number for number, (_, until) in self._waiting.items() if until <= now]
         for number in late:
-            answer = self._waiting[number][0]
-            self._give_up(number)
-            if not answer.done():
-                answer.set_exception(TimeoutError("Read timed out"))
+            waiting = self._waiting[number][0]
+            self.give_up(number)
+            waiting.came(TimeoutError("Read timed out"))
         self._look = self._loop.call_later(LOOK_SECONDS, self._give_up_late) if self._waiting else None
 
 
@@ -229,8 +246,23 @@ class StreamKeeper:
             self._opening = None
 
 
-def _answer(answered: Answered) -> Answer:
-    """As the Invoke API gives it. Raises AnswerTooLargeError."""
+class _Coroutine:
+    """A coroutine that waits."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: "asyncio.Future[Answered | OSError]") -> None:
+        self.answer = answer
+
+    def came(self, answered: Answered | OSError) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answered)
+
+
+def answer_of(answered: Answered | OSError) -> Answer:
+    """What came of an invocation, as the Invoke API gives it. Raises AnswerTooLargeError, and the error that came."""
+    if isinstance(answered, OSError):
+        raise answered
     headers = {
         "Content-Type": "application/json",
         "Content-Length": str(len(answered.body)),

@@ -15,7 +15,7 @@ FUNCTION_ERROR = "X-Amz-Function-Error"
 EVENT_DEFAULT = b"{}"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """An HTTP answer."""
 
     status: int
@@ -23,14 +23,14 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """Error name and cause of a Task that failed."""
 
     error: str
     cause: str
 
 
-class InvokeParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal"):
+class InvokeParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="pascal", gc=False):
     """The parameters of `arn:aws:states:::lambda:invoke` (connect-lambda)."""
 
     function_name: str

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-import msgspec
-
 from maprun.aws.clients import AwsSettings
-from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.executions import ExecutionStarter
 from maprun.aws.jobs import JobFollower
-from maprun.aws.lambda_invoke import LambdaInvoker
+from maprun.aws.lambda_invoke import Begun, Done, LambdaInvoker
+from maprun.aws.outcomes import OUTPUT_BYTES_MAX, bounded, failed
 from maprun.aws.sdk_errors import Refused
 from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.aws.web.client import Watch
@@ -18,10 +16,6 @@ from maprun.integrations.executions import START
 from maprun.integrations.jobs import Followed, JobCalls
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
-from schemas.quotas import CAUSE_LENGTH_MAX, DATA_LIMIT_EXCEEDED, result_too_large
-
-OUTPUT_BYTES_MAX = 4 << 20
-"""Of a Task's answer. Above AWS's quota, which the interpreter knows; below what one record can hold."""
 
 
 class TaskRunner:
@@ -61,11 +55,23 @@ class TaskRunner:
         """
         try:
             outcome = await self._attempt(request, idempotency_key, watch)
-        except AnswerTooLargeError as error:
-            outcome = TaskFailed(request.ref, error.error, result_too_large(request.state))
-        except Exception as bug:  # noqa: BLE001 - the attempt's dead letter: it fails, and says why
-            outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
+        except Exception as error:  # noqa: BLE001 - the attempt's dead letter: it fails, and says why
+            outcome = failed(request, error)
         return bounded(outcome, request.state)
+
+    def begin_task(self, request: TaskRequested, idempotency_key: str, done: Done, of: object) -> Begun | None:
+        """Begins the call of an attempt whose answer takes no coroutine to wait for; None for all others.
+
+        `done` is called once, later, with `of` and what `run_task` would give, unless the call is cancelled before.
+        """
+        if request.role_arn or request.callback:
+            return None
+        resource = parse_resource(request.resource)
+        if resource == LAMBDA_INVOKE:
+            return self._lambda.begin_invoke(request, idempotency_key, done, of)
+        if isinstance(resource, FunctionResource):
+            return self._lambda.begin_function(request, idempotency_key, done, of)
+        return None
 
     async def _attempt(
         self, request: TaskRequested, idempotency_key: str, watch: Watch | None
@@ -100,10 +106,8 @@ class TaskRunner:
         request = followed.request
         try:
             outcome = await self._jobs.look(followed)
-        except AnswerTooLargeError as error:
-            outcome = TaskFailed(request.ref, error.error, result_too_large(request.state))
-        except Exception as bug:  # noqa: BLE001 - as of a call: the attempt fails, and says why
-            outcome = TaskFailed(request.ref, "States.Runtime", f"The call failed: {type(bug).__name__}: {bug}")
+        except Exception as error:  # noqa: BLE001 - as of a call: the attempt fails, and says why
+            outcome = failed(request, error)
         return None if outcome is None else bounded(outcome, request.state)
 
     async def close(self) -> None:
@@ -111,12 +115,3 @@ class TaskRunner:
         await self._lambda.close()
         await self._sdk.close()
         await self._web.close()
-
-
-def bounded(outcome: TaskSucceeded | TaskFailed, state: str) -> TaskSucceeded | TaskFailed:
-    """An outcome that fits a record, whatever the callee sent."""
-    if isinstance(outcome, TaskSucceeded):
-        if len(outcome.output) <= OUTPUT_BYTES_MAX:
-            return outcome
-        return TaskFailed(outcome.ref, DATA_LIMIT_EXCEEDED, result_too_large(state))
-    return msgspec.structs.replace(outcome, cause=outcome.cause[:CAUSE_LENGTH_MAX] if outcome.cause else outcome.cause)

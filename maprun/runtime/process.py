@@ -12,7 +12,7 @@ from pathlib import Path
 
 from maprun.runtime import clock, limits, logs, settings
 
-COLLECT_AFTER_OBJECTS = 50_000
+COLLECT_AFTER_OBJECTS = 200_000
 """So many more objects than before, then the garbage collector looks for circles. After Python's own 700 it took a
 third of the CPU of a child-runner with ten thousand children under way: nearly all that it looked at was alive."""
 EXIT_OK = 0

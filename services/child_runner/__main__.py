@@ -37,6 +37,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     deps = Deps(
         compile_run=shared(children.compile_run),
         run_task=tasks.run_task,
+        begin_task=tasks.begin_task,
         jobs=tasks.job_calls,
         limits=own,
         metrics=Counted(),

@@ -41,11 +41,19 @@ ASKED_A_LOOK = 8
 """A state is microseconds of work, the largest a millisecond: eight of them are a small part of a slice."""
 
 
+Begin = Callable[[TaskRequested, str, Callable[[TaskStart, TaskOutcome], None], TaskStart], Spawned | None]
+"""Begins a call that takes no coroutine, by its request and key; None for all others, which `run_task` makes.
+
+Who is given as third hears of the start that is given as fourth, and its outcome.
+"""
+
+
 class Deps(msgspec.Struct, frozen=True):
     """What an owner needs beside its port."""
 
     compile_run: Compile
     run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
+    begin_task: Begin
     jobs: JobCalls
     limits: LaneLimits = LaneLimits()
     metrics: Metrics = msgspec.field(default_factory=Metrics)
@@ -233,7 +241,8 @@ class _Ownership:
             elif (task := self.tasks.pop(key, None)) is not None:
                 task.cancel()
         for start in starts:
-            self.tasks[start.run, start.position, start.ref] = self.port.spawn(self._run_task(start))
+            begun = self.deps.begin_task(start.request, start.key, self._over, start)
+            self.tasks[start.run, start.position, start.ref] = begun or self.port.spawn(self._run_task(start))
         self.deps.metrics.tasks_started(len(starts))
         for call in lane.take_job_calls():
             if isinstance(call, JobStop):
@@ -247,7 +256,9 @@ class _Ownership:
         if not self.port.lease_ok():
             self.mailbox.put(TaskNotStarted(start))
             return
-        outcome = await self.deps.run_task(start.request, start.key)
+        self._over(start, await self.deps.run_task(start.request, start.key))
+
+    def _over(self, start: TaskStart, outcome: TaskOutcome) -> None:
         self.mailbox.put(TaskOver(start.run, start.position, outcome))
 
     async def _look_at_job(self, look: JobLook) -> None:

@@ -7,7 +7,7 @@ from schemas.effects import Happening, TaskRequested
 from services.child_runner.journal import RunKey
 
 
-class TaskStart(msgspec.Struct, frozen=True):
+class TaskStart(msgspec.Struct, frozen=True, gc=False):
     """Make this call (if the lease holds at that very moment)."""
 
     run: RunKey
@@ -40,7 +40,7 @@ class JobStop(msgspec.Struct, frozen=True):
     job: Followed
 
 
-class TaskStop(msgspec.Struct, frozen=True):
+class TaskStop(msgspec.Struct, frozen=True, gc=False):
     """Nobody waits for this call any more. If it starts a `job` it goes on, so that the job can be stopped."""
 
     run: RunKey
@@ -49,7 +49,7 @@ class TaskStop(msgspec.Struct, frozen=True):
     job: TaskRequested | None = None
 
 
-class TaskOver(msgspec.Struct, frozen=True):
+class TaskOver(msgspec.Struct, frozen=True, gc=False):
     """A call came back."""
 
     run: RunKey
@@ -63,7 +63,7 @@ class JobRuns(msgspec.Struct, frozen=True):
     look: JobLook
 
 
-class TaskNotStarted(msgspec.Struct, frozen=True):
+class TaskNotStarted(msgspec.Struct, frozen=True, gc=False):
     """The lease did not hold: the call was not made, and is to be made later."""
 
     start: TaskStart

@@ -175,7 +175,12 @@ async def measure(states: dict[str, Any], kind: str, count: int) -> tuple[float,
     port = MemoryPort(ended)
     compile_run = shared(Children(NAMES).compile_run)
     deps = Deps(
-        compile_run=compile_run, run_task=run_task, jobs=JobCalls(no_job, no_job), limits=LaneLimits(), pace=LoopPace(8)
+        compile_run=compile_run,
+        run_task=run_task,
+        begin_task=lambda *_: None,
+        jobs=JobCalls(no_job, no_job),
+        limits=LaneLimits(),
+        pace=LoopPace(8),
     )
     owner = asyncio.create_task(own_lane(port, 0, deps))  # type: ignore[arg-type]
     port.write(topics.LANE_SIGNALS.name, encode(opened(states, kind=kind, quota=1_000)))

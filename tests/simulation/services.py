@@ -172,6 +172,7 @@ class Services:
         deps = lane_owner.Deps(
             compile_run=compile_run,
             run_task=house.lanes_work.runner(port, owner),
+            begin_task=lambda *_: None,
             jobs=house.jobs.calls(port),
             limits=house.mutation.lane_limits(LANE_LIMITS if house.scenario.small else LANE_LIMITS_LARGE),
             pace=self._pace(port),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from maprun.aws.tasks import OUTPUT_BYTES_MAX
+from maprun.aws.outcomes import OUTPUT_BYTES_MAX
 from tests.unit.aws.service import SDK, failed, outcomes, output, runner_at, serving, task
 
 ITEM = {"id": {"S": "1"}, "data": {"M": {"firstName": {"S": "a"}}}}
