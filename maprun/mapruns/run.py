@@ -8,6 +8,7 @@ from maprun.integrations.resources import READ_LISTING, parse_resource
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import Piece, accept, below, tally
 from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.speed import Speed
 from schemas.asks import RedriveStage
 from schemas.effects import MapRunFailed, MapRunSucceeded
 from schemas.home import RETURNED, ChildrenEnded, ItemsRead
@@ -101,6 +102,7 @@ class Run(msgspec.Struct, kw_only=True):
     windows: list[tuple[int, int, int]] = []  # (first, count, lane) not read yet, ascending
     asked_of: dict[int, int] = {}  # lane → positions asked for
     answered_of: dict[int, int] = {}  # lane → positions answered
+    speed: Speed = msgspec.field(default_factory=Speed)
     answered: Intervals = msgspec.field(default_factory=Intervals)
     counts: dict[int, Tally] = {}
     outputs: dict[int, bytes] = {}  # child index → output, while the result fits its limit
@@ -203,6 +205,13 @@ def prefetch(run: Run, limits: MapRunLimits) -> int:
     return max(limits.prefetch_items_min, min(limits.prefetch_items_max, limits.prefetch_bytes_max // size))
 
 
+def ahead(run: Run, quota: int, limits: MapRunLimits) -> int:
+    """How many positions a lane with this quota ends in the time that items are asked for ahead; bounded by bytes."""
+    size = max(1, run.bytes_read // run.read) if run.read else limits.prefetch_bytes_max
+    most = min(limits.ahead_items_max, limits.prefetch_bytes_max // size)
+    return min(most, run.speed.per_second * limits.ahead_ms * quota // (1000 * run.concurrency))
+
+
 def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     """Asks for as much as the lanes' credit allows and returns the new windows (first, count, lane).
 
@@ -210,34 +219,36 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     for nothing until a quarter of its room, or half of its prefetch, is free: many small asks would cost more than they
     bring, and yet its quota must never wait for items.
     An item stays on its lane, so windows and prefetch follow the quota: what one lane still has to run when the others
-    are done is bounded by `prefetch_quotas_max` rounds of children. The first round fills quotas alone, so that few
-    items are spread over all lanes.
+    are done is bounded by `prefetch_quotas_max` rounds of children, or by `ahead_ms` of its time when children end so
+    fast that more rounds pass in it. The first round fills quotas alone, so that few items are spread over all lanes.
     """
     if run.phase != "open" or run.unpinned or lanes_without_quota_owe(run):
         return []
     left = (run.total - run.asked) if run.total is not None else None  # the total of a redrive may be known at once
     if left is not None and left <= 0:
         return []
-    ahead = prefetch(run, limits)
+    further = prefetch(run, limits)
     room = []
     for lane, quota in zip(run.lanes, run.quotas, strict=True):
         if not quota:
             continue
-        cap = quota + min(ahead, max(limits.prefetch_items_min, quota * limits.prefetch_quotas_max))
+        rounds_ahead = min(further, max(limits.prefetch_items_min, quota * limits.prefetch_quotas_max))
+        in_time = ahead(run, quota, limits)
+        cap = quota + max(rounds_ahead, in_time)
         free = cap - run.outstanding(lane)
         if free * 4 >= cap or free * 2 >= cap - quota:
-            room.append([lane, free, quota])
+            room.append([lane, free, max(quota, in_time // limits.windows_ahead)])
     windows: list[tuple[int, int, int]] = []
     first = not run.asked
     while room and len(windows) < limits.windows_per_ask_max:
         for entry in room:
-            lane, free, quota = entry
+            lane, free, least = entry
             if first:
-                size = min(limits.window_items_first, max(1, quota))
+                size = min(limits.window_items_first, max(1, least))
             else:
                 # Windows grow with what the run has shown to hold: few items are spread over all lanes.
                 rounds = min(limits.window_quotas_max, max(1, run.asked // run.concurrency))
-                size = min(limits.window_items_max, max(1, quota * rounds))
+                size = min(limits.window_items_max, max(1, least * rounds))
             count = min(size, free) if left is None else min(size, free, left)
             if not count:
                 break

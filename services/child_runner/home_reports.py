@@ -72,11 +72,25 @@ class HomeReports:
             if not count:
                 continue
             alone = idle and not run.running and not run.queue
-            if alone or count >= limits.frame_children_max or at_seconds - box.first_seconds >= limits.linger_seconds:
+            if alone or count >= limits.frame_children_max or self._lingers_seconds(run, at_seconds) <= 0:
                 frames += box.frames(
                     self._lane, self._epoch, limits.frame_children_max, limits.frame_bytes_max, self._packing
                 )
         return frames
+
+    def _lingers_seconds(self, run: LaneRun, at_seconds: float) -> float:
+        """How long a run's outcomes still wait for company.
+
+        Longer while the lane has items for that time: home asks for more by what has ended, and few large frames cost
+        Kafka, and all who read home, less than many small ones.
+        """
+        box, limits = run.outbox, self._limits
+        age = at_seconds - box.first_seconds
+        if age < limits.linger_seconds or run.closing:
+            return limits.linger_seconds - age
+        queued = sum(waiting.end - waiting.position for waiting in run.queue)
+        plenty = queued * age >= len(box.outcomes) * limits.linger_seconds_max
+        return limits.linger_seconds_max - age if plenty else 0.0
 
     def take_progress(self, runs: Iterable[LaneRun], at_seconds: float) -> list[LaneProgress]:
         """Which children run, by index, where that changed; at most twice a second."""
@@ -100,7 +114,6 @@ class HomeReports:
             yield limits.lease_retry_seconds if self.lease_lost else 0.0
         for run in runs:
             if run.outbox.outcomes:
-                lingers = run.outbox.first_seconds + limits.linger_seconds - at_seconds
-                yield limits.lease_retry_seconds if self.lease_lost else lingers
+                yield limits.lease_retry_seconds if self.lease_lost else self._lingers_seconds(run, at_seconds)
         if any(run.running or run.progress for run in runs):
             yield self._progress_seconds + limits.progress_seconds - at_seconds

@@ -15,6 +15,7 @@ class LaneLimits(msgspec.Struct, frozen=True):
     entry_bytes_max: int = 7 << 20  # of what a frame says of one child, and of one event of a history
     turn_children_max: int = 1_000  # started in one turn, then others on the loop get theirs
     linger_seconds: float = 0.02  # outcomes wait this long for company; 4 ms cost Tasks a fifth more CPU
+    linger_seconds_max: float = 0.2  # or so long, while the lane's items last for as long again
     journal_linger_seconds: float = 0.05
     outcomes_linger_seconds: float = 0.01  # what children wait for, while so many calls are under way that it gets
     outcomes_company_calls: int = 50  # company; fewer, and it is written at once

@@ -97,6 +97,7 @@ def children_were_ended(fold: Fold, record: ChildrenEnded) -> None:
     pieces = children_ended(run, record)
     if not pieces:
         return
+    run.speed.note(sum(piece.count for piece in pieces), fold.state.now_ms, fold.limits.speed_ms)
     fold.outputs.append(outputs.EntriesAccepted(run.run, pieces, record))
     if not run.writes_results and run.outputs_kept:
         map_output.keep_outputs(run, record, pieces, fold.interpreter, fold.names, fold.limits.result_bytes_max)

@@ -1,15 +1,19 @@
 """Outcome frames: every outcome in exactly one frame, cut by count and bytes, readable slot by slot."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import accept, tally
+from schemas.effects import TaskSucceeded
 from schemas.home import PAGE_SLOTS, ChildrenEnded
 from schemas.pages import Pages
 from schemas.ranges import ranges_of
+from services.child_runner.limits import LaneLimits
 from services.child_runner.outbox import Outbox
+from tests.unit.child_runner.driver import TASK, Driver, opened
 
 positions = st.lists(st.integers(0, 400), unique=True, max_size=200)
 
@@ -65,3 +69,28 @@ def test_a_redriven_frame_says_indexes_and_afterlives(some: list[int], data: st.
             life = afterlives.get(slot)
             seen[p] = (index, (0, b"") if life is None else (life.redrive_count, life.remains))
     assert seen == {p: (index, left[p]) for p, index in zip(some, indexes, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("queued", "soon"),
+    [
+        (0, True),  # nothing waits: who gives out items must hear of it
+        (100, True),  # items for a tenth of the time
+        (2_000, False),  # plenty
+    ],
+)
+def test_outcomes_wait_longer_while_items_last(queued: int, *, soon: bool) -> None:
+    """A lane with items for a while says outcomes in few large frames; one that runs out of them says so at once."""
+    driver = Driver(LaneLimits(journal_linger_seconds=1e9, progress_seconds=1e9))
+    driver.signal(opened({"A": TASK}, quota=40, kind="EXPRESS"))
+    driver.items(0, [b"1"] * (40 + queued))
+    said_after_ms = 0
+    for passed_ms in range(0, 300, 10):
+        if passed_ms <= 10:
+            for start in driver.starts[:10]:  # ten end in the first moment, and ten a little later
+                driver.outcome(start, TaskSucceeded(start.request.ref, b"1"))
+        driver.turn(0.01)
+        if driver.answers:
+            said_after_ms = passed_ms + 10
+            break
+    assert said_after_ms in (range(20, 41) if soon else range(200, 221))

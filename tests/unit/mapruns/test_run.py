@@ -18,6 +18,7 @@ from maprun.mapruns.run import (
     prefetch,
     split_quota,
 )
+from maprun.mapruns.speed import Speed
 from maprun.mapruns.verdicts import all_answered, item_counts, judge
 from schemas.home import FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ItemsRead
 from schemas.plan import ItemReaderPlan, MapRunPlan
@@ -276,3 +277,39 @@ def test_described_counts_sum_to_the_total(statuses: list[int], running: int) ->
         assert sum(counts[part] for part in parts) == counts["total"] == 25
         assert min(counts.values()) >= 0
         assert counts["succeeded"] == statuses.count(SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "item_bytes", "owed"),
+    [
+        (0, 60, 13 + 104),  # nothing known: rounds of the quota
+        (200, 60, 13 + 104),  # slow: the same
+        (8_000, 60, 13 + 1_000),  # fast: what the lane ends in a second
+        (8_000, 250_000, 13 + 16),  # of large items no more than their bytes allow
+        (800_000, 60, 13 + 8_000),  # however fast
+    ],
+)
+def test_a_fast_lane_is_asked_for_what_it_ends_in_a_second(per_second: int, item_bytes: int, owed: int) -> None:
+    """What waits on a lane is some rounds of its quota, or a second of its work if that is more; bounded by bytes."""
+    limits = MapRunLimits(prefetch_items_min=8, windows_per_ask_max=10_000)
+    run = make_run(lanes=tuple(range(8)), quotas=(13,) * 8, concurrency=104, read=100, bytes_read=100 * item_bytes)
+    run.speed.per_second = per_second
+    next_windows(run, limits)
+    assert set(run.asked_of.values()) == {owed}
+
+
+def test_windows_of_a_fast_run_are_large() -> None:
+    """An ask of a thousand items for a lane is a few windows: each becomes a record."""
+    run = make_run(lanes=(0,), quotas=(13,), concurrency=13, read=10_000, asked=10_000, bytes_read=600_000)
+    run.speed.per_second = 1_000
+    assert [count for _, count, _ in next_windows(run, MapRunLimits())] == [500, 500, 13]
+
+
+def test_speed_is_that_of_the_last_stretch() -> None:
+    """Speed counts what ended behind the first record, in stretches of at least the time that is given."""
+    speed = Speed()
+    said = []
+    for children, now_ms in [(100, 5_000), (50, 5_100), (50, 5_250), (10, 5_300), (90, 5_450), (1, 65_450)]:
+        speed.note(children, now_ms, 200)
+        said.append(speed.per_second)
+    assert said == [0, 0, 400, 400, 500, 0]
