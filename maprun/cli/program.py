@@ -4,7 +4,7 @@ import os
 
 import click
 
-from maprun.cli import doctor, executions, failures, machines, show, stack, trying, validate
+from maprun.cli import doctor, executions, failures, machines, show, stack, trying, validate, verify
 from maprun.cli.client import Api
 from maprun.cli.options import Context
 from maprun.runtime import settings
@@ -49,5 +49,6 @@ for _command in (
     show.list_,
     show.history,
     failures.errors,
+    verify.verify,
 ):
     main.add_command(_command)
