@@ -5,12 +5,24 @@ from schemas.plan import MapRunPlan
 from schemas.wire import Fact, Part
 
 
+class StageCut(Part, frozen=True):
+    """Of the children of a stage that come after its first `skip`: those in a set (`inside`), or those that are not.
+
+    `children` are the bytes of a maprun.mapruns.child_sets.ChildSet.
+    """
+
+    skip: int
+    children: bytes
+    inside: bool
+
+
 class RedriveStage(Part, frozen=True):
     """Children of an earlier generation that are to run again: `count` of them, after the first `skip` of their kind.
 
     They stand in the ChildrenEnded frames of (run, `generation`) on home between `first_offset` and `end_offset`, of
     which those entries count that `maprun.mapruns.ledger.accept` accepts below `asked`. `lost`: those that ended
-    unsuccessfully; else those that never started.
+    unsuccessfully; else those that never started. Where there are `cuts`, a child of that kind belongs to the stage if
+    each cut in turn leaves it.
     """
 
     generation: int
@@ -20,6 +32,7 @@ class RedriveStage(Part, frozen=True):
     lost: bool
     skip: int
     count: int
+    cuts: tuple[StageCut, ...] = ()
 
 
 class ItemsRequested(Fact, frozen=True):

@@ -135,6 +135,13 @@ class MapRunSucceeded(Fact, frozen=True):
     output: bytes
 
 
+REDRIVEN_IN_PART = "Maprun.RedrivenInPart"
+"""What a Map Run fails with once those of its children that were chosen have run again, and others still stand as lost.
+
+Caught and retried by this name alone: States.ALL would answer a redrive of five children with a whole new Map Run.
+"""
+
+
 class MapRunFailed(Fact, frozen=True):
     """The Map Run ended with an error."""
 

@@ -74,11 +74,29 @@ class StopRequested(Fact, frozen=True):
     cause: str = ""
 
 
+class ChosenChildren(Part, frozen=True):
+    """Children of the Map Run `run`, of which its redrive runs these and no others: indexes, as bytes of a ChildSet.
+
+    They are counted of the run as it is over in `generation`: `of_stages` says how many of them stand in each of the
+    stages that the next generation would have without a choice, `tallies` is flat (how they ended, children, items, …).
+    """
+
+    run: str
+    generation: int
+    children: bytes
+    of_stages: tuple[int, ...]
+    tallies: tuple[int, ...]
+
+
 class RedriveRequested(Fact, frozen=True):
-    """RedriveExecution of a root execution. Identity: request id."""
+    """RedriveExecution of a root execution. Identity: request id.
+
+    Of the Map Run that `chosen` names only the children run again that it names.
+    """
 
     request_id: str
     arn: str
+    chosen: ChosenChildren | None = None
 
 
 class MapRunUpdateRequested(Fact, frozen=True):

@@ -66,11 +66,19 @@ class Api:
         status, raw = self._exchange("GET", f"/maprun/progress?arn={quote(arn, safe='')}", None, {})
         return self._judged("progress", status, raw)
 
-    def errors(self, arn: str) -> Iterator[Json]:
+    def redrive_children(self, map_run: str, children: list[int], arns: list[str], token: str) -> Json:
+        """Redrives children of a Map Run: by their indexes, flat (first, count, …), and by their ARNs."""
+        asked = {"mapRunArn": map_run, "clientToken": token, "children": children, "executionArns": arns}
+        headers = {"Content-Type": "application/json"}
+        status, raw = self._exchange("POST", "/maprun/redrive", msgspec.json.encode(asked), headers)
+        return self._judged("redrive", status, raw)
+
+    def errors(self, arn: str, *, children: bool = False) -> Iterator[Json]:
         """What the unsuccessful children of a Map Run ended with: the parts that `GET /maprun/errors` gives."""
         token: str | None = ""
+        named = "&children=true" if children else ""
         while token is not None:
-            more = f"&nextToken={quote(token, safe='')}" if token else ""
+            more = named + (f"&nextToken={quote(token, safe='')}" if token else "")
             status, raw = self._exchange("GET", f"/maprun/errors?arn={quote(arn, safe='')}{more}", None, {})
             part = self._judged("errors", status, raw)
             yield part

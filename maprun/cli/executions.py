@@ -1,6 +1,4 @@
-"""`maprun start`, `stop`, `redrive` and `update-map-run`."""
-
-import secrets
+"""`maprun start`, `stop` and `update-map-run`."""
 
 import click
 
@@ -31,10 +29,10 @@ def start(
         else:
             output.print_block({"started": arn, "look at it": f"maprun describe {arn}"})
         return
-    _follow(click_context, arn, as_json=as_json)
+    follow_to_end(click_context, arn, as_json=as_json)
 
 
-def _follow(click_context: click.Context, arn: str, *, as_json: bool) -> None:
+def follow_to_end(click_context: click.Context, arn: str, *, as_json: bool) -> None:
     """Shows an execution's progress, then its outcome; the exit code says whether it succeeded."""
     context: Context = click_context.obj
     outcome = following.follow(context.api, arn, output.err())
@@ -44,27 +42,6 @@ def _follow(click_context: click.Context, arn: str, *, as_json: bool) -> None:
         following.print_outcome(outcome)
     if not outcome.succeeded:
         click_context.exit(EXIT_NOT_SUCCEEDED)
-
-
-@click.command()
-@click.argument("arn")
-@click.option("--token", default=None, help="A client token: the same one again redrives nothing twice.")
-@click.option("--follow", is_flag=True, help="Show progress until it ends; exit code 1 if it does not succeed.")
-@json_option
-@click.pass_context
-def redrive(click_context: click.Context, *, arn: str, token: str | None, follow: bool, as_json: bool) -> None:
-    """Redrive the execution ARN: what failed, timed out or was aborted in it runs again, its Map Runs' children too."""
-    context: Context = click_context.obj
-    kind_of(arn)
-    token = token or secrets.token_hex(16)  # a request that has to be sent twice redrives once
-    redriven = context.api.call("RedriveExecution", executionArn=arn, clientToken=token)
-    if follow:
-        _follow(click_context, arn, as_json=as_json)
-    elif as_json:
-        output.print_json(redriven)
-    else:
-        at = output.date(redriven["redriveDate"])
-        output.print_block({"redriven": arn, "at": at, "look at it": f"maprun describe {arn}"})
 
 
 @click.command("update-map-run")

@@ -10,6 +10,16 @@ from maprun.cli.client import Json
 from maprun.cli.errors import EXIT_USAGE, CliError
 from maprun.cli.options import Context, json_option, kind_of
 
+pattern_option = click.option(
+    "--cause",
+    "cause_pattern",
+    default=None,
+    metavar="PATTERN",
+    help="Only causes of this pattern, as `errors` prints it.",
+)
+status_option = click.option(
+    "--status", type=click.Choice(("FAILED", "TIMED_OUT", "ABORTED")), default=None, help="Only children that ended so."
+)
 _SAMPLES_MAX = 3
 _CLUSTERS_DEFAULT = 20
 
@@ -31,18 +41,9 @@ def errors(context: Context, *, map_run: str, limit: int, as_json: bool) -> None
         raise CliError(
             f"{map_run} is no Map Run", "maprun list map-runs EXECUTION lists those of an execution", EXIT_USAGE
         )
-    counted = 0
-    parts: list[Json] = []
-    shown = (SpinnerColumn(), TextColumn("{task.description}"))
-    with Progress(*shown, console=output.err(), transient=True, disable=as_json) as progress:
-        task = progress.add_task("")
-        for part in context.api.errors(map_run):
-            parts.append(part)
-            counted += part["childrenCounted"]
-            progress.update(task, description=f"{counted:,} children")
-    clusters = summed(parts)
+    number, clusters = counted(context, map_run, quiet=as_json)
     if as_json:
-        output.print_json({"mapRunArn": map_run, "childrenCounted": counted, "clusters": clusters[: limit or None]})
+        output.print_json({"mapRunArn": map_run, "childrenCounted": number, "clusters": clusters[: limit or None]})
         return
     rows = [
         (
@@ -60,6 +61,31 @@ def errors(context: Context, *, map_run: str, limit: int, as_json: bool) -> None
         output.err().print(f"{left:,} more children in {len(clusters) - len(rows):,} more rows: --limit 0 shows all")
 
 
+def counted(context: Context, map_run: str, *, children: bool = False, quiet: bool) -> tuple[int, list[Json]]:
+    """How many unsuccessful children there are, and their clusters; with `children` those say who is in them."""
+    number = 0
+    parts: list[Json] = []
+    shown = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*shown, console=output.err(), transient=True, disable=quiet) as progress:
+        task = progress.add_task("")
+        for part in context.api.errors(map_run, children=children):
+            parts.append(part)
+            number += part["childrenCounted"]
+            progress.update(task, description=f"{number:,} children")
+    return number, summed(parts)
+
+
+def wanted(clusters: list[Json], error: str | None, pattern: str | None, status: str | None) -> list[Json]:
+    """The clusters with this error, pattern and status; what is None may be anything."""
+    return [
+        cluster
+        for cluster in clusters
+        if (error is None or cluster.get("error") == error)
+        and (pattern is None or cluster.get("causePattern") == pattern)
+        and (status is None or cluster["status"] == status)
+    ]
+
+
 def summed(parts: Iterable[Json]) -> list[Json]:
     """The clusters of all parts together, the largest first."""
     found: dict[tuple[str, str | None, str | None], Json] = {}
@@ -73,5 +99,7 @@ def summed(parts: Iterable[Json]) -> list[Json]:
             had["count"] += cluster["count"]
             had["firstDate"] = min(had["firstDate"], cluster["firstDate"])
             had["lastDate"] = max(had["lastDate"], cluster["lastDate"])
+            if "children" in had:
+                had["children"] = [*had["children"], *cluster["children"]]
             had["executionArns"] = [*had["executionArns"], *cluster["executionArns"]][:_SAMPLES_MAX]
     return sorted(found.values(), key=lambda cluster: -cluster["count"])

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from maprun.cli import doctor, executions, failures, machines, show, stack, trying, validate, verify
+from maprun.cli import doctor, executions, failures, machines, redrives, show, stack, trying, validate, verify
 from maprun.cli.client import Api
 from maprun.cli.options import Context
 from maprun.runtime import settings
@@ -43,7 +43,7 @@ for _command in (
     trying.trial,
     executions.start,
     executions.stop,
-    executions.redrive,
+    redrives.redrive,
     executions.update_map_run,
     show.describe,
     show.list_,

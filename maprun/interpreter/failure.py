@@ -9,9 +9,9 @@ from maprun.interpreter.step_builder import StepBuilder, fail, leave
 from maprun.language import jsontext
 from maprun.language.errors import StatesError
 from maprun.language.model import Catcher, State
-from maprun.language.retry import ONLY_BY_NAME, TERMINAL, error_matches
+from maprun.language.retry import TERMINAL, error_matches
 from schemas.history import EventType
-from schemas.quotas import CAUSE_LENGTH_MAX
+from schemas.quotas import CAUSE_LENGTH_MAX, DATA_LIMIT_EXCEEDED
 
 _ENGINE_TROUBLE = "Error contacting AWS Service."
 """How the cause begins when not the definition is at fault but the Map Run's engine (recorded: facts, section 1.8)."""
@@ -80,7 +80,7 @@ def _redrivable(begun: Wait | None, error: str | None, cause: str | None) -> Wai
 
     Source: page redrive-executions of the AWS guide (facts, section 2.8).
     """
-    if error == ONLY_BY_NAME:
+    if error == DATA_LIMIT_EXCEEDED:
         return None
     if isinstance(begun, ChildrenWait):
         return begun

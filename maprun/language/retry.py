@@ -3,12 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
-from schemas.quotas import SECONDS_MAX
+from schemas.effects import REDRIVEN_IN_PART
+from schemas.quotas import DATA_LIMIT_EXCEEDED, SECONDS_MAX
 
 TERMINAL = "States.Runtime"
 """Neither retried nor caught, whatever the definition says (facts, section 3.9)."""
 
-ONLY_BY_NAME = "States.DataLimitExceeded"
+ONLY_BY_NAME = frozenset({DATA_LIMIT_EXCEEDED, REDRIVEN_IN_PART})
 INTERVAL_SECONDS, ATTEMPTS_MAX, BACKOFF_RATE = 1, 3, 2.0
 
 
@@ -20,7 +21,7 @@ def error_matches(names: frozenset[str], error: str | None) -> bool:
         return True
     if error == "States.HeartbeatTimeout" and "States.Timeout" in names:
         return True
-    if error == ONLY_BY_NAME:
+    if error in ONLY_BY_NAME:
         return False
     if "States.ALL" in names:
         return True

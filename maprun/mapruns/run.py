@@ -127,6 +127,10 @@ class Run(msgspec.Struct, kw_only=True):
     succeeded_files: list[tuple[str, int]] = []  # (key, bytes) of earlier generations
     unwritten: tuple[RedriveStage, ...] = ()  # generations whose successes stand in no file (writing them failed)
     logging: bytes = b""  # the root execution's
+    # ---- of a generation that runs chosen children alone
+    chosen: bytes = b""  # their indexes, as bytes of a ChildSet; empty = everything runs
+    aside: tuple[RedriveStage, ...] = ()  # what else a redrive would run
+    carried_aside: dict[int, Tally] = {}  # the children of it, by how they ended
 
     @property
     def lost(self) -> int:

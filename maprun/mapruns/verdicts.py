@@ -1,6 +1,7 @@
 """When a Map Run is over and how it ended, judged from its counts; and the counts as AWS shows them."""
 
 from maprun.mapruns.run import TOLERANCE_CAUSE, TOLERANCE_EXCEEDED, Run, Tally, Verdict, awaits_reading
+from schemas.effects import REDRIVEN_IN_PART
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
 
 LOST = (FAILED, TIMED_OUT, ABORTED)
@@ -18,6 +19,8 @@ def judge(run: Run, frame: ChildrenEnded | None = None) -> Verdict | None:
     if _tolerance_exceeded(run):
         return Verdict("FAILED", TOLERANCE_EXCEEDED, TOLERANCE_CAUSE)
     if run.total is not None and run.read >= run.total and run.answered.covers(0, run.total):
+        if run.chosen and _others_stand(run):
+            return Verdict("FAILED", REDRIVEN_IN_PART, _in_part(run))
         return Verdict("SUCCEEDED")  # a redrive knows its total at once: answers may be heard before what was read
     return None
 
@@ -27,8 +30,31 @@ def _tolerance_exceeded(run: Run) -> bool:
     failed = run.count(FAILED).items + run.count(TIMED_OUT).items
     if not failed:
         return False
-    total = None if run.total is None else all_known(run).items
+    known = run.source_over if run.chosen else run.total is not None
+    total = all_known(run).items if known else None
     return tolerance_exceeded(failed, run.plan.tolerated_failure_count, run.plan.tolerated_failure_percentage, total)
+
+
+def _others_stand(run: Run) -> bool:
+    """True if beside the chosen children others stand as what the run does not tolerate, or never ran."""
+    never = run.carried_aside.get(RETURNED, Tally()).children or run.carried_aside.get(ABORTED, Tally()).children
+    if never or not run.source_over:
+        return True
+    lost = sum(run.count(s).items + run.carried_aside.get(s, Tally()).items for s in (FAILED, TIMED_OUT))
+    plan = run.plan
+    return tolerance_exceeded(
+        lost, plan.tolerated_failure_count, plan.tolerated_failure_percentage, all_known(run).items
+    )
+
+
+def _in_part(run: Run) -> str:
+    """Why a run whose chosen children are answered has not succeeded."""
+    others = sum(tally.children for tally in run.carried_aside.values())
+    rest = "" if run.source_over else ", and its source is not read to the end"
+    return (
+        f"Only the {run.staged} child executions that were chosen have run again. Of the Map Run {others} others have "
+        f"not succeeded{rest}."
+    )
 
 
 def tolerance_exceeded(failed: int, count: int | None, percentage: float | None, total: int | None) -> bool:
@@ -58,7 +84,7 @@ def all_answered(run: Run) -> bool:
 
 def all_known(run: Run) -> Tally:
     """All children and items of the run that are known by now, of every generation."""
-    before, carried = run.succeeded_before, run.carried.values()
+    before, carried = run.succeeded_before, [*run.carried.values(), *run.carried_aside.values()]
     return Tally(
         before.children + sum(c.children for c in carried) + run.read,
         before.items + sum(c.items for c in carried) + run.items_read,
@@ -70,7 +96,8 @@ def item_counts(run: Run, running: int, running_items: int) -> tuple[dict[str, i
 
     Returned children never ran: they stay pending, as on AWS. While a redrive goes on, children that ended
     unsuccessfully before and have not started again are pendingRedrive; those that it did not reach are, once it is
-    over, what they were. Lost children come first, so what runs is taken for redriven while any of them is open.
+    over, what they were; those that were not chosen for it are so all the while. Lost children come first, so what runs
+    is taken for redriven while any of them is open.
     """
     out: list[dict[str, int]] = []
     over = run.phase == "closed"
@@ -84,10 +111,11 @@ def item_counts(run: Run, running: int, running_items: int) -> tuple[dict[str, i
         waiting = 0 if over else max(0, sum(lost.values()) + redriven)  # some may be answered before they were read
         total = max(_number(all_known(run), items=items), before + ended + never + waiting)
         carried = _number(run.carried.get(RETURNED, Tally()), items=items)
-        open_now = total - before - ended - never - sum(lost.values()) - carried
+        aside = {s: _number(tally, items=items) for s, tally in run.carried_aside.items()}
+        open_now = total - before - ended - never - sum(lost.values()) - carried - sum(aside.values())
         active = max(0, min(running_items if items else running, open_now))
         waiting = max(0, waiting - active)
-        kept = lost if over else dict.fromkeys(LOST, 0)
+        kept = {s: aside.get(s, 0) + (lost[s] if over else 0) for s in LOST}
         succeeded = before + done[SUCCEEDED]
         failed, timed_out, aborted = (done[s] + kept[s] for s in LOST)
         out.append(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from maprun.bus.port import Record
+from maprun.mapruns.child_sets import ChildSet
 from maprun.mapruns.fold.outputs import EntriesAccepted
 from maprun.mapruns.run import Run, Tally
 from maprun.mapruns.verdicts import LOST, NEVER_STARTED, item_counts
@@ -36,6 +37,7 @@ class Generation:
         self.number = run.generation
         self.before = before  # child index → how it ended in earlier generations
         self.lost, self.staged, self.index_first = run.lost, run.staged, run.index_first
+        self.chosen = ChildSet.decode(run.chosen) if run.chosen else None
         self.lane: dict[int, int] = {}  # position → the lane it was asked for on
         self.published: dict[int, bytes] = {}  # position → content
         self.index: dict[int, int] = {}  # position → child index, of those published
@@ -125,8 +127,12 @@ class Books:
             if owed:
                 self._violated(run.run, f"is redriven and owes answers to {owed[:10]}")
         lost, never = book.tally(*LOST), book.tally(*NEVER_STARTED)
-        if (run.lost, run.staged - run.lost) != (lost.children, never.children):
-            said = f"{run.lost} lost and {run.staged - run.lost} never started"
+        aside = sum(stage.count for stage in run.aside if stage.lost)
+        all_lost, all_staged = run.lost + aside, run.staged + sum(stage.count for stage in run.aside)
+        if run.chosen and run.staged != len(ChildSet.decode(run.chosen)):
+            self._violated(run.run, f"runs {run.staged} of {len(ChildSet.decode(run.chosen))} chosen children")
+        if (all_lost, all_staged - all_lost) != (lost.children, never.children):
+            said = f"{all_lost} lost and {all_staged - all_lost} never started"
             self._violated(run.run, f"a redrive of {said}, there are {lost.children} and {never.children}")
         if run.index_first != len(book.latest):
             self._violated(run.run, f"goes on with child {run.index_first} after {len(book.latest)} children")
@@ -287,6 +293,8 @@ def _wrong_place(now: Generation, position: int, index: int, *, redriven: bool) 
     if position >= now.staged:
         expected = now.index_first + position - now.staged
         return "" if before is None and index == expected else f"it should be {expected}, {before}"
+    if now.chosen is not None and index not in now.chosen:
+        return "it was not chosen"
     statuses = LOST if position < now.lost else NEVER_STARTED
     return "" if before is not None and before.status in statuses else f"it ended as {before}"
 

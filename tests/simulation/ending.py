@@ -4,7 +4,8 @@ from functools import partial
 
 import msgspec
 
-from schemas.effects import TaskSucceeded
+from maprun.mapruns.verdicts import LOST, NEVER_STARTED
+from schemas.effects import REDRIVEN_IN_PART, TaskSucceeded
 from schemas.history import EventType, HistoryEvent
 from tests.simulation.books import Book
 from tests.simulation.callee import calls_in
@@ -111,10 +112,21 @@ class _Ending:
             return
         undecided = self.play.changes_at is not None
         undecided |= bool(self.play.redrives) and self.play.untimely_at is not None  # repaired while it went on
+        if error == REDRIVEN_IN_PART and any(redrive.chosen for redrive in self.play.redrives):
+            self._in_part()
+            return
         updated = any(update.tolerated_count is not None for update in self.play.updates)
         updated |= any(update.tolerated_percentage is not None for update in self.play.updates)
         if not undecided and not updated and (status, error) not in self._expected():
             self.violated(f"ended {status} {error}, expected one of {self._expected()}")
+
+    def _in_part(self) -> None:
+        """A run whose chosen children have all run again fails, while others stand as they were."""
+        book = [book for book in self.house.judge.books.values() if book.run.execution_arn == self.play.arn][-1]
+        if not book.run.chosen or len(book.now.accepted) != book.now.staged:
+            self.violated(f"ended {REDRIVEN_IN_PART} with {len(book.now.accepted)} of {book.now.staged} answered")
+        if book.run.source_over and not book.ended(*LOST, *NEVER_STARTED):
+            self.violated(f"ended {REDRIVEN_IN_PART}, and all have succeeded")
 
     def _expected(self) -> list[tuple[str, str | None]]:
         """How it may end; of two reasons to fail the first one on home stands."""

@@ -129,6 +129,17 @@ def _update(r: random.Random, fault_seconds: float) -> Update:
     )
 
 
+def choose(play: Play, r: random.Random) -> None:
+    """Redrives of some of a Map Run's lost children; mostly the last one is of all that is left."""
+    if play.untimely_at is not None:  # by which the run may have changed since the children were chosen
+        return
+    last = len(play.redrives) - 1
+    play.redrives = tuple(
+        msgspec.structs.replace(redrive, chosen=r.choice([0.2, 0.5, 1.0]) if n < last or r.random() < 0.4 else 0.0)
+        for n, redrive in enumerate(play.redrives)
+    )
+
+
 def _redrives(play: Play, r: random.Random) -> None:
     """Redrives, and mostly a reason for them.
 

@@ -38,6 +38,7 @@ class Redrive(msgspec.Struct, kw_only=True):
     repaired: float  # share of the bad items that become good
     twice_after: float | None  # the same request again
     stop_after: float | None  # and the execution is stopped once more
+    chosen: float = 0.0  # share of its Map Run's lost children that alone run again; 0 = all that did not succeed
 
 
 class Update(msgspec.Struct, kw_only=True):

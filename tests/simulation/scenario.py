@@ -12,6 +12,7 @@ from tests.simulation.features import (
     ask_workers,
     break_outside,
     call_back,
+    choose,
     enlarge,
     enrich,
     lengthen,
@@ -28,6 +29,8 @@ QUEUE_SHARE, QUEUE_PLAYS = 0.15, 3
 REQUEST_PARTITIONS = 2
 LONG_SHARE, STATE_SECONDS = 0.08, 0.09
 """Seeds in which work takes its time, and how long a state takes there."""
+CHOOSE_EVERY, CHOOSE_AT = 10, 7
+"""Of each so many seeds one redrives chosen children, where it redrives."""
 STORM_EVERY = 4
 """Each so many seeds is a storm over one service."""
 STORMS = ("child-runner", "child-runner", "scheduler", "child-runner", "item-reader", "maprun-tracker")
@@ -89,6 +92,10 @@ def draw(seed: int) -> Scenario:
             start_jobs(play, working)
             ask_workers(play, asking)
     families.settle(scenario, seed)
+    if seed % CHOOSE_EVERY == CHOOSE_AT:
+        choosing = random.Random(f"choosing-{seed}")
+        for play in scenario.plays:
+            choose(play, choosing)
     for play in scenario.plays:
         items = b'"items":[' + b",".join(play.items) + b"]" if play.source == "state" else b'"items":[]'
         pads = b'"pads":["%s"]' % (b"x" * play.pad_bytes)

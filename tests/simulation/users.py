@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from maprun.mapruns.fold.state import Root
+from maprun.mapruns.redrives import LostChild, chosen_of
+from maprun.mapruns.verdicts import LOST
 from schemas import topics
 from schemas.arns import home_of
-from schemas.home import ExecutionRequested, MapRunUpdateRequested, RedriveRequested, StopRequested
+from schemas.home import (
+    ChosenChildren,
+    ExecutionRequested,
+    MapRunUpdateRequested,
+    RedriveRequested,
+    StopRequested,
+)
 from schemas.machines import MachineRequested, MachineSpec
 from services.maprun_tracker.api.commands import Command
 from tests.simulation.plays import ACTIVITY, NAMES, Door, Play, Redrive, Update
@@ -141,11 +149,21 @@ class Users:
         if house.world.random.random() < redrive.repaired:
             house.store.missing.discard(f"results-{play.name}")
             house.shelf.raising.pop(play.name, None)
-        self._redrive(play, request_id)
+        chosen = self._chosen(play, redrive.chosen) if redrive.chosen else None
+        self._redrive(play, request_id, chosen)
         if redrive.twice_after is not None:
-            self._soon(redrive.twice_after, self._redrive, play, request_id)
+            self._soon(redrive.twice_after, self._redrive, play, request_id, chosen)
         if redrive.stop_after is not None:
             self._soon(redrive.stop_after, self._stop, play, f"stop-{request_id}")
 
-    def _redrive(self, play: Play, request_id: str) -> None:
-        self._tell(play.arn, RedriveRequested(request_id, play.arn))
+    def _redrive(self, play: Play, request_id: str, chosen: ChosenChildren | None = None) -> None:
+        self._tell(play.arn, RedriveRequested(request_id, play.arn, chosen))
+
+    def _chosen(self, play: Play, share: float) -> ChosenChildren | None:
+        """Some lost children of the execution's newest Map Run, if it is over and has any; else all runs again."""
+        books = [book for book in self.house.judge.books.values() if book.run.execution_arn == play.arn]
+        lost = books[-1].ended(*LOST) if books and books[-1].run.phase == "closed" else []
+        random = self.house.world.random
+        some = [answer for answer in lost if random.random() < share] or lost[:1]
+        children = [LostChild(answer.index, answer.status, answer.offset, answer.items) for answer in some]
+        return chosen_of(books[-1].run, children) if children else None

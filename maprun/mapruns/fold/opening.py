@@ -2,18 +2,18 @@
 
 import msgspec
 
+from maprun.mapruns import redrives
 from maprun.mapruns.fold import asking, closing, outputs
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import Root
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.quotas import first_quotas
 from maprun.mapruns.run import ParentChild, Run, Tally, Verdict
-from maprun.mapruns.verdicts import LOST, NEVER_STARTED, judge
+from maprun.mapruns.verdicts import judge
 from schemas import topics
 from schemas.arns import auto_label, run_id
-from schemas.asks import RedriveStage
 from schemas.effects import MapRunRedriven, MapRunStarted
-from schemas.home import RETURNED, SUCCEEDED
+from schemas.home import SUCCEEDED
 from schemas.lanes import QuotaChanged, RunOpened
 from schemas.plan import MapRunPlan
 
@@ -146,6 +146,9 @@ def redrive_run(fold: Fold, root: Root, run: Run, generation: int = 0) -> None:
     `generation` is the next one unless given. Sources: pages redrive-map-run and redrive-executions of the AWS guide.
     """
     _next_generation(run, generation or run.generation + 1, fold)
+    chosen, root.chosen = root.chosen, None
+    if chosen is not None and chosen.run == run.run:
+        redrives.choose(run, chosen)
     run.lanes, run.quotas = first_quotas(run.run, run.concurrency, fold.lanes)
     fold.state.runs[run.run] = run
     root.open_runs += 1
@@ -167,18 +170,15 @@ def _over_at_once(fold: Fold, run: Run) -> None:
 
 def _next_generation(run: Run, generation: int, fold: Fold) -> None:
     """All that counts positions begins anew; what the generation leaves is carried over."""
-    stages = _stages(run)
-    for status in LOST:
-        _carry(run, status, run.count(status))
-    for status in NEVER_STARTED:
-        _carry(run, RETURNED, run.count(status))
+    stages, carried = redrives.stages_to_come(run), redrives.carried_to_come(run)
     before, now = run.succeeded_before, run.count(SUCCEEDED)
     run.succeeded_before = Tally(before.children + now.children, before.items + now.items)
     if run.writes_results and not run.manifest_key and now.children:
-        run.unwritten = (*run.unwritten, _stage(run, lost=False, count=now.children))
+        run.unwritten = (*run.unwritten, redrives.unwritten_stage(run, now.children))
     run.index_first += max(0, run.read - run.staged)
-    run.source_over = run.source_over or run.total is not None
-    run.stages = stages
+    run.source_over = run.source_over or (run.total is not None and not run.chosen)
+    run.stages, run.carried = stages, carried
+    run.chosen, run.aside, run.carried_aside = b"", (), {}
     if not run.index_first:
         run.pin, run.checkpoint = b"", b""  # nothing was ever read: the source may be read as it is now
     run.source_broken = False
@@ -191,28 +191,3 @@ def _next_generation(run: Run, generation: int, fold: Fold) -> None:
     run.counts, run.redriven_read, run.redriven_done = {}, Tally(), Tally()
     run.files, run.manifest_key, run.answered_offset = [], "", -1
     run.nested, run.outcomes = {}, {}
-
-
-def _carry(run: Run, status: int, tally: Tally) -> None:
-    had = run.carried.setdefault(status, Tally())
-    had.children += tally.children
-    had.items += tally.items
-
-
-def _stages(run: Run) -> tuple[RedriveStage, ...]:
-    """Where the next generation's children are: those lost before those never started, the newest first of each."""
-    lost = [_stage(run, lost=True, count=sum(run.count(status).children for status in LOST))]
-    never = [_stage(run, lost=False, count=sum(run.count(status).children for status in NEVER_STARTED))]
-    passed = run.read
-    for stage in run.stages:
-        done = min(passed, stage.count)
-        passed -= done
-        left = msgspec.structs.replace(stage, skip=stage.skip + done, count=stage.count - done)
-        (lost if stage.lost else never).append(left)
-    return tuple(stage for stage in [*lost, *never] if stage.count)
-
-
-def _stage(run: Run, *, lost: bool, count: int) -> RedriveStage:
-    return RedriveStage(
-        run.generation, run.generation_offset + 1, run.answered_offset + 1, run.asked, lost, skip=0, count=count
-    )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from maprun.mapruns import redrives
 from maprun.mapruns.fold import roots
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import Root
@@ -24,6 +25,12 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
         _answer(fold, record, before)
         return
     refusal = _refusal(fold, record.arn, root)
+    if refusal is None and record.chosen is not None and root is not None:
+        kept = root.kept.get(record.chosen.run)
+        unfit = redrives.CHANGED if kept is None else redrives.unfit(kept, record.chosen)
+        if unfit:
+            fold.answer(record.request_id, error="ValidationException", message=unfit)
+            return
     if refusal:
         missing = refusal[0]
         fold.answer(record.request_id, error="ExecutionDoesNotExist" if missing else REFUSED, message=refusal[1])
@@ -34,6 +41,7 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
     remains, root.remains = root.remains, None
     root.status, root.stopped_ms, root.output, root.error, root.cause = "RUNNING", 0, b"", None, None
     root.redrive_count += 1
+    root.chosen = record.chosen
     root.redriven_ms = state.now_ms
     root.redrive_requests.pop(record.request_id, None)
     root.redrive_requests[record.request_id] = state.now_ms

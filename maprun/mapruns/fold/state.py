@@ -11,14 +11,14 @@ from maprun.mapruns.run import Run
 from maprun.mapruns.slices import Spent
 from schemas.activities import ActivityWritten
 from schemas.effects import Effect, Happening, TaskRequested
-from schemas.home import ExecutionRequested
+from schemas.home import ChosenChildren, ExecutionRequested
 from schemas.machines import MachineWritten
 from schemas.starters import Starter
 from schemas.wire import Fact, Part
 
-FOLD_VERSION = 10
+FOLD_VERSION = 11
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9, 10)
+FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -141,6 +141,7 @@ class Root(msgspec.Struct, kw_only=True):
     redrive_requests: dict[str, int] = {}  # the newest that were accepted → when
     remains: Any = None  # of an ended one: the interpreter's state that a redrive goes on from
     kept: dict[str, Run] = {}  # runs that are over and may be redriven with the execution, nested ones too
+    chosen: ChosenChildren | None = None  # of one of them, for the redrive that goes on, until it comes to that run
 
     def forget_task(self, ref: str) -> bool:
         """The execution no longer waits for this Task; False if it didn't."""

@@ -171,13 +171,17 @@ def unwritten(run: Run) -> list[Stretch]:
 
 
 def unreached(run: Run) -> list[Stretch]:
-    """The children of earlier generations that this one, which is over, did not reach: they are what they were."""
+    """The children of earlier generations that this one, which is over, did not reach: they are what they were.
+
+    So are those that were not chosen for it.
+    """
     out: list[Stretch] = []
     base = 0
     for stage in run.stages:
         if not run.answered.covers(base, stage.count):
             out.append(Stretch(StageLedger(run.run, stage), stage, base, run.answered))
         base += stage.count
+    out += [Stretch(StageLedger(run.run, stage), stage, 0, Intervals()) for stage in run.aside]
     return out
 
 

@@ -4,13 +4,14 @@ A stage of a redrive says which frames; the fold's own rule says which of their 
 the children again, the result export writes those that a generation didn't reach.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from maprun.mapruns.child_sets import ChildSet
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import accept, indexed
-from schemas.asks import RedriveStage
+from schemas.asks import RedriveStage, StageCut
 from schemas.home import ABORTED, FAILED, PAGE_SLOTS, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
 from schemas.pages import Pages
 
@@ -52,6 +53,7 @@ class StageLedger:
         self._answered = Intervals()
         self._mask = _mask(statuses or (LOST if stage.lost else NEVER_STARTED))
         self._rank = -stage.skip  # of the next one
+        self._cuts = [_Cut(cut) for cut in stage.cuts]
 
     @classmethod
     def succeeded(cls, run: str, stage: RedriveStage) -> "StageLedger":
@@ -73,13 +75,33 @@ class StageLedger:
         if frame.run != self._run or frame.generation != self._stage.generation:
             return []
         out: list[Slots] = []
-        for slot, index, count in _wanted(frame, self._answered, self._stage.asked, self._mask):
+        wanted = _wanted(frame, self._answered, self._stage.asked, self._mask)
+        for cut in self._cuts:
+            wanted = cut.left(wanted)
+        for slot, index, count in wanted:
             skipped = max(0, -self._rank)
             taken = min(count, self._stage.count - self._rank) - skipped
             if taken > 0:
                 out.append(Slots(slot + skipped, self._rank + skipped, index + skipped, taken))
             self._rank += count
         return out
+
+
+class _Cut:
+    """What one cut of a stage leaves, frame after frame."""
+
+    def __init__(self, cut: StageCut) -> None:
+        self._skip = cut.skip
+        self._children = ChildSet.decode(cut.children)
+        self._inside = cut.inside
+
+    def left(self, slots: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+        """Of neighbours (slot, child index, count) those that it leaves."""
+        for slot, index, count in slots:
+            skipped = min(self._skip, count)
+            self._skip -= skipped
+            for first, length in self._children.parts(index + skipped, count - skipped, inside=self._inside):
+                yield slot + first - index, first, length
 
 
 def children(frame: ChildrenEnded, slots: Sequence[Slots], pages: Pages) -> Iterator[StagedChild]:

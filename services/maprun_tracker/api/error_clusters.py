@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from schemas.history import child_cause, child_error, child_stop_ms
-from services.maprun_tracker.api import inputs, shapes
+from schemas.ranges import ranges_of
+from services.maprun_tracker.api import own_inputs, shapes
 from services.maprun_tracker.api.causes import cause_pattern
 from services.maprun_tracker.api.executions import arn_of_child
 from services.maprun_tracker.api.frames import Kept
@@ -34,9 +35,10 @@ class _Cluster(msgspec.Struct):
     last_ms: int
     sample: str | None
     arns: list[str]
+    indexes: list[int]  # descending
 
 
-async def errors(service: Service, ask: inputs.ErrorsAsked, _call: Call) -> shapes.ErrorClusters:
+async def errors(service: Service, ask: own_inputs.ErrorsAsked, _call: Call) -> shapes.ErrorClusters:
     """The clusters of the next part of the children, the highest indexes first."""
     arn = ask.map_run_arn or ""
     query = ("errors", arn)
@@ -50,13 +52,13 @@ async def errors(service: Service, ask: inputs.ErrorsAsked, _call: Call) -> shap
     return shapes.ErrorClusters(
         map_run_arn=arn,
         children_counted=len(page),
-        clusters=await _clusters(service, run, page, kept),
+        clusters=await _clusters(service, run, page, kept, named=ask.children == "true"),
         next_token=make_token(query, end) if end else None,
     )
 
 
 async def _clusters(
-    service: Service, run: RunRow, page: list[Child], kept: dict[int, Kept]
+    service: Service, run: RunRow, page: list[Child], kept: dict[int, Kept], *, named: bool
 ) -> list[shapes.ErrorCluster]:
     """The children of a part by how they ended, the most frequent first."""
     clusters: dict[tuple[str, str | None, str | None], _Cluster] = {}
@@ -67,8 +69,10 @@ async def _clusters(
         error, cause = (None, None) if told is None else (child_error(told.events), child_cause(told.events))
         ended_ms = (run.stopped_ms or run.started_ms) if told is None else child_stop_ms(told.events)
         key = (child.status, error or None, cause_pattern(cause) if cause else None)
-        cluster = clusters.setdefault(key, _Cluster(0, ended_ms, ended_ms, cause or None, []))
+        cluster = clusters.setdefault(key, _Cluster(0, ended_ms, ended_ms, cause or None, [], []))
         cluster.count += 1
+        if named:
+            cluster.indexes.append(child.index)
         cluster.first_ms, cluster.last_ms = min(cluster.first_ms, ended_ms), max(cluster.last_ms, ended_ms)
         if len(cluster.arns) < SAMPLES_MAX:
             cluster.arns.append(arn_of_child(service, run, child.index))
@@ -82,6 +86,7 @@ async def _clusters(
             last_date=cluster.last_ms / 1000,
             cause_sample=cluster.sample,
             execution_arns=cluster.arns,
+            children=ranges_of(reversed(cluster.indexes)) if named else None,
         )
         for (status, error, pattern), cluster in clusters.items()
     ]

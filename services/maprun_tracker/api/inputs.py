@@ -377,14 +377,6 @@ class MapRunAsked(Input, frozen=True, kw_only=True):
     map_run_arn: str | None = None
 
 
-class ErrorsAsked(Input, frozen=True, kw_only=True):
-    """Input of `GET /maprun/errors`."""
-
-    rules = {"map_run_arn": LONG_ARN, "next_token": TOKEN}
-    map_run_arn: str | None = None
-    next_token: str | None = None
-
-
 class UpdateMapRun(Input, frozen=True, kw_only=True):
     """Input of UpdateMapRun."""
 

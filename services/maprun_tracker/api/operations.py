@@ -18,6 +18,8 @@ from services.maprun_tracker.api import (
     histories,
     inputs,
     machines,
+    own_inputs,
+    redrives,
     runs,
     shapes,
     start_inputs,
@@ -94,11 +96,16 @@ class OwnOperation(Operation, frozen=True):
 OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "executionArn"),
     "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "mapRunArn"),
-    "/maprun/errors": OwnOperation(inputs.ErrorsAsked, error_clusters.errors, "mapRunArn"),
+    "/maprun/errors": OwnOperation(own_inputs.ErrorsAsked, error_clusters.errors, "mapRunArn"),
     "/maprun/health": OwnOperation(health.HealthAsked, health.health, ""),
 }
-"""By path: the history of any execution, EXPRESS children too; how much of its source a Map Run has read; what its
-unsuccessful children ended with, counted; how all processes are doing."""
+"""Questions, by GET: the history of any execution, EXPRESS children too; how much of its source a Map Run has read;
+what its unsuccessful children ended with, counted; how all processes are doing."""
+
+OWN_ACTS: Final[dict[str, Operation]] = {
+    "/maprun/redrive": Operation(own_inputs.RedriveChildren, redrives.redrive_children),
+}
+"""Acts, by POST: some children of a Map Run are redriven."""
 
 LIST_EXECUTIONS: Final = "ListExecutions"
 

@@ -9,6 +9,7 @@ from itertools import islice
 
 import msgspec
 
+from maprun.mapruns.child_sets import ChildSet
 from schemas.home import STATUS_NAMES
 from services.maprun_tracker.blocks import LOST, SHOWN, Block, Wanted, row_may_hold
 from services.maprun_tracker.limits import BLOCK_POSITIONS
@@ -57,8 +58,10 @@ def child_of(part: Partition, run: RunRow, index: int) -> Child | None:
     if block is None or status not in SHOWN:
         return None
     child = _ended(block, index)
-    lost = status in LOST and block.offset(place) < since
-    return msgspec.structs.replace(child, status=PENDING_REDRIVE) if lost else child
+    waits = status in LOST and block.offset(place) < since
+    if waits and live is not None and live.chosen:
+        waits = index in ChildSet.decode(live.chosen)
+    return msgspec.structs.replace(child, status=PENDING_REDRIVE) if waits else child
 
 
 def _ended(block: Block, index: int) -> Child:
@@ -83,6 +86,7 @@ class Listing:
         self._redriven = redriven
         live = part.home.state.runs.get(run.run)
         self._since = live.answers_first if live is not None else 0
+        self._chosen = ChildSet.decode(live.chosen) if live is not None and live.chosen else None
         self._wanted = self._answers()
 
     def _answers(self) -> Wanted | None:
@@ -96,6 +100,8 @@ class Listing:
         status = STATUS_OF.get(self._status)
         if status is None:
             return None
+        if self._chosen is not None:  # what was not chosen is what it was
+            return Wanted((status,), self._redriven)
         return Wanted((status,), self._redriven, self._since, False if self._since and status in LOST else None)
 
     async def page(self, below: int, size: int) -> Found:
@@ -154,8 +160,10 @@ class Listing:
             found = [c for c in started if self._redriven is None or self._redriven == (c.offset >= 0)]
         if block is not None and self._wanted is not None:
             places = block.newest(min(below - base, BLOCK_POSITIONS), self._wanted)
-            others = (place for place in places if base + place not in running)
-            found += [self._as_it_stands(block, base, place) for place in islice(others, most)]
+            others = (self._as_it_stands(block, base, place) for place in places if base + place not in running)
+            if self._chosen is not None and self._status not in {None, UNSUCCESSFUL}:
+                others = (child for child in others if child.status == self._status)
+            found += islice(others, most)
         found.sort(key=lambda child: child.index, reverse=True)
         return found[:most]
 
@@ -164,5 +172,7 @@ class Listing:
 
     def _as_it_stands(self, block: Block, base: int, place: int) -> Child:
         child = _ended(block, base + place)
-        lost = block.status(place) in LOST and not self._answered(block, place)
-        return msgspec.structs.replace(child, status=PENDING_REDRIVE) if lost else child
+        waits = block.status(place) in LOST and not self._answered(block, place)
+        if waits and self._chosen is not None:
+            waits = child.index in self._chosen
+        return msgspec.structs.replace(child, status=PENDING_REDRIVE) if waits else child

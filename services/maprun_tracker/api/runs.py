@@ -68,7 +68,7 @@ async def progress(service: Service, ask: inputs.MapRunAsked, _call: Call) -> sh
     part, row = await find_run(service, ask.map_run_arn or "")
     live = part.home.state.runs.get(row.run)
     total = row.item_counts["total"]
-    if live is None or live.total is not None:
+    if live is None or live.source_over or (live.total is not None and not live.chosen):
         return shapes.MapRunProgress(
             map_run_arn=row.arn, items_read=total, source_ended=True, source_share_read=1.0, items_expected=total
         )

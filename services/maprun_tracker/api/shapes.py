@@ -196,7 +196,8 @@ class MapRunProgress(Output, frozen=True, kw_only=True):
 class ErrorCluster(Output, frozen=True, kw_only=True):
     """Children that ended alike: with this status, this error and causes of this pattern. Both are absent of no error.
 
-    Dates are of their ends. `cause_sample` is the cause of the first of `execution_arns`.
+    Dates are of their ends. `cause_sample` is the cause of the first of `execution_arns`. `children` are the indexes of
+    all of them, flat (first, count, …), where that was asked for.
     """
 
     status: str
@@ -207,6 +208,7 @@ class ErrorCluster(Output, frozen=True, kw_only=True):
     error: str | None = None
     cause_pattern: str | None = None
     cause_sample: str | None = None
+    children: tuple[int, ...] | None = None
 
 
 class ErrorClusters(Output, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from services.maprun_tracker.api.operations import (
     GET_ACTIVITY_TASK,
     LIST_EXECUTIONS,
     OPERATIONS,
+    OWN_ACTS,
     OWN_PATHS,
     Answer,
     decode,
@@ -69,6 +70,7 @@ class Site:
         for before in ("", PEER_PATH):
             application.add_routes([web.post(before or "/", self._post)])
             application.add_routes([web.get(before + path, self._get) for path in OWN_PATHS])
+            application.add_routes([web.post(before + path, self._act) for path in OWN_ACTS])
         application.add_routes(health.routes(ready, healthy))
         application.add_routes(console.routes())
         application.on_startup.append(self._start)
@@ -104,12 +106,18 @@ class Site:
     async def _get(self, request: web.Request) -> web.Response:
         """`GET /maprun/…?arn=…`: what AWS has no operation for, as OWN_PATHS lists it."""
         call, path = self._call(request), request.path.removeprefix(PEER_PATH)
+        members: dict[str, str | None] = dict(request.query)
         about = OWN_PATHS[path].arn_member
-        members: dict[str, object] = {about: request.query.get("arn")} if about else {}
-        if "nextToken" in request.query:
-            members["nextToken"] = request.query["nextToken"]
+        if about:
+            members[about] = members.pop("arn", None)
         asked = PeerRequest(request.rel_url.raw_path_qs, request.headers, b"", call.attempt_of)
         return await self._answered(call, asked, msgspec.json.encode(members), path)
+
+    async def _act(self, request: web.Request) -> web.Response:
+        """`POST /maprun/…` with JSON, as OWN_ACTS lists it."""
+        call, path = self._call(request), request.path.removeprefix(PEER_PATH)
+        body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
+        return await self._answered(call, PeerRequest(path, request.headers, body, call.attempt_of), body, path)
 
     def _call(self, request: web.Request) -> Call:
         fresh = self._fresh()
@@ -157,7 +165,7 @@ class Site:
     async def _operation(self, call: Call, asked: PeerRequest, body: bytes, target: str) -> Answer:
         if not json_depth_ok(body, BODY_DEPTH_MAX):
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
-        own = OWN_PATHS.get(target)
+        own = OWN_PATHS.get(target) or OWN_ACTS.get(target)
         if own is not None:
             return await own.handle(self.service, decode(own.asked, body), call)
         name = target.removeprefix(TARGET_PREFIX)
@@ -263,7 +271,7 @@ def _given(ask: inputs.ListExecutions) -> dict[str, object]:
 def _known(target: str) -> bool:
     """True for what may become a metric's label: never a user's text."""
     name = target.removeprefix(TARGET_PREFIX)
-    return name in OPERATIONS or target in {TARGET_PREFIX + LIST_EXECUTIONS, *OWN_PATHS}
+    return name in OPERATIONS or target in {TARGET_PREFIX + LIST_EXECUTIONS, *OWN_PATHS, *OWN_ACTS}
 
 
 def _refused(call: Call, refusal: Refusal) -> Reply:

@@ -26,7 +26,7 @@ class FakeApi:
             def do_POST(self) -> None:
                 """An operation."""
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                operation = self.headers["X-Amz-Target"].removeprefix("AWSStepFunctions.")
+                operation = self.headers.get("X-Amz-Target", self.path).removeprefix("AWSStepFunctions.")
                 self._answer(operation, body)
 
             def do_GET(self) -> None:

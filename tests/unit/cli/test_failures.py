@@ -46,3 +46,40 @@ def test_errors_are_those_of_a_map_run() -> None:
     with FakeApi() as api:
         result = run(api, "errors", EXECUTION)
         assert (result.exit_code, api.asked) == (2, [])
+
+
+def clusters_of(body: Json) -> Json:
+    """Two clusters with one error, another with another."""
+    assert "children=true" in body["path"]
+    some = {"status": "FAILED", "causePattern": "c <n>", "firstDate": 1, "lastDate": 1, "executionArns": ["a"]}
+    ours = {**some, "error": "E", "count": 3, "children": [0, 2, 7, 1]}
+    late = {**some, "error": "E", "count": 1, "children": [9, 1], "status": "TIMED_OUT"}
+    other = {**some, "error": "F", "count": 1, "children": [5, 1]}
+    return {"mapRunArn": RUN, "childrenCounted": 5, "clusters": [ours, late, other]}
+
+
+def test_a_cluster_is_redriven_with_its_number_first() -> None:
+    """Nothing is redriven before a yes; then the children of all clusters that were meant, and they alone."""
+    with FakeApi() as api:
+        api.answers["GET"] = clusters_of
+        api.answers["DescribeMapRun"] = lambda _: {"mapRunArn": RUN, "executionArn": EXECUTION}
+        api.answers["/maprun/redrive"] = lambda _: {"redriveDate": 1700000100.5}
+        refused = run(api, "redrive", RUN, "--error", "E")
+        assert "Redrive 4 children?" in refused.stderr
+        assert (refused.exit_code, "/maprun/redrive" in api.operations()) == (1, False)
+        done = run(api, "redrive", RUN, "--error", "E", "--status", "FAILED", "--yes", "--child", "b", "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout) == {"redriveDate": 1700000100.5, "childrenRedriven": 4}
+        sent = api.asked[-1][1]
+        assert (sent["mapRunArn"], sent["children"], sent["executionArns"]) == (RUN, [0, 2, 7, 1], ["b"])
+        assert sent["clientToken"]
+
+
+def test_a_choice_is_of_a_map_run_and_not_empty() -> None:
+    """An execution with a choice, a Map Run without one, and a choice of nobody are said to be wrong."""
+    with FakeApi() as api:
+        api.answers["GET"] = clusters_of
+        api.answers["DescribeMapRun"] = lambda _: {"mapRunArn": RUN, "executionArn": EXECUTION}
+        for given in ((EXECUTION, "--error", "E"), (RUN,), (RUN, "--cause", "c 7")):
+            assert run(api, "redrive", *given).exit_code == 2
+        assert "/maprun/redrive" not in api.operations()

@@ -4,8 +4,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maprun.mapruns.child_sets import ChildSet
 from maprun.mapruns.results.stages import Slots, StagedChild, StageLedger, children
-from schemas.asks import RedriveStage
+from schemas.asks import RedriveStage, StageCut
 from schemas.home import ABORTED, FAILED, REJECTED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
 from schemas.pages import Pages
 from tests.unit.mapruns.generations import EVERY, RUN, Child, of_kind, outcome, stage
@@ -65,6 +66,28 @@ def test_a_stage_finds_the_first_answers_of_its_kind_in_log_order(
     assert read(frames, stage(number, lost=lost)) == expected
     assert read(frames, stage(number, lost=lost, skip=skip, count=count)) == expected[skip : skip + count]
     assert read([*frames, *frames], stage(number, lost=lost)) == expected  # seen again it adds nothing
+
+
+CUTS = st.lists(st.tuples(st.integers(0, 9), st.frozensets(st.integers(0, 60)), st.booleans()), max_size=3)
+
+
+@given(generations(), st.booleans(), CUTS, st.integers(0, 30), st.integers(0, 60))
+def test_each_cut_leaves_some_of_those_before_it(
+    generation: tuple[list[ChildrenEnded], list[Child]],
+    lost: bool,
+    cuts: list[tuple[int, frozenset[int], bool]],
+    skip: int,
+    count: int,
+) -> None:
+    """A cut passes over its first ones and leaves those inside or outside of its set, whatever frames they stand in."""
+    frames, first = generation
+    number = frames[0].generation if frames else 0
+    expected = of_kind(first, lost=lost)
+    for passed, members, inside in cuts:
+        expected = [child for child in expected[passed:] if (child.index in members) == inside]
+    made = tuple(StageCut(n, ChildSet((m, 1) for m in members).encode(), inside) for n, members, inside in cuts)
+    which = msgspec.structs.replace(stage(number, lost=lost, skip=skip, count=count), cuts=made)
+    assert read([*frames, *frames], which) == [told(child) for child in expected[skip : skip + count]]
 
 
 @given(generations(), st.booleans(), st.integers(0, 30), st.integers(0, 60))

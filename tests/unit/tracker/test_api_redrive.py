@@ -23,6 +23,7 @@ from schemas.home import (
     ItemsRead,
     LaneProgress,
     NestedRunRequested,
+    RedriveRequested,
     SourceEnded,
     StopRequested,
 )
@@ -103,9 +104,12 @@ class FakePort:
             work.send(None)
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Requests for the histories of children that run: their lane answers."""
+        """Redrives, and requests for the histories of children that run: their lane answers."""
         for message in messages:
             request = decode_record(message.value or b"")
+            if isinstance(request, RedriveRequested):
+                self.story.put(request)
+                continue
             assert isinstance(request, ChildHistoryRequested)
             known = self.live.get(request.index, ChildHistoryShown(request.run, ""))
             self.story.put(request, msgspec.structs.replace(known, run=request.run, request_id=request.request_id))

@@ -10,7 +10,7 @@ import pytest
 from maprun.cli.failures import summed
 from maprun.requests.checks import Refusal
 from schemas.home import ABORTED, FAILED, SUCCEEDED, TIMED_OUT, ItemsRead, LaneProgress, SourceEnded
-from services.maprun_tracker.api import error_clusters, inputs
+from services.maprun_tracker.api import error_clusters, own_inputs
 from services.maprun_tracker.limits import TrackerLimits
 from tests.unit.mapruns.generations import START_MS, Child, outcome
 from tests.unit.tracker.stories import Story
@@ -26,7 +26,7 @@ def parts_of(world: World, arn: str) -> list[dict[str, Any]]:
     token: str | None = None
     parts: list[dict[str, Any]] = []
     while not parts or token is not None:
-        ask = inputs.ErrorsAsked(map_run_arn=arn, next_token=token)
+        ask = own_inputs.ErrorsAsked(map_run_arn=arn, next_token=token)
         parts.append(msgspec.to_builtins(asyncio.run(error_clusters.errors(world.service, ask, CALL))))
         token = parts[-1].get("nextToken")
     return parts
@@ -108,7 +108,7 @@ def test_a_token_of_another_list_is_refused() -> None:
     made = Redriven()
     made.world.fold()
     listed = made.world.ask("ListExecutions", map_run_arn=made.arn, max_results=1)
-    ask = inputs.ErrorsAsked(map_run_arn=made.arn, next_token=listed["nextToken"])
+    ask = own_inputs.ErrorsAsked(map_run_arn=made.arn, next_token=listed["nextToken"])
     with pytest.raises(Refusal) as refused:
         asyncio.run(error_clusters.errors(made.world.service, ask, CALL))
     assert refused.value.code == "InvalidToken"
