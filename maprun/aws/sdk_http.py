@@ -108,24 +108,32 @@ class SdkHttp:
         if self._http is not None:
             await self._http.close()
 
-    async def send(self, request: AWSPreparedRequest, read_seconds: float) -> Answer | BotoCoreError:
-        """The answer, or why there is none. Raises AnswerTooLargeError; no more is read then."""
+    async def send(
+        self, request: AWSPreparedRequest, read_seconds: float, bytes_max: int = 0
+    ) -> Answer | BotoCoreError:
+        """The answer, or why there is none. Raises AnswerTooLargeError; no more is read then.
+
+        `bytes_max` is another bound of this answer; 0 = the one of all.
+        """
         headers = {str(name): _text(value) for name, value in request.headers.items()}
         headers = {name: value for name, value in headers.items() if name.lower() not in _NOT_SENT}
         headers.setdefault("Accept-Encoding", "identity")
         connect_seconds = min(self._connect_seconds, read_seconds)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds, sock_read=read_seconds)
-        body = request.body.read() if hasattr(request.body, "read") else request.body
+        sent = request.body.read() if hasattr(request.body, "read") else request.body
+        if sent and len(sent) > CHUNK_BYTES:
+            sent = io.BytesIO(sent)  # which is written piece by piece: others have their turn in between
         try:
             async with self._session().request(
                 request.method,
                 URL(request.url, encoded=True),
-                data=body or None,
+                data=sent or None,
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, dict(response.headers), await self._read(response))
+                body = await self._read(response, bytes_max or self._bytes_max)
+                return Answer(response.status, dict(response.headers), body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _unanswered(request.url, error)
 
@@ -137,13 +145,13 @@ class SdkHttp:
             )
         return self._http
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
         body = bytearray()
         async for chunk in response.content.iter_chunked(CHUNK_BYTES):
             body += chunk
-            if len(body) > self._bytes_max:
+            if len(body) > bytes_max:
                 response.close()
-                raise AnswerTooLargeError(f"The answer has more than {self._bytes_max} bytes")
+                raise AnswerTooLargeError(f"The answer has more than {bytes_max} bytes")
         return bytes(body)
 
 

@@ -44,7 +44,7 @@ from maprun.aws.sdk_shapes import (
 )
 from maprun.aws.sigv4 import Keys
 from maprun.integrations.jobs import Job
-from maprun.integrations.members import at, filled
+from maprun.integrations.members import at, filled, renamed
 from maprun.integrations.registry import SERVICES, runs
 from maprun.integrations.resources import Integration, Pattern
 from maprun.integrations.service import AT_ONCE_MAX, Sent, Words
@@ -66,6 +66,7 @@ class Call(NamedTuple):
     sent: Sent | None = None
     job: Job | None = None
     waits: bool = False
+    answer_bytes_max: int = 0  # 0 = as of every call
 
     def arguments(self, asked: dict[str, Any], idempotency: Idempotency) -> dict[str, Any]:
         """The parameters of the SDK's action."""
@@ -86,7 +87,7 @@ def call_of(resource: Integration) -> Call | None:
     if resource.is_sdk:
         return Call(resource.service, resource.action, None)
     service, action = SERVICES[resource.service], resource.action
-    if service.words is None:
+    if service.words is None or action in service.own:
         return None
     waits = resource.pattern is Pattern.RUN_A_JOB
     return Call(
@@ -179,7 +180,7 @@ class SdkCaller:
             if not isinstance(outcome, AWSPreparedRequest):
                 return outcome
             outcome.headers.update(headers)
-            answers.append(await self._http.send(outcome, read_seconds))
+            answers.append(await self._http.send(outcome, read_seconds, call.answer_bytes_max))
         return Refused("States.Runtime", f"The resource {request.resource} is redirected without end")
 
     def _call(self, call: Call, request: TaskRequested, idempotency_key: str, keys: Keys | None) -> bytes | Refused:
@@ -212,7 +213,7 @@ class SdkCaller:
         if isinstance(outcome, Refused):
             return outcome
         if call.sent is not None and call.sent.answer is not None:
-            outcome |= filled(call.sent.answer, asked=asked, answered=outcome)
+            outcome = renamed(outcome, call.sent.answer, asked)
         return msgspec.json.encode(outcome)
 
     def _answer(self, call: Call, client: Any, model: Any, arguments: dict[str, Any]) -> dict[str, Any] | Refused:

@@ -1,21 +1,36 @@
 """One attempt of a Task: from the Resource to the integration that runs it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from maprun.aws.clients import AwsSettings
 from maprun.aws.executions import ExecutionStarter
 from maprun.aws.jobs import JobFollower
 from maprun.aws.lambda_invoke import Begun, Done, LambdaInvoker
+from maprun.aws.models import ModelInvoker
+from maprun.aws.named import run_named
 from maprun.aws.outcomes import OUTPUT_BYTES_MAX, bounded, failed
 from maprun.aws.sdk_errors import Refused
 from maprun.aws.sdk_tasks import SdkCaller, call_of
+from maprun.aws.sigv4 import Keys
 from maprun.aws.web.client import Watch
 from maprun.aws.web.tasks import WebTasks
-from maprun.integrations import apigateway, http
-from maprun.integrations.executions import START
 from maprun.integrations.jobs import Followed, JobCalls
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
+
+
+class Attempt(NamedTuple):
+    """One attempt of an integration, and the keys of the role that it is made with."""
+
+    resource: Integration
+    request: TaskRequested
+    key: str  # the idempotency key
+    role: Keys | None
+    watch: Watch | None
+
+
+Caller = Callable[[Attempt], Awaitable[TaskSucceeded | TaskFailed]]
 
 
 class TaskRunner:
@@ -33,9 +48,11 @@ class TaskRunner:
     ) -> None:
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
         self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX, wall_seconds)
+        self._models = ModelInvoker(self._sdk)
         self._executions = ExecutionStarter(self._sdk, monotonic)
         self._web = WebTasks(settings, OUTPUT_BYTES_MAX, wall_seconds, monotonic)
         self._jobs = JobFollower(self._sdk)
+        self._own = self._callers()
 
     async def run_task(self, request: TaskRequested, idempotency_key: str, watch: Watch | None = None) -> TaskOutcome:
         """What comes of the call of one attempt; that of one which waits for a callback is its submission."""
@@ -80,22 +97,31 @@ class TaskRunner:
         if isinstance(role, Refused):
             return TaskFailed(request.ref, role.error, role.cause)
         resource = parse_resource(request.resource)
-        if isinstance(resource, Integration) and resource.asked_once() == LAMBDA_INVOKE:
-            return await self._lambda.run_invoke(request, idempotency_key, role)
         if isinstance(resource, FunctionResource):
             return await self._lambda.run_function(request, idempotency_key, role)
-        if isinstance(resource, Integration) and resource.asked_once() == START:
-            return await self._executions.start(resource, request, idempotency_key)
-        if resource == http.INVOKE:
-            return await self._web.invoke_http(request, idempotency_key, watch)
-        if isinstance(resource, Integration) and resource.asked_once() == apigateway.INVOKE:
-            return await self._web.invoke_gateway(request, idempotency_key, role)
-        call = call_of(resource) if isinstance(resource, Integration) else None
-        if call is not None:
-            return await self._sdk.run(call, request, idempotency_key)
+        if isinstance(resource, Integration):
+            own = None if resource.is_sdk else self._own.get(f"{resource.service}:{resource.action}")
+            if own is not None:
+                return await own(Attempt(resource, request, idempotency_key, role, watch))
+            call = call_of(resource)
+            if call is not None and call.sent is not None and call.sent.by_name is not None:
+                return await run_named(self._sdk, call, call.sent.by_name, request, idempotency_key)
+            if call is not None:
+                return await self._sdk.run(call, request, idempotency_key)
         # The interpreter asks for no such call; an execution of an earlier version may have.
         unsupported = f"This version of maprun doesn't support the resource {request.resource}"
         return TaskFailed(request.ref, "States.Runtime", unsupported)
+
+    def _callers(self) -> dict[str, Caller]:
+        """The optimised integrations that are no call of an SDK: service and action, and who makes it."""
+        web = self._web
+        return {
+            "lambda:invoke": lambda a: self._lambda.run_invoke(a.request, a.key, a.role),
+            "states:startExecution": lambda a: self._executions.start(a.resource, a.request, a.key),
+            "http:invoke": lambda a: web.invoke_http(a.request, a.key, a.watch),
+            "apigateway:invoke": lambda a: web.invoke_gateway(a.request, a.key, a.role),
+            "bedrock:invokeModel": lambda a: self._models.invoke(a.request, a.key),
+        }
 
     @property
     def job_calls(self) -> JobCalls:

@@ -1,7 +1,5 @@
 """APIs behind Amazon API Gateway: `apigateway:invoke`. Called by `maprun.aws.web`."""
 
-from maprun.integrations.resources import Integration
 from maprun.integrations.service import CALLBACK, Service
 
 SERVICE = Service("apigateway", {CALLBACK: ("invoke",)}, runs=CALLBACK)
-INVOKE = Integration("apigateway", "invoke")

@@ -1,14 +1,14 @@
-"""Bedrock. `invokeModel`, which reads its body from S3 and writes its answer there, is to come."""
+"""Bedrock: jobs that customize models, by its SDK; models themselves are invoked by `maprun.aws.models`."""
 
 from maprun.integrations.jobs import Ask, Job
 from maprun.integrations.members import answered
-from maprun.integrations.service import CALLBACK, JOB, Service, Words
+from maprun.integrations.service import CALLBACK, JOB, JOB_OR_CALLBACK, Service, Words
 
 _JOB = {"JobIdentifier": answered("JobArn")}
 SERVICE = Service(
     "bedrock",
     {CALLBACK: ("invokeModel",), JOB: ("createModelCustomizationJob",)},
-    runs=JOB,
+    runs=JOB_OR_CALLBACK,
     words=Words("Bedrock", "AmazonBedrock", "AmazonBedrockException"),
     jobs={
         "createModelCustomizationJob": Job(
@@ -21,5 +21,5 @@ SERVICE = Service(
             repeatable=True,
         )
     },
-    later=("invokeModel",),
+    own=frozenset({"invokeModel"}),
 )

@@ -1,9 +1,10 @@
-"""EMR, whose actions here have names and parameters of their own. Changes of instance groups are to come."""
+"""EMR, whose actions here have names and parameters of their own."""
 
 from maprun.integrations.jobs import Ask, Job
 from maprun.integrations.members import answered, asked, job
-from maprun.integrations.service import JOB, PLAIN, Sent, Service, Words
+from maprun.integrations.service import JOB, PLAIN, ByName, Sent, Service, Words
 
+_OF_CLUSTER = {"ClusterId": asked("ClusterId")}
 _STEP = {"ClusterId": asked("ClusterId"), "StepId": answered("StepId")}
 _CREATED = Job(
     look=Ask("describeCluster", {"ClusterId": answered("ClusterId")}),
@@ -38,7 +39,27 @@ SERVICE = Service(
             },
             {"StepId": answered("StepIds", 0)},
         ),
-        "cancelStep": Sent("cancelSteps", {"ClusterId": asked("ClusterId"), "StepIds": (asked("StepId"),)}),
+        "cancelStep": Sent(
+            "cancelSteps",
+            {"ClusterId": asked("ClusterId"), "StepIds": (asked("StepId"),)},
+            {"CancelStepsInfo": answered("CancelStepsInfoList", 0)},
+        ),
+        "modifyInstanceFleetByName": Sent(
+            "modifyInstanceFleet",
+            {"ClusterId": asked("ClusterId"), "InstanceFleet": asked("InstanceFleet")},
+            by_name=ByName(
+                Ask("listInstanceFleets", _OF_CLUSTER),
+                *("InstanceFleets", "InstanceFleetName", "InstanceFleet", "InstanceFleetId"),
+            ),
+        ),
+        "modifyInstanceGroupByName": Sent(
+            "modifyInstanceGroups",
+            {"ClusterId": asked("ClusterId"), "InstanceGroups": (asked("InstanceGroup"),)},
+            by_name=ByName(
+                Ask("listInstanceGroups", _OF_CLUSTER),
+                *("InstanceGroups", "InstanceGroupName", "InstanceGroup", "InstanceGroupId"),
+            ),
+        ),
         "setClusterTerminationProtection": Sent(
             "setTerminationProtection",
             {"JobFlowIds": (asked("ClusterId"),), "TerminationProtected": asked("TerminationProtected")},
@@ -63,5 +84,4 @@ SERVICE = Service(
             output={"StepId": answered("StepId"), "Step": job()},
         ),
     },
-    later=("modifyInstanceFleetByName", "modifyInstanceGroupByName"),
 )

@@ -46,6 +46,13 @@ def filled(template: Template, **sources: Any) -> Any:
             return [filled(each, **sources) for each in template]
 
 
+def renamed(answer: Mapping[str, Any], template: Mapping[str, Template], asked: Any) -> dict[str, Any]:
+    """An answer with the template's members in place of those that it is filled from."""
+    taken = {each.path[0] for each in template.values() if isinstance(each, From) and each.source == "answered"}
+    kept = {name: value for name, value in answer.items() if name not in taken}
+    return kept | {name: filled(each, asked=asked, answered=answer) for name, each in template.items()}
+
+
 def at(value: Any, path: tuple[str | int, ...]) -> Any:
     """What a path leads to, or None. Parameters may write the first letter of a member small."""
     for step in path:

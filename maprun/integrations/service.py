@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from maprun.integrations.jobs import Job
+from maprun.integrations.jobs import Ask, Job
 from maprun.integrations.members import Template
 from maprun.integrations.resources import Pattern
 
@@ -28,12 +28,23 @@ class Words(NamedTuple):
     fault_of: Callable[[Mapping[str, Any]], str] | None = None  # the error that a result is, though it came as success
 
 
+class ByName(NamedTuple):
+    """How a thing that Parameters name is found, which the SDK knows by its id: in a list of things with both."""
+
+    listed: Ask
+    entries: str  # the member of its answer
+    name: str  # the member of Parameters that names the thing
+    thing: str  # the member of Parameters that is told of it
+    id: str  # the member of that, in which the SDK wants the id
+
+
 class Sent(NamedTuple):
     """An action whose call is not the SDK's action of its name: what is called with what, and how that is answered."""
 
     action: str
     parameters: Mapping[str, Template] | None = None  # None = as the Task has them
-    answer: Mapping[str, Template] | None = None  # beside the SDK's own; None = nothing
+    answer: Mapping[str, Template] | None = None  # in place of the members it is filled from; None = nothing
+    by_name: ByName | None = None
 
 
 class Service(NamedTuple):
@@ -49,6 +60,7 @@ class Service(NamedTuple):
     sdk: str = ""
     sent: Mapping[str, Sent] = {}
     jobs: Mapping[str, Job] = {}
+    own: frozenset[str] = frozenset()  # actions that are no call of its SDK's: `maprun.aws` has a caller for each
     later: tuple[str, ...] = ()  # actions that don't run here yet
     names_origin: bool = False  # whether its calls say which execution they come from, see `events`
 

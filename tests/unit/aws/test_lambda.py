@@ -360,7 +360,6 @@ def test_an_answer_that_is_no_json_is_a_string() -> None:
     [
         "arn:aws:states:::eks:runJob.sync",
         "arn:aws:states:us-east-1:1:activity:a",
-        "arn:aws:states:::elasticmapreduce:modifyInstanceFleetByName",
         "arn:aws:states:::aws-sdk:nosuchservice:act",
         "arn:aws:states:::aws-sdk:s3:noSuchAction",
         "nonsense",

@@ -9,7 +9,7 @@ from botocore import xform_name
 
 from maprun.aws.java_names import capitalised
 from maprun.integrations.jobs import Ask, Followed, Job
-from maprun.integrations.members import From, Template
+from maprun.integrations.members import From, Template, asked
 from maprun.integrations.registry import SERVICES, job_of, lost_answer
 from maprun.integrations.resources import Pattern
 from maprun.integrations.service import Sent, Service
@@ -106,7 +106,7 @@ def test_actions_that_are_sent_otherwise_fit_their_models(service: Service) -> N
         for action in actions:
             if (
                 service.words is None
-                or action in service.later
+                or action in (*service.later, *service.own)
                 or not patterns & service.runs
                 or service.name == "states"
             ):
@@ -116,6 +116,25 @@ def test_actions_that_are_sent_otherwise_fit_their_models(service: Service) -> N
             if sent.parameters is not None:
                 assert set(sent.parameters) <= set(members(called.input_shape))
                 assert {capitalised(name) for name in called.input_shape.required_members} <= set(sent.parameters)
+
+
+@pytest.mark.parametrize(
+    ("service", "action"),
+    [(service, action) for service in SERVICES.values() for action, sent in service.sent.items() if sent.by_name],
+)
+def test_what_is_found_by_its_name_fits_its_models(service: Service, action: str) -> None:
+    """The list has names and ids, its pages have markers, and the id has a place in what is sent."""
+    sent = service.sent[action]
+    by_name = sent.by_name
+    assert by_name is not None
+    listed = operation(service, by_name.listed.action)
+    assert {"Id", "Name"} <= set(led_to(listed.output_shape, (by_name.entries, 0)).members)
+    assert "Marker" in listed.input_shape.members
+    assert "Marker" in listed.output_shape.members
+    assert set(by_name.listed.parameters) <= set(members(listed.input_shape))
+    (member,) = [name for name, each in (sent.parameters or {}).items() if asked(by_name.thing) in leaves({"": each})]
+    thing = led_to(operation(service, sent.action).input_shape, (member,))
+    assert by_name.id in (thing.member if thing.type_name == "list" else thing).members
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)

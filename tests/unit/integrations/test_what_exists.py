@@ -92,7 +92,7 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
 @pytest.mark.parametrize(
     ("resource", "what"),
     [
-        ("arn:aws:states:::bedrock:invokeModel", "The integration bedrock:invokeModel"),
+        ("arn:aws:states:::eks:runJob", "The integration eks:runJob"),
         ("arn:aws:states:::eks:runJob.sync", "The integration pattern .sync of eks:runJob"),
         (
             "arn:aws:states:::eks:call.waitForTaskToken",

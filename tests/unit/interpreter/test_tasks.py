@@ -198,10 +198,7 @@ def test_parameters_of_events_that_can_not_be_are_sent_as_they_are() -> None:
 
 def test_what_cannot_run_here_says_so() -> None:
     """Services to come and jobs are refused with States.Runtime when the state is reached, not silently."""
-    for resource in (
-        "arn:aws:states:::bedrock:invokeModel",
-        "arn:aws:states:::eks:runJob.sync",
-    ):
+    for resource in ("arn:aws:states:::eks:call", "arn:aws:states:::eks:runJob.sync"):
         catch = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]
         state = {"Type": "Task", "Resource": resource, "Catch": catch, "Next": "C"}
         error, cause = failure_of({"T": state, "C": {"Type": "Succeed"}})
