@@ -21,7 +21,7 @@ class Composed(msgspec.Struct, frozen=True):
     owned: Sequence[Owned]
     secret: TokenSecret | None = None  # which learns the cluster's when the host starts
     prepare: Callable[[KafkaHost], Awaitable[None]] | None = None  # after the host has connected, before owners start
-    close: Callable[[], Awaitable[None]] | None = None
+    close: Sequence[Callable[[], Awaitable[None]]] = ()
 
 
 Compose = Callable[[Settings, Limits], Composed]
@@ -57,7 +57,7 @@ async def serve(service: str, settings: Settings, limits: Limits, stop: asyncio.
         await host.run(stop)
     finally:
         await host.close()
-        if composed.close is not None:
-            await composed.close()
+        for close in composed.close:
+            await close()
         await site.close()
         REGISTRY.unregister(metrics)

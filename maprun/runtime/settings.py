@@ -1,6 +1,7 @@
 """Settings of one process, read once from the environment by its main and passed on as a value."""
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,14 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'[hidden]'"
+
+
+CORES_OF_FEW = 2
+
+
+def shapers_fitting() -> int:
+    """How many processes beside a scheduler make result records: one where a core may be free for it."""
+    return int(len(os.sched_getaffinity(0)) > CORES_OF_FEW)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
     running_bytes_max: int = 1 << 30  # MAPRUN_RUNNING_BYTES_MAX: of running children in one child-runner
+    shapers: int = msgspec.field(default_factory=shapers_fitting)  # MAPRUN_SHAPERS: processes beside each scheduler
     task_connections_max: int = (
         20_000  # MAPRUN_TASK_CONNECTIONS: function calls at once of one child-runner or scheduler
     )
@@ -119,6 +129,7 @@ _NAMES = {
     "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
     "retention_days": "MAPRUN_RETENTION_DAYS",
     "running_bytes_max": "MAPRUN_RUNNING_BYTES_MAX",
+    "shapers": "MAPRUN_SHAPERS",
     "task_connections_max": "MAPRUN_TASK_CONNECTIONS",
     "http_host": "MAPRUN_HTTP_HOST",
     "http_port": "MAPRUN_HTTP_PORT",
@@ -134,6 +145,7 @@ _RANGES = {
     "payload_bytes_max": (262_144, 1 << 20),  # above, one payload could no longer travel in one frame
     "history_events_max": (25_000, 10_000_000),
     "running_bytes_max": (1 << 20, 1 << 50),
+    "shapers": (0, 64),
     "task_connections_max": (1, 1_000_000),
     "http_port": (0, PORT_MAX),
 }

@@ -52,7 +52,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     if settings.logs:
         forwarding = LogDeps(tasks.run_task, deps.metrics.logs_given_up)
         owned.append(Owned(LOGS, f"{SERVICE}-logs", partial(own_logs, deps=forwarding)))
-    return Composed(owned, secret, close=tasks.close)
+    return Composed(owned, secret, close=(tasks.close,))
 
 
 if __name__ == "__main__":

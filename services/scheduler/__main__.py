@@ -1,13 +1,10 @@
 """The scheduler's process: homes and the gate, with the interpreter, Tasks and S3 they need."""
 
 import sys
-import time
 from functools import partial
 
 from maprun.archive.rocks import RocksStore
-from maprun.aws.clients import make_s3, settings_of_tasks
-from maprun.aws.results import ResultWriter
-from maprun.aws.retry import RetryWarnings
+from maprun.aws.clients import settings_of_tasks
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
@@ -16,7 +13,6 @@ from maprun.interpreter import effect_key
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.limits import limits_of
 from maprun.runtime import clock, files
-from maprun.runtime.chance import chance
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
@@ -26,7 +22,8 @@ from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
-from services.scheduler.s3_results import S3Results
+from services.scheduler.s3_results import s3_results
+from services.scheduler.shaping import shaping_of
 from services.scheduler.topology import GATED, OWNED, SERVICE
 
 
@@ -36,6 +33,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     aws, payload_bytes_max = settings_of_tasks(settings), settings.payload_bytes_max
     tasks, secret = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds), TokenSecret()
     root_limits = ExecutionLimits(payload_bytes_max, settings.history_events_max, plan_bytes_max=limits.plan_bytes_max)
+    names = Names(settings.region, settings.account)
     deps = Deps(
         interpreter=RootInterpreter(root_limits, secret),
         limits=scheduler_limits(payload_bytes_max, limits.value_bytes_max),
@@ -44,16 +42,18 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         run_task=tasks.run_task,
         jobs=tasks.job_calls,
         store=RocksStore(settings.state_dir.absolute() / SERVICE / settings.instance / "archive"),
-        results=S3Results(ResultWriter(make_s3(aws, time.sleep, chance, RetryWarnings(clock.monotonic_seconds)))),
-        names=Names(settings.region, settings.account),
+        results=s3_results(aws),
+        shaping=shaping_of(names, settings.shapers),
+        names=names,
         homes=settings.homes,
         lanes=settings.lanes,
         metrics=SchedulerMetrics(),
         secret=secret,
         topic_prefix=settings.prefix,
     )
+    homes = Owned(OWNED, SERVICE, partial(own_home, deps=deps))
     gate = Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps))
-    return Composed([Owned(OWNED, SERVICE, partial(own_home, deps=deps)), gate], secret, close=tasks.close)
+    return Composed([homes, gate], secret, close=(tasks.close, deps.shaping.close))
 
 
 if __name__ == "__main__":

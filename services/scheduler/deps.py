@@ -18,6 +18,7 @@ from schemas.effects import TaskOutcome, TaskRequested
 from schemas.tokens import TokenSecret
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.machines_view import MachinesView
+from services.scheduler.shaping import Shaping
 
 
 class Metrics:
@@ -120,6 +121,7 @@ class Deps(msgspec.Struct, frozen=True):
     run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
     jobs: JobCalls
     results: ResultStore
+    shaping: Shaping
     names: Names
     homes: int
     lanes: int

@@ -5,8 +5,9 @@ stands on home: which upload won, which parts are there. A successor makes the s
 missing.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from maprun.bus.port import Outgoing, Port
@@ -24,20 +25,22 @@ from maprun.mapruns.results.export import (
     unreached,
     unwritten,
 )
+from maprun.mapruns.results.shaping import Shaped
 from maprun.mapruns.run import ResultFile, Run
 from schemas import topics
 from schemas.home import ChildrenEnded, ResultFileOpened, ResultPartWritten, ResultsFailed, ResultsWritten
-from schemas.pages import Pages
 from schemas.plan import ResultWriterPlan
 from schemas.wire import Fact, encode
 from services.scheduler.deps import Deps, ResultTroubleError, UploadGoneError, part_etag
+from services.scheduler.part_uploads import PartBudget, PartUploads
 from services.scheduler.store_calls import StoreCalls
 
 TOPIC = topics.HOME.name
 FRAMES_PER_YIELD = 4
 """Frames shaped before the fold gets its turn: a few milliseconds."""
 
-Take = Callable[[ChildrenEnded], list[FilePart]]
+Choose = Callable[[ChildrenEnded], list[tuple[int, int, int]]]
+"""The slots of a frame whose children are to be written."""
 
 
 class _UnprovenError(Exception):
@@ -52,7 +55,14 @@ class ExportJob:
     """The export of one generation of a run."""
 
     def __init__(
-        self, port: Port, fold: Home, deps: Deps, key: tuple[str, int], first: int, on_waiting: Callable[[], None]
+        self,
+        port: Port,
+        fold: Home,
+        deps: Deps,
+        key: tuple[str, int],
+        first: int,
+        parts: PartBudget,
+        on_waiting: Callable[[], None],
     ) -> None:
         self._port = port
         self._fold = fold
@@ -66,7 +76,8 @@ class ExportJob:
         self._reread_from: int | None = first if first <= fold.offset else None
         self._first = first
         self._store = StoreCalls(port, deps, on_waiting)
-        self._etags: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        self._uploads = PartUploads(port, parts)
+        self._etags: dict[tuple[str, int], dict[int, str]] = {}  # by number (1 …) of the part
         self._sizes: dict[tuple[str, int], int] = {}
         self._files: list[tuple[str, WrittenFile]] = []
         self._looking = False  # files may be there already that only their bytes prove
@@ -124,9 +135,10 @@ class ExportJob:
                 while not await self._exported():
                     await self._begin_again()
             except ResultTroubleError as trouble:
+                await self._uploads.settle()
                 await self._fail(trouble)
         except _OverError:
-            return
+            await self._uploads.settle()
 
     async def _exported(self) -> bool:
         """Exports the run; False when it met a file that only its bytes can tell to be the right one."""
@@ -138,6 +150,7 @@ class ExportJob:
 
     async def _begin_again(self) -> None:
         """Everything is made once more, from home; files that are there are compared with it."""
+        await self._uploads.settle()
         self._looking = True
         self._reread_from = self._first  # nothing more is handed over, and what was is forgotten
         await self._frames.get(0.0)
@@ -147,7 +160,7 @@ class ExportJob:
     async def _export(self) -> None:
         run = self._state()
         limits = self._deps.limits
-        export = RunExport(run, self._deps.names, Pages(), limits.part_bytes, limits.file_bytes_max)
+        export = RunExport(run, limits.part_bytes, limits.file_bytes_max)
         await self._take_earlier(export, unwritten(run))
         while not (run.phase == "writing" and export.answered == run.answered):
             if self._reread_from is not None:
@@ -167,33 +180,49 @@ class ExportJob:
         for stretch in stretches:
             first = stretch.first
             while first < stretch.end and not stretch.complete:
-                first = await self._shape(first, stretch.end, partial(export.take_earlier, stretch))
+                first = await self._read(export, first, stretch.end, partial(_slots, stretch))
             if not stretch.complete:
                 raise ResultTroubleError(f"Home holds only a part of the outcomes of generation {stretch.generation}.")
 
     async def _take_waiting(self, export: RunExport) -> None:
         """Frames as the fold hands them over."""
-        for i, frame in enumerate(await self._frames.get(None)):
-            if frame is not None:
-                self._waiting_frames -= 1
-                self._waiting_bytes -= sum(map(len, frame.pages))
-                await self._upload(self._shaped(self._take(export), frame))
-                if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
-                    await self._port.sleep(0)
+        waiting = [frame for frame in await self._frames.get(None) if frame is not None]
+        self._waiting_frames -= len(waiting)
+        self._waiting_bytes -= sum(sum(map(len, frame.pages)) for frame in waiting)
+        await self._take(export, waiting, self._choosing(export))
 
-    def _shaped(self, take: Take, frame: ChildrenEnded) -> list[FilePart]:
-        """The parts that a frame fills. One that can't be shaped fails this run's results, not the scheduler."""
+    def _choosing(self, export: RunExport) -> Choose:
+        return lambda frame: export.choose(frame, self._state().asked)
+
+    async def _take(self, export: RunExport, frames: list[ChildrenEnded], choose: Choose) -> None:
+        """Frames in order: the records of some are being made while those of the first are put."""
+        begun: deque[tuple[ChildrenEnded, Awaitable[Shaped]]] = deque()
+        for i, frame in enumerate(frames):
+            if len(begun) >= self._deps.limits.shaped_ahead_max:
+                await self._put(export, *begun.popleft())
+            with self._failing(frame):
+                begun.append((frame, self._deps.shaping.begin(export.shape, frame, choose(frame))))
+            if i % FRAMES_PER_YIELD == FRAMES_PER_YIELD - 1:
+                await self._port.sleep(0)
+        while begun:
+            await self._put(export, *begun.popleft())
+
+    async def _put(self, export: RunExport, frame: ChildrenEnded, shaped: Awaitable[Shaped]) -> None:
+        with self._failing(frame):
+            parts = export.put(await shaped)
+        await self._upload(parts)
+
+    @contextmanager
+    def _failing(self, frame: ChildrenEnded) -> Iterator[None]:
+        """A frame that can't be shaped fails this run's results, not the scheduler."""
         try:
-            return take(frame)
+            yield
         except _OverError:
             raise
         except Exception as bug:
             self._deps.metrics.unexpected(f"shaping outcomes of {self._run}", bug)
             cause = f"The outcomes from position {frame.ranges[0]} on cannot be written: {type(bug).__name__}: {bug}"
             raise ResultTroubleError(cause) from bug
-
-    def _take(self, export: RunExport) -> Take:
-        return lambda frame: export.take(frame, self._state().asked)
 
     async def _read_again(self, export: RunExport, first: int) -> None:
         """Frames that were not handed over, from home, up to where the fold is; never past it."""
@@ -206,20 +235,18 @@ class ExportJob:
                 end = min(end, run.answered_offset + 1)
             if first >= end:
                 break
-            first = await self._shape(first, end, self._take(export))
+            first = await self._read(export, first, end, self._choosing(export))
         self._reread_from = None  # no await since the fold was asked where it is: from here on it hands over
 
-    async def _shape(self, first: int, end: int, take: Take) -> int:
+    async def _read(self, export: RunExport, first: int, end: int, choose: Choose) -> int:
         """Some records of home from `first` on, before `end`: the run's frames are taken. Where to go on."""
         end = min(end, first + self._deps.limits.export_read_records)
         pauses_seconds = self._deps.limits.export_pauses_seconds
         records = await read_from(self._port, TOPIC, self._fold.state.home, first, end, pauses_seconds)
         if not records:
             raise ResultTroubleError(f"Home no longer holds the outcomes from offset {first} on.")
-        for record in records:
-            frame = frame_of(record.value)
-            if frame is not None and frame.run == self._run:
-                await self._upload(self._shaped(take, frame))
+        frames = [frame_of(record.value) for record in records]
+        await self._take(export, [frame for frame in frames if frame and frame.run == self._run], choose)
         return records[-1].offset + 1
 
     async def _upload(self, parts: list[FilePart]) -> None:
@@ -241,12 +268,17 @@ class ExportJob:
             await self._compare(writer.bucket, key, part, first, self._existing_bytes[name])
         else:
             file = await self._file(run, writer.bucket, key, part)
-            etag = await self._part_etag(file, writer.bucket, key, part)
-            self._etags.setdefault(name, []).append((part.part + 1, etag))
+            await self._uploads.start(self._uploaded(file, writer.bucket, key, part))
             if part.last:
+                await self._uploads.all_done()
+                self._state()
                 await self._complete(file, writer.bucket, key, part, size)
         if part.last:
             self._files.append((part.status, WrittenFile(key, size)))
+
+    async def _uploaded(self, file: ResultFile, bucket: str, key: str, part: FilePart) -> None:
+        etag = await self._part_etag(file, bucket, key, part)
+        self._etags.setdefault((part.status, part.file), {})[part.part + 1] = etag
 
     async def _compare(self, bucket: str, key: str, part: FilePart, first: int, existing_bytes: int) -> None:
         """What is there, with so many bytes, must be what is made now."""
@@ -257,7 +289,8 @@ class ExportJob:
         await self._store.compare(bucket, key, first, part.body)
 
     async def _complete(self, file: ResultFile, bucket: str, key: str, part: FilePart, size: int) -> None:
-        if await self._store.complete(bucket, key, file.upload_id, self._etags[part.status, part.file], size):
+        etags = sorted(self._etags[part.status, part.file].items())
+        if await self._store.complete(bucket, key, file.upload_id, etags, size):
             return
         if part.part:  # the parts before are no longer here
             raise _UnprovenError
@@ -350,6 +383,10 @@ class ExportJob:
 
     async def _say(self, fact: Fact) -> None:
         await self._port.send([Outgoing(TOPIC, self._fold.state.home, encode(fact))])
+
+
+def _slots(stretch: Stretch, frame: ChildrenEnded) -> list[tuple[int, int, int]]:
+    return list(stretch.slots(frame))
 
 
 def _find(run: Run, part: FilePart) -> ResultFile | None:

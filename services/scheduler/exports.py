@@ -5,6 +5,7 @@ from maprun.mapruns.fold.home import Home
 from schemas.home import ChildrenEnded
 from services.scheduler.deps import Deps
 from services.scheduler.export_job import ExportJob
+from services.scheduler.part_uploads import PartBudget
 
 
 class Exports:
@@ -14,6 +15,7 @@ class Exports:
         self._port = port
         self._fold = fold
         self._deps = deps
+        self._parts = PartBudget(deps.limits.parts_at_once_max)
         self._jobs: dict[tuple[str, int], ExportJob] = {}  # by run and generation
 
     def due(self, run: str) -> None:
@@ -25,8 +27,9 @@ class Exports:
         job = self._jobs.get((run, state.generation))
         if job is None:
             self.over(run)  # an earlier generation that is still at it
-            job = ExportJob(self._port, self._fold, self._deps, (run, state.generation), first, self._admit)
-            self._jobs[run, state.generation] = job
+            key = run, state.generation
+            job = ExportJob(self._port, self._fold, self._deps, key, first, self._parts, self._admit)
+            self._jobs[key] = job
         job.nudge()
         self._admit()
         if not job.started:

@@ -1,10 +1,15 @@
 """The result store of the exporter over S3: maprun.aws.results in the words the exporter knows."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from maprun.aws import errors
+from maprun.aws.clients import AwsSettings, make_s3
 from maprun.aws.results import ResultWriter, WrittenPart
+from maprun.aws.retry import RetryWarnings
+from maprun.runtime import clock
+from maprun.runtime.chance import chance
 from services.scheduler.deps import ResultTroubleError, UploadGoneError
 
 
@@ -49,6 +54,11 @@ class S3Results:
         """Drops an upload that lost."""
         with _translated():
             self._writer.abort(bucket, key, upload_id)
+
+
+def s3_results(settings: AwsSettings) -> S3Results:
+    """The result store under these settings."""
+    return S3Results(ResultWriter(make_s3(settings, time.sleep, chance, RetryWarnings(clock.monotonic_seconds))))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from services.scheduler.gate import own_requests
 from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.machines_view import MachinesView
 from services.scheduler.owner import own_home
+from services.scheduler.shaping import ShapingHere
 from tests.simulation.callee import SECRET
 from tests.simulation.disks import Disks
 from tests.simulation.groups import Group
@@ -204,6 +205,7 @@ class Services:
             run_task=house.roots_work.runner(port, owner),
             jobs=house.jobs.calls(port),
             results=house.store,
+            shaping=ShapingHere(NAMES),
             names=NAMES,
             homes=house.scenario.homes,
             lanes=house.scenario.lanes,

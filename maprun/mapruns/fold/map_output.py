@@ -4,7 +4,7 @@ import msgspec
 
 from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.ledger import Piece, indexed
-from maprun.mapruns.results.shaping import Shaper, flat
+from maprun.mapruns.results.shaping import Shaper, flat, shape_of
 from maprun.mapruns.run import Run
 from schemas.arns import Names
 from schemas.home import PAGE_SLOTS, SUCCEEDED, ChildrenEnded
@@ -57,7 +57,7 @@ def _keep_records(run: Run, frame: ChildrenEnded, pieces: list[Piece], names: Na
     succeeded = [
         index + at for slot, index, count in slots for at in range(count) if frame.statuses[slot + at] == SUCCEEDED
     ]
-    records = Shaper(run, names, Pages()).shape(frame, slots)["SUCCEEDED"]
+    records, _, _ = Shaper(shape_of(run), names, Pages()).shape(frame, slots)
     for index, record in zip(succeeded, records, strict=True):
         if not _keep(run, index, record, bytes_max):
             return

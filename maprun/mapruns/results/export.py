@@ -6,13 +6,11 @@ import msgspec
 
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import accept, indexed
-from maprun.mapruns.results.shaping import FILES, Shaper, Slots
+from maprun.mapruns.results.shaping import FILES, Shaped, shape_of
 from maprun.mapruns.results.stages import StageLedger
 from maprun.mapruns.run import Run
-from schemas.arns import Names
 from schemas.asks import RedriveStage
 from schemas.home import ChildrenEnded
-from schemas.pages import Pages
 
 
 class FilePart(msgspec.Struct, frozen=True):
@@ -99,35 +97,33 @@ class FileStream:
 
 
 class RunExport:
-    """One run's entries in log order, into its files."""
+    """One run's entries in log order, into its files.
 
-    def __init__(self, run: Run, names: Names, pages: Pages, part_bytes: int, file_bytes_max: int) -> None:
+    Which entries of a frame count is chosen in that order, and their records are put in it. In between they may be
+    shaped anywhere, several frames at once.
+    """
+
+    def __init__(self, run: Run, part_bytes: int, file_bytes_max: int) -> None:
         self._generation = run.generation
-        self._shaper = Shaper(run, names, pages)
-        self._streams = {
-            status: FileStream(status, lines=self._shaper.lines, part_bytes=part_bytes, file_bytes_max=file_bytes_max)
+        self.shape = shape_of(run)
+        self._streams = [
+            FileStream(status, lines=self.shape.lines, part_bytes=part_bytes, file_bytes_max=file_bytes_max)
             for status in FILES
-        }
+        ]
         self.answered = Intervals()
         self.children = 0
 
-    def take(self, frame: ChildrenEnded, asked: int) -> list[FilePart]:
-        """A frame of the run, by the rule of the fold: the first answer to each position below `asked` counts."""
+    def choose(self, frame: ChildrenEnded, asked: int) -> list[tuple[int, int, int]]:
+        """The entries of a frame that count, by the rule of the fold: the first answer to a position below `asked`."""
         if frame.generation != self._generation:
             return []
         pieces = accept(self.answered, asked, frame.ranges)
         self.children += sum(piece.count for piece in pieces)
-        return self._put(frame, indexed(frame, pieces))
+        return list(indexed(frame, pieces))
 
-    def take_earlier(self, stretch: "Stretch", frame: ChildrenEnded) -> list[FilePart]:
-        """A frame of an earlier generation: what of it stands in this generation's files, unchanged."""
-        return self._put(frame, list(stretch.slots(frame)))
-
-    def _put(self, frame: ChildrenEnded, slots: Slots) -> list[FilePart]:
-        parts: list[FilePart] = []
-        for status, records in self._shaper.shape(frame, slots).items():
-            parts += self._streams[status].add(records)
-        return parts
+    def put(self, records: Shaped) -> list[FilePart]:
+        """The records of the next frame; the parts that are full now."""
+        return [part for stream, some in zip(self._streams, records, strict=True) for part in stream.add(some)]
 
     def finish(self, run: Run) -> list[FilePart]:
         """All entries were taken: what remains.
@@ -138,7 +134,9 @@ class RunExport:
         failed = run.verdict is not None and run.verdict.status == "FAILED"
         empty = failed and run.generation > 0 and run.succeeded_before.children > 0
         return [
-            part for status in FILES for part in self._streams[status].finish(even_empty=empty and status == FILES[0])
+            part
+            for status, stream in zip(FILES, self._streams, strict=True)
+            for part in stream.finish(even_empty=empty and status == FILES[0])
         ]
 
 

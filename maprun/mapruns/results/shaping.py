@@ -26,24 +26,44 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder()
 
 
+Shaped = tuple[list[bytes], list[bytes], list[bytes]]
+"""Records by the file they belong to, in the order of `FILES`."""
+
+
+class ResultShape(msgspec.Struct, frozen=True, array_like=True):
+    """What the records of one run have in common: with it and a frame any process makes the same bytes."""
+
+    run: str
+    machine_name: str
+    label: str
+    express: bool
+    lines: bool
+    transformation: str
+
+
+def shape_of(run: Run) -> ResultShape:
+    """The shape of a run with a writer."""
+    writer = run.plan.writer
+    assert writer is not None
+    express, lines = run.plan.child_type == "EXPRESS", writer.output_type == "JSONL"
+    return ResultShape(run.run, run.machine_name, run.label, express, lines, writer.transformation)
+
+
 class Shaper:
     """Shapes the children of one run. Not thread-safe."""
 
-    def __init__(self, run: Run, names: Names, pages: Pages) -> None:
-        writer = run.plan.writer
-        assert writer is not None
+    def __init__(self, shape: ResultShape, names: Names, pages: Pages) -> None:
         self._pages = pages
         self._second = -1
         self._second_text = b""
-        self._succeeded, self._failed = _templates(run, names)
-        self.lines = writer.output_type == "JSONL"
+        self._succeeded, self._failed = _templates(shape, names)
         self._put: Callable[[list[bytes], int, int, list[msgspec.Raw]], None] = {
             "COMPACT": self._compact,
-            "FLATTEN": self._flatten_lines if self.lines else self._flatten,
-        }.get(writer.transformation, self._full)
+            "FLATTEN": self._flatten_lines if shape.lines else self._flatten,
+        }.get(shape.transformation, self._full)
 
-    def shape(self, frame: ChildrenEnded, slots: Slots) -> dict[str, list[bytes]]:
-        """The records of these slots of a frame, by the file they belong to, in slot order."""
+    def shape(self, frame: ChildrenEnded, slots: Slots) -> Shaped:
+        """The records of these slots of a frame, in slot order."""
         succeeded: list[bytes] = []
         failed: list[bytes] = []
         pending: list[bytes] = []
@@ -66,7 +86,7 @@ class Shaper:
                     else:
                         failed.append(self._fail(at + shift, status, redriven, entries[at - first]))
                 slot = until
-        return {"SUCCEEDED": succeeded, "FAILED": failed, "PENDING": pending}
+        return succeeded, failed, pending
 
     def _full(self, out: list[bytes], index: int, redriven: int, events: list[msgspec.Raw]) -> None:
         started, ended = _value(events[0]), _value(events[-1])
@@ -132,18 +152,18 @@ def flat(output: bytes) -> bytes:
     return text[1:-1].strip() if text[:1] == b"[" else text
 
 
-def _templates(run: Run, names: Names) -> tuple[bytes, bytes]:
+def _templates(shape: ResultShape, names: Names) -> tuple[bytes, bytes]:
     """A succeeded and a failed record of a run, with holes for what differs from child to child.
 
     The index stands up to three times in a record: twice in an EXPRESS child's ARN, where a STANDARD one's has a hole
     of no width, and once in the name.
     """
-    express = run.plan.child_type == "EXPRESS"
-    prefix = _literal(names.child_prefix(run.machine_name, run.label, express=express))
+    run, express = shape.run, shape.express
+    prefix = _literal(names.child_prefix(shape.machine_name, shape.label, express=express))
     digits = len("00000000")
-    name = b"%b" + _literal(child_name(run.run, 0)[digits:])
-    arn = prefix + name + (b":%b" + _literal(child_express_id(run.run, 0)[digits:]) if express else b"%.0b")
-    machine = _literal(_json(names.labelled_machine(run.machine_name, run.label)).decode())
+    name = b"%b" + _literal(child_name(run, 0)[digits:])
+    arn = prefix + name + (b":%b" + _literal(child_express_id(run, 0)[digits:]) if express else b"%.0b")
+    machine = _literal(_json(names.labelled_machine(shape.machine_name, shape.label)).decode())
     head = b'"ExecutionArn":"' + arn + b'","Input":%b,"InputDetails":{"Included":true},"Name":"' + name + b'",'
     succeeded = (
         b"{" + head + b'"Output":%b,"OutputDetails":{"Included":true},"RedriveCount":%d,'

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from maprun.mapruns.results.export import FilePart, RunExport, Stretch
+from maprun.mapruns.results.shaping import Shaper
 from maprun.mapruns.slices import Spent
 from schemas.arns import Names, home_of
 from schemas.effects import (
@@ -191,3 +193,13 @@ def pages_of(outputs: list[bytes]) -> tuple[bytes, ...]:
     return _pages.pack(
         [encode_events([first, HistoryEvent(EventType.EXECUTION_SUCCEEDED, 1, 1, (output,))]) for output in outputs]
     )
+
+
+def take(export: RunExport, frame: ChildrenEnded, asked: int = 10**6) -> list[FilePart]:
+    """A frame of the run, chosen, shaped and put; the parts that are full now."""
+    return export.put(Shaper(export.shape, NAMES, Pages()).shape(frame, export.choose(frame, asked)))
+
+
+def take_earlier(export: RunExport, stretch: Stretch, frame: ChildrenEnded) -> list[FilePart]:
+    """A frame of an earlier generation: what of it stands in this one's files, unchanged."""
+    return export.put(Shaper(export.shape, NAMES, Pages()).shape(frame, stretch.slots(frame)))

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from maprun.mapruns.fold.map_output import inline_output
 from maprun.mapruns.results.export import FileStream, RunExport, WrittenFile, file_key, folder, manifest, manifest_key
-from maprun.mapruns.results.shaping import Shaper, flat
+from maprun.mapruns.results.shaping import flat
 from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, TIMED_OUT
-from schemas.pages import Pages
 from schemas.plan import MapRunPlan, ResultWriterPlan
-from tests.unit.mapruns.programs import NAMES, frame, pages_of
+from tests.unit.mapruns.programs import frame, pages_of, take
 from tests.unit.mapruns.test_run import make_run
 
 RUN = "aaaaaaaa-bbbb-4001-8ccc-dddddddddddd"
@@ -24,7 +23,7 @@ RECORDS = st.lists(st.binary(min_size=1, max_size=30).map(lambda b: b.hex().enco
 def exporting(part_bytes: int, file_bytes_max: int, child_type: Any = "STANDARD", **writer: Any) -> RunExport:
     """An export of a run."""
     plan = MapRunPlan("Map", "L", child_type, writer=ResultWriterPlan("b", "p", **writer))
-    return RunExport(make_run(run=RUN, plan=plan, asked=10**6), NAMES, Pages(), part_bytes, file_bytes_max)
+    return RunExport(make_run(run=RUN, plan=plan, asked=10**6), part_bytes, file_bytes_max)
 
 
 @given(RECORDS, st.lists(st.integers(1, 40), max_size=8), st.booleans(), st.integers(1, 50), st.integers(60, 400))
@@ -70,7 +69,7 @@ def test_entries_told_twice_are_written_once(frames: list[list[int]], data: st.D
         states = [data.draw(st.sampled_from([SUCCEEDED, FAILED, ABORTED, RETURNED])) for _ in positions]
         for position, state in zip(positions, states, strict=True):
             first.setdefault(position, state)
-        assert export.take(frame(RUN, 0, positions, states), 10**6) == []
+        assert take(export, frame(RUN, 0, positions, states), 10**6) == []
     files = {part.status: msgspec.json.decode(part.body) for part in export.finish(make_run())}
     names = [int(entry["Name"][:8], 16) for status in ("SUCCEEDED", "FAILED") for entry in files.get(status, [])]
     assert sorted(names) == sorted(p for p, s in first.items() if s != RETURNED)
@@ -81,8 +80,8 @@ def test_entries_told_twice_are_written_once(frames: list[list[int]], data: st.D
 def test_express_children_have_their_own_arns_and_plain_names() -> None:
     """An EXPRESS child's ARN has nine parts; its Name in the files is without the id at the end."""
     export = exporting(10**6, 10**6, "EXPRESS")
-    export.take(frame(RUN, 0, [258], [TIMED_OUT]), 10**6)
-    export.take(frame(RUN, 0, [10], [SUCCEEDED]), 10**6)
+    take(export, frame(RUN, 0, [258], [TIMED_OUT]), 10**6)
+    take(export, frame(RUN, 0, [10], [SUCCEEDED]), 10**6)
     entries = [entry for part in export.finish(make_run()) for entry in msgspec.json.decode(part.body)]
     for entry, digits in zip(entries, ("0000000a", "00000102"), strict=True):
         assert entry["Name"] == f"{digits}-bbbb-3001-8ccc-dddddddddddd"
@@ -104,7 +103,7 @@ def test_compact_and_flatten(transformation: str, lines: bool, outputs: list[byt
     """COMPACT writes outputs only; FLATTEN joins those that are arrays; JSONL puts one value on a line."""
     export = exporting(10**6, 10**6, transformation=transformation, output_type="JSONL" if lines else "JSON")
     told = frame(RUN, 0, list(range(len(outputs))))
-    export.take(msgspec.structs.replace(told, pages=pages_of(outputs)), 10**6)
+    take(export, msgspec.structs.replace(told, pages=pages_of(outputs)), 10**6)
     [part] = export.finish(make_run())
     assert part.body == expected
 
@@ -112,7 +111,7 @@ def test_compact_and_flatten(transformation: str, lines: bool, outputs: list[byt
 def test_failed_children_are_in_full_shape_whatever_the_transformation() -> None:
     """COMPACT concerns outputs: a failed child has none, so its whole record is written."""
     export = exporting(10**6, 10**6, transformation="COMPACT")
-    export.take(frame(RUN, 0, [0], [FAILED]), 10**6)
+    take(export, frame(RUN, 0, [0], [FAILED]), 10**6)
     [part] = export.finish(make_run())
     [entry] = msgspec.json.decode(part.body)
     assert (part.status, entry["Error"], entry["Status"]) == ("FAILED", "Bad", "FAILED")
@@ -122,8 +121,8 @@ def test_entries_of_many_pages_and_pieces_find_their_slots() -> None:
     """A frame of several pages, half of it answered before: each record is that of its own position."""
     export = exporting(10**9, 10**9)
     positions = list(range(300))
-    export.take(frame(RUN, 0, positions[40:100]), 10**6)
-    export.take(frame(RUN, 0, positions), 10**6)
+    take(export, frame(RUN, 0, positions[40:100]), 10**6)
+    take(export, frame(RUN, 0, positions), 10**6)
     [part] = export.finish(make_run())
     entries = json.loads(part.body)
     assert sorted(int(e["Name"][:8], 16) for e in entries) == positions
@@ -134,10 +133,8 @@ def test_entries_of_many_pages_and_pieces_find_their_slots() -> None:
 def test_a_percent_sign_in_a_name_stays_one() -> None:
     """Record templates have holes; what stands around them is written as it is."""
     plan = MapRunPlan("Map", "100%b", "STANDARD", writer=ResultWriterPlan("b"))
-    shaper = Shaper(make_run(run=RUN, plan=plan, label="100%b"), NAMES, Pages())
-    export = exporting(10**6, 10**6)
-    export._shaper = shaper
-    export.take(frame(RUN, 0, [0]), 1)
+    export = RunExport(make_run(run=RUN, plan=plan, label="100%b"), 10**6, 10**6)
+    take(export, frame(RUN, 0, [0]), 1)
     [entry] = msgspec.json.decode(b"".join(part.body for part in export.finish(make_run())))
     assert entry["StateMachineArn"].endswith(":m/100%b")
 

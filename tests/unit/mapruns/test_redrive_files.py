@@ -14,10 +14,9 @@ from maprun.mapruns.run import Run, Tally, Verdict
 from schemas.arns import parse_child_name
 from schemas.asks import RedriveStage
 from schemas.home import ABORTED, FAILED, RETURNED, SUCCEEDED, TIMED_OUT, ChildrenEnded
-from schemas.pages import Pages
 from schemas.plan import MapRunPlan, ResultWriterPlan
 from tests.unit.mapruns.generations import RUN, Child, of_kind, outcome
-from tests.unit.mapruns.programs import NAMES
+from tests.unit.mapruns.programs import take, take_earlier
 from tests.unit.mapruns.test_run import make_run
 
 FAILED_AT_ONCE = Verdict("FAILED", "States.Runtime", "no")
@@ -32,15 +31,15 @@ def made(stages: tuple[RedriveStage, ...], child_type: Any = "STANDARD", **over:
 
 def exported(run: Run, home: list[ChildrenEnded], now: list[ChildrenEnded]) -> dict[str, list[Any]]:
     """The records by file, from the frames of earlier generations on home and those of this one."""
-    export = RunExport(run, NAMES, Pages(), 10**9, 10**9)
+    export = RunExport(run, 10**9, 10**9)
     parts = []
     for stretch in unwritten(run):
-        parts += [part for frame in home for part in export.take_earlier(stretch, frame)]
+        parts += [part for frame in home for part in take_earlier(export, stretch, frame)]
         assert stretch.complete
-    parts += [part for frame in now for part in export.take(frame, 10**6)]
+    parts += [part for frame in now for part in take(export, frame, 10**6)]
     run.answered = export.answered
     for stretch in unreached(run):
-        parts += [part for frame in home for part in export.take_earlier(stretch, frame)]
+        parts += [part for frame in home for part in take_earlier(export, stretch, frame)]
         assert stretch.complete
     files = {}
     for part in parts + export.finish(run):
@@ -123,8 +122,8 @@ def test_a_redrive_that_fails_without_a_success_writes_an_empty_file_of_them(
     """As on AWS when there were successes before; a file of lines can't be empty, so there it is left out."""
     run = made((), verdict=verdict, succeeded_before=Tally(before, before), writer=writer)
     frames = [outcome(1, answers)] if answers else []
-    export = RunExport(run, NAMES, Pages(), 10**9, 10**9)
-    parts = [part for frame in frames for part in export.take(frame, 9)] + export.finish(run)
+    export = RunExport(run, 10**9, 10**9)
+    parts = [part for frame in frames for part in take(export, frame, 9)] + export.finish(run)
     bodies = [msgspec.json.decode(part.body) for part in parts if part.status == "SUCCEEDED"]
     assert bodies == ([] if expected is None else [expected])
 
@@ -132,7 +131,7 @@ def test_a_redrive_that_fails_without_a_success_writes_an_empty_file_of_them(
 def test_generation_0_never_has_an_empty_file() -> None:
     """A status with no member gets no file."""
     run = made((), generation=0, verdict=FAILED_AT_ONCE)
-    assert RunExport(run, NAMES, Pages(), 10**9, 10**9).finish(run) == []
+    assert RunExport(run, 10**9, 10**9).finish(run) == []
 
 
 def test_successes_that_no_file_holds_are_written_by_the_next_redrive() -> None:

@@ -11,6 +11,7 @@ from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.wire import Fact, encode
 from services.scheduler.deps import Deps, ResultTroubleError, UploadGoneError
 from services.scheduler.limits import SchedulerLimits
+from services.scheduler.shaping import ShapingHere
 from tests.simulation.groups import Group
 from tests.simulation.port import SimPort
 from tests.simulation.process import Owner, Process
@@ -120,6 +121,7 @@ class Rig:
             "run_task": run_task,
             "jobs": JobCalls(self.no_job, self.no_job),
             "results": self.s3,
+            "shaping": ShapingHere(NAMES),
             "names": NAMES,
             "homes": HOMES,
             "lanes": LANES,

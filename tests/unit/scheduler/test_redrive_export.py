@@ -217,7 +217,10 @@ def test_a_generation_begins_while_the_last_ones_export_still_ends(make_rig: Mak
 
 
 def test_an_export_whose_generation_is_over_stops(make_rig: Make) -> None:
-    """Somebody else wrote generation 0's results, and the next one began: who is still at it touches neither."""
+    """Somebody else wrote generation 0's results, and the next one began: who is still at it begins no file of either.
+
+    Parts that were on their way may come, and complete what they belong to: it is looked at before that.
+    """
     story = Story(make_rig(SMALL))
     taken_over: list[int] = []
 
@@ -237,7 +240,7 @@ def test_an_export_whose_generation_is_over_stops(make_rig: Make) -> None:
     story.rig.until(lambda: bool(taken_over) and f"b/{story.folder}manifest.json" in story.rig.s3.objects)
     assert story.manifest()["SUCCEEDED"][0] == {"Key": "p/0", "Size": 7}
     late = [call for call in story.rig.s3.calls[taken_over[0] :] if "Redrive-1" not in call[1]]
-    assert [call[0] for call in late] == []
+    assert {call[0] for call in late} <= {"part", "complete"}
 
 
 @pytest.mark.parametrize("seed", range(12))

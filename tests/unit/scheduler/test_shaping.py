@@ -1,0 +1,84 @@
+"""Result records made in processes beside the scheduler: the same bytes, also when one of them is lost."""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from maprun.mapruns.results.shaping import ResultShape, Shaped
+from schemas.home import FAILED, RETURNED, SUCCEEDED, ChildrenEnded
+from services.scheduler.shaping import Chosen, ShaperLostError, Shaping, ShapingBeside, ShapingHere
+from tests.unit.mapruns.programs import NAMES, frame
+
+RUN = "aaaaaaaa-bbbb-4001-8ccc-dddddddddddd"
+SHAPE = ResultShape(RUN, "machine", "label", express=False, lines=False, transformation="NONE")
+WHOLE: Chosen = [(0, 0, 40)]
+
+
+def frames(count: int) -> list[ChildrenEnded]:
+    """Frames of forty children each that ended in every way."""
+    states = [(SUCCEEDED, FAILED, RETURNED, SUCCEEDED)[n % 4] for n in range(40)]
+    return [frame(RUN, 0, list(range(40 * n, 40 * n + 40)), states) for n in range(count)]
+
+
+async def shaped(shaping: Shaping, asked: list[ChildrenEnded], shape: Any = SHAPE) -> list[Shaped]:
+    """All of them, begun before the first is awaited."""
+    try:
+        return [await records for records in [shaping.begin(shape, each, WHOLE) for each in asked]]
+    finally:
+        await shaping.close()
+
+
+def test_where_records_are_made_changes_nothing() -> None:
+    """Frames shaped by two processes are those shaped here, in order."""
+    asked = frames(20)
+    here = asyncio.run(shaped(ShapingHere(NAMES), asked))
+    assert asyncio.run(shaped(ShapingBeside(NAMES, 2), asked)) == here
+
+
+def test_what_cant_be_shaped_raises_and_harms_no_other() -> None:
+    """A frame whose pages are no pages fails alone, in words."""
+    good, bad = frames(2)
+
+    async def scene() -> None:
+        shaping = ShapingBeside(NAMES, 1)
+        broken = shaping.begin(SHAPE, frame(RUN, 0, [0], [SUCCEEDED]), [(0, 0, 90)])
+        fine = shaping.begin(SHAPE, good, WHOLE)
+        with pytest.raises(ValueError, match="IndexError"):
+            await broken
+        assert (await fine)[0]
+        assert (await shaping.begin(SHAPE, bad, WHOLE))[0]
+        await shaping.close()
+
+    asyncio.run(scene())
+
+
+def test_a_process_that_is_killed_is_begun_anew_and_asked_again() -> None:
+    """Killed while frames are under way: each is answered all the same."""
+    asked = frames(30)
+
+    async def scene() -> list[Shaped]:
+        shaping = ShapingBeside(NAMES, 1)
+        await shaping.begin(SHAPE, asked[0], WHOLE)
+        begun = [shaping.begin(SHAPE, each, WHOLE) for each in asked]
+        await asyncio.sleep(0)
+        os.kill(shaping.pids[0], signal.SIGKILL)
+        records = [await each for each in begun]
+        await shaping.close()
+        return records
+
+    assert asyncio.run(scene()) == asyncio.run(shaped(ShapingHere(NAMES), asked))
+
+
+def test_a_frame_that_kills_each_process_is_given_up() -> None:
+    """After some tries its run is told, instead of processes being begun for ever."""
+
+    async def scene() -> None:
+        shaping = ShapingBeside(NAMES, 1, ["/bin/true"])
+        with pytest.raises(ShaperLostError):
+            await shaping.begin(SHAPE, frames(1)[0], WHOLE)
+        await shaping.close()
+
+    asyncio.run(scene())
