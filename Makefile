@@ -12,7 +12,7 @@ help:
 	@echo 'install  make .venv; says what this machine lacks'
 	@echo 'demo     run AWS'"'"'s Distributed Map tutorial on a stack of its own: ROWS=$(ROWS)'
 	@echo 'up down  start and stop the local stack'
-	@echo 'test     check, then the simulator, then every test'
+	@echo 'test     check, then the simulator and every test beside each other'
 	@echo 'check    formatting, linting, types, import contracts, docstrings of tests'
 	@echo 'fmt      format, and mend what can be mended'
 	@echo 'sim      the seeded simulator: SEEDS=$(SEEDS)'
@@ -23,8 +23,7 @@ install:
 	@ops/install
 
 test: check
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
-	$(BIN)/python -m pytest -m 'not chaos and not bench and not clients' $(PYTEST_ARGS)
+	@ops/test $(SEEDS) $(PYTEST_ARGS)
 
 check: install
 	$(BIN)/ruff format --check --quiet .
