@@ -1,6 +1,5 @@
 """A look at the configured Kafka that changes nothing: brokers, login, topics and their settings, rights, groups."""
 
-import logging
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaClient
@@ -15,7 +14,7 @@ from maprun.bus.fetcher import Fetcher
 from maprun.bus.limits import bus_limits_of
 from maprun.bus.mark import require
 from maprun.bus.port import BusError
-from maprun.bus.quiet import never_make_topics
+from maprun.bus.quiet import never_make_topics, unsaid_by_aiokafka
 from maprun.bus.rights import NotAllowedError, require_rights
 from maprun.bus.security import client_options, require_welcome
 from maprun.bus.standing import topics_as_they_stand
@@ -44,7 +43,12 @@ async def look_at_kafka(settings: Settings, limits: Limits) -> list[Finding]:
     """What is found of the Kafka of these settings. Nothing is written, made or altered."""
     found = Findings("kafka")
     never_make_topics()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what goes wrong is told here
+    with unsaid_by_aiokafka():  # what goes wrong is told here
+        await _look(settings, limits, found)
+    return found.found
+
+
+async def _look(settings: Settings, limits: Limits, found: Findings) -> None:
     try:
         options = {
             "bootstrap_servers": settings.kafka,
@@ -53,7 +57,7 @@ async def look_at_kafka(settings: Settings, limits: Limits) -> list[Finding]:
         }
     except SetupError as error:
         found.wrong("login", str(error), "look at MAPRUN_KAFKA_CA, _CERT, _KEY and _PASSWORD_FILE")
-        return found.found
+        return
     client = AIOKafkaClient(**options)
     admin = AIOKafkaAdminClient(**options)
     try:
@@ -65,7 +69,6 @@ async def look_at_kafka(settings: Settings, limits: Limits) -> list[Finding]:
     finally:
         await admin.close()
         await client.close()
-    return found.found
 
 
 async def _reached(client: AIOKafkaClient, settings: Settings, found: Findings) -> bool:

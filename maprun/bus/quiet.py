@@ -2,6 +2,8 @@
 
 import functools
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import aiokafka.client
 from aiokafka.protocol.metadata import MetadataRequest
@@ -38,6 +40,18 @@ def never_make_topics() -> None:
     """
     asks = functools.partial(MetadataRequest, allow_auto_topic_creation=False)
     aiokafka.client.MetadataRequest = asks
+
+
+@contextmanager
+def unsaid_by_aiokafka() -> Iterator[None]:
+    """Meanwhile aiokafka's log says nothing but what ends the process."""
+    logger = logging.getLogger("aiokafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def quieten() -> OnceInAWhile:
