@@ -143,6 +143,10 @@ class Names(Part, frozen=True):
         """An IAM role's ARN."""
         return f"arn:{partition_of(self.region)}:iam::{self.account}:role/{name}"
 
+    def user(self, name: str) -> str:
+        """An IAM user's ARN."""
+        return f"arn:{partition_of(self.region)}:iam::{self.account}:user/{name}"
+
     def root(self) -> str:
         """The account's root in IAM."""
         return f"arn:{partition_of(self.region)}:iam::{self.account}:root"

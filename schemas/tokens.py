@@ -53,6 +53,16 @@ class TokenSecret:
         """The cluster's secret."""
         self._value = value
 
+    def derived(self, purpose: str) -> str:
+        """A secret of the whole cluster for something else, which tells nothing of this one. 64 hexadecimal digits."""
+        assert self._value, "the cluster's secret is not known yet"
+        return hmac.digest(self._value, f"derived/{purpose}".encode(), "sha256").hex()
+
+    @property
+    def known(self) -> bool:
+        """True once the process has met its cluster."""
+        return bool(self._value)
+
     def make(self, token: TaskToken) -> str:
         """The token's text."""
         lane = token.lane.to_bytes(2, "big", signed=True)

@@ -115,7 +115,7 @@ class SdkHttp:
 
         `bytes_max` is another bound of this answer; 0 = the one of all.
         """
-        headers = {str(name): _text(value) for name, value in request.headers.items()}
+        headers = {str(name): text(value) for name, value in request.headers.items()}
         headers = {name: value for name, value in headers.items() if name.lower() not in _NOT_SENT}
         headers.setdefault("Accept-Encoding", "identity")
         connect_seconds = min(self._connect_seconds, read_seconds)
@@ -155,7 +155,8 @@ class SdkHttp:
         return bytes(body)
 
 
-def _text(value: str | bytes) -> str:
+def text(value: str | bytes) -> str:
+    """A header's value as botocore may have it."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 

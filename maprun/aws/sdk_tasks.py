@@ -19,12 +19,14 @@ from botocore.exceptions import (
     UnknownServiceError,
 )
 from botocore.response import StreamingBody
+from yarl import URL
 
-from maprun.aws.clients import AwsSettings
+from maprun.aws.clients import REGION_DEFAULT, AwsSettings
 from maprun.aws.java_names import service_name
+from maprun.aws.own_calls import OWN_HEADERS, OwnSigner
 from maprun.aws.parameters import unusable
 from maprun.aws.roles import Roles
-from maprun.aws.sdk_clients import SdkClients, foreign_queue
+from maprun.aws.sdk_clients import STATES, SdkClients, foreign_queue
 from maprun.aws.sdk_errors import (
     Refused,
     no_answer,
@@ -32,7 +34,7 @@ from maprun.aws.sdk_errors import (
     refused_by_optimised,
     refused_by_sdk,
 )
-from maprun.aws.sdk_http import Answer, Answers, SdkHttp, UnansweredError
+from maprun.aws.sdk_http import Answer, Answers, SdkHttp, UnansweredError, text
 from maprun.aws.sdk_shapes import (
     OPTIMISED_SPELLING,
     SDK_SPELLING,
@@ -49,7 +51,10 @@ from maprun.integrations.registry import SERVICES, runs
 from maprun.integrations.resources import Integration, Pattern
 from maprun.integrations.service import AT_ONCE_MAX, Sent, Words
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.tokens import TokenSecret
 
+_SIGNED = ("content-type", "x-amz-", "amz-sdk-", "authorization", OWN_HEADERS)
+"""Begin the headers of a call of this installation's API that are signed, or signed anew."""
 THREADS = 4  # in which botocore computes, half a millisecond a time
 REQUESTS_MAX = 8  # of one call: redirects
 
@@ -105,10 +110,18 @@ class SdkCaller:
     are under way, and more wait, whatever other services do.
     """
 
-    def __init__(self, settings: AwsSettings, answer_bytes_max: int, wall_seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: AwsSettings,
+        answer_bytes_max: int,
+        wall_seconds: Callable[[], float],
+        secret: TokenSecret | None = None,
+    ) -> None:
+        """With the cluster's `secret` calls of this installation's own API are signed as those of its services."""
         self._read_seconds_max = settings.read_timeout_seconds
         self._answers = Answers()
         self._clients = SdkClients(settings, self._answers)
+        self._own = OwnSigner(secret, settings.region or REGION_DEFAULT, wall_seconds) if secret is not None else None
         self._http = SdkHttp(settings.task_connect_timeout_seconds, answer_bytes_max)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="botocore")
         self._rooms: dict[str, asyncio.Semaphore] = {}  # of services
@@ -180,8 +193,19 @@ class SdkCaller:
             if not isinstance(outcome, AWSPreparedRequest):
                 return outcome
             outcome.headers.update(headers)
+            if call.service == STATES and self._own is not None:
+                self._sign(outcome, self._own)
             answers.append(await self._http.send(outcome, read_seconds, call.answer_bytes_max))
         return Refused("States.Runtime", f"The resource {request.resource} is redirected without end")
+
+    @staticmethod
+    def _sign(request: AWSPreparedRequest, own: OwnSigner) -> None:
+        """Signs a request of the services in place of botocore, which has not seen all of its headers."""
+        headers = {str(name): text(value) for name, value in request.headers.items()}
+        decisive = {name: value for name, value in headers.items() if name.lower().startswith(_SIGNED)}
+        for name in decisive:
+            del request.headers[name]
+        request.headers.update(own.sign(request.method, URL(request.url, encoded=True), decisive, request.body or b""))
 
     def _call(self, call: Call, request: TaskRequested, idempotency_key: str, keys: Keys | None) -> bytes | Refused:
         asked = msgspec.json.decode(request.parameters)

@@ -1,11 +1,10 @@
 """Signers for requests that no SDK signs: with the keys of boto3's session, asked for again before they run out."""
 
 import asyncio
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from maprun.aws.sigv4 import Keys, Signer
+from maprun.aws.sigv4 import Keys, Signer, amz_date_of
 
 KEYS_SECONDS_MAX = 60.0  # temporary keys are asked for again so often; botocore renews them well before they expire
 
@@ -33,7 +32,7 @@ class Signers:
         """The date that a request made now is signed with."""
         second = int(self._wall_seconds())
         if second != self._date[0]:
-            self._date = (second, dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y%m%dT%H%M%SZ"))
+            self._date = (second, amz_date_of(second))
         return self._date[1]
 
     async def of(self, region: str, role: Keys | None = None) -> Signer | None:

@@ -3,13 +3,16 @@
 Rules: the page reference_sigv-create-signed-request of the AWS IAM guide. Held against botocore's own signer by a test.
 """
 
+import datetime as dt
 import hashlib
 import hmac
+from collections.abc import Iterable
 from urllib.parse import quote
 
 import msgspec
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -18,6 +21,46 @@ class Keys(msgspec.Struct, frozen=True):
     access_key_id: str
     secret_access_key: str
     token: str = ""
+
+
+def amz_date_of(second: int) -> str:
+    """An epoch second as signatures name it: YYYYMMDDTHHMMSSZ."""
+    return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def scope_of(date: str, region: str, service: str) -> str:
+    """What a signing key is good for. `date` is YYYYMMDD."""
+    return f"{date}/{region}/{service}/{TERMINATOR}"
+
+
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """The key that signs the requests of a day to a service in a region."""
+    key = f"AWS4{secret}".encode()
+    for piece in (date, region, service, TERMINATOR):
+        key = hmac.digest(key, piece.encode(), "sha256")
+    return key
+
+
+def canonical_request(
+    method: str, path: str, query: str, headers: Iterable[tuple[str, str]], payload_sha256: str
+) -> bytes:
+    """A request in the one form that both sides sign. `path` and `query` are as sent, the query's members sorted.
+
+    `headers` are those that are signed, by lower-case names in their order. A byte of a header's value that is no UTF-8
+    stands in it as Python's surrogate escape, and is signed as the byte that it was.
+    """
+    lines = [method, quote(path, safe="/-_.~"), query]
+    names = []
+    for name, value in headers:
+        names.append(name)
+        lines.append(f"{name}:{' '.join(value.split())}")
+    return "\n".join((*lines, "", ";".join(names), payload_sha256)).encode(errors="surrogateescape")
+
+
+def signature(key: bytes, amz_date: str, scope: str, canonical: bytes) -> str:
+    """The signature of a canonical request; `amz_date` is YYYYMMDDTHHMMSSZ."""
+    text = f"{ALGORITHM}\n{amz_date}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}"
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 class Signer:
@@ -48,34 +91,19 @@ class Signer:
         if self._keys.token:
             headers["x-amz-security-token"] = self._keys.token
         names = sorted(headers)
-        signed_names = ";".join(names)
-        canonical = "\n".join(
-            (
-                method,
-                quote(path, safe="/-_.~"),
-                query,
-                *(f"{name}:{headers[name].strip()}" for name in names),
-                "",
-                signed_names,
-                hashlib.sha256(body).hexdigest(),
-            ),
-        )
+        lines = ((name, headers[name]) for name in names)
+        canonical = canonical_request(method, path, query, lines, hashlib.sha256(body).hexdigest())
         date = amz_date[:8]
-        scope = f"{date}/{self._region}/{self._service}/aws4_request"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        text = f"{ALGORITHM}\n{amz_date}\n{scope}\n{digest}"
-        signature = hmac.digest(self._key(date), text.encode(), "sha256").hex()
+        scope = scope_of(date, self._region, self._service)
+        signed = signature(self._key(date), amz_date, scope, canonical)
         credential = f"{self._keys.access_key_id}/{scope}"
         headers["authorization"] = (
-            f"{ALGORITHM} Credential={credential}, SignedHeaders={signed_names}, Signature={signature}"
+            f"{ALGORITHM} Credential={credential}, SignedHeaders={';'.join(names)}, Signature={signed}"
         )
         return headers
 
     def _key(self, date: str) -> bytes:
         if date != self._date:
-            key = f"AWS4{self._keys.secret_access_key}".encode()
-            for piece in (date, self._region, self._service, "aws4_request"):
-                key = hmac.digest(key, piece.encode(), "sha256")
-            self._signing_key = key
+            self._signing_key = signing_key(self._keys.secret_access_key, date, self._region, self._service)
             self._date = date
         return self._signing_key

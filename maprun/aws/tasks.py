@@ -18,6 +18,7 @@ from maprun.aws.web.tasks import WebTasks
 from maprun.integrations.jobs import Followed, JobCalls
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
+from schemas.tokens import TokenSecret
 
 
 class Attempt(NamedTuple):
@@ -45,9 +46,11 @@ class TaskRunner:
         settings: AwsSettings,
         wall_seconds: Callable[[], float],
         monotonic: Callable[[], float],
+        secret: TokenSecret | None = None,
     ) -> None:
+        """`secret` is the cluster's, which signs calls of its own API; None: those of a process without a cluster."""
         self._lambda = LambdaInvoker(settings, wall_seconds, monotonic)
-        self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX, wall_seconds)
+        self._sdk = SdkCaller(settings, OUTPUT_BYTES_MAX, wall_seconds, secret)
         self._models = ModelInvoker(self._sdk)
         self._executions = ExecutionStarter(self._sdk, monotonic)
         self._web = WebTasks(settings, OUTPUT_BYTES_MAX, wall_seconds, monotonic)

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from maprun.cli.errors import Refused, Unreachable
+from maprun.cli.signing import ApiSigner
 
 CALL_SECONDS_MAX = 30.0
 _OK = 200
@@ -21,8 +22,12 @@ Json = dict[str, Any]
 class Api:
     """Calls operations at one endpoint. Not for several threads."""
 
-    def __init__(self, endpoint: str, call_seconds_max: float = CALL_SECONDS_MAX) -> None:
+    def __init__(
+        self, endpoint: str, call_seconds_max: float = CALL_SECONDS_MAX, signer: ApiSigner | None = None
+    ) -> None:
+        """`signer` signs once the API asks for it; without one nothing is signed."""
         self.endpoint = endpoint.rstrip("/")
+        self._signer = signer
         self._seconds_max = call_seconds_max
         self._connection: http.client.HTTPConnection | None = None
 
@@ -85,6 +90,17 @@ class Api:
             token = part.get("nextToken")
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and body of a request, signed where the API asks for it."""
+        signer = self._signer
+        if signer is None:
+            return self._sent(method, path, body, headers)
+        host = urlsplit(self.endpoint).netloc.rpartition("@")[2]
+        status, raw = self._sent(method, path, body, signer.signed(method, host, path, headers, body or b""))
+        if status != _OK and not signer.signs and b"MissingAuthenticationToken" in raw and signer.find_keys():
+            return self._sent(method, path, body, signer.signed(method, host, path, headers, body or b""))
+        return status, raw
+
+    def _sent(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and body of one HTTP exchange, on the open connection or, once, on a new one."""
         fresh = self._connection is None
         while True:

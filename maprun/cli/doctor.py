@@ -15,6 +15,7 @@ from maprun.cli import output
 from maprun.cli.client import Api
 from maprun.cli.errors import CliError, Refused, Unreachable
 from maprun.cli.options import Context, json_option
+from maprun.cli.signing import ApiSigner
 from maprun.local.environment import keys_beside_services
 from maprun.local.layout import STATE_FREE_BYTES_MIN
 from maprun.runtime import chance, clock, limits
@@ -136,7 +137,7 @@ def _aws(settings: Settings, endpoint: str) -> Any:
 def _look_at_api(settings: Settings) -> tuple[list[Finding], list[str]]:
     """Whether the API answers, and the functions that its machines name."""
     found = Findings("api")
-    api = Api(settings.api, CALL_SECONDS_MAX)
+    api = Api(settings.api, CALL_SECONDS_MAX, ApiSigner(settings))
     functions: set[str] = set()
     count = 0
     try:

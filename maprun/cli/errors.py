@@ -41,11 +41,19 @@ class Unreachable(CliError):  # noqa: N818 - named for what is the case
         )
 
 
+_CURES = {
+    "MissingAuthenticationTokenException": (
+        "this API asks for signatures: put a key of its file into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or into"
+        " a profile (docs/keys.md)"
+    ),
+}
+
+
 class Refused(CliError):  # noqa: N818 - named for what is the case
     """The API answered with one of AWS's errors. `code` is its name."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:
-        super().__init__(f"{operation} was refused: {code}: {message}", exit_code=EXIT_REFUSED)
+        super().__init__(f"{operation} was refused: {code}: {message}", _CURES.get(code, ""), EXIT_REFUSED)
         self.code = code
         self.text = message
 

@@ -4,9 +4,10 @@ import os
 
 import click
 
-from maprun.cli import doctor, executions, failures, machines, redrives, show, stack, trying, validate, verify
+from maprun.cli import doctor, executions, failures, keys, machines, redrives, show, stack, trying, validate, verify
 from maprun.cli.client import Api
 from maprun.cli.options import Context
+from maprun.cli.signing import ApiSigner
 from maprun.runtime import settings
 
 _EPILOG = """\b
@@ -15,7 +16,8 @@ a set-up is wrong, or the stack could not start · 2 usage · 3 the API (or the 
 refused the request · 130 Ctrl-C.
 \b
 Environment: MAPRUN_API (address of the API), MAPRUN_REGION and MAPRUN_ACCOUNT (to make an ARN of a
-name), NO_COLOR, and for `up` the settings listed in the README."""
+name), AWS_ACCESS_KEY_ID and what else boto3 reads (where the API asks for signatures), MAPRUN_KEYS_FILE
+(for `keys`), NO_COLOR, and for `up` the settings listed in the README."""
 
 
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +30,7 @@ def main(context: click.Context, endpoint: str | None) -> None:
         loaded = settings.load(os.environ if endpoint is None else {**os.environ, "MAPRUN_API": endpoint})
     except settings.SettingsError as error:
         raise click.UsageError(str(error)) from error
-    api = Api(loaded.api)
+    api = Api(loaded.api, signer=ApiSigner(loaded))
     context.call_on_close(api.close)
     context.obj = Context(api=api, settings=loaded)
 
@@ -50,5 +52,6 @@ for _command in (
     show.history,
     failures.errors,
     verify.verify,
+    keys.keys,
 ):
     main.add_command(_command)

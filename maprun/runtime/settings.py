@@ -53,6 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = DEFAULT_PREFIX  # MAPRUN_PREFIX: begins the names of all topics and groups; one a maprun on a Kafka
     api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
     api_hosts: str = ""  # MAPRUN_API_HOSTS: name[,name]: what the API is reached by beside the host of MAPRUN_API
+    keys_file: str = (
+        ""  # MAPRUN_KEYS_FILE: who may ask the API, see `runtime.keys`; with one all requests must be signed
+    )
+    signatures: str = "auto"  # MAPRUN_SIGNATURES: auto (needed where the API is reached from elsewhere) or none
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
     logs: str = ""  # AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: where logs of executions go beside their topic; empty = nowhere
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
@@ -111,6 +115,8 @@ _NAMES = {
     "prefix": "MAPRUN_PREFIX",
     "api": "MAPRUN_API",
     "api_hosts": "MAPRUN_API_HOSTS",
+    "keys_file": "MAPRUN_KEYS_FILE",
+    "signatures": "MAPRUN_SIGNATURES",
     "s3": "AWS_ENDPOINT_URL_S3",
     "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
@@ -161,6 +167,7 @@ _MEASURES = {
 }
 """Settings that may be fractions: their unit, what they must be above or (but for 0) equal to, and their maximum."""
 _CHOICES = {
+    "signatures": ("auto", "none"),
     "kafka_security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     "log_format": ("json", "console"),
@@ -191,6 +198,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     endpoints_of(settings.function_endpoints)
     gateways_of(settings.apigateway_endpoints)
     allowed_of(settings.http_task_allow)
+    if settings.keys_file and settings.signatures == "none":
+        raise SettingsError("MAPRUN_SIGNATURES=none: no key is asked for; without MAPRUN_KEYS_FILE it makes sense")
     _check_kafka(settings.kafka)
     _check_login(settings)
     _check_prefix(settings.prefix)

@@ -28,9 +28,9 @@ from services.child_runner.topology import EXPRESS, LOGS, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     files.allow_many()  # a Task under way holds a connection
-    tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds)
-    own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
     secret = TokenSecret()
+    tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
+    own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
     sizes = settings.payload_bytes_max, settings.history_events_max
     of_children = ExecutionLimits(*sizes, history_bytes_max=HISTORY_UNBOUNDED, plan_bytes_max=limits.plan_bytes_max)
     children = Children(Names(settings.region, settings.account), of_children, secret)

@@ -1,13 +1,22 @@
 """The tracker's parts over one connection to Kafka: the homes of the process, the API over them, its site."""
 
+import datetime as dt
+import ipaddress
+
 import msgspec
 
+from maprun.aws.own_calls import OwnSigner
 from maprun.bus.kafka import KafkaHost
 from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter.roots import RootInterpreter
 from maprun.runtime import clock
+from maprun.runtime.keys import KeyFile
 from maprun.runtime.limits import Limits
+from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
+from schemas.arns import Names
+from schemas.tokens import TokenSecret
+from services.maprun_tracker.access.gate import Gate
 from services.maprun_tracker.api.making import make_service
 from services.maprun_tracker.api.service import Service
 from services.maprun_tracker.api.site import Site
@@ -41,4 +50,33 @@ def compose(settings: Settings, limits: Limits, host: KafkaHost) -> Composed:
     host.reports_also(tracker.doing)
     process_key = f"{settings.instance}/{clock.wall_ms()}"
     service.express = ExpressCalls(process_key, service.names, settings.homes, settings.lanes, own)
-    return Composed(tracker, service, Site(service, tracker, process_key, settings.api, settings.api_host_names))
+    signer = OwnSigner(host.secret, settings.region, clock.wall_seconds)
+    gate = gate_of(settings, service.names, host.secret)
+    site = Site(service, tracker, process_key, settings.api, settings.api_host_names, gate, signer)
+    return Composed(tracker, service, site)
+
+
+def gate_of(settings: Settings, names: Names, secret: TokenSecret) -> Gate | None:
+    """Who is asked for a signature: everybody, with a file of keys; nobody, where only this machine reaches the API.
+
+    Raises SetupError where others reach it and neither is settled.
+    """
+    if settings.keys_file:
+        return Gate(KeyFile(settings.keys_file, clock.monotonic_seconds), names, secret, _utc_now)
+    if settings.signatures == "none" or _is_loopback(settings.http_host):
+        return None
+    raise SetupError(
+        f"MAPRUN_HTTP_HOST={settings.http_host}: other machines reach the API, so requests to it must be signed: name a"
+        " file of keys in MAPRUN_KEYS_FILE (`maprun keys add` makes one), or let everybody in by MAPRUN_SIGNATURES=none"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.fromtimestamp(clock.wall_seconds(), dt.UTC)

@@ -31,7 +31,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
     aws, payload_bytes_max = settings_of_tasks(settings), settings.payload_bytes_max
-    tasks, secret = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds), TokenSecret()
+    tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds, secret := TokenSecret())
     root_limits = ExecutionLimits(payload_bytes_max, settings.history_events_max, plan_bytes_max=limits.plan_bytes_max)
     names = Names(settings.region, settings.account)
     deps = Deps(

@@ -15,8 +15,8 @@ from yarl import URL
 from maprun.aws.web.failures import TaskError
 from maprun.aws.web.members import header_fault
 from maprun.runtime.process import SetupError
+from maprun.runtime.watched_file import WatchedFile
 
-LOOK_SECONDS = 1.0  # a file that has changed is read again, so much later at most
 RESOURCE = "Events.ConnectionResource"
 """Begins the names of errors of connections."""
 _ARN = re.compile(r"arn:aws(?:-[a-z]+)*:events:[^:]*:[^:]*:connection/([A-Za-z0-9._-]+)(?:/.*)?")
@@ -100,10 +100,7 @@ class Connections:
     """The connections of a file. Read when it is made, and again when the file has changed."""
 
     def __init__(self, path: str, monotonic: Callable[[], float]) -> None:
-        self._path = Path(path) if path else None
-        self._monotonic = monotonic
-        self._look_again = float("-inf")
-        self._seen: tuple[int, ...] = ()
+        self._file = WatchedFile(Path(path), monotonic) if path else None
         self._known: dict[str, Connection] = {}
         self._wrong = ""
         self._look()
@@ -121,25 +118,22 @@ class Connections:
         found = self._known.get(matched[1])
         if found is None:
             where = "the file of connections has none of this name"
-            if self._path is None:
+            if self._file is None:
                 where = "MAPRUN_CONNECTIONS_FILE names no file of connections"
             raise TaskError(f"{RESOURCE}.ResourceNotFound", f"Connection '{matched[1]}' does not exist: {where}.")
         return found
 
     def _look(self) -> None:
-        if self._path is None or self._monotonic() < self._look_again:
+        if self._file is None:
             return
-        self._look_again = self._monotonic() + LOOK_SECONDS
         try:
-            status = self._path.stat()
-            seen = status.st_mtime_ns, status.st_size, status.st_ino
-            if seen != self._seen:
-                self._known, self._wrong = connections_in(self._path.read_bytes()), ""
-                self._seen = seen
+            content = self._file.changed()
+            if content is not None:
+                self._known, self._wrong = connections_in(content), ""
         except OSError as error:
-            self._wrong, self._seen = error.strerror or "it can't be read", ()
+            self._wrong = error.strerror or "it can't be read"
         except ValueError as error:
-            self._wrong, self._seen = str(error), ()
+            self._wrong = str(error)
 
 
 def connections_in(text: bytes) -> dict[str, Connection]:

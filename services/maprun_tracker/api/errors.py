@@ -14,7 +14,6 @@ _STATUS_OF = {
     "InternalFailure": 500,
     "InternalServerError": 500,
     "RequestEntityTooLargeException": 413,
-    "AccessDeniedException": 403,
 }
 
 

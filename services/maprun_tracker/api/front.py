@@ -15,7 +15,12 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from maprun.requests.checks import Refusal
+from services.maprun_tracker.access.allowed import Caller
+from services.maprun_tracker.access.gate import Gate
+from services.maprun_tracker.access.signatures import SignedRequest
+from services.maprun_tracker.api import identity
 from services.maprun_tracker.api.errors import RETRY_AFTER, UNAVAILABLE, status_of
+from services.maprun_tracker.api.owners import PEER_PATH
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 BODY_BYTES_MAX = 2 << 20
@@ -23,7 +28,11 @@ ESCAPED_BYTES = 6
 """Bytes that a client may write for one character of an input: `\\u00e9`."""
 _AROUND_BYTES = 64 << 10
 """Of a request beside its largest member."""
-_OPEN_PATHS: Final = frozenset({"/metrics", "/healthz", "/readyz"})
+TARGET_PREFIX: Final = "AWSStepFunctions."
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Who asks, of a request whose signature was verified."""
+HEALTH_PATHS: Final = frozenset({"/metrics", "/healthz", "/readyz"})
+_FORBIDDEN = 403
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
 """Domains that nobody can register, so no page from the Internet can make its own name lead here."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,41 +43,68 @@ def body_bytes_max(payload_bytes_max: int) -> int:
     return max(BODY_BYTES_MAX, ESCAPED_BYTES * payload_bytes_max + _AROUND_BYTES)
 
 
-def middleware(api: str, hosts: Collection[str], new_id: Callable[[], str]) -> Middleware:
+def middleware(
+    api: str,
+    hosts: Collection[str],
+    new_id: Callable[[], str],
+    gate: Gate | None = None,
+    open_paths: Collection[str] = HEALTH_PATHS,
+) -> Middleware:
     """Refuses requests of strangers and says what aiohttp refuses in AWS's shape.
 
-    `api` is this process's own address; `hosts` are further names that it is reached by.
+    `api` is this process's own address; `hosts` are further names that it is reached by. With a `gate` all requests
+    must be signed but those to `open_paths`, which hold nothing of a user's.
     """
     own = frozenset({(urlsplit(api).hostname or "").lower(), *(host.lower() for host in hosts)})
 
     @web.middleware
     async def front(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if request.path not in _OPEN_PATHS:
+            if request.path not in HEALTH_PATHS:
                 check_asker(request.headers.get(hdrs.HOST, ""), request.headers.get(hdrs.ORIGIN), own)
+            if gate is not None and request.path not in open_paths:
+                request[CALLER] = await _caller(gate, request)
             return await handler(request)
         except web.HTTPException as error:
             return refused(new_id(), _refusal_of(request, error), error.status)
+        except StrangerError as stranger:
+            return refused(new_id(), stranger, _FORBIDDEN)
         except Refusal as refusal:
             return refused(new_id(), refusal)
 
     return front
 
 
+async def _caller(gate: Gate, request: web.Request) -> Caller:
+    """Who asks. The body of who has no key is not read. Raises Refusal."""
+    service = "sts" if identity.is_query(request.headers) else "states"
+    headers = [(name.lower(), value) for name, value in request.headers.items()]
+    signed = SignedRequest(request.method, request.raw_path, headers)
+    claimed = gate.claim(signed, service, peer=request.path.startswith(PEER_PATH))
+    operation = request.headers.get("X-Amz-Target", "").removeprefix(TARGET_PREFIX)
+    return gate.let_in(claimed, signed, await request.read(), operation)
+
+
+class StrangerError(Refusal):
+    """A request that a web page from elsewhere may have sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("AccessDeniedException", message)
+
+
 def check_asker(host: str, origin: str | None, own: Collection[str]) -> None:
-    """Refuses a request that a web page from elsewhere may have sent. Raises Refusal (AccessDeniedException).
+    """Refuses a request that a web page from elsewhere may have sent. Raises StrangerError.
 
     Such a page comes with an Origin that is not the address asked (browsers send it with every POST), or it has made
     its own domain lead to this machine (DNS rebinding), which the Host header gives away.
     """
     name = urlsplit(f"//{host}").hostname or ""
     if not (_is_address(name) or "." not in name or name.endswith(_LOCAL_SUFFIXES) or _named(name, own)):
-        raise Refusal(
-            "AccessDeniedException",
-            f"This API is not reached by the name '{name}'. If it is yours, add it to MAPRUN_API_HOSTS of the tracker.",
+        raise StrangerError(
+            f"This API is not reached by the name '{name}'. If it is yours, add it to MAPRUN_API_HOSTS of the tracker."
         )
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-        raise Refusal("AccessDeniedException", f"Web pages of '{origin}' may not use this API.")
+        raise StrangerError(f"Web pages of '{origin}' may not use this API.")
 
 
 def _named(name: str, own: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from schemas.arns import Names
+from services.maprun_tracker.access.allowed import ANYBODY, Caller
 
 _NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
 _SIGNED_FOR = re.compile(r"Credential=[^/,]+/\d{8}/[^/,]+/([a-z0-9-]+)/aws4_request")
@@ -30,8 +31,10 @@ def is_query(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Type", "").startswith(_QUERY) and "X-Amz-Target" not in headers
 
 
-def answer(names: Names, request_id: str, headers: Mapping[str, str], body: bytes) -> web.Response:
-    """Who asks: the account's root, for signatures are not checked here; any other action is refused."""
+def answer(
+    names: Names, request_id: str, headers: Mapping[str, str], body: bytes, caller: Caller = ANYBODY
+) -> web.Response:
+    """Who asks: the user whose key it is, the account's root where nobody has to sign; another action is refused."""
     asked = parse_qs(body.decode(errors="replace"))
     action, service = asked.get("Action", [""])[0], signed_for(headers)
     if action != "GetCallerIdentity" or service not in {"", "sts"}:
@@ -39,7 +42,8 @@ def answer(names: Names, request_id: str, headers: Mapping[str, str], body: byte
         error = f"<Error><Type>Sender</Type><Code>InvalidAction</Code><Message>{escape(told)}</Message></Error>"
         refused = f'<ErrorResponse xmlns="{_NAMESPACE}">{error}<RequestId>{request_id}</RequestId></ErrorResponse>'
         return _response(400, request_id, refused)
-    identity = f"<Arn>{names.root()}</Arn><UserId>{names.account}</UserId><Account>{names.account}</Account>"
+    arn, user = caller.arn or names.root(), caller.name or names.account
+    identity = f"<Arn>{escape(arn)}</Arn><UserId>{escape(user)}</UserId><Account>{names.account}</Account>"
     answered = (
         f'<GetCallerIdentityResponse xmlns="{_NAMESPACE}">'
         f"<GetCallerIdentityResult>{identity}</GetCallerIdentityResult>"

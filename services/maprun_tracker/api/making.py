@@ -17,7 +17,7 @@ def make_service(
 ) -> Service:
     """`folded` are the limits that the fold of home works under."""
     names = Names(settings.region, settings.account)
-    tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds)
+    tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
     service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
     service.lanes = settings.lanes
     service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max

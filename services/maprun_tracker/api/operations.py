@@ -84,26 +84,29 @@ OPERATIONS: Final[dict[str, Operation]] = {
 """All but ListExecutions, which the site answers itself: it may have to ask every process."""
 
 
-class OwnOperation(Operation, frozen=True):
-    """One question that AWS has no operation for.
+class OwnAct(Operation, frozen=True):
+    """What AWS has no operation for. `like`: the one that a key must be allowed for it, AWS's where there is one."""
 
-    `arn_member`: what `arn` in its query is called in its input; empty: it is about no ARN.
-    """
+    like: str
+
+
+class OwnOperation(OwnAct, frozen=True):
+    """A question. `arn_member`: what `arn` in its query is called in its input; empty: it is about no ARN."""
 
     arn_member: str
 
 
 OWN_PATHS: Final[dict[str, OwnOperation]] = {
-    "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "executionArn"),
-    "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "mapRunArn"),
-    "/maprun/errors": OwnOperation(own_inputs.ErrorsAsked, error_clusters.errors, "mapRunArn"),
-    "/maprun/health": OwnOperation(health.HealthAsked, health.health, ""),
+    "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "GetExecutionHistory", "executionArn"),
+    "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "DescribeMapRun", "mapRunArn"),
+    "/maprun/errors": OwnOperation(own_inputs.ErrorsAsked, error_clusters.errors, "DescribeExecution", "mapRunArn"),
+    "/maprun/health": OwnOperation(health.HealthAsked, health.health, "DescribeHealth", ""),
 }
 """Questions, by GET: the history of any execution, EXPRESS children too; how much of its source a Map Run has read;
 what its unsuccessful children ended with, counted; how all processes are doing."""
 
-OWN_ACTS: Final[dict[str, Operation]] = {
-    "/maprun/redrive": Operation(own_inputs.RedriveChildren, redrives.redrive_children),
+OWN_ACTS: Final[dict[str, OwnAct]] = {
+    "/maprun/redrive": OwnAct(own_inputs.RedriveChildren, redrives.redrive_children, "RedriveExecution"),
 }
 """Acts, by POST: some children of a Map Run are redriven."""
 

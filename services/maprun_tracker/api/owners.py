@@ -6,13 +6,15 @@ from typing import Protocol
 
 import aiohttp
 import msgspec
+from yarl import URL
 
+from maprun.aws.own_calls import OwnSigner
 from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
 from services.maprun_tracker.api.errors import Unavailable
 
 PEER_PATH = "/maprun/peer"
-"""Under it a process answers for its own homes alone and hands nothing on. What it says there may be read by anybody:
-it is less than the API says, and no header of a user's request can ask for it in place of the whole."""
+"""Under it a process answers for its own homes alone and hands nothing on. Where requests must be signed, only
+processes of the tracker ask there: whoever took the request has seen what its key may do."""
 HOMES_HEADER = "X-Maprun-Homes"
 """The homes that such an answer speaks for, separated by commas."""
 HANDED_ON_SECONDS_MAX = 25.0
@@ -59,12 +61,14 @@ class PeerRequest(msgspec.Struct, frozen=True):
     waits_seconds: float = 0.0
 
 
-async def hand_on(http: aiohttp.ClientSession, url: str, asked: PeerRequest, owns: Callable[[], bool]) -> PeerAnswer:
+async def hand_on(
+    http: aiohttp.ClientSession, signer: OwnSigner | None, url: str, asked: PeerRequest, owns: Callable[[], bool]
+) -> PeerAnswer:
     """Asks the process at `url`, as long as `owns` says that it is the one to ask.
 
     Raises Unavailable when it can't be asked. One that was killed or stopped stands in the assignment for some seconds.
     """
-    request, look_seconds = asyncio.ensure_future(_ask(http, url, asked)), LOOK_SECONDS
+    request, look_seconds = asyncio.ensure_future(_ask(http, signer, url, asked)), LOOK_SECONDS
     try:
         while not request.done():
             await asyncio.wait({request}, timeout=look_seconds)
@@ -76,15 +80,16 @@ async def hand_on(http: aiohttp.ClientSession, url: str, asked: PeerRequest, own
         request.cancel()
 
 
-async def _ask(http: aiohttp.ClientSession, url: str, asked: PeerRequest) -> PeerAnswer:
+async def _ask(http: aiohttp.ClientSession, signer: OwnSigner | None, url: str, asked: PeerRequest) -> PeerAnswer:
     kept = {name: asked.headers[name] for name in _HEADERS_KEPT if name in asked.headers}
     kept[INVOCATION_HEADER] = asked.attempt_of
     timeout = aiohttp.ClientTimeout(total=HANDED_ON_SECONDS_MAX + asked.waits_seconds, sock_connect=CONNECT_SECONDS_MAX)
-    address = url.rstrip("/") + PEER_PATH + asked.path
+    address = URL(url.rstrip("/") + PEER_PATH + asked.path, encoded=True)
+    method = "POST" if asked.body else "GET"
+    if signer is not None:
+        kept = signer.sign(method, address, kept, asked.body)
     try:
-        request = http.request(
-            "POST" if asked.body else "GET", address, data=asked.body or None, headers=kept, timeout=timeout
-        )
+        request = http.request(method, address, data=asked.body or None, headers=kept, timeout=timeout)
         async with request as response:
             homes = frozenset(map(int, filter(None, response.headers.get(HOMES_HEADER, "").split(","))))
             return PeerAnswer(response.status, await response.read(), homes)

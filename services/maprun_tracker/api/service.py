@@ -18,6 +18,7 @@ from schemas.arns import Names, home_of, unqualified
 from schemas.machines import MachineWritten
 from schemas.tokens import TokenSecret
 from services.maprun_tracker import metrics
+from services.maprun_tracker.access.allowed import ANYBODY, Caller
 from services.maprun_tracker.api import commands
 from services.maprun_tracker.api.commands import Command
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
@@ -53,7 +54,7 @@ class Call(msgspec.Struct, frozen=True):
     """One HTTP request. `attempt_of` is the same for all attempts of one SDK call, and fresh without an SDK.
 
     `task_token` is that of the Task which makes the call to start an execution and waits for it, perhaps `parsed`.
-    `connected` says whether whoever asked still listens.
+    `connected` says whether whoever asked still listens, `caller` who that is.
     """
 
     request_id: str
@@ -62,6 +63,7 @@ class Call(msgspec.Struct, frozen=True):
     task_token: str = ""
     parsed: bool = False
     connected: Callable[[], bool] = lambda: True
+    caller: Caller = ANYBODY
 
 
 class Service:

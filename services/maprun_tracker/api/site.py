@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
+from maprun.aws.own_calls import OwnSigner
 from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
 from maprun.integrations.resources import Pattern
 from maprun.language.depth import json_depth_ok
@@ -15,8 +17,11 @@ from maprun.requests.checks import Refusal
 from maprun.requests.starts import derived_id
 from maprun.runtime import health, logs
 from services.maprun_tracker import console, metrics
+from services.maprun_tracker.access.allowed import ANYBODY, Target, check_allowed, targets_of
+from services.maprun_tracker.access.gate import Gate, changes
 from services.maprun_tracker.api import executions, front, identity, inputs, runs, shapes
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
+from services.maprun_tracker.api.front import CALLER, TARGET_PREFIX
 from services.maprun_tracker.api.holding import Holding, Reply
 from services.maprun_tracker.api.operations import (
     GET_ACTIVITY_TASK,
@@ -40,20 +45,34 @@ from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.api.tokens import make_token, read_token
 
 BODY_DEPTH_MAX = 64
-TARGET_PREFIX = "AWSStepFunctions."
+
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 
 class Site:
     """The tracker's site. `process_key` tells this process from any other, for ids of calls that bring none."""
 
     def __init__(
-        self, service: Service, owners: Owners, process_key: str, api: str = "", hosts: Collection[str] = ()
+        self,
+        service: Service,
+        owners: Owners,
+        process_key: str,
+        api: str = "",
+        hosts: Collection[str] = (),
+        gate: Gate | None = None,
+        signer: OwnSigner | None = None,
     ) -> None:
-        """`api` is the process's own address, `hosts` what names it has beside that one's."""
+        """`api` is the process's own address, `hosts` what names it has beside that one's.
+
+        With a `gate` requests must be signed; `signer` signs those to other processes.
+        """
         self.service = service
         self.owners = owners
         self._process_key = process_key
         self._names = (api, hosts)
+        self._gate = gate
+        self._signer = signer
         self._body_bytes_max = front.body_bytes_max(service.input_bytes_max)
         self._calls = itertools.count()
         self._http: aiohttp.ClientSession | None = None
@@ -64,15 +83,18 @@ class Site:
 
     def application(self, ready: health.Check, healthy: health.Check) -> web.Application:
         """The aiohttp application."""
+        pages = console.routes()
+        open_paths = front.HEALTH_PATHS | {page.path for page in pages}
         application = web.Application(
-            client_max_size=self._body_bytes_max, middlewares=[front.middleware(*self._names, self._fresh)]
+            client_max_size=self._body_bytes_max,
+            middlewares=[front.middleware(*self._names, self._fresh, self._gate, open_paths)],
         )
         for before in ("", PEER_PATH):
             application.add_routes([web.post(before or "/", self._post)])
             application.add_routes([web.get(before + path, self._get) for path in OWN_PATHS])
             application.add_routes([web.post(before + path, self._act) for path in OWN_ACTS])
         application.add_routes(health.routes(ready, healthy))
-        application.add_routes(console.routes())
+        application.add_routes(pages)
         application.on_startup.append(self._start)
         application.on_shutdown.append(self._stop)
         application.on_cleanup.append(self._close)
@@ -97,7 +119,7 @@ class Site:
         call = self._call(request)
         body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
         if identity.is_query(request.headers):
-            return identity.answer(self.service.names, call.request_id, request.headers, body)
+            return identity.answer(self.service.names, call.request_id, request.headers, body, call.caller)
         target = request.headers.get("X-Amz-Target", "")
         waits_seconds = self.service.limits.poll_seconds if target == TARGET_PREFIX + GET_ACTIVITY_TASK else 0.0
         asked = PeerRequest("", request.headers, body, call.attempt_of, waits_seconds)
@@ -120,15 +142,16 @@ class Site:
         return await self._answered(call, PeerRequest(path, request.headers, body, call.attempt_of), body, path)
 
     def _call(self, request: web.Request) -> Call:
-        fresh = self._fresh()
-        headers = request.headers
+        fresh, headers = self._fresh(), request.headers
+        caller = request.get(CALLER, ANYBODY)
         return Call(
             fresh,
-            headers.get(INVOCATION_HEADER) or fresh,
+            caller.attempt_of(headers.get(INVOCATION_HEADER, "")) or fresh,
             request.path.startswith(PEER_PATH),
             headers.get(TASK_TOKEN_HEADER, ""),
             headers.get(TASK_PATTERN_HEADER) == Pattern.RUN_A_JOB_2,
             lambda: request.transport is not None and not request.transport.is_closing(),
+            caller,
         )
 
     def _fresh(self) -> str:
@@ -144,7 +167,29 @@ class Site:
         with metrics.SECONDS.labels(name).time():
             reply = await self.holding.answer(lambda: self._reply(call, asked, body, target), gone)
         metrics.REQUESTS.labels(name, reply.code).inc()
+        if call.caller.arn and target not in OWN_PATHS and changes(name):
+            self._log_act(call, name, body, reply)
         return reply.response
+
+    def _log_act(self, call: Call, operation: str, body: bytes, reply: Reply) -> None:
+        """Who changed what: a line for each request that may change something, whatever came of it."""
+        known = OPERATIONS.get(operation) or OWN_ACTS.get(operation)
+        targets: Sequence[Target] = ()
+        try:
+            if known is not None:
+                asked = decode(known.asked, body)
+                targets = targets_of(operation, asked, self.service.names, self.service.secret)
+        except Refusal:
+            pass  # what it was is in the answer
+        self._log.info(
+            "acted",
+            asked_by=call.caller.name,
+            operation=operation,
+            on=[target.arn for target in targets],
+            answer=reply.code or "done",
+            status=reply.response.status,
+            request_id=call.request_id,
+        )
 
     async def _reply(self, call: Call, asked: PeerRequest, body: bytes, target: str) -> Reply:
         """The answer, or the refusal."""
@@ -167,14 +212,20 @@ class Site:
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
         own = OWN_PATHS.get(target) or OWN_ACTS.get(target)
         if own is not None:
-            return await own.handle(self.service, decode(own.asked, body), call)
+            return await own.handle(self.service, self._allowed(call, own.like, decode(own.asked, body)), call)
         name = target.removeprefix(TARGET_PREFIX)
         if name == LIST_EXECUTIONS:
-            return await self._list_executions(decode(inputs.ListExecutions, body), call, asked.headers)
+            ask = self._allowed(call, name, decode(inputs.ListExecutions, body))
+            return await self._list_executions(ask, call, asked.headers)
         operation = OPERATIONS.get(name)
         if operation is None or not target.startswith(TARGET_PREFIX):
             raise Refusal("UnknownOperationException", _unknown(target, identity.signed_for(asked.headers)))
-        return await operation.handle(self.service, decode(operation.asked, body), call)
+        return await operation.handle(self.service, self._allowed(call, name, decode(operation.asked, body)), call)
+
+    def _allowed(self, call: Call, operation: str, asked: Asked) -> Asked:
+        """The members of a request, if its caller may ask it. Raises Refusal (AccessDeniedException)."""
+        check_allowed(call.caller, operation, asked, self.service.names, self.service.secret)
+        return asked
 
     # ------------------------------------------------------------------ other processes
 
@@ -188,7 +239,7 @@ class Site:
             return not self._stopping and call.connected() and self.owners.url_of(elsewhere.home) == url
 
         try:
-            answer = await hand_on(self._http, url, asked, asks)
+            answer = await hand_on(self._http, self._signer, url, asked, asks)
         except Unavailable as unavailable:
             return _refused(call, unavailable)
         response = front.response(call.request_id, answer.status, answer.body)
@@ -239,7 +290,7 @@ class Site:
 
     async def _from_other(self, url: str, asked: PeerRequest) -> PeerAnswer:
         assert self._http is not None
-        return await hand_on(self._http, url, asked, lambda: url in self.owners.others())
+        return await hand_on(self._http, self._signer, url, asked, lambda: url in self.owners.others())
 
 
 def _age(item: shapes.ExecutionItem) -> tuple[int, str]:

@@ -30,6 +30,7 @@ class Stack:
 
     def __init__(self, folder: Path, seed: int | None = None, **environment: str) -> None:
         self.folder = folder
+        self.keys: dict[str, tuple[str, str]] = {}  # of clients, where the local stack's fixed key will not do
         api, kafka, s3, functions = _free_ports(random.Random(seed if seed is not None else os.getpid()))
         self.api = f"http://127.0.0.1:{api}"
         self.kafka = f"127.0.0.1:{kafka}"
@@ -91,12 +92,13 @@ class Stack:
 
     def client(self, service: str, **config: Any) -> Any:
         """An unmodified boto3 client of this stack: `stepfunctions` or `s3`."""
+        key_id, secret = self.keys.get(service, ("maprun", "maprun-local"))
         return boto3.client(
             service,
             endpoint_url=self.api if service == "stepfunctions" else self.s3_endpoint,
             region_name=REGION,
-            aws_access_key_id="maprun",
-            aws_secret_access_key="maprun-local",  # noqa: S106 - the local stack's fixed key
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
             config=Config(**{"read_timeout": 30, "connect_timeout": 5, "retries": {"total_max_attempts": 1}, **config}),
         )
 

@@ -16,12 +16,18 @@ pytestmark = pytest.mark.integration
 COUNT = 2_000
 KILLED = ("child-runner-0", "scheduler", "maprun-tracker")
 START = "arn:aws:states:::states:startExecution"
+KEY = ("CIKEY", "a-secret-of-a-key-for-tests")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of its own: what is killed here is nobody else's."""
-    made = Stack(Path(tmp_path_factory.mktemp("started")))
+    """A stack of its own: what is killed here is nobody else's. Its API asks for signatures."""
+    folder = Path(tmp_path_factory.mktemp("started"))
+    keys = folder / "keys.json"
+    keys.write_text(json.dumps([{"name": "ci", "id": KEY[0], "secret": KEY[1]}]))
+    keys.chmod(0o600)
+    made = Stack(folder, MAPRUN_KEYS_FILE=str(keys))
+    made.keys["stepfunctions"] = KEY
     made.up()
     yield made
     made.down()
@@ -139,3 +145,18 @@ def test_the_other_patterns_do_not_wait_for_the_execution(stack: Stack, pattern:
         output = output_of(ended(sfn, arn))
         assert output["ExecutionArn"].endswith(":given")
         assert isinstance(output["StartDate"], int)
+
+
+def test_only_who_has_a_key_is_answered(stack: Stack) -> None:
+    """boto3 names the error; what Tasks start above was signed by the services, which have no key of the file."""
+    assert "stateMachines" in stack.client("stepfunctions").list_state_machines()
+    keys = dict(stack.keys)
+    for wrong, code in (
+        ((KEY[0], KEY[1][::-1]), "InvalidSignatureException"),
+        (("maprun", "maprun-local"), "UnrecognizedClientException"),
+    ):
+        stack.keys["stepfunctions"] = wrong
+        with pytest.raises(ClientError) as refused:
+            stack.client("stepfunctions").list_state_machines()
+        assert refused.value.response["Error"]["Code"] == code
+    stack.keys = keys

@@ -16,6 +16,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.answers: dict[str, Callable[[Json], Answer]] = {}
         self.asked: list[tuple[str, Json]] = []
+        self.heard: list[tuple[str, dict[str, str], bytes]] = []  # target, headers and body of each
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,12 +26,15 @@ class FakeApi:
 
             def do_POST(self) -> None:
                 """An operation."""
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                fake.heard.append((self.path, dict(self.headers), raw))
+                body = json.loads(raw)
                 operation = self.headers.get("X-Amz-Target", self.path).removeprefix("AWSStepFunctions.")
                 self._answer(operation, body)
 
             def do_GET(self) -> None:
                 """The history of a child."""
+                fake.heard.append((self.path, dict(self.headers), b""))
                 self._answer("GET", {"path": self.path})
 
             def _answer(self, operation: str, body: Json) -> None:

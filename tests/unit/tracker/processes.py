@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,16 @@ import aiohttp
 import msgspec
 from aiohttp.test_utils import TestServer
 
+from maprun.aws.own_calls import OwnSigner
 from maprun.bus.mailbox import KafkaMailbox
 from maprun.bus.port import Outgoing
 from maprun.runtime import health
 from schemas import topics
 from schemas.lanes import Cause
 from schemas.machines import MachineSpec, MachineWritten
+from schemas.tokens import SECRET_BYTES, TokenSecret
 from schemas.wire import encode
+from services.maprun_tracker.access.gate import Gate
 from services.maprun_tracker.api.service import Service
 from services.maprun_tracker.api.site import Site
 from services.maprun_tracker.handlers import record_arrived
@@ -24,6 +28,8 @@ from services.maprun_tracker.state import Partition
 from tests.unit.tracker import fakes
 
 PREFIX = "AWSStepFunctions."
+CLUSTER_SECRET = b"s" * SECRET_BYTES
+SECRET = TokenSecret(CLUSTER_SECRET)
 DESCRIBE, LIST = f"{PREFIX}DescribeExecution", f"{PREFIX}ListExecutions"
 
 
@@ -89,7 +95,7 @@ class FakePort:
 class Process:
     """One process: the homes it owns, those it is still reading, and what it believes of the others."""
 
-    def __init__(self, log: Log, homes: set[int], hold_seconds: float = 20.0) -> None:
+    def __init__(self, log: Log, homes: set[int], hold_seconds: float = 20.0, gate: Gate | None = None) -> None:
         limits = TrackerLimits(hold_seconds_max=hold_seconds)
         self.log = log
         self.parts = {home: part_of(log, home) for home in homes}
@@ -97,11 +103,13 @@ class Process:
         self.believed: dict[str, list[int]] = {}
         self.folds = True
         self.port = FakePort(log, self.fold)
-        self.service = Service(self.port, self, fakes.NAMES, fakes.HOMES, limits)  # type: ignore[arg-type]
+        secret = TokenSecret(CLUSTER_SECRET)
+        self.service = Service(self.port, self, fakes.NAMES, fakes.HOMES, limits, secret=secret)  # type: ignore[arg-type]
         self.service.machines.apply(
             MachineWritten(Cause(0, 0, 0), fakes.MACHINE, "m", MachineSpec(fakes.DEFINITION, "r"), "", 0, 0)
         )
-        self.site = Site(self.service, self, "born")
+        signer = OwnSigner(secret, fakes.NAMES.region, time.time)
+        self.site = Site(self.service, self, "born", gate=gate, signer=signer)
         self.server = TestServer(self.site.application(health.well, health.well))
 
     def ready(self) -> str:
@@ -172,12 +180,16 @@ async def post(url: str, target: str, members: dict[str, Any], headers: Mapping[
         return Answer(answer.status, json.loads(await answer.read()), answer.headers)
 
 
-def played(play: Callable[[Process, Process, Log], Awaitable[None]], hold_seconds: float = 20.0) -> None:
-    """Two processes; the first owns home 0, the second home 1, and both know it."""
+def played(
+    play: Callable[[Process, Process, Log], Awaitable[None]],
+    hold_seconds: float = 20.0,
+    gate: Callable[[], Gate | None] = lambda: None,
+) -> None:
+    """Two processes, each with a gate of its own; the first owns home 0, the second home 1, and both know it."""
 
     async def run() -> None:
         log = Log()
-        first, second = Process(log, {0}, hold_seconds), Process(log, {1}, hold_seconds)
+        first, second = Process(log, {0}, hold_seconds, gate()), Process(log, {1}, hold_seconds, gate())
         async with first.server, second.server:
             first.believed, second.believed = {second.url: [1]}, {first.url: [0]}
             await play(first, second, log)
