@@ -56,6 +56,7 @@ class KafkaPort:
         self._loop = asyncio.get_running_loop()
         self._feeds: list[KafkaFeed] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._busy_while: Callable[[], bool] = lambda: False
         self._fail: Callable[[BaseException], None] | None = None
         self._noted = 0  # the last position committed through this port
         self._closed = False
@@ -84,8 +85,8 @@ class KafkaPort:
 
     @property
     def busy(self) -> bool:
-        """True while coroutines run beside the owner."""
-        return bool(self._tasks)
+        """True while coroutines run beside the owner, or what it names itself is under way."""
+        return bool(self._tasks) or self._busy_while()
 
     def now_ms(self) -> int:
         """Wall clock, epoch milliseconds, moved as the broker's timestamps ask for."""
@@ -112,6 +113,10 @@ class KafkaPort:
         self._tasks.add(task)
         task.add_done_callback(self._spawned_ended)
         return Beside(task)
+
+    def busy_while(self, holds: Callable[[], bool]) -> None:
+        """What is no coroutine is waited for before partitions are given up, while this holds."""
+        self._busy_while = holds
 
     def feed(self, topic: str, partition: int, offset: int, mailbox: Mailbox) -> KafkaFeed:
         """Feeds the records of a partition from `offset` on into a mailbox."""

@@ -130,6 +130,13 @@ class Port(Protocol):
         """Runs a coroutine beside the owner; it ends with the owner at the latest. Its exceptions end the owner."""
         ...
 
+    def busy_while(self, holds: Callable[[], bool]) -> None:
+        """Something that is no coroutine is under way while this holds.
+
+        Before partitions are given up in good order it is waited for a moment, as coroutines are.
+        """
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Waits."""
         ...

@@ -96,6 +96,7 @@ class _Ownership:
         ]
         signals_end = await port.end_offset(topics.LANE_SIGNALS.name, number)
         lane.former_signals = signals_end
+        port.busy_while(lambda: bool(self.tasks))
         wait: float | None = 0.0 if lane.signals_next >= signals_end else None
         try:
             while True:

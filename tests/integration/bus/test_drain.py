@@ -15,8 +15,10 @@ pytestmark = pytest.mark.integration
 DRAIN_SECONDS = 1.0
 
 
-@pytest.mark.parametrize(("call_seconds", "heard"), [(0.5, True), (30.0, False)])
-def test_a_call_under_way_is_waited_for(settings: Settings, call_seconds: float, heard: bool) -> None:
+@pytest.mark.parametrize(
+    ("call_seconds", "coroutine", "heard"), [(0.5, True, True), (0.5, False, True), (30.0, True, False)]
+)
+def test_a_call_under_way_is_waited_for(settings: Settings, call_seconds: float, coroutine: bool, heard: bool) -> None:
     """A process that is told to stop hears what comes back in time, with its lease let go; it waits no longer."""
     said: list[str] = []
     begun = asyncio.Event()
@@ -28,8 +30,12 @@ def test_a_call_under_way_is_waited_for(settings: Settings, call_seconds: float,
 
     async def own(port: Port, partition: int) -> None:
         mailbox = port.mailbox()
-        if partition == 0:
+        if partition == 0 and coroutine:
             port.spawn(call(port, mailbox))
+        elif partition == 0:
+            port.busy_while(lambda: not said)
+            asyncio.get_running_loop().call_later(call_seconds, lambda: mailbox.put(port.lease_ok()))
+            begun.set()
         said.extend(f"came back, lease {lease}" for lease in await mailbox.get(None))
         await port.sleep(1_000)
 
