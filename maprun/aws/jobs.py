@@ -75,7 +75,7 @@ def _known(followed: Followed) -> tuple[Service, Job, dict[str, Any]]:
     """The service, the kind of job, and what its calls are filled from."""
     named, job = parse_resource(followed.request.resource), job_of(followed.request.resource)
     assert isinstance(named, Integration), "only integrations start jobs"
-    assert job is not None, "only jobs are followed"
+    assert isinstance(job, Job), "only jobs of services are followed"
     sources = {
         "asked": msgspec.json.decode(followed.request.parameters),
         "answered": _without_metadata(msgspec.json.decode(followed.answer)),

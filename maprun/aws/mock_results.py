@@ -14,6 +14,7 @@ from botocore import xform_name
 from maprun.aws.java_names import botocore_name
 from maprun.aws.sdk_shapes import OPTIMISED_SPELLING, SDK_SPELLING, Spelling
 from maprun.integrations.executions import START
+from maprun.integrations.jobs import Job
 from maprun.integrations.registry import SERVICES
 from maprun.integrations.resources import Integration, Pattern, parse_resource
 
@@ -84,7 +85,7 @@ def _asked(named: Integration) -> tuple[str, str]:
         sent = service.sent.get(named.action)
         return service.sdk or named.service, named.action if sent is None else sent.action
     job = service.jobs.get(named.action)
-    return service.sdk or named.service, "" if job is None else job.look.action
+    return service.sdk or named.service, job.look.action if isinstance(job, Job) else ""
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,7 @@ from maprun.aws.sdk_shapes import (
 from maprun.aws.sigv4 import Keys
 from maprun.integrations.jobs import Job
 from maprun.integrations.members import at, filled, renamed
-from maprun.integrations.registry import SERVICES, runs
+from maprun.integrations.registry import SERVICES, exists
 from maprun.integrations.resources import Integration, Pattern
 from maprun.integrations.service import AT_ONCE_MAX, Sent, Words
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
@@ -86,18 +86,15 @@ class Call(NamedTuple):
 
 
 def call_of(resource: Integration) -> Call | None:
-    """The SDK call that an integration is; None for one that is none, or that doesn't run here."""
-    if not runs(resource):
-        return None
+    """The SDK call that an integration is; None for one that is none."""
     if resource.is_sdk:
         return Call(resource.service, resource.action, None)
-    service, action = SERVICES[resource.service], resource.action
-    if service.words is None or action in service.own:
+    service, action = SERVICES.get(resource.service), resource.action
+    if service is None or not exists(resource) or service.words is None or action in service.own:
         return None
-    waits = resource.pattern is Pattern.RUN_A_JOB
-    return Call(
-        service.sdk or service.name, action, service.words, service.sent.get(action), service.jobs.get(action), waits
-    )
+    waits, job = resource.pattern is Pattern.RUN_A_JOB, service.jobs.get(action)
+    assert job is None or isinstance(job, Job), "a Job of Kubernetes is made by no SDK"
+    return Call(service.sdk or service.name, action, service.words, service.sent.get(action), job, waits)
 
 
 ASSUME_ROLE = Call("sts", "assumeRole", None)

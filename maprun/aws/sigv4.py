@@ -102,6 +102,29 @@ class Signer:
         )
         return headers
 
+    def presigned(
+        self, host: str, query: dict[str, str], headers: dict[str, str], amz_date: str, seconds_max: int
+    ) -> str:
+        """The query of a GET of `/` that is signed in itself, for so long; these headers must be sent with it."""
+        headers = {**headers, "host": host}
+        names = sorted(headers)
+        scope = scope_of(amz_date[:8], self._region, self._service)
+        members = {
+            **query,
+            "X-Amz-Algorithm": ALGORITHM,
+            "X-Amz-Credential": f"{self._keys.access_key_id}/{scope}",
+            "X-Amz-Date": amz_date,
+            "X-Amz-Expires": str(seconds_max),
+            "X-Amz-SignedHeaders": ";".join(names),
+            **({"X-Amz-Security-Token": self._keys.token} if self._keys.token else {}),
+        }
+        ordered = "&".join(
+            sorted(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in members.items())
+        )
+        lines = ((name, headers[name]) for name in names)
+        canonical = canonical_request("GET", "/", ordered, lines, hashlib.sha256(b"").hexdigest())
+        return f"{ordered}&X-Amz-Signature={signature(self._key(amz_date[:8]), amz_date, scope, canonical)}"
+
     def _key(self, date: str) -> bytes:
         if date != self._date:
             self._signing_key = signing_key(self._keys.secret_access_key, date, self._region, self._service)

@@ -15,7 +15,8 @@ from maprun.aws.sdk_tasks import SdkCaller, call_of
 from maprun.aws.sigv4 import Keys
 from maprun.aws.web.client import Watch
 from maprun.aws.web.tasks import WebTasks
-from maprun.integrations.jobs import Followed, JobCalls
+from maprun.integrations.jobs import Followed, JobCalls, KubernetesJob
+from maprun.integrations.registry import job_of
 from maprun.integrations.resources import LAMBDA_INVOKE, FunctionResource, Integration, parse_resource
 from schemas.effects import SubmissionFailed, TaskFailed, TaskOutcome, TaskRequested, TaskSubmitted, TaskSucceeded
 from schemas.tokens import TokenSecret
@@ -123,21 +124,37 @@ class TaskRunner:
             "states:startExecution": lambda a: self._executions.start(a.resource, a.request, a.key),
             "http:invoke": lambda a: web.invoke_http(a.request, a.key, a.watch),
             "apigateway:invoke": lambda a: web.invoke_gateway(a.request, a.key, a.role),
+            "eks:call": lambda a: web.call_cluster(a.request, a.role),
+            "eks:runJob": lambda a: web.start_job(a.request, a.key, a.role),
             "bedrock:invokeModel": lambda a: self._models.invoke(a.request, a.key),
         }
 
     @property
     def job_calls(self) -> JobCalls:
         """The calls about jobs that Tasks wait for."""
-        return JobCalls(self._look, self._jobs.stop)
+        return JobCalls(self._look, self._stop)
 
     async def _look(self, followed: Followed) -> TaskSucceeded | TaskFailed | None:
         request = followed.request
         try:
-            outcome = await self._jobs.look(followed)
+            outcome = await self._looked(followed)
         except Exception as error:  # noqa: BLE001 - as of a call: the attempt fails, and says why
             outcome = failed(request, error)
         return None if outcome is None else bounded(outcome, request.state)
+
+    async def _looked(self, followed: Followed) -> TaskSucceeded | TaskFailed | None:
+        if not isinstance(job_of(followed.request.resource), KubernetesJob):
+            return await self._jobs.look(followed)
+        role = await self._sdk.keys_of(followed.request)
+        if isinstance(role, Refused):
+            return TaskFailed(followed.request.ref, role.error, role.cause)
+        return await self._web.cluster_jobs.look(followed, role)
+
+    async def _stop(self, followed: Followed) -> None:
+        if not isinstance(job_of(followed.request.resource), KubernetesJob):
+            return await self._jobs.stop(followed)
+        role = await self._sdk.keys_of(followed.request)
+        return None if isinstance(role, Refused) else await self._web.cluster_jobs.stop(followed, role)
 
     async def close(self) -> None:
         """Closes connections and threads."""

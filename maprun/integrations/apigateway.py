@@ -2,4 +2,4 @@
 
 from maprun.integrations.service import CALLBACK, Service
 
-SERVICE = Service("apigateway", {CALLBACK: ("invoke",)}, runs=CALLBACK)
+SERVICE = Service("apigateway", {CALLBACK: ("invoke",)})

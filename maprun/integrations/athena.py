@@ -8,7 +8,6 @@ _QUERY = {"QueryExecutionId": answered("QueryExecutionId")}
 SERVICE = Service(
     "athena",
     {JOB: ("startQueryExecution",), PLAIN: ("stopQueryExecution", "getQueryExecution", "getQueryResults")},
-    runs=JOB,
     words=Words("Athena", "AmazonAthena", "AmazonAthenaException"),
     jobs={
         "startQueryExecution": Job(

@@ -24,7 +24,6 @@ def _marked(parameters: dict[str, Any]) -> dict[str, Any]:
 SERVICE = Service(
     "batch",
     {JOB: ("submitJob",)},
-    runs=JOB,
     words=Words("Batch", "AWSBatch", "AWSBatchException"),
     jobs={
         "submitJob": Job(

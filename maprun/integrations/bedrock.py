@@ -2,13 +2,12 @@
 
 from maprun.integrations.jobs import Ask, Job
 from maprun.integrations.members import answered
-from maprun.integrations.service import CALLBACK, JOB, JOB_OR_CALLBACK, Service, Words
+from maprun.integrations.service import CALLBACK, JOB, Service, Words
 
 _JOB = {"JobIdentifier": answered("JobArn")}
 SERVICE = Service(
     "bedrock",
     {CALLBACK: ("invokeModel",), JOB: ("createModelCustomizationJob",)},
-    runs=JOB_OR_CALLBACK,
     words=Words("Bedrock", "AmazonBedrock", "AmazonBedrockException"),
     jobs={
         "createModelCustomizationJob": Job(

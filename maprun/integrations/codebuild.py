@@ -28,7 +28,6 @@ SERVICE = Service(
         JOB: ("startBuild", "startBuildBatch", "retryBuildBatch"),
         PLAIN: ("stopBuild", "stopBuildBatch", "batchDeleteBuilds", "batchGetReports", "deleteBuildBatch"),
     },
-    runs=JOB,
     words=Words("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException"),
     jobs={"startBuild": _BUILD, "startBuildBatch": _BATCH, "retryBuildBatch": _BATCH},
 )

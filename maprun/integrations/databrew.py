@@ -8,7 +8,6 @@ _RUN = {"Name": asked("Name"), "RunId": answered("RunId")}
 SERVICE = Service(
     "databrew",
     {JOB: ("startJobRun",)},
-    runs=JOB,
     words=Words("DataBrew", "AWSGlueDataBrew", "AWSGlueDataBrewException"),
     jobs={
         "startJobRun": Job(

@@ -5,6 +5,5 @@ from maprun.integrations.service import PLAIN, Service, Words
 SERVICE = Service(
     "dynamodb",
     {PLAIN: ("getItem", "putItem", "updateItem", "deleteItem")},
-    runs=PLAIN,
     words=Words("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
 )

@@ -21,7 +21,6 @@ def _marked(parameters: dict[str, Any]) -> dict[str, Any]:
 SERVICE = Service(
     "ecs",
     {JOB_OR_CALLBACK: ("runTask",)},
-    runs=JOB_OR_CALLBACK,
     words=Words("ECS", "AmazonECS", "AmazonECSException"),
     jobs={
         "runTask": Job(

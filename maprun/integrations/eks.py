@@ -1,6 +1,6 @@
-"""EKS: clusters and what belongs to them. Jobs within a cluster (`call`, `runJob`) are to come."""
+"""EKS: clusters and what belongs to them, by its SDK; the API of a cluster itself is called by `maprun.aws.web`."""
 
-from maprun.integrations.jobs import Ask, Job
+from maprun.integrations.jobs import Ask, Job, KubernetesJob
 from maprun.integrations.members import asked
 from maprun.integrations.service import CALLBACK, JOB, JOB_OR_CALLBACK, Service, Words
 
@@ -41,9 +41,9 @@ SERVICE = Service(
             *("deleteCluster", "deleteNodegroup", "deleteFargateProfile"),
         ),
     },
-    runs=JOB,
     words=Words("EKS", "AmazonEKS", "AmazonEKSException"),
     jobs={
+        "runJob": KubernetesJob(),
         "createCluster": _CLUSTER,
         "createNodegroup": _NODEGROUP,
         "createFargateProfile": _PROFILE,
@@ -51,5 +51,5 @@ SERVICE = Service(
         "deleteNodegroup": _deleted(_NODEGROUP, "DELETE_FAILED"),
         "deleteFargateProfile": _deleted(_PROFILE, "DELETE_FAILED"),
     },
-    later=("call", "runJob"),
+    own=frozenset({"call", "runJob"}),
 )

@@ -24,7 +24,6 @@ SERVICE = Service(
             *("modifyInstanceFleetByName", "modifyInstanceGroupByName"),
         ),
     },
-    runs=JOB,
     words=Words("ElasticMapReduce", "AmazonElasticMapReduce", "AmazonElasticMapReduceException"),
     sdk="emr",
     sent={

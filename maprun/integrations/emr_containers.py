@@ -8,7 +8,6 @@ _RUN = {"Id": answered("Id"), "VirtualClusterId": asked("VirtualClusterId")}
 SERVICE = Service(
     "emr-containers",
     {PLAIN: ("createVirtualCluster",), JOB: ("deleteVirtualCluster", "startJobRun")},
-    runs=JOB,
     words=Words("EMRContainers", "AmazonEMRContainers", "AmazonEMRContainersException"),
     jobs={
         "deleteVirtualCluster": Job(

@@ -36,7 +36,6 @@ SERVICE = Service(
             *("startJobRun", "cancelJobRun"),
         ),
     },
-    runs=JOB,
     words=Words("EMRServerless", "EMRServerless", "EMRServerlessException"),
     jobs={
         "createApplication": _application("CREATED", "STARTING", "STARTED", created=True),

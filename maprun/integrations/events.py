@@ -15,7 +15,6 @@ def _fault_of(result: Mapping[str, Any]) -> str:
 SERVICE = Service(
     "events",
     {CALLBACK: ("putEvents",)},
-    runs=CALLBACK,
     words=Words("EventBridge", "AmazonEventBridge", "AmazonEventBridgeException", shows_http=False, fault_of=_fault_of),
     names_origin=True,
 )

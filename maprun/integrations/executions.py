@@ -12,7 +12,6 @@ from schemas.effects import TaskRequested
 SERVICE = Service(
     "states",
     {ANY: ("startExecution",)},
-    runs=ANY,
     words=Words("StepFunctions", "AWSStepFunctions", "AWSStepFunctionsException"),
 )
 START = Integration("states", "startExecution")

@@ -2,4 +2,4 @@
 
 from maprun.integrations.service import CALLBACK, Service
 
-SERVICE = Service("lambda", {CALLBACK: ("invoke",)}, runs=CALLBACK)
+SERVICE = Service("lambda", {CALLBACK: ("invoke",)})

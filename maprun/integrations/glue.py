@@ -7,7 +7,6 @@ from maprun.integrations.service import JOB, Sent, Service, Words
 SERVICE = Service(
     "glue",
     {JOB: ("startJobRun",)},
-    runs=JOB,
     words=Words("Glue", "AWSGlue", "AWSGlueException"),
     sent={"startJobRun": Sent("startJobRun", answer={"JobName": asked("JobName")})},
     jobs={

@@ -3,5 +3,5 @@
 from maprun.integrations.resources import Integration
 from maprun.integrations.service import PLAIN, Service
 
-SERVICE = Service("http", {PLAIN: ("invoke",)}, runs=PLAIN)
+SERVICE = Service("http", {PLAIN: ("invoke",)})
 INVOKE = Integration("http", "invoke")

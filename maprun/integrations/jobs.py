@@ -61,6 +61,12 @@ class Job(NamedTuple):
         return told if self.output is None else filled(self.output, asked=asked, answered=answered, job=told)
 
 
+class KubernetesJob(NamedTuple):
+    """A Job within a cluster: the cluster's own API is asked after it, not the SDK of a service."""
+
+    repeatable: bool = True
+
+
 class Followed(msgspec.Struct, frozen=True):
     """A job that runs: the attempt that started it, the answer to that, and how often it was asked after."""
 

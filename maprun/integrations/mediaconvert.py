@@ -8,7 +8,6 @@ _JOB = {"Id": answered("Job", "Id")}
 SERVICE = Service(
     "mediaconvert",
     {JOB: ("createJob",)},
-    runs=JOB,
     words=Words("MediaConvert", "AWSMediaConvert", "AWSMediaConvertException"),
     jobs={
         "createJob": Job(

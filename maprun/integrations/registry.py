@@ -1,4 +1,4 @@
-"""All of them in one place: whether a resource exists on AWS, whether it runs here, and what it is told with."""
+"""All of them in one place: whether a resource exists, and what it is told with."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -28,7 +28,7 @@ from maprun.integrations import (
     sns,
     sqs,
 )
-from maprun.integrations.jobs import Job
+from maprun.integrations.jobs import Job, KubernetesJob
 from maprun.integrations.resources import (
     ActivityResource,
     FunctionResource,
@@ -109,16 +109,8 @@ def exists(named: Resource) -> bool:
     return service is not None and service.has(named.action, named.pattern)
 
 
-def runs(named: Integration) -> bool:
-    """True if this version makes such calls, in this pattern."""
-    if named.is_sdk:
-        return named.pattern in sdk.RUNS
-    service = SERVICES.get(named.service)
-    return service is not None and named.pattern in service.runs and named.action not in service.later
-
-
 @lru_cache(maxsize=4096)
-def job_of(resource: str) -> Job | None:
+def job_of(resource: str) -> Job | KubernetesJob | None:
     """The job that a Task of this Resource starts in a service and waits for; None for every other Task."""
     named = parse_resource(resource)
     if not isinstance(named, Integration) or named.pattern not in _JOBS or named.is_sdk:
@@ -127,29 +119,13 @@ def job_of(resource: str) -> Job | None:
     return service.jobs.get(named.action) if service is not None else None
 
 
-def not_yet(named: Resource) -> str:
-    """What of a resource this version can't run, in words that go on with "is not supported yet"; empty if it can."""
-    match named:
-        case FunctionResource() | ActivityResource():
-            return ""
-        case Integration(_, action, _, pattern):
-            if runs(named):
-                return ""
-            if pattern is Pattern.REQUEST_RESPONSE:
-                return f"The integration {named.resource_type}:{action}"
-            return f"The integration pattern {pattern.value} of {named.resource_type}:{action}"
-        case _:
-            assert_never(named)
-
-
 def declared(resource: str, named: Resource | None) -> Declared:
     """What holds for a Task whose Resource is this text, which names this; None names nothing."""
     match named:
         case FunctionResource():
             return Declared(FunctionEvents(resource))
         case Integration():
-            what = not_yet(named)
-            refusal = f"{what} is not supported yet: '{resource}'." if what else ""
+            refusal = "" if named.is_sdk or exists(named) else f"The resource '{resource}' is not recognized."
             events = IntegrationEvents(named.resource_type, named.resource_name)
             pattern = named.pattern
             followed = job_of(resource) is not None

@@ -25,7 +25,6 @@ SERVICE = Service(
         JOB: tuple(f"create{kind}" for kind in _KINDS),
         PLAIN: ("createEndpoint", "createEndpointConfig", "createModel", "updateEndpoint"),
     },
-    runs=JOB,
     words=Words("SageMaker", "AmazonSageMaker", "AmazonSageMakerException"),
     jobs={f"create{kind}": _job(kind) for kind in _KINDS},
 )

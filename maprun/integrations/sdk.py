@@ -10,8 +10,7 @@ from importlib.resources import files
 from maprun.integrations.service import CALLBACK
 
 PATTERNS = CALLBACK
-"""Of each of them, on AWS."""
-RUNS = CALLBACK
+"""Of each of them."""
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from maprun.integrations.jobs import Ask, Job
+from maprun.integrations.jobs import Ask, Job, KubernetesJob
 from maprun.integrations.members import Template
 from maprun.integrations.resources import Pattern
 
@@ -48,20 +48,18 @@ class Sent(NamedTuple):
 
 
 class Service(NamedTuple):
-    """An optimised integration: the patterns that its actions have on AWS, and those that run here.
+    """An optimised integration: its actions, with the patterns that they have.
 
     A service with `words` is called by the SDK, under the name `sdk` if that is another one.
     """
 
     name: str  # as in `arn:aws:states:::<name>:<action>`
     actions: Mapping[frozenset[Pattern], tuple[str, ...]]
-    runs: frozenset[Pattern] = frozenset()
     words: Words | None = None
     sdk: str = ""
     sent: Mapping[str, Sent] = {}
-    jobs: Mapping[str, Job] = {}
+    jobs: Mapping[str, Job | KubernetesJob] = {}
     own: frozenset[str] = frozenset()  # actions that are no call of its SDK's: `maprun.aws` has a caller for each
-    later: tuple[str, ...] = ()  # actions that don't run here yet
     names_origin: bool = False  # whether its calls say which execution they come from, see `events`
 
     def has(self, action: str, pattern: Pattern) -> bool:

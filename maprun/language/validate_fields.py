@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from maprun.integrations import exists, not_yet
+from maprun.integrations import exists
 from maprun.integrations.resources import ActivityResource, Integration, Pattern, parse_resource
 from maprun.language.diagnostics import Diagnostic, schema_error, warning
 from maprun.language.jsonata import source_of
@@ -216,9 +216,6 @@ def _resource(resource: str, place: str, machine_type: str) -> Iterator[Diagnost
         yield schema_error("Express state machine does not support Activity ARN", place)
     elif machine_type == "EXPRESS" and isinstance(named, Integration) and named.pattern in _NOT_EXPRESS:
         yield schema_error(f"Express state machine does not support {_NOT_EXPRESS[named.pattern]}", place)
-    elif later := not_yet(named):
-        text = f"{later} is not supported yet: the execution fails with States.Runtime when it comes to this state"
-        yield warning("NOT_SUPPORTED_YET", text, place)
 
 
 def _task(state: dict[str, Any], pointer: str, machine_type: str) -> Iterator[Diagnostic]:

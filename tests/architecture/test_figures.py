@@ -32,15 +32,11 @@ def _time(milliseconds: int) -> str:
 
 
 def integrations() -> str:
-    """The optimised integrations: what AWS has of each, and what of it runs here."""
-    rows = ["| service | action | patterns on AWS | patterns here |", "| --- | --- | --- | --- |"]
+    """The optimised integrations."""
+    rows = ["| service | action | patterns |", "| --- | --- | --- |"]
     for _, service in sorted(SERVICES.items()):
         for patterns, actions in service.actions.items():
-            now = [action for action in actions if action not in service.later]
-            for some, here in ((now, _shown(patterns & service.runs)), (service.later, "")):
-                shown = ", ".join(action for action in actions if action in some)
-                if shown:
-                    rows.append(f"| {service.name} | {shown} | {_shown(patterns)} | {here or 'later'} |")
+            rows.append(f"| {service.name} | {', '.join(actions)} | {_shown(patterns)} |")
     return "\n".join(rows)
 
 

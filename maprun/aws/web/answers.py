@@ -35,14 +35,19 @@ def media_of(answer: WebAnswer) -> str:
     return answer.header("content-type").partition(";")[0].strip().lower()
 
 
+def is_json(answer: WebAnswer) -> bool:
+    """True for what its content type says is JSON."""
+    return _JSON.fullmatch(media_of(answer)) is not None
+
+
 def result_of(answer: WebAnswer, text: str) -> bytes:
     """The Task's result. JSON stands in it as JSON, whatever else as a string."""
     headers: dict[str, list[str]] = {}
     spelling: dict[str, str] = {}
     for name, value in answer.headers:
         headers.setdefault(spelling.setdefault(name.lower(), name), []).append(value)
-    is_json = _JSON.fullmatch(media_of(answer)) and text.strip()
-    body: Any = msgspec.Raw(payload_json(text.encode(errors="replace"))) if is_json else text
+    parsed = is_json(answer) and text.strip()
+    body: Any = msgspec.Raw(payload_json(text.encode(errors="replace"))) if parsed else text
     result = {
         "Headers": headers,
         "ResponseBody": body,

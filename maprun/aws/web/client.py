@@ -8,6 +8,7 @@ it would look names up itself, and nobody would check what they lead to.
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -56,13 +57,17 @@ class AddressRefusedError(OSError):
 
 
 class WebRequest(NamedTuple):
-    """A request. `configured`: its place is named by the configuration, not by a definition."""
+    """A request. `configured`: its place is named by the configuration, not by a definition.
+
+    `trust` is what its server's certificate is held against, in place of the system's authorities.
+    """
 
     method: str
     url: URL
     headers: CIMultiDict[str]
     body: bytes = b""
     configured: bool = False
+    trust: ssl.SSLContext | None = None
 
 
 class WebAnswer(NamedTuple):
@@ -147,6 +152,7 @@ class WebClient:
                 headers=request.headers,
                 allow_redirects=False,
                 timeout=self._timeout,
+                ssl=request.trust or True,
             ) as response:
                 return await _read(response, answer_bytes_max)
         except TimeoutError as error:

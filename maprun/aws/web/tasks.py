@@ -8,6 +8,9 @@ from maprun.aws.signing import Signers
 from maprun.aws.sigv4 import Keys
 from maprun.aws.web.addresses import AddressGuard
 from maprun.aws.web.client import Watch, WebClient
+from maprun.aws.web.cluster_call import call_cluster
+from maprun.aws.web.cluster_jobs import ClusterJobs
+from maprun.aws.web.clusters import Clusters
 from maprun.aws.web.connections import Connections
 from maprun.aws.web.failures import TaskError
 from maprun.aws.web.gateway_invoke import GatewayInvoker, Gateways
@@ -34,10 +37,15 @@ class WebTasks:
         connections = Connections(settings.connections_file, monotonic)
         region = settings.region or REGION_DEFAULT
         self._http = HttpInvoker(self._client, connections, self._tokens, region)
-        signers = Signers(lambda: make_session(settings).get_credentials(), "execute-api", wall_seconds, monotonic)
+
+        def signers_for(service: str) -> Signers:
+            return Signers(lambda: make_session(settings).get_credentials(), service, wall_seconds, monotonic)
+
         self._gateway = GatewayInvoker(
-            self._client, Gateways(gateways_of(settings.apigateway_endpoints), region), signers
+            self._client, Gateways(gateways_of(settings.apigateway_endpoints), region), signers_for("execute-api")
         )
+        self._clusters = Clusters(self._client, allowed.origins, signers_for("sts"), region)
+        self.cluster_jobs = ClusterJobs(self._clusters, answer_bytes_max)
 
     async def close(self) -> None:
         """Closes connections and threads."""
@@ -57,6 +65,16 @@ class WebTasks:
         """One attempt of `apigateway:invoke`, with the process's keys or a role's. Raises AnswerTooLargeError."""
         extra = {IDEMPOTENCY_HEADER: idempotency_key}
         return await _outcome(request, self._gateway.invoke(request.parameters, extra, self._answer_bytes_max, role))
+
+    async def call_cluster(self, request: TaskRequested, role: Keys | None = None) -> TaskSucceeded | TaskFailed:
+        """One attempt of `eks:call`, with the process's keys or a role's. Raises AnswerTooLargeError."""
+        return await _outcome(request, call_cluster(self._clusters, request.parameters, role, self._answer_bytes_max))
+
+    async def start_job(
+        self, request: TaskRequested, idempotency_key: str, role: Keys | None = None
+    ) -> TaskSucceeded | TaskFailed:
+        """One attempt of `eks:runJob`. Raises AnswerTooLargeError."""
+        return await _outcome(request, self.cluster_jobs.start(request.parameters, role, idempotency_key))
 
 
 async def _outcome(request: TaskRequested, call: Coroutine[None, None, bytes]) -> TaskSucceeded | TaskFailed:

@@ -358,7 +358,7 @@ def test_an_answer_that_is_no_json_is_a_string() -> None:
 @pytest.mark.parametrize(
     "resource",
     [
-        "arn:aws:states:::eks:runJob.sync",
+        "arn:aws:states:::nosuch:act",
         "arn:aws:states:us-east-1:1:activity:a",
         "arn:aws:states:::aws-sdk:nosuchservice:act",
         "arn:aws:states:::aws-sdk:s3:noSuchAction",

@@ -3,7 +3,7 @@
 import datetime as dt
 import io
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
 import pytest
@@ -21,6 +21,7 @@ from maprun.aws.sdk_shapes import (
     to_result,
 )
 from maprun.aws.sdk_tasks import Call, call_of
+from maprun.integrations.jobs import Job
 from maprun.integrations.registry import SERVICES
 from maprun.integrations.resources import Integration, parse_resource
 
@@ -123,7 +124,7 @@ def test_members_are_named_as_javas_sdk_names_them(member: str, name: str) -> No
         ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", Call("sqs", "sendMessage", SERVICES["sqs"].words)),
         (
             "arn:aws:states:::ecs:runTask.waitForTaskToken",
-            Call("ecs", "runTask", SERVICES["ecs"].words, None, SERVICES["ecs"].jobs["runTask"]),
+            Call("ecs", "runTask", SERVICES["ecs"].words, None, cast("Job", SERVICES["ecs"].jobs["runTask"])),
         ),
         ("arn:aws:states:::eks:call", None),
         ("arn:aws-us-gov:states:::sqs:sendMessage", Call("sqs", "sendMessage", SERVICES["sqs"].words)),

@@ -106,17 +106,17 @@ def test_a_refusal_names_its_machine(api: FakeApi) -> None:
     assert "Loop060FBE9D: CreateStateMachine was refused: InvalidDefinition: not so" in result.stderr
 
 
-def test_deploy_warns_of_what_can_not_run_yet(api: FakeApi, tmp_path: Path) -> None:
+def test_deploy_warns_of_what_may_be_meant_otherwise(api: FakeApi, tmp_path: Path) -> None:
     """On stderr, beside the answer; the machine is made all the same, as on AWS."""
     api.answers["DescribeStateMachine"] = lambda _: refused("StateMachineDoesNotExist", "no")
     api.answers["CreateStateMachine"] = lambda _: {"stateMachineArn": MACHINE}
-    task = {"Type": "Task", "Resource": "arn:aws:states:::eks:runJob.sync", "End": True}
+    task = {"Type": "Pass", "Parameters": {"day": "$.day"}, "End": True}
     file = tmp_path / "job.json"
     file.write_text(json.dumps({"StartAt": "T", "States": {"T": task}}), encoding="utf-8")
     result = run(api, "deploy", str(file), "--json")
     assert json.loads(result.stdout)["action"] == "created"
-    assert "job: warning: NOT_SUPPORTED_YET: The integration pattern .sync of eks:runJob" in result.stderr
-    assert result.stderr.endswith("at /States/T/Resource\n")
+    assert "job: warning: NO_DOLLAR: " in result.stderr
+    assert result.stderr.endswith("at /States/T/Parameters/day\n")
 
 
 @pytest.mark.parametrize("name", ["deep.json", "deep.yaml"])

@@ -1,4 +1,4 @@
-"""Which resources of Tasks exist, and which of them are warned of because they can't run yet."""
+"""Which resources of Tasks exist."""
 
 import json
 from typing import Any
@@ -40,6 +40,9 @@ def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
         "arn:aws:states:::lambda:invoke.waitForTaskToken",
         "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         "arn:aws:states:::http:invoke",
+        "arn:aws:states:::eks:runJob.sync",
+        "arn:aws:states:::eks:call.waitForTaskToken",
+        "arn:aws:states:::bedrock:invokeModel",
         "arn:aws:states:::apigateway:invoke.waitForTaskToken",
         "arn:aws:states:::aws-sdk:cloudwatchlogs:putLogEvents",
         "arn:aws:states:::aws-sdk:elasticloadbalancingv2:describeTargetGroups",
@@ -52,7 +55,7 @@ def test_sdk_actions_are_those_of_the_pinned_botocore() -> None:
         "arn:aws:states:::aws-sdk:bedrockruntime:invokeModel",
     ],
 )
-def test_what_exists_and_runs_is_taken_silently(resource: str) -> None:
+def test_what_exists_is_taken_silently(resource: str) -> None:
     """Functions, optimised integrations and SDK actions, in any Region, account and partition."""
     assert told(resource) == []
 
@@ -90,27 +93,9 @@ def test_what_does_not_exist_is_refused_in_aws_s_words(resource: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "what"),
-    [
-        ("arn:aws:states:::eks:runJob", "The integration eks:runJob"),
-        ("arn:aws:states:::eks:runJob.sync", "The integration pattern .sync of eks:runJob"),
-        (
-            "arn:aws:states:::eks:call.waitForTaskToken",
-            "The integration pattern .waitForTaskToken of eks:call",
-        ),
-    ],
-)
-def test_what_can_not_run_yet_is_warned_of(resource: str, what: str) -> None:
-    """The machine can be made, as on AWS; the warning says what its execution will meet."""
-    assert told(resource) == [
-        f"{what} is not supported yet: the execution fails with States.Runtime when it comes to this state"
-    ]
-
-
-@pytest.mark.parametrize(
     "resource", ["arn:aws:states:::ecs:runTask.sync", "arn:aws:states:::sqs:sendMessage.waitForTaskToken"]
 )
-def test_an_error_needs_no_warning_beside_it(resource: str) -> None:
-    """What an EXPRESS machine may not have is told once."""
+def test_what_an_express_machine_may_not_have_is_told_once(resource: str) -> None:
+    """In AWS's words."""
     (message,) = told(resource, "EXPRESS")
     assert message.startswith("Express state machine does not support")

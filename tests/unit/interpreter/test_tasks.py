@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from maprun.interpreter import Step, advance
-from maprun.language import Machine
+from maprun.interpreter import Step, advance, begin
+from maprun.language import Machine, compile_machine
 from schemas.effects import (
     EffectCancelled,
     Happening,
@@ -17,7 +17,7 @@ from schemas.effects import (
     TimerRequested,
 )
 from schemas.history import event_to_api
-from tests.unit.interpreter.telling import ARN, INVOKE, LAMBDA, failure_of, short, start
+from tests.unit.interpreter.telling import ARN, INVOKE, LAMBDA, head_of, short, start
 
 
 def tell(machine: Machine, step: Step, happening: Happening, now_ms: int) -> Step:
@@ -196,16 +196,15 @@ def test_parameters_of_events_that_can_not_be_are_sent_as_they_are() -> None:
         assert json.loads(task(step).parameters) == {"Entries": entries}
 
 
-def test_what_cannot_run_here_says_so() -> None:
-    """Services to come and jobs are refused with States.Runtime when the state is reached, not silently."""
-    for resource in ("arn:aws:states:::eks:call", "arn:aws:states:::eks:runJob.sync"):
-        catch = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]
-        state = {"Type": "Task", "Resource": resource, "Catch": catch, "Next": "C"}
-        error, cause = failure_of({"T": state, "C": {"Type": "Succeed"}})
-        assert error == "States.Runtime"
-        assert cause is not None
-        assert "not supported yet" in cause
-        assert resource in cause
+def test_a_resource_that_is_none_any_more_says_so() -> None:
+    """A definition that an earlier version took is refused with States.Runtime when the state is reached."""
+    for resource in ("arn:aws:states:::nosuch:invoke", "arn:aws:states:::glue:startJobRun.sync:2", "none"):
+        state = {"Type": "Task", "Resource": resource, "End": True}
+        definition = json.dumps({"StartAt": "T", "States": {"T": state}}).encode()
+        ended = begin(compile_machine(definition, accepted=True), head_of({}), 0).ended
+        assert ended is not None
+        assert ended.error == "States.Runtime"
+        assert str(ended.cause).endswith(f"The resource '{resource}' is not recognized.")
 
 
 def test_a_machines_timeout_ends_everything() -> None:
