@@ -36,7 +36,7 @@ class TopicsNamed(Fact, frozen=True):
 
 
 class LimitsSet(Fact, frozen=True):
-    """What all processes of this maprun judge by, since `create_topics` ran with these. The newest counts."""
+    """What all processes of this maprun judge by, since `maprun topics apply` ran with these. The newest counts."""
 
     began: int
     payload_bytes_max: int

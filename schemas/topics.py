@@ -15,7 +15,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic. `retention_ms` -1 keeps for ever (what is trimmed is deleted by offset); `compacted` keeps by key.
 
     `replaceable`: deleted, it is made again, for nobody keeps a position in it. `tombstones_within_ms`: what is deleted
-    by key has left the disk so long after it, however little else changes.
+    by key has left the disk so long after it, however little else changes. `trimmed_by`: who deletes records behind it.
 
     `key` says what the record key is made of; partitions are always chosen by number, never by hashing the key
     (except by users on `execution-requests`).
@@ -32,6 +32,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     broker_timestamps: bool = False
     replaceable: bool = False
     tombstones_within_ms: int = 0
+    trimmed_by: tuple[Service, ...] = ()
 
 
 ALL_SERVICES: tuple[Service, ...] = ("scheduler", "item-reader", "child-runner", "maprun-tracker")
@@ -116,6 +117,7 @@ ITEMS = Topic(
     writers=("item-reader",),
     readers=("child-runner",),
     messages=(lanes.ItemFrame,),
+    trimmed_by=("child-runner",),
 )
 LANE_SIGNALS = Topic(
     name="lane-signals",
@@ -124,6 +126,7 @@ LANE_SIGNALS = Topic(
     writers=("scheduler",),
     readers=("child-runner",),
     messages=lanes.LaneSignal.__args__,
+    trimmed_by=("child-runner",),
 )
 LANE_JOURNAL = Topic(
     name="lane-journal",
@@ -133,6 +136,7 @@ LANE_JOURNAL = Topic(
     readers=("child-runner",),
     messages=lanes.JournalRecord.__args__,
     broker_timestamps=True,
+    trimmed_by=("child-runner",),
 )
 EXPRESS_REQUESTS = Topic(
     name="express-requests",
@@ -141,6 +145,7 @@ EXPRESS_REQUESTS = Topic(
     writers=("maprun-tracker", "scheduler", "child-runner"),
     readers=("child-runner",),
     messages=(express.ExpressRequested,),
+    trimmed_by=("child-runner",),
 )
 EXPRESS_ANSWERS = Topic(
     name="express-answers",

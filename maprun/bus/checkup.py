@@ -23,19 +23,11 @@ from maprun.runtime.checkup import Finding, Findings
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
+from schemas.groups import CHILD_RUNNER_LOGS, GROUPS
 from schemas.topics import ALL_SERVICES, TOPICS
 
 SEE = "docs/kafka.md says more"
 SMALL = "lower MAPRUN_RECORD_BYTES_MAX for all services, or raise max.message.bytes of these topics"
-GROUPS = (
-    "scheduler",
-    "scheduler-gate",
-    "item-reader",
-    "child-runner",
-    "child-runner-express",
-    "maprun-tracker",
-)
-"""The groups that every maprun has."""
 _SESSION = ("group.min.session.timeout.ms", "group.max.session.timeout.ms")
 
 
@@ -81,8 +73,8 @@ async def _reached(client: AIOKafkaClient, settings: Settings, found: Findings) 
             found.wrong("login", str(refused), "the user, its password and mechanism, and MAPRUN_KAFKA_CA must fit")
             return False
         cure = "MAPRUN_KAFKA names the brokers; `maprun up` starts one here"
-        if settings.kafka_security_protocol != "PLAINTEXT":
-            cure += f"; do they take {settings.kafka_security_protocol} on this port?"
+        if settings.access.protocol != "PLAINTEXT":
+            cure += f"; do they take {settings.access.protocol} on this port?"
         found.wrong("brokers", f"no broker of {settings.kafka} can be reached: {error}", cure)
         return False
     return True
@@ -121,7 +113,7 @@ class _Look:
         brokers = described["brokers"]
         assert isinstance(brokers, list)
         count = len(brokers)
-        if count >= topics.REPLICAS_MAX:
+        if count >= topics.REPLICAS:
             self._found.ok("brokers", f"{count} brokers")
             return
         copies = "1 broker: topics have 1 copy" if count == 1 else f"{count} brokers: topics have {count} copies"
@@ -156,7 +148,7 @@ class _Look:
             try:
                 require_rights(self._settings, service, stands)
             except NotAllowedError as error:
-                lacking.setdefault(str(error), []).append(service or "create_topics")
+                lacking.setdefault(str(error), []).append(service or "maprun topics")
         for said, services in lacking.items():
             self._found.wrong("rights on topics", f"{', '.join(services)}: {said}", SEE)
         if not lacking and stands:
@@ -186,7 +178,7 @@ class _Look:
             self._found.wrong("settings of topics", str(error), SMALL)
             return
         for name, changed in judged.changed.items():
-            cure = "`python -m maprun.bus.create_topics` mends it"
+            cure = "`maprun topics apply` mends it"
             self._found.wrong("settings of topics", f"{name} needs {_listed(changed)}", cure)
         for warning in judged.warnings:
             self._found.note("settings of topics", warning)
@@ -203,7 +195,7 @@ class _Look:
     async def _groups(self) -> None:
         """Whether this user may join the services' groups, and who is in them."""
         refused, members = [], {}
-        for name in GROUPS:
+        for name in (group.name for group in GROUPS if group is not CHILD_RUNNER_LOGS):  # which not every maprun has
             try:
                 members[name] = await self._members(self._settings.prefix + name)
             except GroupAuthorizationFailedError:

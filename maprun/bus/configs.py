@@ -1,6 +1,7 @@
 """The settings of topics that are ours, compared with what they must be; some mended, all others said."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
@@ -8,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from maprun.bus import topics
-from maprun.bus.topics import CLUSTER_SETTING, MUST, Wanted
+from maprun.bus.topics import CLUSTER_SETTING, FLUSH, MUST, Wanted
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
@@ -26,6 +27,18 @@ class Setting(msgspec.Struct, frozen=True):
     source: int
 
 
+class Difference(msgspec.Struct, frozen=True):
+    """A setting of a topic that is not what it is asked to be, and what follows from that.
+
+    `mended`: it is set, for correctness hangs on it. `kept`: it is the operator's. `refused`: a person must decide.
+    """
+
+    setting: str
+    stands: str
+    asked: str
+    action: Literal["mended", "kept", "refused"]
+
+
 class Judged(msgspec.Struct):
     """What came of comparing topics' settings."""
 
@@ -33,34 +46,64 @@ class Judged(msgspec.Struct):
     warnings: list[str] = msgspec.field(default_factory=list)
 
 
+def differences(topic: Wanted, stands: Mapping[str, Setting]) -> list[Difference]:
+    """In what the settings of a topic differ. A setting that isn't told differs in nothing."""
+    found = []
+    for name, asked in topic.config.items():
+        setting = stands.get(name)
+        if setting is None or setting.value == asked:
+            continue
+        action: Literal["mended", "kept", "refused"] = "mended" if name in MUST else "kept"
+        if name == RECORD_BYTES:
+            if int(setting.value) > int(asked):
+                continue  # room that nobody uses
+            if setting.source == OVERRIDE:
+                action = "refused"  # somebody made it smaller: it is not for us to raise it
+        found.append(Difference(name, setting.value, asked, action))
+    return found
+
+
 def judge(wanted: Sequence[Wanted], found: Mapping[str, Mapping[str, Setting]]) -> Judged:
     """Compares settings. Raises SetupError where records that are allowed would be refused by an operator's will."""
-    judged = Judged()
+    judged = Judged(warnings=warnings_of(wanted, found))
     small = []
     for topic in wanted:
         stands = found[topic.name]
-        must = {name: topic.config[name] for name in MUST if name in stands}
-        least = stands.get(RECORD_BYTES)
-        if least is not None and int(least.value) < int(topic.config[RECORD_BYTES]) and least.source == OVERRIDE:
-            small.append(f"{topic.name} ({least.value})")  # somebody made it smaller: it is not for us to raise it
-        if least is not None and int(least.value) > int(topic.config[RECORD_BYTES]):
-            must.pop(RECORD_BYTES, None)  # room that nobody uses
-        if any(stands[name].value != value for name, value in must.items()):
+        differing = differences(topic, stands)
+        small += [f"{topic.name} ({each.stands})" for each in differing if each.action == "refused"]
+        mended = {each.setting: each.asked for each in differing if each.action == "mended"}
+        if mended:
             # The request replaces all overrides of a topic, so those that stay are said again.
             kept = {name: setting.value for name, setting in stands.items() if setting.source == OVERRIDE}
-            judged.changed[topic.name] = {**kept, **must}
-        kept_ms, asked_ms = int(stands[RETENTION].value) if RETENTION in stands else -1, int(topic.config[RETENTION])
-        if topic.keeps and 0 <= kept_ms < asked_ms:
-            judged.warnings.append(
-                f"topic {topic.name} has {RETENTION}={kept_ms}, MAPRUN_RETENTION_DAYS asks for {asked_ms}: what is"
-                " deleted earlier is missing in histories"
-            )
+            judged.changed[topic.name] = {**kept, **mended}
     if small:
         raise SetupError(
             f"max.message.bytes of {', '.join(small)} is below MAPRUN_RECORD_BYTES_MAX"
             f" ({wanted[0].config[RECORD_BYTES]}): lower the one or raise the other"
         )
     return judged
+
+
+def warnings_of(wanted: Sequence[Wanted], found: Mapping[str, Mapping[str, Setting]]) -> list[str]:
+    """What the operator should know of settings that are left to him."""
+    warnings = []
+    flushed = []
+    for topic in wanted:
+        stands = found.get(topic.name, {})
+        kept_ms, asked_ms = int(stands[RETENTION].value) if RETENTION in stands else -1, int(topic.config[RETENTION])
+        if topic.keeps and 0 <= kept_ms < asked_ms:
+            warnings.append(
+                f"topic {topic.name} has {RETENTION}={kept_ms}, MAPRUN_RETENTION_DAYS asks for {asked_ms}: what is"
+                " deleted earlier is missing in histories"
+            )
+        if FLUSH in stands and FLUSH not in topic.config and stands[FLUSH].value == "1":
+            flushed.append(topic.name)
+    if flushed:
+        warnings.append(
+            f"each record of {', '.join(flushed)} is flushed to disk ({FLUSH}=1), which MAPRUN_KAFKA_DURABILITY"
+            " does not ask for: it is left so, and takes its time"
+        )
+    return warnings
 
 
 class Configs:
@@ -73,23 +116,23 @@ class Configs:
 
     async def made_by_us(self) -> bool:
         """Whether a topic `cluster` that holds nothing was made by a maker who got no further."""
-        found, _ = await self._found([self._settings.prefix + CLUSTER.name])
+        found, _ = await self.found([self._settings.prefix + CLUSTER.name])
         settings = next(iter(found.values()), {})
         return all(name in settings and settings[name].value == value for name, value in CLUSTER_SETTING.items())
 
     async def judged(self, existing: Sequence[Topic]) -> Judged:
         """How settings compare with what they must be. Raises SetupError as `judge` does."""
         wanted = topics.wanted(self._settings, self._limits, topics=existing)
-        found, hidden = await self._found([topic.name for topic in wanted])
+        found, hidden = await self.found([topic.name for topic in wanted])
         judged = judge([topic for topic in wanted if topic.name in found], found)
         if hidden:
-            judged.warnings.append(f"the settings of {', '.join(hidden)} can't be checked: it takes DescribeConfigs")
+            judged.warnings.append(hidden_settings(hidden))
         return judged
 
-    async def mend(self, existing: Sequence[Topic]) -> list[str]:
-        """Brings settings in line where they must be; what the operator should know."""
+    async def mend(self, existing: Sequence[Topic]) -> Judged:
+        """Brings settings in line where they must be; what was changed, and what the operator should know."""
         if not existing:
-            return []
+            return Judged()
         judged = await self.judged(existing)
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, new) for name, new in judged.changed.items()]
         refused = []
@@ -99,9 +142,9 @@ class Configs:
                     refused.append(f"{name} ({for_code(code).__name__} {said or ''})")
         if refused:
             raise SetupError(f"settings of topics must be mended and Kafka refuses it: {', '.join(refused)}")
-        return judged.warnings
+        return judged
 
-    async def _found(self, names: Sequence[str]) -> tuple[dict[str, dict[str, Setting]], list[str]]:
+    async def found(self, names: Sequence[str]) -> tuple[dict[str, dict[str, Setting]], list[str]]:
         """Settings by topic, and the topics whose settings are hidden from this client."""
         found: dict[str, dict[str, Setting]] = {}
         hidden = []
@@ -113,3 +156,8 @@ class Configs:
                 else:
                     found[name] = {entry[0]: Setting(entry[1], entry[3]) for entry in entries}
         return found, hidden
+
+
+def hidden_settings(names: Sequence[str]) -> str:
+    """What to say of topics whose settings this client may not see."""
+    return f"the settings of {', '.join(names)} can't be checked: it takes DescribeConfigs"

@@ -4,6 +4,8 @@ import msgspec
 
 from maprun.runtime.limits import Limits
 
+_SENT_AGAIN = 3  # a record is sent at least so often before the process gives up
+
 
 class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much is fetched, held and waited for by one process."""
@@ -15,7 +17,7 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     busy_poll_ms: int = 50  # the same for partitions that had records in their last answer, or are new
     fetch_retry_seconds: float = 0.2
     cut_back_seconds: float = 20.0  # a log that ends before a kept position for so long was cut: no broker catches up
-    request_seconds_max: float = 10.0  # then the connection counts as broken
+    request_seconds_max: float = 10.0  # MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS: then the connection counts as broken
 
     batch_bytes_max: int = 1 << 20  # of one partition in one produce request
     linger_ms: int = 0  # a request under way gathers what follows it, so waiting on purpose gains little
@@ -31,8 +33,12 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 def bus_limits_of(limits: Limits) -> BusLimits:
     """The bus's limits beside these: a group waits for its members longer than any lease lasts."""
-    least = BusLimits().rebalance_seconds_max
-    return BusLimits(rebalance_seconds_max=max(least, 2 * limits.session_timeout_seconds))
+    least = BusLimits()
+    return BusLimits(
+        request_seconds_max=limits.request_seconds_max,
+        send_seconds_max=max(least.send_seconds_max, _SENT_AGAIN * limits.request_seconds_max),
+        rebalance_seconds_max=max(least.rebalance_seconds_max, 2 * limits.session_timeout_seconds),
+    )
 
 
 def check(own: BusLimits, limits: Limits) -> BusLimits:

@@ -6,21 +6,16 @@ import socket
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from aiokafka import AIOKafkaClient
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.admin import NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from maprun.bus import topics
-from maprun.bus.cluster import look
-from maprun.bus.configs import Configs
-from maprun.bus.fetcher import Fetcher
+from maprun.bus.administration import Administration, administering
 from maprun.bus.limits import bus_limits_of
 from maprun.bus.mark import Mark, differing, limits_of, not_ours, strange
 from maprun.bus.port import BusError, Outgoing
-from maprun.bus.quiet import never_make_topics
-from maprun.bus.security import client_options, require_welcome
 from maprun.bus.sender import Sender
-from maprun.bus.topics import Standing, TopicsDifferError
+from maprun.bus.topics import Standing, TopicsDifferError, Wanted
 from maprun.runtime import clock
 from maprun.runtime.chance import secret
 from maprun.runtime.limits import Limits
@@ -36,10 +31,11 @@ _POLL_SECONDS = 0.1
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What was done: topics made and deleted, by their names on Kafka, and what the operator should hear of."""
+    """What was done: topics made, deleted and mended, by their names on Kafka, and what the operator should hear of."""
 
     topics: list[str]
     deleted: list[str] = []
+    mended: list[str] = []
     warnings: list[str] = []
 
 
@@ -51,48 +47,24 @@ async def make_topics(settings: Settings, limits: Limits, *, adopt: bool = False
     mark and makes them new. Raises SetupError on what a person must decide (nothing is changed then), BusError when
     Kafka can't be reached. Called again after a crash, and by several processes at once, it does no harm.
     """
-    maker = _Maker(settings, limits)
-    try:
-        await maker.start()
-        return await maker.make(adopt=adopt, begin_anew=begin_anew)
-    except (KafkaError, OSError) as error:
-        raise BusError(f"Kafka at {settings.kafka}: {error}") from error
-    finally:
-        await maker.close()
+    async with administering(settings, limits) as administration:
+        sender = Sender(settings, limits, bus_limits_of(limits), lambda _error: None)
+        try:
+            await sender.start()
+            return await _Maker(administration, sender, settings, limits).make(adopt=adopt, begin_anew=begin_anew)
+        finally:
+            await sender.close(limits.drain_seconds)
 
 
 class _Maker:
-    """One run of the making, with its connections."""
+    """One run of the making."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
-        never_make_topics()
-        own = bus_limits_of(limits)
+    def __init__(self, administration: Administration, sender: Sender, settings: Settings, limits: Limits) -> None:
+        self._administration = administration
+        self._sender = sender
         self._settings = settings
         self._limits = limits
-        options = {"bootstrap_servers": settings.kafka, "client_id": f"{settings.prefix}create_topics"}
-        options |= client_options(settings)
-        self._client = AIOKafkaClient(**options)
-        self._admin = AIOKafkaAdminClient(**options)
-        self._fetcher = Fetcher(self._client, settings.prefix, limits, own)
-        self._sender = Sender(settings, limits, own, lambda _error: None)
         self._appended = 0
-
-    async def start(self) -> None:
-        try:
-            await self._client.bootstrap()
-        except KafkaError:
-            await require_welcome(self._settings)
-            raise
-        await self._admin.start()
-        await self._sender.start()
-
-    async def close(self) -> None:
-        await self._fetcher.close()
-        try:
-            await self._sender.close(self._limits.drain_seconds)
-        finally:
-            await self._admin.close()
-            await self._client.close()
 
     async def make(self, *, adopt: bool, begin_anew: bool) -> Made:
         """See `make_topics`."""
@@ -108,28 +80,26 @@ class _Maker:
         if said:
             raise TopicsDifferError(said)
         missing = [topic for topic in TOPICS if settings.prefix + topic.name not in found]
-        warnings = await Configs(self._admin, settings, self._limits).mend(
-            [topic for topic in TOPICS if topic not in missing]
-        )
+        judged = await self._administration.configs.mend([topic for topic in TOPICS if topic not in missing])
         made = await self._make(mark, missing) if missing else []
         limits = limits_of(settings, mark.began)
         if mark.limits != limits:
             await self._append(limits)
         if not mark.token_secret:
             await self._append(TokenSecretSet(mark.began, secret(SECRET_BYTES)))
-        return Made(made, deleted, warnings)
+        return Made(made, deleted, sorted(judged.changed), judged.warnings)
 
     # ------------------------------------------------------------------ the mark
 
     async def _look(self) -> tuple[Mark, dict[str, Standing]]:
-        mark, found = await look(self._client, self._fetcher, self._settings)
+        mark, found = await self._administration.look()
         assert mark is not None, "a mark is never taken back"
         return mark, found
 
     async def _begun(self, *, adopt: bool) -> tuple[Mark, dict[str, Standing]]:
         """The mark, begun now if it wasn't."""
         settings = self._settings
-        mark, found = await look(self._client, self._fetcher, settings)
+        mark, found = await self._administration.look()
         if mark is not None:
             return mark, found
         said = "" if adopt else strange(settings, None, found)
@@ -138,8 +108,8 @@ class _Maker:
         if settings.prefix + CLUSTER.name not in found:
             await self._create([CLUSTER])
             found |= await self._until_there([CLUSTER])
-            await self._client.set_topics(list(found))
-        elif not adopt and not await Configs(self._admin, settings, self._limits).made_by_us():
+            await self._administration.client.set_topics(list(found))
+        elif not adopt and not await self._administration.configs.made_by_us():
             raise TopicsDifferError(not_ours(settings))
         await self._append(ClusterBegan(-1, settings.homes, settings.lanes))
         return await self._look()
@@ -174,7 +144,9 @@ class _Maker:
 
     async def _empty(self, topic: Topic, partitions: int) -> bool:
         """Whether a topic never held a record."""
-        return not any([await self._fetcher.end_offset(topic.name, number) for number in range(partitions)])
+        return not any(
+            [await self._administration.fetcher.end_offset(topic.name, number) for number in range(partitions)]
+        )
 
     # ------------------------------------------------------------------ topics
 
@@ -190,11 +162,10 @@ class _Maker:
 
     async def _create(self, missing: Sequence[Topic]) -> list[str]:
         """Has Kafka make topics; those that another maker made meanwhile are as good. Names every refused one."""
-        brokers = len((await self._admin.describe_cluster())["brokers"])
+        brokers = await self._administration.brokers()
         wanted = topics.wanted(self._settings, self._limits, brokers, missing)
-        copies = topics.replicas(brokers)
-        new = [NewTopic(t.name, t.partitions, copies, topic_configs=t.config) for t in wanted]
-        answer = await self._admin.create_topics(new, timeout_ms=int(_WAIT_SECONDS_MAX * 1000))
+        new = [_new_topic(each) for each in wanted]
+        answer = await self._administration.admin.create_topics(new, timeout_ms=int(_WAIT_SECONDS_MAX * 1000))
         refused: dict[str, list[str]] = {}
         made = []
         for name, code, *said in answer.topic_errors:
@@ -213,7 +184,7 @@ class _Maker:
         names = {self._settings.prefix + topic.name for topic in made}
         until = clock.monotonic_seconds() + _WAIT_SECONDS_MAX
         while True:
-            _, found = await look(self._client, self._fetcher, self._settings)
+            _, found = await self._administration.look()
             if names <= found.keys():
                 return found
             if clock.monotonic_seconds() > until:
@@ -231,7 +202,7 @@ class _Maker:
                 " is left alone: delete it yourself if it is of no worth to anybody, then begin anew"
             )
         if ours:
-            answer = await self._admin.delete_topics(sorted(ours))
+            answer = await self._administration.admin.delete_topics(sorted(ours))
             refused = [
                 f"{name} ({for_code(code).__name__})"
                 for name, code, *_ in answer.topic_error_codes
@@ -240,11 +211,17 @@ class _Maker:
             if refused:
                 raise SetupError(f"Kafka at {self._settings.kafka} refuses to delete {', '.join(refused)}")
         until = clock.monotonic_seconds() + _WAIT_SECONDS_MAX
-        while ours & (await look(self._client, self._fetcher, self._settings))[1].keys():
+        while ours & (await self._administration.look())[1].keys():
             if clock.monotonic_seconds() > until:
                 raise BusError("topics were deleted and are still shown")
             await asyncio.sleep(_POLL_SECONDS)
         return sorted(ours)
+
+
+def _new_topic(wanted: Wanted) -> NewTopic:
+    # Only beside an assignment of copies does aiokafka's class take -1 as their number; an empty one is none.
+    own_assignment: dict[int, list[int]] | None = {} if wanted.copies < 0 else None
+    return NewTopic(wanted.name, wanted.partitions, wanted.copies, own_assignment, wanted.config)
 
 
 _NONE = Standing("", 0, frozenset())

@@ -19,10 +19,10 @@ from schemas.topics import CLUSTER, TOPICS, Topic
 from schemas.wire import Decoder
 
 _decoder: Decoder[ClusterRecord] = Decoder(ClusterRecord)
-CREATE = "`python -m maprun.bus.create_topics`"
-ADOPT = "`python -m maprun.bus.create_topics --adopt`"
+CREATE = "`maprun topics apply`"
+ADOPT = "`maprun topics apply --adopt`"
 BEGIN_ANEW = (
-    "restore this Kafka's disks from a backup, or run `python -m maprun.bus.create_topics --begin-anew`, which deletes"
+    "restore this Kafka's disks from a backup, or run `maprun topics apply --begin-anew`, which deletes"
     " what is left of this maprun (all its executions) and makes its topics new"
 )
 
@@ -161,21 +161,26 @@ def limits_of(settings: Settings, began: int) -> LimitsSet:
 
 def unlike(settings: Settings, mark: Mark) -> str:
     """What to say when this process would judge by other limits than the others do; empty if it wouldn't."""
-    if mark.limits is None:
-        return ""
-    for name, field in (
-        ("MAPRUN_PAYLOAD_BYTES_MAX", "payload_bytes_max"),
-        ("MAPRUN_HISTORY_EVENTS_MAX", "history_events_max"),
-        ("MAPRUN_RETENTION_DAYS", "retention_days"),
-    ):
-        asked, set_to = getattr(settings, field), getattr(mark.limits, field)
-        if asked != set_to:
-            return (
-                f"{name} is {asked} here, and {set_to} for all of this maprun ({settings.prefix!r} on Kafka at"
-                f" {settings.kafka}): processes that judge by different limits come to different results. Set it to"
-                f" {set_to}, or stop all services, run {CREATE} with the new value, and start them with it"
-            )
+    for name, set_to, asked in changed_limits(settings, mark):
+        return (
+            f"{name} is {asked} here, and {set_to} for all of this maprun ({settings.prefix!r} on Kafka at"
+            f" {settings.kafka}): processes that judge by different limits come to different results. Set it to"
+            f" {set_to}, or stop all services, run {CREATE} with the new value, and start them with it"
+        )
     return ""
+
+
+def changed_limits(settings: Settings, mark: Mark) -> list[tuple[str, float, float]]:
+    """The limits that are others for all of this maprun than in these settings: variable, value of all, value here."""
+    return [
+        (name, set_to, asked)
+        for name, field in (
+            ("MAPRUN_PAYLOAD_BYTES_MAX", "payload_bytes_max"),
+            ("MAPRUN_HISTORY_EVENTS_MAX", "history_events_max"),
+            ("MAPRUN_RETENTION_DAYS", "retention_days"),
+        )
+        if mark.limits is not None and (set_to := getattr(mark.limits, field)) != (asked := getattr(settings, field))
+    ]
 
 
 def _named(settings: Settings, topics: Sequence[Topic]) -> str:

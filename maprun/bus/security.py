@@ -1,7 +1,6 @@
 """How a client makes itself known to the brokers: TLS and SASL, for aiokafka's classes and for Faust alike."""
 
 import ssl
-from pathlib import Path
 from typing import Any
 
 from aiokafka.conn import create_conn
@@ -15,6 +14,8 @@ from aiokafka.errors import (
 )
 from aiokafka.helpers import create_ssl_context
 
+from maprun.bus.tokens import secret_of, tokens_of
+from maprun.runtime.kafka_access import NAMES, KafkaAccess
 from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
 
@@ -30,40 +31,34 @@ _NOT_WELCOME = (
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """What every class of aiokafka takes beside its servers. Raises SetupError on files that can't be read."""
-    protocol = settings.kafka_security_protocol
-    options: dict[str, Any] = {"security_protocol": protocol}
-    if protocol.endswith("SSL"):
-        options["ssl_context"] = tls_of(settings)
-    if protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_username,
-            "sasl_plain_password": password_of(settings),
-        }
+    access = settings.access
+    options: dict[str, Any] = {"security_protocol": access.protocol}
+    if access.has_tls:
+        options["ssl_context"] = tls_of(access)
+    if access.has_sasl:
+        options["sasl_mechanism"] = access.mechanism
+    if access.has_tokens:
+        options["sasl_oauth_token_provider"] = tokens_of(access)
+    elif access.has_sasl:
+        options |= {"sasl_plain_username": access.username, "sasl_plain_password": password_of(access)}
     return options
 
 
-def tls_of(settings: Settings) -> ssl.SSLContext:
+def tls_of(access: KafkaAccess) -> ssl.SSLContext:
     """The context of TLS: the system's authorities without MAPRUN_KAFKA_CA, a certificate of one's own with _CERT."""
     try:
         context: ssl.SSLContext = create_ssl_context(
-            cafile=settings.kafka_ca or None, certfile=settings.kafka_cert or None, keyfile=settings.kafka_key or None
+            cafile=access.ca or None, certfile=access.cert or None, keyfile=access.key or None
         )
     except (OSError, ssl.SSLError) as error:
-        files = ", ".join(filter(None, (settings.kafka_ca, settings.kafka_cert, settings.kafka_key)))
+        files = ", ".join(filter(None, (access.ca, access.cert, access.key)))
         raise SetupError(f"MAPRUN_KAFKA_CA, _CERT or _KEY can't be used ({files}): {error}") from error
     return context
 
 
-def password_of(settings: Settings) -> str:
+def password_of(access: KafkaAccess) -> str:
     """The password, from its variable or its file."""
-    if not settings.kafka_password_file:
-        return settings.kafka_password
-    try:
-        return Path(settings.kafka_password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        name = f"MAPRUN_KAFKA_PASSWORD_FILE={settings.kafka_password_file}"
-        raise SetupError(f"{name} can't be read: {error}") from error
+    return secret_of(access.password, access.password_file, NAMES["password_file"])
 
 
 async def require_welcome(settings: Settings) -> None:
@@ -77,8 +72,11 @@ async def require_welcome(settings: Settings) -> None:
         try:
             connection = await create_conn(host, int(port), request_timeout_ms=_ASK_MS, **options)
         except _NOT_WELCOME as error:
-            said = f"Kafka at {server} refuses the user {settings.kafka_username!r}: {error}"
-            raise SetupError(f"{said}. Look at MAPRUN_KAFKA_USERNAME, _PASSWORD and _SASL_MECHANISM") from error
+            access = settings.access
+            who = "this client's token" if access.has_tokens else f"the user {access.username!r}"
+            look_at = "_TOKEN_COMMAND or _TOKEN_URL" if access.has_tokens else "_USERNAME, _PASSWORD"
+            said = f"Kafka at {server} refuses {who}: {error}"
+            raise SetupError(f"{said}. Look at MAPRUN_KAFKA{look_at} and _SASL_MECHANISM") from error
         except ssl.SSLCertVerificationError as error:
             said = f"the certificate of Kafka at {server} is not trusted: {error.verify_message}"
             raise SetupError(f"{said}. Look at MAPRUN_KAFKA_CA") from error

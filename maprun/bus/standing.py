@@ -156,4 +156,5 @@ def _standing(topic: Sequence[Any]) -> Standing | None:
         raise BusError(f"no metadata of topic {name}: {for_code(code).__name__}")
     leaderless = tuple(sorted(number for _, number, leader, *_ in partitions if leader < 0))
     may = frozenset(word for bit, word in OPERATIONS.items() if allowed == _NOT_TOLD or allowed >> bit & 1)
-    return Standing(str(topic_id), len(partitions), may, leaderless)
+    copies = min((len(replicas) for _, _, _, _, replicas, *_ in partitions), default=0)
+    return Standing(str(topic_id), len(partitions), may, leaderless, copies)

@@ -13,6 +13,8 @@ EXIT_UNREACHABLE = 3
 """Nothing answers at the API's address, or it can't answer now; `status`: no stack is running."""
 EXIT_REFUSED = 4
 """The API refused the request; its error name and message are shown."""
+EXIT_SETTINGS = 78
+"""Kafka is not as it must be (topics, rights, settings), and a person must decide; services end with it too."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C. What was started goes on."""
 

@@ -4,7 +4,20 @@ import os
 
 import click
 
-from maprun.cli import doctor, executions, failures, keys, machines, redrives, show, stack, trying, validate, verify
+from maprun.cli import (
+    doctor,
+    executions,
+    failures,
+    keys,
+    machines,
+    redrives,
+    show,
+    stack,
+    topics,
+    trying,
+    validate,
+    verify,
+)
 from maprun.cli.client import Api
 from maprun.cli.options import Context
 from maprun.cli.signing import ApiSigner
@@ -13,7 +26,7 @@ from maprun.runtime import settings
 _EPILOG = """\b
 Exit codes: 0 done · 1 an execution or a tested state ended otherwise than it should, a definition or
 a set-up is wrong, or the stack could not start · 2 usage · 3 the API (or the stack) is not there · 4 the API
-refused the request · 130 Ctrl-C.
+refused the request · 78 Kafka's topics or rights are not as they must be · 130 Ctrl-C.
 \b
 Environment: MAPRUN_API (address of the API), MAPRUN_REGION and MAPRUN_ACCOUNT (to make an ARN of a
 name), AWS_ACCESS_KEY_ID and what else boto3 reads (where the API asks for signatures), MAPRUN_KEYS_FILE
@@ -53,5 +66,6 @@ for _command in (
     failures.errors,
     verify.verify,
     keys.keys,
+    topics.topics,
 ):
     main.add_command(_command)

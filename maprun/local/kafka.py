@@ -3,6 +3,7 @@
 import shutil
 import string
 import subprocess
+from pathlib import Path
 
 from maprun.local.layout import Layout, StackError
 
@@ -17,26 +18,39 @@ def prepare(layout: Layout, java: str) -> None:
 
     Raises StackError with Maven's or Kafka's own words when one of them fails.
     """
-    _fetch(layout)
-    home = layout.state / "kafka"
+    fetch(layout)
+    write(layout, configuration(layout))
+    format_data(layout, java)
+
+
+def configuration(layout: Layout) -> str:
+    """The broker's settings."""
     template = (layout.root / "ops" / "kafka" / "server.properties").read_text(encoding="utf-8")
     listeners = f"PLAINTEXT://127.0.0.1:{layout.kafka_port}"
-    text = string.Template(template).substitute(
-        controller_host="127.0.0.1",
-        controller_port=layout.controller_port,
+    return string.Template(template).substitute(
+        node_id=1,
+        voters=f"1@127.0.0.1:{layout.controller_port}",
+        copies=1,
+        in_sync=1,
         listeners=f"{listeners},CONTROLLER://127.0.0.1:{layout.controller_port}",
         advertised_listeners=listeners,
         data_dir=layout.kafka_data,
     )
-    (home / "server.properties").write_text(text, encoding="utf-8")
-    shutil.copyfile(layout.root / "ops" / "kafka" / "log4j2.properties", home / "log4j2.properties")
+
+
+def write(layout: Layout, text: str) -> None:
+    """Puts the broker's settings where its command line looks for them."""
+    (_home(layout) / "server.properties").write_text(text, encoding="utf-8")
+    shutil.copyfile(layout.root / "ops" / "kafka" / "log4j2.properties", _home(layout) / "log4j2.properties")
+
+
+def format_data(layout: Layout, java: str, *arguments: str) -> None:
+    """Formats the log folder if it is new. Raises StackError with Kafka's own words."""
     if (layout.kafka_data / "meta.properties").exists():
         return
-    format_it = (
-        *_java(layout, java),
-        "kafka.tools.StorageTool",
-        *("format", "--cluster-id", _CLUSTER_ID, "--ignore-formatted", "--config", str(home / "server.properties")),
-    )
+    config = ("--config", str(_home(layout) / "server.properties"))
+    asked = ("format", "--cluster-id", _CLUSTER_ID, "--ignore-formatted", *config, *arguments)
+    format_it = (*_java(layout, java), "kafka.tools.StorageTool", *asked)
     done = subprocess.run(format_it, capture_output=True, text=True, timeout=_FORMAT_SECONDS_MAX, check=False)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-600:]
@@ -45,7 +59,12 @@ def prepare(layout: Layout, java: str) -> None:
 
 def command(layout: Layout, java: str) -> tuple[str, ...]:
     """The command line of the broker."""
-    return (*_java(layout, java), "kafka.Kafka", str(layout.state / "kafka" / "server.properties"))
+    return (*_java(layout, java), "kafka.Kafka", str(_home(layout) / "server.properties"))
+
+
+def _home(layout: Layout) -> Path:
+    """Where the broker's settings, jars and logs are."""
+    return layout.state / "kafka"
 
 
 def _java(layout: Layout, java: str) -> tuple[str, ...]:
@@ -53,13 +72,13 @@ def _java(layout: Layout, java: str) -> tuple[str, ...]:
     return (
         java,
         *layout.java_options,
-        f"-Dlog4j2.configurationFile={layout.state / 'kafka' / 'log4j2.properties'}",
+        f"-Dlog4j2.configurationFile={_home(layout) / 'log4j2.properties'}",
         "-cp",
         f"{layout.kafka_libs}/*",
     )
 
 
-def _fetch(layout: Layout) -> None:
+def fetch(layout: Layout) -> None:
     """Copies Kafka's jars by Maven; a mark says that all of them arrived."""
     if (layout.kafka_libs / _COMPLETE).exists():
         return

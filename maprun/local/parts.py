@@ -91,7 +91,7 @@ def make(layout: Layout, chosen: frozenset[str], java: str, environ: Mapping[str
         parts.append(
             Part(
                 name=TOPICS,
-                argv=_python("maprun.bus.create_topics"),
+                argv=_python("maprun.cli", "topics", "apply"),
                 environment=ours,
                 after=("kafka",),
             )
@@ -104,7 +104,7 @@ def make(layout: Layout, chosen: frozenset[str], java: str, environ: Mapping[str
 def check_importable(layout: Layout, chosen: frozenset[str]) -> None:
     """Raises StackError if the code of a chosen part is not there (a broken checkout)."""
     sources = {name: f"services/{name.replace('-', '_')}/__main__.py" for name in SERVICES}
-    sources |= {TOPICS: "maprun/bus/create_topics.py", "functions": "maprun/local/functions/__main__.py"}
+    sources |= {TOPICS: "maprun/cli/topics.py", "functions": "maprun/local/functions/__main__.py"}
     for name in sorted(chosen):
         source = sources.get("child-runner" if name.startswith("child-runner-") else name)
         if source and not (layout.root / source).exists():
@@ -129,9 +129,9 @@ def _service(layout: Layout, name: str, ours: Mapping[str, str]) -> Part:
     )
 
 
-def _python(module: str) -> tuple[str, ...]:
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
     """The command line that runs a module of this tree in this very environment."""
-    return (sys.executable, "-m", module)
+    return (sys.executable, "-m", module, *arguments)
 
 
 def _environment(layout: Layout, inherited: Mapping[str, str]) -> dict[str, str]:

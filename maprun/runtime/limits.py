@@ -19,6 +19,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     request_bytes_max: int = 1 << 20  # AWS: one API call
 
     commit_interval_seconds: float = 1.0  # group commits are also the proof of membership
+    request_seconds_max: float = 10.0  # MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS: then a connection counts as broken
     session_timeout_seconds: float = (
         8.0  # MAPRUN_SESSION_TIMEOUT_SECONDS: a member not heard of for so long has lost its partitions
     )
@@ -52,6 +53,7 @@ def limits_of(settings: Settings) -> Limits:
         Limits(
             record_bytes_max=settings.record_bytes_max,
             fetch_bytes_max=max(_FETCH_BYTES_MIN, settings.record_bytes_max),
+            request_seconds_max=settings.request_timeout_seconds,
             session_timeout_seconds=session,
             heartbeat_interval_seconds=session / 4,
             lease_margin_seconds=session / 4,

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from maprun.runtime import kafka_access
+from maprun.runtime.kafka_access import KafkaAccess
+
 DEFAULT_API = "http://127.0.0.1:8083"
 DEFAULT_KAFKA = "127.0.0.1:9092"
 DEFAULT_PREFIX = "maprun."
@@ -19,15 +22,6 @@ DEFAULT_FUNCTIONS = "http://127.0.0.1:9001"
 
 class SettingsError(ValueError):
     """A variable of the environment has no meaning; the message names it, its value and what would do."""
-
-
-class Secret(str):
-    """A text that no message shows."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'[hidden]'"
 
 
 CORES_OF_FEW = 2
@@ -42,14 +36,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the parts of the system are, and how big it is. One name in the environment for each field."""
 
     kafka: str = DEFAULT_KAFKA  # MAPRUN_KAFKA: host:port[,host:port]
-    kafka_security_protocol: str = "PLAINTEXT"  # MAPRUN_KAFKA_SECURITY_PROTOCOL
-    kafka_sasl_mechanism: str = "SCRAM-SHA-512"  # MAPRUN_KAFKA_SASL_MECHANISM
-    kafka_username: str = ""  # MAPRUN_KAFKA_USERNAME
-    kafka_password: Secret = Secret()  # MAPRUN_KAFKA_PASSWORD
-    kafka_password_file: str = ""  # MAPRUN_KAFKA_PASSWORD_FILE: holds the password, instead
-    kafka_ca: str = ""  # MAPRUN_KAFKA_CA: a file of authorities, PEM; empty = those of the system
-    kafka_cert: str = ""  # MAPRUN_KAFKA_CERT, MAPRUN_KAFKA_KEY: this client's certificate and its key, PEM
-    kafka_key: str = ""
+    access: KafkaAccess = KafkaAccess()  # MAPRUN_KAFKA_SECURITY_PROTOCOL and others: see kafka_access.NAMES
+    request_timeout_seconds: float = 10.0  # MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS: then a connection counts as broken
+    replicas: int = 0  # MAPRUN_KAFKA_REPLICAS: copies of each topic; 0 = 3, or one a broker; -1 = the cluster's default
+    min_insync: int = (
+        0  # MAPRUN_KAFKA_MIN_INSYNC: copies that must have a record; 0 = 2 of 3; -1 = the cluster's default
+    )
+    durability: str = "memory"  # MAPRUN_KAFKA_DURABILITY: where an acknowledged record is: memory or disk
     prefix: str = DEFAULT_PREFIX  # MAPRUN_PREFIX: begins the names of all topics and groups; one a maprun on a Kafka
     api: str = DEFAULT_API  # MAPRUN_API: where the tracker answers the AWS JSON API
     api_hosts: str = ""  # MAPRUN_API_HOSTS: name[,name]: what the API is reached by beside the host of MAPRUN_API
@@ -101,17 +94,14 @@ PORT_MAX = 65_535
 PREFIX_LENGTH_MAX = 200  # Kafka's names have 249 characters at most; the longest of ours is added to it
 HOMES_MAX = 4096  # an id carries its home in 12 bits
 LANES_MAX = 4096
+REPLICAS_MAX = 32_767  # Kafka counts copies in 16 bits
 
 _NAMES = {
     "kafka": "MAPRUN_KAFKA",
-    "kafka_security_protocol": "MAPRUN_KAFKA_SECURITY_PROTOCOL",
-    "kafka_sasl_mechanism": "MAPRUN_KAFKA_SASL_MECHANISM",
-    "kafka_username": "MAPRUN_KAFKA_USERNAME",
-    "kafka_password": "MAPRUN_KAFKA_PASSWORD",
-    "kafka_password_file": "MAPRUN_KAFKA_PASSWORD_FILE",
-    "kafka_ca": "MAPRUN_KAFKA_CA",
-    "kafka_cert": "MAPRUN_KAFKA_CERT",
-    "kafka_key": "MAPRUN_KAFKA_KEY",
+    "request_timeout_seconds": "MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS",
+    "replicas": "MAPRUN_KAFKA_REPLICAS",
+    "min_insync": "MAPRUN_KAFKA_MIN_INSYNC",
+    "durability": "MAPRUN_KAFKA_DURABILITY",
     "prefix": "MAPRUN_PREFIX",
     "api": "MAPRUN_API",
     "api_hosts": "MAPRUN_API_HOSTS",
@@ -147,6 +137,8 @@ _NAMES = {
 _RANGES = {
     "homes": (1, HOMES_MAX),
     "lanes": (1, LANES_MAX),
+    "replicas": (-1, REPLICAS_MAX),
+    "min_insync": (-1, REPLICAS_MAX),
     "record_bytes_max": (4 << 20, 256 << 20),  # below, a frame and one long item would not fit
     "payload_bytes_max": (262_144, 1 << 20),  # above, one payload could no longer travel in one frame
     "history_events_max": (25_000, 10_000_000),
@@ -158,18 +150,17 @@ _RANGES = {
 _KINDS: dict[str, Callable[[str], str | Path]] = {
     "state_dir": Path,
     "kafka": lambda text: text.replace(" ", ""),
-    "kafka_password": Secret,
 }
 _MEASURES = {
     "retention_days": ("days", 0.0, 3_650.0),
     # Kafka's own bounds: group.min.session.timeout.ms and group.max.session.timeout.ms, as they come.
     "session_timeout_seconds": ("seconds", 6.0, 3_600.0),
+    "request_timeout_seconds": ("seconds", 1.0, 600.0),
 }
 """Settings that may be fractions: their unit, what they must be above or (but for 0) equal to, and their maximum."""
 _CHOICES = {
     "signatures": ("auto", "none"),
-    "kafka_security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-    "kafka_sasl_mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    "durability": ("memory", "disk"),
     "log_format": ("json", "console"),
     "log_level": ("debug", "info", "warning", "error"),
 }
@@ -190,7 +181,11 @@ def load(environ: Mapping[str, str]) -> Settings:
             raise SettingsError(f"{name}={text!r}: must be one of {', '.join(_CHOICES[field])}")
         else:
             given[field] = _KINDS.get(field, str)(text)
-    settings = msgspec.structs.replace(Settings(), **given)
+    try:
+        access = kafka_access.read(environ)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    settings = msgspec.structs.replace(Settings(access=access), **given)
     for field in ("api", "s3", "logs"):
         url = getattr(settings, field)
         if url:
@@ -201,7 +196,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     if settings.keys_file and settings.signatures == "none":
         raise SettingsError("MAPRUN_SIGNATURES=none: no key is asked for; without MAPRUN_KEYS_FILE it makes sense")
     _check_kafka(settings.kafka)
-    _check_login(settings)
+    _check_copies(settings)
     _check_prefix(settings.prefix)
     if not (settings.account.isascii() and settings.account.isdigit() and len(settings.account) == 12):  # noqa: PLR2004
         raise SettingsError(f"MAPRUN_ACCOUNT={settings.account!r}: an account is 12 digits")
@@ -275,22 +270,13 @@ def _check_kafka(servers: str) -> None:
             )
 
 
-def _check_login(settings: Settings) -> None:
-    """Raises SettingsError when the settings of TLS and SASL contradict each other, or lack one another."""
-    protocol = settings.kafka_security_protocol
-    asked = f"MAPRUN_KAFKA_SECURITY_PROTOCOL={protocol}"
-    passwords = [each for each in (settings.kafka_password, settings.kafka_password_file) if each]
-    files = [each for each in (settings.kafka_ca, settings.kafka_cert, settings.kafka_key) if each]
-    if protocol.startswith("SASL") and not (settings.kafka_username and len(passwords) == 1):
+def _check_copies(settings: Settings) -> None:
+    """Raises SettingsError when more copies must have a record than there are to be."""
+    if 0 < settings.replicas < settings.min_insync:
         raise SettingsError(
-            f"{asked}: needs MAPRUN_KAFKA_USERNAME, and one of MAPRUN_KAFKA_PASSWORD and MAPRUN_KAFKA_PASSWORD_FILE"
+            f"MAPRUN_KAFKA_MIN_INSYNC={settings.min_insync}: more than there are copies"
+            f" (MAPRUN_KAFKA_REPLICAS={settings.replicas}): nothing could be written"
         )
-    if not protocol.startswith("SASL") and (settings.kafka_username or passwords):
-        raise SettingsError(f"{asked}: has no user; with MAPRUN_KAFKA_USERNAME it must be SASL_SSL or SASL_PLAINTEXT")
-    if not protocol.endswith("SSL") and files:
-        raise SettingsError(f"{asked}: has no TLS; with MAPRUN_KAFKA_CA, _CERT or _KEY it must be SSL or SASL_SSL")
-    if bool(settings.kafka_cert) != bool(settings.kafka_key):
-        raise SettingsError("MAPRUN_KAFKA_CERT and MAPRUN_KAFKA_KEY: a certificate needs its key, and a key its own")
 
 
 def _check_prefix(prefix: str) -> None:
@@ -304,7 +290,8 @@ def _check_prefix(prefix: str) -> None:
 
 def to_environment(settings: Settings) -> dict[str, str]:
     """The environment from which `load` makes these settings again: what a parent hands to its children."""
-    return {name: str(getattr(settings, field)) for field, name in _NAMES.items()}
+    own = {name: str(getattr(settings, field)) for field, name in _NAMES.items()}
+    return own | kafka_access.to_environment(settings.access)
 
 
 def port_of(url: str, name: str = "address") -> int:

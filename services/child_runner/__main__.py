@@ -22,7 +22,7 @@ from services.child_runner.machine import shared
 from services.child_runner.memory_budget import MemoryBudget
 from services.child_runner.metrics import Counted
 from services.child_runner.owner import Deps, own_lane
-from services.child_runner.topology import EXPRESS, LOGS, OWNED, SERVICE
+from services.child_runner.topology import EXPRESS, EXPRESS_GROUP, GROUP, LOGS, LOGS_GROUP, OWNED, SERVICE
 
 
 def compose(settings: Settings, limits: Limits) -> Composed:
@@ -46,12 +46,12 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     interpreter = ExpressInterpreter(express_limits(settings.payload_bytes_max))
     express = ExpressDeps(interpreter, tasks.run_task, own, deps.metrics, deps.budget, deps.pace, settings.homes)
     owned = [
-        Owned(OWNED, SERVICE, partial(own_lane, deps=deps), own.drain_seconds),
-        Owned(EXPRESS, f"{SERVICE}-express", partial(own_express, deps=express), own.drain_seconds),
+        Owned(OWNED, GROUP, partial(own_lane, deps=deps), own.drain_seconds),
+        Owned(EXPRESS, EXPRESS_GROUP, partial(own_express, deps=express), own.drain_seconds),
     ]
     if settings.logs:
         forwarding = LogDeps(tasks.run_task, deps.metrics.logs_given_up)
-        owned.append(Owned(LOGS, f"{SERVICE}-logs", partial(own_logs, deps=forwarding)))
+        owned.append(Owned(LOGS, LOGS_GROUP, partial(own_logs, deps=forwarding)))
     return Composed(owned, secret, close=(tasks.close,))
 
 

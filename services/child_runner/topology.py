@@ -1,11 +1,14 @@
 """What the child-runner reads and writes."""
 
-from schemas import topics
+from schemas import groups, topics
 
 SERVICE = "child-runner"
 OWNED = topics.ITEMS.name
 EXPRESS = topics.EXPRESS_REQUESTS.name
 LOGS = topics.EXECUTION_LOGS.name
+GROUP = groups.CHILD_RUNNER.name
+EXPRESS_GROUP = groups.CHILD_RUNNER_EXPRESS.name
+LOGS_GROUP = groups.CHILD_RUNNER_LOGS.name
 CONSUMES: tuple[str, ...] = (
     topics.ITEMS.name,
     topics.LANE_SIGNALS.name,

@@ -16,7 +16,7 @@ from services.item_reader.handlers import limits_of
 from services.item_reader.metrics import Counted
 from services.item_reader.owner import Deps, own_asks
 from services.item_reader.sources import Sources
-from services.item_reader.topology import OWNED, SERVICE
+from services.item_reader.topology import GROUP, OWNED, SERVICE
 
 
 def compose(settings: Settings, limits: Limits) -> Composed:
@@ -25,7 +25,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     s3 = make_s3(aws, time.sleep, chance.chance, RetryWarnings(clock.monotonic_seconds))
     sources = Sources(s3, Names(settings.region, settings.account))
     deps = Deps(sources.open, sources.builder, metrics=Counted(), limits=limits_of(limits.value_bytes_max))
-    return Composed([Owned(OWNED, SERVICE, partial(own_asks, deps=deps))])
+    return Composed([Owned(OWNED, GROUP, partial(own_asks, deps=deps))])
 
 
 if __name__ == "__main__":

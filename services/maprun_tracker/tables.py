@@ -17,12 +17,14 @@ import faust
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
+from faust.auth import OAuthCredentials
 from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import Consumer, ConsumerRebalanceListener
 from faust.transport.producer import ProducerBuffer
 from faust.types import AppT
 
 from maprun.bus.security import password_of, tls_of
+from maprun.bus.tokens import tokens_of
 from maprun.runtime import logs
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import EXIT_FATAL
@@ -52,14 +54,13 @@ def member_name(settings: Settings) -> str:
 
 def credentials(settings: Settings) -> Any:
     """TLS and SASL in Faust's words; None without both."""
-    protocol = settings.kafka_security_protocol
-    tls = tls_of(settings) if protocol.endswith("SSL") else None
-    if protocol.startswith("SASL"):
+    access = settings.access
+    tls = tls_of(access) if access.has_tls else None
+    if access.has_tokens:
+        return OAuthCredentials(oauth_cb=tokens_of(access), ssl_context=tls)
+    if access.has_sasl:
         return faust.SASLCredentials(
-            username=settings.kafka_username,
-            password=password_of(settings),
-            mechanism=settings.kafka_sasl_mechanism,
-            ssl_context=tls,
+            username=access.username, password=password_of(access), mechanism=access.mechanism, ssl_context=tls
         )
     return None if tls is None else faust.SSLCredentials(tls)
 
@@ -80,7 +81,7 @@ def make_app(settings: Settings, limits: Limits) -> faust.App:
         topic_partitions=settings.homes,
         topic_disable_leader=True,
         broker_commit_livelock_soft_timeout=NEVER_SECONDS,
-        topic_allow_declare=False,  # create_topics makes them all, the changelog too
+        topic_allow_declare=False,  # `maprun topics apply` makes them all, the changelog too
         broker_session_timeout=limits.session_timeout_seconds,
         broker_heartbeat_interval=limits.heartbeat_interval_seconds,
         broker_max_poll_records=RECORDS_PER_POLL,

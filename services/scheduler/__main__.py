@@ -24,7 +24,7 @@ from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
 from services.scheduler.s3_results import s3_results
 from services.scheduler.shaping import shaping_of
-from services.scheduler.topology import GATED, OWNED, SERVICE
+from services.scheduler.topology import GATE_GROUP, GATED, GROUP, OWNED, SERVICE
 
 
 def compose(settings: Settings, limits: Limits) -> Composed:
@@ -51,8 +51,8 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         secret=secret,
         topic_prefix=settings.prefix,
     )
-    homes = Owned(OWNED, SERVICE, partial(own_home, deps=deps))
-    gate = Owned(GATED, f"{SERVICE}-gate", partial(own_requests, deps=deps))
+    homes = Owned(OWNED, GROUP, partial(own_home, deps=deps))
+    gate = Owned(GATED, GATE_GROUP, partial(own_requests, deps=deps))
     return Composed([homes, gate], secret, close=(tasks.close, deps.shaping.close))
 
 

@@ -1,10 +1,12 @@
 """What the scheduler reads and writes."""
 
-from schemas import topics
+from schemas import groups, topics
 
 SERVICE = "scheduler"
 OWNED = topics.HOME.name
 GATED = topics.EXECUTION_REQUESTS.name
+GROUP = groups.SCHEDULER.name
+GATE_GROUP = groups.SCHEDULER_GATE.name
 CONSUMES: tuple[str, ...] = (
     topics.HOME.name,
     topics.HOME_SNAPSHOTS.name,

@@ -1,10 +1,11 @@
 """A Kafka of their own for the bus's tests: one node, started from the jars that the local stack fetched."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maprun.local import kafka
@@ -14,24 +15,28 @@ from tests.integration.jars import share_jars
 
 ROOT = Path(__file__).resolve().parents[3]
 _START_SECONDS_MAX = 60
+_PORTS = (10_000, 20_000)
 
 
 def _free_ports() -> int:
-    """A port whose neighbour is free as well: the controller listens there."""
+    """A port whose two neighbours are free as well: a controller and a second listener may take them.
+
+    Below those that the kernel gives to connections, one of which may come between this look and the broker's start.
+    """
     while True:
-        with socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            with contextlib.suppress(OSError, OverflowError):
-                next_one.bind(("127.0.0.1", port + 1))
-                return port
+        port = random.randrange(*_PORTS, 3)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for number in range(port, port + 3):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            return port
 
 
 class Broker:
     """One broker, which may be killed, lose its data and be started again under its address."""
 
     def __init__(self, folder: Path, settings: str = "") -> None:
-        self._settings = settings  # of the broker, beside those of the local stack's; the last of a name counts
+        self.settings = settings  # of the broker, beside those of the local stack's; the last of a name counts
+        self.formatted_with: Sequence[str] = ()  # beside what the local stack formats with
         self.address = f"127.0.0.1:{_free_ports()}"
         self._layout = Layout(settings=Settings(kafka=self.address), root=ROOT, state=folder, functions_dir=folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -42,15 +47,29 @@ class Broker:
         """Where its logs are."""
         return self._layout.kafka_data
 
+    @property
+    def port(self) -> int:
+        """Where clients connect; the next one is its controller's."""
+        return self._layout.kafka_port
+
     def start(self) -> None:
         """Starts it, on formatted disks, and waits until it listens."""
-        kafka.prepare(self._layout, "java")
-        with (self._layout.state / "kafka" / "server.properties").open("a", encoding="utf-8") as file:
-            file.write(self._settings)
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Starts it, on formatted disks."""
+        kafka.fetch(self._layout)
+        kafka.write(self._layout, kafka.configuration(self._layout) + self.settings)
+        kafka.format_data(self._layout, "java", *self.formatted_with)
         with (self._layout.state / "kafka.log").open("ab") as log:
             command = kafka.command(self._layout, "java")
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._layout.state)
-        _wait(self._layout.kafka_port, self._process)
+
+    def wait(self) -> None:
+        """Until it listens."""
+        assert self._process is not None, "it was launched"
+        _wait(self.port, self._process)
 
     def kill(self) -> None:
         """Ends it with SIGKILL."""

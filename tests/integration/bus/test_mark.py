@@ -29,6 +29,13 @@ pytestmark = pytest.mark.integration
 SERVICES = ("scheduler", "item_reader", "child_runner", "maprun_tracker")
 END_SECONDS_MAX = 40.0
 TOPIC = "item-asks"
+MAKER = """
+import asyncio, os
+from maprun.bus.making import make_topics
+from maprun.runtime import limits, settings
+loaded = settings.load(os.environ)
+asyncio.run(make_topics(loaded, limits.limits_of(loaded)))
+"""
 
 
 def under(settings: Settings, prefix: str, **changed: object) -> Settings:
@@ -113,7 +120,7 @@ def test_a_maker_killed_anywhere_is_followed_by_one_that_ends_well(settings: Set
     """Killed after 0.5 s, 0.55 s … again and again, it leaves nothing that the next one does not know as its own."""
     mine = under(settings, "killed.")
     environment = {**os.environ, **to_environment(mine)}
-    argv = [sys.executable, "-m", "maprun.bus.create_topics"]
+    argv = [sys.executable, "-c", MAKER]
     for step in range(12):
         maker = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         time.sleep(0.5 + step * 0.05)
@@ -196,9 +203,7 @@ def test_a_topic_of_no_worth_is_made_again_and_one_of_worth_is_not(settings: Set
     async def test() -> None:
         await making.make_topics(mine, Limits())
         await strangers.delete(settings.kafka, "worth.maprun-tracker-state-changelog")
-        with pytest.raises(
-            TopicsDifferError, match=r"changelog is not there: run `python -m maprun.bus.create_topics`"
-        ):
+        with pytest.raises(TopicsDifferError, match=r"changelog is not there: run `maprun topics apply`"):
             async with hosted(mine):
                 pass
         made = await making.make_topics(mine, Limits())
@@ -271,7 +276,7 @@ def test_services_without_topics_end_with_78_and_one_line(settings: Settings, tm
     for service in codes:
         said = last_words(logs[service])
         assert said.count("\n") == 0
-        assert said.endswith("under the prefix 'none.': run `python -m maprun.bus.create_topics`"), said
+        assert said.endswith("under the prefix 'none.': run `maprun topics apply`"), said
 
 
 def test_a_refused_session_timeout_names_the_brokers_setting(settings: Settings, tmp_path: Path) -> None:

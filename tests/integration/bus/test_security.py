@@ -1,8 +1,9 @@
 """TLS and SASL on a real broker that takes nothing else, with an authorizer: who may, who may not, and what is said."""
 
 import asyncio
+import base64
 import contextlib
-import subprocess
+import json
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,68 +11,99 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.bus import making
+from maprun.bus import making, planning
 from maprun.bus.checkup import look_at_kafka
 from maprun.bus.kafka import KafkaHost
+from maprun.bus.least_rights import APPLY, least_rights
 from maprun.bus.port import BusError
 from maprun.bus.rights import NotAllowedError
 from maprun.runtime.checkup import Finding
+from maprun.runtime.kafka_access import KafkaAccess, Secret
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
-from maprun.runtime.settings import Secret, Settings
+from maprun.runtime.settings import Settings
+from schemas.topics import TOPICS
 from tests.integration.bus.broker import Broker
-from tests.integration.bus.test_living_services import started
+from tests.integration.bus.secured import Certificates, give, make_certificates
+from tests.integration.bus.test_living_services import SERVICES, started
 
 pytestmark = pytest.mark.integration
 END_SECONDS_MAX = 60.0
-PASSWORD = "store-secret"  # noqa: S105 - of a keystore that a test makes
+NOBODY = {"username": "maprun", "password": Secret("maprun-secret")}
+SCRAM = {"username": "scram", "password": Secret("scram-secret")}
+CLAIMS = {"sub": "token", "iat": 0, "exp": 4_000_000_000}
+TOKEN = {"mechanism": "OAUTHBEARER", "username": "", "password": Secret()}
 
 
-def broker_settings(keystore: Path) -> str:
-    """A listener of SASL over TLS alone, two users, and a broker that allows the second one nothing."""
-    users = 'user_admin="admin-secret" user_maprun="maprun-secret"'
-    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+class Secured(msgspec.Struct, frozen=True):
+    """A broker that takes SASL over TLS, and certificates beside; it allows nobody what no ACL allows."""
+
+    admin: Settings  # of somebody who may do everything
+    certified: Settings  # the same, for a client with a certificate
+
+
+def changed(settings: Settings, **access: Any) -> Settings:
+    """The same Kafka for another client."""
+    return msgspec.structs.replace(settings, access=msgspec.structs.replace(settings.access, **access))
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    """A token that the broker takes without a signature."""
+    parts = (json.dumps(each).encode() for each in ({"alg": "none"}, claims))
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
+
+
+def broker_settings(certificates: Certificates, port: int, certified: int) -> str:
+    """A listener of SASL over TLS with every mechanism, and one that asks for certificates."""
+    users = " ".join(f'user_{name}="{name}-secret"' for name in ("admin", "maprun", "operator", *SERVICES))
+    login = "org.apache.kafka.common.security"
     return f"""
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:SASL_SSL
+listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{certified},CONTROLLER://127.0.0.1:{port + 1}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{certified}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:SASL_SSL,OUTSIDE:SSL
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
 sasl.mechanism.inter.broker.protocol=PLAIN
-listener.name.plaintext.plain.sasl.jaas.config={login} username="admin" password="admin-secret" {users};
-ssl.keystore.location={keystore}
-ssl.keystore.password={PASSWORD}
-ssl.truststore.location={keystore}
-ssl.truststore.password={PASSWORD}
-ssl.endpoint.identification.algorithm=
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:admin;User:ANONYMOUS
-"""
+listener.name.plaintext.plain.sasl.jaas.config={login}.plain.PlainLoginModule required \
+ username="admin" password="admin-secret" {users};
+listener.name.plaintext.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.plaintext.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.plaintext.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule required \
+ unsecuredLoginStringClaim_sub="broker";
+listener.name.outside.ssl.client.auth=required
+super.users=User:admin;User:ANONYMOUS;User:scram;User:token;User:CN=client
+{certificates.of_broker}"""
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings of somebody who may do everything on a broker that takes SASL over TLS alone."""
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """One that runs."""
     folder = tmp_path_factory.mktemp("secure")
-    keystore, ca = folder / "broker.p12", folder / "ca.pem"
-    store = ("-keystore", str(keystore), "-storepass", PASSWORD, "-alias", "broker")
-    names = ("-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1")
-    subprocess.run(["keytool", "-genkeypair", "-keyalg", "RSA", *names, *store], check=True, capture_output=True)
-    exported = subprocess.run(["keytool", "-exportcert", "-rfc", *store], check=True, capture_output=True)
-    ca.write_bytes(exported.stdout)
-    broker = Broker(folder / "state", broker_settings(keystore))
+    certificates = make_certificates(folder)
+    broker = Broker(folder / "state")
+    certified = broker.port + 2
+    broker.settings = broker_settings(certificates, broker.port, certified)
+    scram = [f"SCRAM-SHA-{bits}=[name=scram,password=scram-secret]" for bits in (256, 512)]
+    broker.formatted_with = [part for each in scram for part in ("--add-scram", each)]
     broker.start()
-    yield Settings(
-        kafka=broker.address,
-        kafka_security_protocol="SASL_SSL",
-        kafka_sasl_mechanism="PLAIN",
-        kafka_username="admin",
-        kafka_password=Secret("admin-secret"),
-        kafka_ca=str(ca),
-        homes=2,
-        lanes=2,
-        state_dir=folder,
-        instance="tests",
+    ca, cert, key = str(certificates.ca), str(certificates.client), str(certificates.client_key)
+    login = KafkaAccess(
+        protocol="SASL_SSL", mechanism="PLAIN", username="admin", password=Secret("admin-secret"), ca=ca
+    )
+    admin = Settings(kafka=broker.address, access=login, homes=2, lanes=2, state_dir=folder, instance="tests")
+    yield Secured(
+        admin,
+        msgspec.structs.replace(
+            admin, kafka=f"127.0.0.1:{certified}", access=KafkaAccess(protocol="SSL", ca=ca, cert=cert, key=key)
+        ),
     )
     broker.close()
+
+
+@pytest.fixture
+def admin(secured: Secured) -> Settings:
+    """Settings of somebody who may do everything."""
+    return secured.admin
 
 
 async def begin(settings: Settings, service: str) -> None:
@@ -108,28 +140,74 @@ def test_all_services_work_over_tls_with_a_user(admin: Settings, tmp_path: Path)
     """Topics are made, and each service, Faust's clients too, gets its partitions; the password may stand in a file."""
     password = tmp_path / "password"
     password.write_text("admin-secret\n")
-    mine = msgspec.structs.replace(admin, kafka_password=Secret(), kafka_password_file=str(password))
+    mine = changed(admin, password=Secret(), password_file=str(password))
     asyncio.run(making.make_topics(mine, Limits()))
-    for service in ("scheduler", "item_reader", "child_runner", "maprun_tracker"):
+    for service in SERVICES:
         process, log = started(service, mine, tmp_path)
         process.terminate()
         assert process.wait(END_SECONDS_MAX) == 0, log.read_text()[-3000:]
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("makes", "serves"),
     [
-        ({"kafka_password": Secret("wrong")}, "refuses the user 'admin'.*MAPRUN_KAFKA_USERNAME"),
-        ({"kafka_sasl_mechanism": "SCRAM-SHA-512"}, "refuses the user 'admin'.*_SASL_MECHANISM"),
-        ({"kafka_ca": ""}, "is not trusted.*MAPRUN_KAFKA_CA"),
-        ({"kafka_ca": "/nowhere.pem"}, "/nowhere.pem.*can't be used|can't be used.*/nowhere.pem"),
+        ({"mechanism": "SCRAM-SHA-256", **SCRAM}, {"mechanism": "SCRAM-SHA-512", **SCRAM}),
+        ({**TOKEN, "token_command": f"echo {unsigned(CLAIMS)}"},) * 2,
+    ],
+    ids=["SCRAM", "OAUTHBEARER"],
+)
+def test_every_mechanism_serves_makers_the_bus_and_faust(
+    admin: Settings, makes: dict[str, Any], serves: dict[str, Any], tmp_path: Path
+) -> None:
+    """SCRAM of both lengths, and tokens: a tracker has all kinds of clients."""
+    mine = msgspec.structs.replace(admin, prefix=f"{makes['mechanism']}.")
+    asyncio.run(making.make_topics(changed(mine, **makes), Limits()))
+    process, log = started("maprun_tracker", changed(mine, **serves), tmp_path)
+    process.terminate()
+    assert process.wait(END_SECONDS_MAX) == 0, log.read_text()[-3000:]
+
+
+def test_a_certificate_says_who_a_client_is(secured: Secured) -> None:
+    """MAPRUN_KAFKA_CERT and _KEY over TLS alone; without them the broker takes nobody."""
+    mine = msgspec.structs.replace(secured.certified, prefix="certified.")
+    asyncio.run(making.make_topics(mine, Limits()))
+    asyncio.run(to_its_end(begin(mine, "scheduler")))
+    with pytest.raises((BusError, SetupError)):
+        asyncio.run(to_its_end(making.make_topics(changed(mine, cert="", key=""), Limits())))
+
+
+def test_services_work_with_the_rights_that_are_planned_and_no_others(admin: Settings, tmp_path: Path) -> None:
+    """Each as a user of its own, and who applies too, who may begin nothing anew."""
+    mine = msgspec.structs.replace(admin, prefix="least.")
+    names = {service.replace("_", "-"): service for service in SERVICES}
+    give(admin, least_rights(mine), {APPLY: "User:operator"} | {who: f"User:{name}" for who, name in names.items()})
+    applies = changed(mine, username="operator", password=Secret("operator-secret"))
+    assert len(asyncio.run(making.make_topics(applies, Limits())).topics) == len(TOPICS) - 1
+    assert asyncio.run(planning.plan_topics(applies, Limits())).settled
+    with pytest.raises(SetupError, match="refuses to delete least"):
+        asyncio.run(making.make_topics(applies, Limits(), begin_anew=True))
+    for name in names.values():
+        process, log = started(name, changed(mine, username=name, password=Secret(f"{name}-secret")), tmp_path)
+        process.terminate()
+        assert process.wait(END_SECONDS_MAX) == 0, log.read_text()[-3000:]
+        assert "AuthorizationFailed" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrongly", "said"),
+    [
+        ({"password": Secret("wrong")}, "refuses the user 'admin'.*MAPRUN_KAFKA_USERNAME"),
+        ({"mechanism": "SCRAM-SHA-512"}, "refuses the user 'admin'.*_SASL_MECHANISM"),
+        ({**TOKEN, "token_command": "echo nonsense"}, "refuses this client's token.*MAPRUN_KAFKA_TOKEN_COMMAND"),
+        ({"ca": ""}, "is not trusted.*MAPRUN_KAFKA_CA"),
+        ({"ca": "/nowhere.pem"}, "/nowhere.pem.*can't be used|can't be used.*/nowhere.pem"),
     ],
 )
 def test_a_wrong_login_is_told_apart_from_a_broker_that_is_away(
-    admin: Settings, changed: dict[str, Any], said: str
+    admin: Settings, wrongly: dict[str, Any], said: str
 ) -> None:
     """Makers and services end with what is wrong, and without the password."""
-    mine = msgspec.structs.replace(admin, **changed)
+    mine = changed(admin, **wrongly)
     for wrong in (lambda: making.make_topics(mine, Limits()), lambda: begin(mine, "scheduler")):
         with pytest.raises(SetupError, match=said) as raised:
             asyncio.run(to_its_end(wrong()))
@@ -138,8 +216,7 @@ def test_a_wrong_login_is_told_apart_from_a_broker_that_is_away(
 
 def test_who_may_nothing_hears_of_each_right(admin: Settings) -> None:
     """The maker misses Write and Create, a service the rights on topics that are there."""
-    may_nothing = {"kafka_username": "maprun", "kafka_password": Secret("maprun-secret")}
-    mine = msgspec.structs.replace(admin, prefix="rights.", **may_nothing)
+    mine = msgspec.structs.replace(changed(admin, **NOBODY), prefix="rights.")
     with pytest.raises(SetupError, match=r"Write on the topics under 'rights\.', and Create"):
         asyncio.run(to_its_end(making.make_topics(mine, Limits())))
     asyncio.run(making.make_topics(msgspec.structs.replace(admin, prefix="rights."), Limits()))
@@ -163,12 +240,11 @@ def test_a_look_names_rights_and_login(admin: Settings) -> None:
     mine = msgspec.structs.replace(admin, prefix="looked.")
     asyncio.run(making.make_topics(mine, Limits()))
     assert wrong(mine) == {}
-    may_nothing = {"kafka_username": "maprun", "kafka_password": Secret("maprun-secret")}
-    told = wrong(msgspec.structs.replace(mine, **may_nothing))
+    told = wrong(changed(mine, **NOBODY))
     assert "scheduler" in told["rights on topics"]
     assert "Describe on looked." in told["rights on topics"]
     assert "Read on the groups looked.scheduler" in told["rights on groups"]
-    assert wrong(msgspec.structs.replace(mine, kafka_password=Secret("wrong"))).keys() == {"login"}
+    assert wrong(changed(mine, password=Secret("wrong"))).keys() == {"login"}
 
 
 def test_no_broker_is_no_wrong_login(admin: Settings) -> None:

@@ -58,7 +58,7 @@ def test_topics_of_others_stay_as_they_are_byte_for_byte(one: Stack, tmp_path: P
             time.sleep(1)
     finally:
         two.down()
-    argv = [sys.executable, "-m", "maprun.bus.create_topics"]
+    argv = [sys.executable, "-m", "maprun.cli", "topics", "apply"]
     environment = {**one.environ, "MAPRUN_PREFIX": "maprun."}
     refused = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert refused.returncode == 78

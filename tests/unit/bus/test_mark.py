@@ -56,7 +56,7 @@ def test_topics_as_they_were_made_are_ours() -> None:
 @pytest.mark.parametrize(
     ("mark", "found", "said"),
     [
-        (None, {}, "there is no maprun under the prefix 'p.': run `python -m maprun.bus.create_topics`"),
+        (None, {}, "there is no maprun under the prefix 'p.': run `maprun topics apply`"),
         (None, {"p.items": Standing("x", 8, ALL)}, "topic p.items is there already, and nothing says that maprun made"),
         (None, standing(cluster=None), r"the topics p.execution-requests, .* are there already.*MAPRUN_PREFIX"),
         (MARK, standing(items=other("items", id="x")), r"topic p.items was deleted and made anew.*--begin-anew"),
@@ -70,7 +70,7 @@ def test_topics_as_they_were_made_are_ours() -> None:
         (
             MARK,
             standing(rejected_requests=None),
-            r"topic p.rejected-requests is not there: run `python -m maprun.bus.create_topics`$",
+            r"topic p.rejected-requests is not there: run `maprun topics apply`$",
         ),
         (MARK, standing(items=other("items", partitions=12)), r"p.items has 12 partitions and was made with 5"),
         (MARK, standing(home=other("home", partitions=4)), r"p.home has 4 partitions and was made with 3"),
@@ -97,7 +97,7 @@ def test_the_limits_that_were_set_last_hold_for_all() -> None:
     assert require(SETTINGS, alike, standing()) == alike
     other_days = msgspec.structs.replace(SETTINGS, retention_days=0.5)
     with pytest.raises(
-        TopicsDifferError, match=r"MAPRUN_RETENTION_DAYS is 0\.5 here, and 90\.0 for all.*create_topics"
+        TopicsDifferError, match=r"MAPRUN_RETENTION_DAYS is 0\.5 here, and 90\.0 for all.*maprun topics apply"
     ):
         require(other_days, alike, standing())
     larger = msgspec.structs.replace(SETTINGS, payload_bytes_max=1 << 20)

@@ -66,8 +66,47 @@ def test_home_is_kept_as_long_as_executions_and_a_day() -> None:
 def test_more_brokers_keep_more_copies() -> None:
     """With three brokers: three copies, two of which must have a record."""
     [home] = [w for w in topics.wanted(Settings(), Limits(), brokers=3) if w.name == "maprun.home"]
-    assert topics.replicas(3) == 3
+    assert (home.copies, topics.replicas(Settings(), 1)) == (3, 1)
     assert home.config["min.insync.replicas"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "min_insync", "brokers", "copies", "in_sync"),
+    [
+        (0, 0, 1, 1, "1"),
+        (0, 0, 2, 2, "2"),
+        (0, 0, 5, 3, "2"),
+        (2, 0, 3, 2, "2"),
+        (2, 1, 3, 2, "1"),
+        (-1, 0, 3, -1, None),
+        (-1, 2, 3, -1, "2"),
+        (0, -1, 3, 3, None),
+    ],
+)
+def test_copies_are_as_asked_or_the_clusters_own(
+    replicas: int, min_insync: int, brokers: int, copies: int, in_sync: str | None
+) -> None:
+    """What is left to the cluster is not named when a topic is made, so a policy of its own decides."""
+    settings = Settings(replicas=replicas, min_insync=min_insync)
+    for wanted in topics.wanted(settings, Limits(), brokers):
+        assert (wanted.copies, wanted.config.get("min.insync.replicas")) == (copies, in_sync)
+
+
+def test_on_disk_is_what_positions_are_kept_of() -> None:
+    """MAPRUN_KAFKA_DURABILITY=disk has each record flushed before it is acknowledged, but where none is read again."""
+    flushed = {
+        topic.name: wanted.config.get("flush.messages")
+        for topic, wanted in zip(TOPICS, topics.wanted(Settings(durability="disk"), Limits()), strict=True)
+    }
+    assert flushed == {topic.name: None if topic.replaceable else "1" for topic in TOPICS}
+    assert all("flush.messages" not in wanted.config for wanted in topics.wanted(Settings(), Limits()))
+
+
+def test_a_request_may_take_as_long_as_a_slow_cluster_needs() -> None:
+    """A record is sent at least three times before the process gives up on it."""
+    limits = limits_of(Settings(request_timeout_seconds=60.0))
+    own = bus_limits.check(bus_limits.bus_limits_of(limits), limits)
+    assert (own.request_seconds_max, own.send_seconds_max) == (60.0, 180.0)
 
 
 def test_a_lease_that_outlives_a_rebalance_is_refused() -> None:

@@ -18,6 +18,10 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
         "MAPRUN_PREFIX": "a.b_c-9",
         "MAPRUN_SESSION_TIMEOUT_SECONDS": "31.5",
         "MAPRUN_KAFKA": "127.0.0.1:29092, kafka-2:9092",
+        "MAPRUN_KAFKA_REPLICAS": "-1",
+        "MAPRUN_KAFKA_MIN_INSYNC": "2",
+        "MAPRUN_KAFKA_DURABILITY": "disk",
+        "MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS": "30",
         "AWS_ENDPOINT_URL_S3": "",
     }
     changed = settings.load(given)
@@ -56,6 +60,10 @@ def test_settings_survive_the_way_to_a_child_process() -> None:
         ("MAPRUN_KAFKA", "SASL_SSL://kafka:9093"),
         ("MAPRUN_KAFKA", "kafka+ssl://user:pw@kafka:9093"),
         ("MAPRUN_KAFKA", "a:9092,b"),
+        ("MAPRUN_KAFKA_REPLICAS", "-2"),
+        ("MAPRUN_KAFKA_MIN_INSYNC", "two"),
+        ("MAPRUN_KAFKA_DURABILITY", "fsync"),
+        ("MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS", "0.5"),
         ("MAPRUN_PREFIX", "our team."),
         ("MAPRUN_PREFIX", "größe."),
         ("MAPRUN_PREFIX", "x" * 201),
@@ -99,7 +107,9 @@ SASL = {"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "MAPRUN_KAFKA_USERNAME": "
     ("changed", "said"),
     [
         ({}, ""),
-        ({"MAPRUN_KAFKA_SASL_MECHANISM": "GSSAPI"}, "must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        ({"MAPRUN_KAFKA_SASL_MECHANISM": "GSSAPI"}, "must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER"),
+        ({"MAPRUN_KAFKA_SASL_MECHANISM": "OAUTHBEARER"}, "a token says who the client is"),
+        ({"MAPRUN_KAFKA_TOKEN_COMMAND": "c"}, "are for MAPRUN_KAFKA_SASL_MECHANISM=OAUTHBEARER alone"),
         ({"MAPRUN_KAFKA_USERNAME": ""}, "needs MAPRUN_KAFKA_USERNAME"),
         ({"MAPRUN_KAFKA_PASSWORD_FILE": "f"}, "one of MAPRUN_KAFKA_PASSWORD and MAPRUN_KAFKA_PASSWORD_FILE"),
         ({"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SSL"}, "has no user"),
@@ -111,11 +121,50 @@ SASL = {"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "MAPRUN_KAFKA_USERNAME": "
 )
 def test_settings_of_a_login_fit_together(changed: dict[str, str], said: str) -> None:
     """What lacks or contradicts is named, and no message shows the password."""
+    judge_login(SASL | changed, said)
+
+
+TOKENS = {
+    "MAPRUN_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "MAPRUN_KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+    "MAPRUN_KAFKA_TOKEN_URL": "https://login.test/token",
+    "MAPRUN_KAFKA_CLIENT_ID": "me",
+    "MAPRUN_KAFKA_CLIENT_SECRET": "hunter2",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"MAPRUN_KAFKA_TOKEN_COMMAND": "c"}, "needs one of MAPRUN_KAFKA_TOKEN_COMMAND and MAPRUN_KAFKA_TOKEN_URL"),
+        ({"MAPRUN_KAFKA_TOKEN_URL": ""}, "needs one of MAPRUN_KAFKA_TOKEN_COMMAND and MAPRUN_KAFKA_TOKEN_URL"),
+        ({"MAPRUN_KAFKA_TOKEN_URL": "", "MAPRUN_KAFKA_TOKEN_COMMAND": "get-token --for kafka"}, ""),
+        ({"MAPRUN_KAFKA_TOKEN_URL": "login.test"}, "must be like https://login.example.com/oauth2/token"),
+        ({"MAPRUN_KAFKA_CLIENT_ID": ""}, "needs MAPRUN_KAFKA_CLIENT_ID"),
+        ({"MAPRUN_KAFKA_CLIENT_SECRET_FILE": "f"}, "one of MAPRUN_KAFKA_CLIENT_SECRET and"),
+        ({"MAPRUN_KAFKA_SECURITY_PROTOCOL": "SSL"}, "has no user"),
+    ],
+)
+def test_settings_of_tokens_fit_together(changed: dict[str, str], said: str) -> None:
+    """A token comes from one place, which has what it needs."""
+    judge_login(TOKENS | changed, said)
+
+
+def judge_login(environ: dict[str, str], said: str) -> None:
+    """Loads an environment, and looks for its secret in everything that is shown."""
     if not said:
-        loaded = settings.load(SASL | changed)
+        loaded = settings.load(environ)
         assert settings.load(settings.to_environment(loaded)) == loaded
         assert "hunter2" not in repr(loaded)
         return
     with pytest.raises(settings.SettingsError, match=said) as raised:
-        settings.load(SASL | changed)
+        settings.load(environ)
     assert "hunter2" not in str(raised.value)
+
+
+def test_not_more_copies_must_have_a_record_than_there_are() -> None:
+    """Kafka would take the topics, and refuse every record."""
+    with pytest.raises(settings.SettingsError, match="MAPRUN_KAFKA_MIN_INSYNC=3: more than there are copies"):
+        settings.load({"MAPRUN_KAFKA_REPLICAS": "2", "MAPRUN_KAFKA_MIN_INSYNC": "3"})
+    settings.load({"MAPRUN_KAFKA_REPLICAS": "-1", "MAPRUN_KAFKA_MIN_INSYNC": "3"})
