@@ -42,6 +42,8 @@ class LimitsSet(Fact, frozen=True):
     payload_bytes_max: int
     history_events_max: int
     retention_days: float
+    open_executions_max: int = 0  # 0 = no bound
+    open_map_runs_max: int = 1_000
 
 
 class TokenSecretSet(Fact, frozen=True):

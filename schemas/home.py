@@ -8,7 +8,7 @@ from schemas.activities import ActivityRecord
 from schemas.arns import qualified
 from schemas.effects import AttemptNews, SubmissionFailed, TaskFailed, TaskSubmitted, TaskSucceeded
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage, PagedHistory
-from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
+from schemas.machines import AliasRequested, MachineEmptied, MachineRequested, TagsRequested, VersionRequested
 from schemas.plan import MapRunPlan
 from schemas.starters import Starter, StartWithdrawn
 from schemas.wire import Fact, Part
@@ -374,4 +374,5 @@ HomeRecord = (
     | CallbackAnswered
     | StartWithdrawn
     | ActivityRecord
+    | MachineEmptied
 )

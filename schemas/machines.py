@@ -53,6 +53,17 @@ class MachineRequested(Fact, frozen=True):
     description: str = ""
 
 
+class MachineEmptied(Fact, frozen=True):
+    """No execution of the state machine `arn` is open, which was deleted by the record of home at `deleted_offset`.
+
+    Identity: request id. Accepted while the machine is being deleted by that very record.
+    """
+
+    request_id: str
+    arn: str
+    deleted_offset: int
+
+
 class TagsRequested(Fact, frozen=True):
     """TagResource and UntagResource of a state machine or an activity. Identity: request id.
 
@@ -124,6 +135,7 @@ class MachineWritten(Fact, frozen=True):
     versions: tuple[int, ...] = ()
     versions_published: int = 0
     aliases: tuple[Alias, ...] = ()
+    deleting: bool = False  # it was deleted, and is there until none of its executions is open
 
 
 def remembered(machine: MachineWritten) -> MachineWritten:

@@ -156,7 +156,8 @@ def differing(settings: Settings, mark: Mark, found: Mapping[str, Standing]) -> 
 
 def limits_of(settings: Settings, began: int) -> LimitsSet:
     """The limits of these settings that scheduler and tracker must share: each folds home by itself."""
-    return LimitsSet(began, settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
+    sizes = settings.payload_bytes_max, settings.history_events_max, settings.retention_days
+    return LimitsSet(began, *sizes, settings.open_executions_max, settings.open_map_runs_max)
 
 
 def unlike(settings: Settings, mark: Mark) -> str:
@@ -178,6 +179,8 @@ def changed_limits(settings: Settings, mark: Mark) -> list[tuple[str, float, flo
             ("MAPRUN_PAYLOAD_BYTES_MAX", "payload_bytes_max"),
             ("MAPRUN_HISTORY_EVENTS_MAX", "history_events_max"),
             ("MAPRUN_RETENTION_DAYS", "retention_days"),
+        ("MAPRUN_OPEN_EXECUTIONS_MAX", "open_executions_max"),
+        ("MAPRUN_OPEN_MAP_RUNS_MAX", "open_map_runs_max"),
         )
         if mark.limits is not None and (set_to := getattr(mark.limits, field)) != (asked := getattr(settings, field))
     ]

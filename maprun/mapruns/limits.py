@@ -1,5 +1,7 @@
 """The named limits of Map Runs, with their units (rule R9)."""
 
+from typing import Protocol
+
 import msgspec
 
 DAY_MS = 24 * 3_600_000
@@ -24,6 +26,7 @@ class MapRunLimits(msgspec.Struct, frozen=True):
     speed_ms: int = 200  # over which a run's speed is taken, at least
     windows_per_ask_max: int = 64
     open_runs_max: int = 1_000  # of the whole cluster, shared out evenly to homes; nested ones don't count (AWS quota)
+    open_executions_max: int = 0  # of the whole cluster, shared out evenly to homes; 0 = no bound
     redrives_max: int = 1_000  # of one Map Run (AWS quota)
     events_max: int = 25_000  # a root execution with so many events can't be redriven (AWS quota)
     redrivable_ms: int = 14 * DAY_MS  # after the end (AWS: API reference, RedriveExecution)
@@ -31,12 +34,43 @@ class MapRunLimits(msgspec.Struct, frozen=True):
     retention_ms: int = 90 * DAY_MS  # an ended execution's name stays taken so long (AWS quota)
 
 
-def limits_of(payload_bytes_max: int, history_events_max: int, retention_days: float) -> MapRunLimits:
+class SharedLimits(Protocol):
+    """What an operator sets, the same for all services."""
+
+    @property
+    def payload_bytes_max(self) -> int:
+        """Of an input, an output or a result."""
+        ...
+
+    @property
+    def history_events_max(self) -> int:
+        """Of one execution."""
+        ...
+
+    @property
+    def retention_days(self) -> float:
+        """So long ended executions are remembered."""
+        ...
+
+    @property
+    def open_executions_max(self) -> int:
+        """Of the whole cluster, 0 = no bound."""
+        ...
+
+    @property
+    def open_map_runs_max(self) -> int:
+        """Of the whole cluster."""
+        ...
+
+
+def limits_of(shared: SharedLimits) -> MapRunLimits:
     """The limits under these settings. What is forgotten can't be redriven."""
-    retention_ms = max(1, round(retention_days * DAY_MS))
+    retention_ms = max(1, round(shared.retention_days * DAY_MS))
     return MapRunLimits(
-        result_bytes_max=payload_bytes_max,
-        events_max=history_events_max,
+        result_bytes_max=shared.payload_bytes_max,
+        events_max=shared.history_events_max,
+        open_executions_max=shared.open_executions_max,
+        open_runs_max=shared.open_map_runs_max,
         retention_ms=retention_ms,
         redrivable_ms=min(MapRunLimits().redrivable_ms, retention_ms),
     )

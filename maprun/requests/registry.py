@@ -63,12 +63,17 @@ class MachineRegistry(Newest[MachineWritten]):
     def __init__(self) -> None:
         super().__init__()
         self.activities = Newest[ActivityWritten]()
+        self.deleting: dict[str, int] = {}  # machines that were deleted and are still there → offset of the record
         self._next: dict[int, int] = {}  # home → offset behind what was read of its partition
 
     def apply(self, record: MachineWritten) -> bool:
         """Takes a record over; False when a newer one, or the same, is known."""
         had = self._found.get(record.arn)
         taken = super().apply(record)
+        if taken and not record.version:
+            self.deleting.pop(record.arn, None)
+            if record.deleting:
+                self.deleting[record.arn] = record.cause.offset
         if taken and had is not None:
             for number in set(had.versions) - set(record.versions):
                 self._found.pop(qualified(record.arn, number), None)

@@ -120,6 +120,8 @@ def machine_to_start(start: Start, machines: MachineRegistry, input_bytes_max: i
     machine = machines.get(unqualified(start.machine_arn)) if exists(machines, start.machine_arn) else None
     if machine is None:
         raise _missing(start)
+    if machine.deleting:
+        raise being_deleted(machine.arn)
     return machine
 
 
@@ -129,6 +131,11 @@ def chosen_to_start(start: Start, machines: MachineRegistry, execution: str) -> 
     if found is None:
         raise _missing(start)
     return found
+
+
+def being_deleted(arn: str) -> Refusal:
+    """The state machine was deleted, and some of its executions are open yet."""
+    return Refusal("StateMachineDeleting", f"State Machine is being deleted: '{arn}'")
 
 
 def _missing(start: Start) -> Refusal:

@@ -12,6 +12,7 @@ import msgspec
 
 from maprun.runtime import kafka_access
 from maprun.runtime.kafka_access import KafkaAccess
+from maprun.runtime.throttles import Rate, rates_of
 
 DEFAULT_API = "http://127.0.0.1:8083"
 DEFAULT_KAFKA = "127.0.0.1:9092"
@@ -66,6 +67,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_seconds: float = 8.0  # MAPRUN_SESSION_TIMEOUT_SECONDS: who is silent so long loses its partitions
     payload_bytes_max: int = 262_144  # MAPRUN_PAYLOAD_BYTES_MAX: AWS's quota; the same for all services, or higher
     history_events_max: int = 25_000  # MAPRUN_HISTORY_EVENTS_MAX: the same
+    open_executions_max: int = 0  # MAPRUN_OPEN_EXECUTIONS_MAX: of the whole cluster, 0 = no bound; the same
+    open_map_runs_max: int = 1_000  # MAPRUN_OPEN_MAP_RUNS_MAX: AWS's quota; the same
+    state_machines_max: int = 0  # MAPRUN_STATE_MACHINES_MAX: 0 = no bound
+    activities_max: int = 100_000  # MAPRUN_ACTIVITIES_MAX: AWS's quota; 0 = no bound
+    api_throttle: str = ""  # MAPRUN_API_THROTTLE: aws, or operation=bucket/refill[,…]: how often each may be asked for
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
     running_bytes_max: int = 1 << 30  # MAPRUN_RUNNING_BYTES_MAX: of running children in one child-runner
     shapers: int = msgspec.field(default_factory=shapers_fitting)  # MAPRUN_SHAPERS: processes beside each scheduler
@@ -123,6 +129,11 @@ _NAMES = {
     "session_timeout_seconds": "MAPRUN_SESSION_TIMEOUT_SECONDS",
     "payload_bytes_max": "MAPRUN_PAYLOAD_BYTES_MAX",
     "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
+    "open_executions_max": "MAPRUN_OPEN_EXECUTIONS_MAX",
+    "open_map_runs_max": "MAPRUN_OPEN_MAP_RUNS_MAX",
+    "state_machines_max": "MAPRUN_STATE_MACHINES_MAX",
+    "activities_max": "MAPRUN_ACTIVITIES_MAX",
+    "api_throttle": "MAPRUN_API_THROTTLE",
     "retention_days": "MAPRUN_RETENTION_DAYS",
     "running_bytes_max": "MAPRUN_RUNNING_BYTES_MAX",
     "shapers": "MAPRUN_SHAPERS",
@@ -142,6 +153,10 @@ _RANGES = {
     "record_bytes_max": (4 << 20, 256 << 20),  # below, a frame and one long item would not fit
     "payload_bytes_max": (262_144, 1 << 20),  # above, one payload could no longer travel in one frame
     "history_events_max": (25_000, 10_000_000),
+    "open_executions_max": (0, 1_000_000_000),
+    "open_map_runs_max": (1, 1_000_000),
+    "state_machines_max": (0, 1_000_000_000),
+    "activities_max": (0, 1_000_000_000),
     "running_bytes_max": (1 << 20, 1 << 50),
     "shapers": (0, 64),
     "task_connections_max": (1, 1_000_000),
@@ -195,6 +210,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     allowed_of(settings.http_task_allow)
     if settings.keys_file and settings.signatures == "none":
         raise SettingsError("MAPRUN_SIGNATURES=none: no key is asked for; without MAPRUN_KEYS_FILE it makes sense")
+    throttles_of(settings)
     _check_kafka(settings.kafka)
     _check_copies(settings)
     _check_prefix(settings.prefix)
@@ -228,6 +244,14 @@ def gateways_of(text: str) -> list[tuple[str, str]]:
             )
         found.append((host, url))
     return found
+
+
+def throttles_of(settings: Settings) -> dict[str, Rate]:
+    """How often each operation may be asked for. Raises SettingsError."""
+    try:
+        return rates_of(settings.api_throttle, settings.region)
+    except ValueError as error:
+        raise SettingsError(f"MAPRUN_API_THROTTLE: {error}") from error
 
 
 class Allowed(NamedTuple):

@@ -38,6 +38,7 @@ class Composed(msgspec.Struct, frozen=True):
         host.beside("starts", self.service.express.send)
         host.beside("ends", self.service.express.hear)
         host.beside("reports", self.service.reports.follow)
+        host.beside("deletions", self.site.deletions.work)
 
 
 def compose(settings: Settings, limits: Limits, host: KafkaHost) -> Composed:

@@ -116,7 +116,7 @@ class Tracker(owner.Watch):
         self._interpreter = interpreter
         self._names = Names(settings.region, settings.account)
         self._log = logs.logger("tracker")
-        self.fold_limits = limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
+        self.fold_limits = limits_of(settings)
         self.app = tables.make_app(settings, limits)
         self.table = Table(self.app, tables.make_table(self.app, settings))
         tables.subscribe(self.app, settings)

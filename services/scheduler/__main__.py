@@ -3,13 +3,12 @@
 import sys
 from functools import partial
 
+from maprun import interpreter
 from maprun.archive.rocks import RocksStore
 from maprun.aws.clients import settings_of_tasks
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.kafka import Owned
 from maprun.bus.service import Composed, run_service
-from maprun.interpreter import Limits as ExecutionLimits
-from maprun.interpreter import effect_key
 from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.limits import limits_of
 from maprun.runtime import clock, files
@@ -18,7 +17,7 @@ from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
 from services.scheduler.deps import Deps
-from services.scheduler.gate import own_requests
+from services.scheduler.gate import own_requests, throttle_of
 from services.scheduler.limits import limits_of as scheduler_limits
 from services.scheduler.metrics import SchedulerMetrics
 from services.scheduler.owner import own_home
@@ -30,15 +29,15 @@ from services.scheduler.topology import GATE_GROUP, GATED, GROUP, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    aws, payload_bytes_max = settings_of_tasks(settings), settings.payload_bytes_max
+    aws, sizes = settings_of_tasks(settings), (settings.payload_bytes_max, settings.history_events_max)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds, secret := TokenSecret())
-    root_limits = ExecutionLimits(payload_bytes_max, settings.history_events_max, plan_bytes_max=limits.plan_bytes_max)
+    root_limits = interpreter.Limits(*sizes, plan_bytes_max=limits.plan_bytes_max)
     names = Names(settings.region, settings.account)
     deps = Deps(
         interpreter=RootInterpreter(root_limits, secret),
-        limits=scheduler_limits(payload_bytes_max, limits.value_bytes_max),
-        map_run_limits=limits_of(payload_bytes_max, settings.history_events_max, settings.retention_days),
-        effect_key=effect_key,
+        limits=scheduler_limits(settings.payload_bytes_max, limits.value_bytes_max),
+        map_run_limits=limits_of(settings),
+        effect_key=interpreter.effect_key,
         run_task=tasks.run_task,
         jobs=tasks.job_calls,
         store=RocksStore(settings.state_dir.absolute() / SERVICE / settings.instance / "archive"),
@@ -50,6 +49,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         metrics=SchedulerMetrics(),
         secret=secret,
         topic_prefix=settings.prefix,
+        throttle=throttle_of(settings),
     )
     homes = Owned(OWNED, GROUP, partial(own_home, deps=deps))
     gate = Owned(GATED, GATE_GROUP, partial(own_requests, deps=deps))

@@ -1,12 +1,25 @@
-"""The gate: turns records of users into commands on home, or into rejections with a reason; never blocks on one."""
+"""The gate: turns records of users into commands on home, or into rejections with a reason; never blocks on one.
+
+Starts that come faster than MAPRUN_API_THROTTLE lets them wait on their topic: none is refused for that.
+"""
+
+from collections import Counter
 
 from maprun.bus.port import Outgoing, Port, Record
 from maprun.requests.starts import Start
+from maprun.runtime import clock
+from maprun.runtime.settings import Settings, throttles_of
+from maprun.runtime.throttles import EXPRESS_STARTS, Throttle
 from schemas import topics
 from schemas.arns import home_of, unqualified
 from schemas.home import Origin
 from services.scheduler.deps import Deps
 from services.scheduler.handlers import Gate, Message, answer_request, read_request
+
+
+def throttle_of(settings: Settings) -> Throttle:
+    """How fast the gates of a process let starts through, together."""
+    return Throttle(throttles_of(settings), clock.monotonic_seconds)
 
 
 async def own_requests(port: Port, partition: int, deps: Deps) -> None:
@@ -38,4 +51,13 @@ async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Messag
     await deps.machines.refresh(port, homes, deps.metrics.unreadable)
     bytes_max = deps.map_run_limits.result_bytes_max
     gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.lanes, bytes_max, deps.secret)
-    return [answer_request(request, gate, port.now_ms()) for request in requests]
+    messages = [answer_request(request, gate, port.now_ms()) for request in requests]
+    starts = Counter(m.topic for r, m in zip(requests, messages, strict=True) if isinstance(r.asked, Start))
+    owed = [deps.throttle.owed_seconds(name, starts[topic]) for topic, name in _BUCKETS]
+    if any(owed):
+        await port.sleep(max(owed))
+    return messages
+
+
+_BUCKETS = ((topics.HOME.name, "StartExecution"), (topics.EXPRESS_REQUESTS.name, EXPRESS_STARTS))
+"""Where an accepted start goes, and the bucket it is taken from."""

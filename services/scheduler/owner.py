@@ -6,6 +6,7 @@ import msgspec
 
 from maprun.bus.port import Outgoing, Port, Record
 from maprun.mapruns.fold.home import Home, decode_record
+from maprun.mapruns.fold.open_executions import MORE_STARTS
 from maprun.mapruns.fold.outputs import (
     CancelEffect,
     EntriesAccepted,
@@ -197,6 +198,8 @@ class _Ownership:
                     self.tasks.start(arn, request)
         for run in self.fold.state.runs:
             self.exports.due(run)
+        if self.fold.state.starts_waiting:
+            self.timers.set(MORE_STARTS, self.port.now_ms())
 
     async def _publish(self, messages: list[Message], beside: Sequence[Outgoing] = ()) -> list[int]:
         """Sends messages, and others beside them, whose offsets it answers."""

@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from maprun.mapruns.limits import MapRunLimits
 from tests.simulation.plays import Play, Redrive, Update
 
@@ -114,6 +116,26 @@ def _debts(scenario: "Scenario", r: random.Random) -> None:
     )
 
 
+def _queues(scenario: "Scenario", r: random.Random) -> None:
+    """One execution at a time may be open on a home, and many are asked for by the topic: each has its turn."""
+    first = _plain(scenario, "task")
+    scenario.limits = msgspec.structs.replace(scenario.limits, open_executions_max=1)
+    first.source, first.redrives = "state", ()
+    scenario.plays = [
+        msgspec.structs.replace(
+            first,
+            name=f"q{number}",
+            machine=f"q{number % 2}",
+            kinds=tuple(r.choices(["ok", "flaky"], (4, 1), k=r.randint(0, 6))),
+            door="topic",
+            again_door="topic",
+            at=0.2 + r.random(),
+            again_at=r.random() * 6 if r.random() < 0.3 else None,
+        )
+        for number in range(r.randint(3, 6))
+    ]
+
+
 FAMILIES: dict[str, Callable[["Scenario", random.Random], None]] = {
     "bursts": _bursts,
     "histories": _histories,
@@ -124,12 +146,15 @@ FAMILIES: dict[str, Callable[["Scenario", random.Random], None]] = {
     "debts": _debts,
 }
 FAMILY_EVERY = 8
-"""Each so many seeds belong to a family."""
+"""Each so many seeds belong to a family, in turn; and each second time so many to the one below."""
+QUEUES = "queues"
 
 
 def family_of(seed: int) -> str:
     """The family that a seed belongs to; "" = none."""
     turn, place = divmod(seed, FAMILY_EVERY)
+    if place == 3 and turn % 2:
+        return QUEUES
     return list(FAMILIES)[turn % len(FAMILIES)] if place == 1 else ""
 
 
@@ -137,4 +162,4 @@ def settle(scenario: "Scenario", seed: int) -> None:
     """Makes of what was drawn what the seed's family says."""
     scenario.family = family_of(seed)
     if scenario.family:
-        FAMILIES[scenario.family](scenario, random.Random(f"family-{seed}"))
+        {**FAMILIES, QUEUES: _queues}[scenario.family](scenario, random.Random(f"family-{seed}"))

@@ -8,9 +8,6 @@ from maprun.mapruns.fold.repeats import once
 from schemas.activities import ActivityRequested, ActivityWritten
 from schemas.machines import ENCRYPTION_OWNED
 
-ACTIVITIES_MAX = 100_000
-"""Of one home; on AWS of one account and Region (AWS: Step Functions quotas)."""
-
 
 @once
 def activity_requested(fold: Fold, record: ActivityRequested) -> None:
@@ -22,15 +19,11 @@ def activity_requested(fold: Fold, record: ActivityRequested) -> None:
 
 
 def _create(fold: Fold, record: ActivityRequested) -> None:
-    activities, now = fold.state.activities, fold.state.now_ms
-    had = activities.get(record.arn)
+    now = fold.state.now_ms
+    had = fold.state.activities.get(record.arn)
     if had is not None and (had.encryption or ENCRYPTION_OWNED) != (record.encryption or ENCRYPTION_OWNED):
         message = f"Activity Already Exists: '{record.arn}'"
         fold.answer(record.request_id, error="ActivityAlreadyExists", message=message)
-        return
-    if had is None and len(activities) >= ACTIVITIES_MAX:
-        message = f"Activity Limit Exceeded: '{ACTIVITIES_MAX}'"
-        fold.answer(record.request_id, error="ActivityLimitExceeded", message=message)
         return
     if had is None:  # AWS: idempotent by name and encryption; tags given again are passed over
         had = ActivityWritten(fold.cause, record.arn, record.name, record.encryption, record.tags, now)

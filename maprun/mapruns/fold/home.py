@@ -11,6 +11,7 @@ from maprun.mapruns.fold import (
     callbacks,
     machines,
     nested,
+    open_executions,
     redrive,
     repeats,
     roots,
@@ -34,7 +35,7 @@ from schemas.activities import (
 )
 from schemas.arns import Names
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown, HistoryPage
-from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
+from schemas.machines import AliasRequested, MachineEmptied, MachineRequested, TagsRequested, VersionRequested
 from schemas.starters import StartWithdrawn
 from schemas.wire import Decoder
 
@@ -88,11 +89,19 @@ class Home:
         state.now_ms = max(state.now_ms, timestamp_ms)
         fold = Fold(state, *self._ports, spent)
         repeats.forget_old(fold)
+        yield from self._folded(fold, record)
+        for start in open_executions.starts_due(fold):
+            if spent():
+                yield
+            yield from self._folded(fold, start)
+        self.offset = state.offset
+        return fold.outputs
+
+    def _folded(self, fold: Fold, record: home.HomeRecord) -> Slices[None]:
         # Asked first: a Map Run that ends with the record is known no more, and an archive that can't be read is no
         # fault of the record's.
         whose = fold.arn = roots.root_of(fold, record)
-        if isinstance(record, _ASKING_FOR_THE_PAST):
-            fold.past = self.ended(record.arn)
+        fold.past = self.ended(record.arn) if isinstance(record, _ASKING_FOR_THE_PAST) else None
         try:
             _HANDLERS[type(record)](fold, record)
             yield from roots.hear(fold)
@@ -100,8 +109,6 @@ class Home:
             fold.forget_happenings()
             roots.fail_of_record(fold, record, whose, f"{type(bug).__name__}: {bug}")
             yield from roots.hear(fold)
-        self.offset = state.offset
-        return fold.outputs
 
     def ended(self, arn: str) -> Ended | None:
         """How a root execution ended that is over with all its runs; None when it is open, or not remembered."""
@@ -121,6 +128,7 @@ class Home:
 _ASKING_FOR_THE_PAST = (home.ExecutionRequested, home.StopRequested, home.RedriveRequested, home.CallbackReceived)
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     MachineRequested: machines.machine_requested,
+    MachineEmptied: machines.machine_emptied,
     TagsRequested: tags.tags_requested,
     VersionRequested: versions.version_requested,
     AliasRequested: versions.alias_requested,

@@ -8,14 +8,18 @@ from maprun.mapruns.fold import versions
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.machine_records import body, carried_out, delete_machine, write_machine
 from maprun.mapruns.fold.repeats import once
-from schemas.machines import MachineRequested, MachineWritten, configured
+from schemas.machines import MachineEmptied, MachineRequested, MachineWritten, configured
 
 
 @once
 def machine_requested(fold: Fold, record: MachineRequested) -> None:
     """Creates, updates or deletes a state machine."""
     had = fold.state.machines.get(record.arn)
-    if not carried_out(fold, record.request_id, had):
+    if carried_out(fold, record.request_id, had):
+        return
+    if had is not None and had.deleting and record.action != "delete":
+        versions.refuse_deleting(fold, record.request_id, record.arn)
+    else:
         _ACTIONS[record.action](fold, record, had)
 
 
@@ -79,7 +83,19 @@ def _shown(version: MachineWritten | None) -> dict[str, object]:
 
 
 def _deleted(fold: Fold, record: MachineRequested, had: MachineWritten | None) -> None:
-    if had is not None:  # AWS is silent when there is nothing to delete
+    """What is deleted stays until none of its executions is open, which other homes know: MachineEmptied says so."""
+    if had is not None and not had.deleting:  # AWS is silent when there is nothing to delete
+        write_machine(fold, msgspec.structs.replace(had, deleting=True))
+    fold.answer(record.request_id)
+
+
+@once
+def machine_emptied(fold: Fold, record: MachineEmptied) -> None:
+    """A state machine that was deleted is gone. Tagged meanwhile, or made anew, it is another record's affair."""
+    had = fold.state.machines.get(record.arn)
+    if carried_out(fold, record.request_id, had):
+        return
+    if had is not None and had.deleting and had.cause.offset == record.deleted_offset:
         delete_machine(fold, had)
     fold.answer(record.request_id)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from maprun.mapruns import redrives
-from maprun.mapruns.fold import roots
+from maprun.mapruns.fold import open_executions, roots
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import Root
 from schemas.home import RedriveRequested
@@ -36,6 +36,9 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
         fold.answer(record.request_id, error="ExecutionDoesNotExist" if missing else REFUSED, message=refusal[1])
         return
     assert root is not None
+    if record.arn not in state.roots and open_executions.full(fold):
+        fold.answer(record.request_id, error=open_executions.EXCEEDED, message=open_executions.message(fold))
+        return
     state.ended.pop(record.arn, None)
     state.roots[record.arn] = root
     remains, root.remains = root.remains, None

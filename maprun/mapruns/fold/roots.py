@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from maprun.mapruns.fold import activity_tasks, closing, nested, opening, run_records, started
+from maprun.mapruns.fold import activity_tasks, closing, nested, open_executions, opening, run_records, started
 from maprun.mapruns.fold.closing import GONE_CAUSE
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import CancelEffect, HistoryGrew, RootChanged, SetTimer, StartTask
@@ -57,6 +57,8 @@ def execution_requested(fold: Fold, record: ExecutionRequested) -> None:
         return
     if root is not None or past is not None:
         _refuse(fold, record, "ExecutionAlreadyExists", f"Execution Already Exists: '{record.arn}'")
+        return
+    if open_executions.turned_away(fold, record):
         return
     now = fold.state.now_ms
     root = fold.state.roots[record.arn] = Root(request=record, started_ms=now)

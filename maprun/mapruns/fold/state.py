@@ -16,9 +16,9 @@ from schemas.machines import MachineWritten
 from schemas.starters import Starter
 from schemas.wire import Fact, Part
 
-FOLD_VERSION = 11
+FOLD_VERSION = 12
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -233,6 +233,7 @@ class HomeState(msgspec.Struct, kw_only=True):
     activities: dict[str, ActivityWritten] = {}
     activity_tasks: dict[str, dict[str, WaitingTask]] = {}  # by activity and attempt, in the order they came
     activity_workers: dict[str, TaskTaken] = {}  # the newest requests of workers that were given an attempt
+    starts_waiting: dict[str, ExecutionRequested] = {}  # past the limit of open executions: by request id, in order
 
 
 class _Closed(msgspec.Struct, frozen=True, array_like=True):

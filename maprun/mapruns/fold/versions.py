@@ -27,7 +27,9 @@ def version_requested(fold: Fold, record: VersionRequested) -> None:
     machine = fold.state.machines.get(record.arn)
     if carried_out(fold, record.request_id, machine):
         return
-    if record.action == "publish":
+    if record.action == "publish" and machine is not None and machine.deleting:
+        refuse_deleting(fold, record.request_id, record.arn)
+    elif record.action == "publish":
         _publish_asked(fold, record, machine)
     else:
         _delete_asked(fold, record, machine)
@@ -120,6 +122,8 @@ def alias_requested(fold: Fold, record: AliasRequested) -> None:
         return
     if record.action == "delete":
         _alias_deleted(fold, record, machine)
+    elif machine is not None and machine.deleting:
+        refuse_deleting(fold, record.request_id, record.arn)
     elif machine is None or not set(record.routes[::2]) <= set(machine.versions):
         _refuse_reference(fold, record)
     elif record.action == "create":
@@ -180,6 +184,11 @@ def _refuse_reference(fold: Fold, record: AliasRequested) -> None:
 def refuse_missing(fold: Fold, request_id: str, arn: str) -> None:
     """There is no such state machine."""
     fold.answer(request_id, error="StateMachineDoesNotExist", message=f"State Machine Does Not Exist: '{arn}'")
+
+
+def refuse_deleting(fold: Fold, request_id: str, arn: str) -> None:
+    """The state machine was deleted, and some of its executions are open yet."""
+    fold.answer(request_id, error="StateMachineDeleting", message=f"State Machine is being deleted: '{arn}'")
 
 
 def refuse_full(fold: Fold, request_id: str, arn: str) -> None:

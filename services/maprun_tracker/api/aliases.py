@@ -4,6 +4,7 @@ import msgspec
 
 from maprun.mapruns.fold.versions import MISSING
 from maprun.requests.checks import Refusal, constraint_failed, machine_of_arn
+from maprun.requests.starts import being_deleted
 from maprun.requests.versions import WEIGHTS_SUM, alias_of
 from schemas.arns import qualified, unqualified
 from schemas.machines import Alias, AliasRequested, MachineWritten
@@ -81,6 +82,8 @@ async def list_aliases(service: Service, ask: inputs.MachinePage, _call: Call) -
     machine = service.machines.get(arn)
     if machine is None:
         raise machine_missing(asked)
+    if machine.deleting:
+        raise being_deleted(arn)
     size = ask.max_results or service.limits.page_default
     left = [alias for alias in _listed(machine, version) if after is None or _age(alias) > after]
     return shapes.Aliases(

@@ -8,7 +8,7 @@ from schemas import topics
 from schemas.activities import ActivityRequested, ActivityTaskAsked
 from schemas.history_pages import ChildHistoryRequested, ChildHistoryShown
 from schemas.home import CallbackReceived, ExecutionRequested, MapRunUpdateRequested, RedriveRequested, StopRequested
-from schemas.machines import AliasRequested, MachineRequested, TagsRequested, VersionRequested
+from schemas.machines import AliasRequested, MachineEmptied, MachineRequested, TagsRequested, VersionRequested
 from schemas.wire import encode
 from services.maprun_tracker.api.errors import Unavailable
 from services.maprun_tracker.fold_waits import GivenUp, Passed
@@ -16,6 +16,7 @@ from services.maprun_tracker.state import Partition
 
 Command = (
     MachineRequested
+    | MachineEmptied
     | TagsRequested
     | VersionRequested
     | AliasRequested

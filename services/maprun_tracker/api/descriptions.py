@@ -18,7 +18,14 @@ from schemas.history import (
 )
 from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.child_events import ChildEvents, shown_of
-from services.maprun_tracker.api.executions import ChildRef, find_child, find_root, kept_of, name_of_child
+from services.maprun_tracker.api.executions import (
+    MACHINE_DELETING,
+    ChildRef,
+    find_child,
+    find_root,
+    kept_of,
+    name_of_child,
+)
 from services.maprun_tracker.api.frames import Kept
 from services.maprun_tracker.api.run_children import PENDING_REDRIVE, RUNNING
 from services.maprun_tracker.api.service import Call, Service
@@ -47,6 +54,8 @@ async def describe(service: Service, ask: inputs.ExecutionAsked, call: Call) -> 
     row = await find_root(service, arn)
     ended, succeeded = row.status != RUNNING, row.status == "SUCCEEDED"
     redrive = root_redrive(row, service.now_ms(arn), service.fold_limits)
+    if redrive.reason is None and row.machine_arn in service.machines.deleting:
+        redrive = RedriveStatus("NOT_REDRIVABLE", MACHINE_DELETING)
     return shapes.ExecutionDescription(
         execution_arn=arn,
         state_machine_arn=row.machine_arn,

@@ -1,14 +1,21 @@
 """What the API refuses: AWS's error names and messages, and the HTTP status of each (rule R10)."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from maprun.requests.checks import Refusal
 
 UNAVAILABLE: Final = 503
-RETRY_AFTER: Final[Mapping[str, str]] = {"x-amz-retry-after": "1500", "Retry-After": "2"}
-"""What a 503 tells a client to wait: milliseconds for the SDKs of Python, JavaScript and Go, seconds for those of Java.
-Without it they ask three times within a second and give up."""
+RETRY_MILLISECONDS_HEADER: Final = "x-amz-retry-after"
+_RETRY_SECONDS: Final[Mapping[str, float]] = {
+    "ServiceUnavailable": 1.5,
+    "ExecutionLimitExceeded": 5.0,
+    "StateMachineLimitExceeded": 60.0,
+    "ActivityLimitExceeded": 60.0,
+}
+"""How long a client is told to wait before it asks again, where waiting may help. Without it SDKs ask three times
+within a second and give up."""
 _STATUS_OF = {
     "ServiceUnavailable": UNAVAILABLE,
     "InternalFailure": 500,
@@ -30,6 +37,16 @@ class Unavailable(Refusal):
         self.may_come = may_come
 
 
+class ThrottledError(Refusal):
+    """The operation was asked for too often; in so many seconds there is room for one request more."""
+
+    retriable = True
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("ThrottlingException", "Rate exceeded")
+        self.seconds = seconds
+
+
 class ElsewhereError(Exception):
     """Another process of the tracker owns this home partition."""
 
@@ -43,6 +60,18 @@ class ElsewhereError(Exception):
 def status_of(refusal: Refusal) -> int:
     """The HTTP status of a refusal."""
     return _STATUS_OF.get(refusal.code, 400)
+
+
+def retry_seconds(refusal: Refusal) -> float:
+    """How long to wait before the same is asked again; 0 = that would not help."""
+    return refusal.seconds if isinstance(refusal, ThrottledError) else _RETRY_SECONDS.get(refusal.code, 0.0)
+
+
+def retry_headers(seconds: float) -> dict[str, str]:
+    """The same for clients: milliseconds for the SDKs of Python, JavaScript and Go, seconds for those of Java."""
+    if not seconds:
+        return {}
+    return {RETRY_MILLISECONDS_HEADER: str(math.ceil(seconds * 1000)), "Retry-After": str(math.ceil(seconds))}
 
 
 def execution_missing(arn: str) -> Refusal:

@@ -22,6 +22,9 @@ from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.rows import RootRow, RunRow
 from services.maprun_tracker.state import Partition
 
+MACHINE_DELETING = "State machine is in DELETING status"
+"""Why an execution can't be redriven then (AWS: API reference, DescribeExecution, redriveStatusReason)."""
+
 
 class ChildRef(msgspec.Struct, frozen=True):
     """A child that exists, and its run."""
@@ -81,6 +84,8 @@ async def redrive(service: Service, ask: inputs.RedriveExecution, call: Call) ->
         raise Refusal("ExecutionNotRedrivable", message)
     if "/" in rest[0] or len(rest) != 2:  # noqa: PLR2004 - machine:name
         raise execution_missing(arn)
+    if service.names.machine(rest[0]) in service.machines.deleting:
+        raise Refusal("ExecutionNotRedrivable", MACHINE_DELETING)
     request_id = derived_id("redrive", arn, token) if token else service.command_id(call, "redrive")
     command = RedriveRequested(request_id, arn)
     return msgspec.Raw(await service.command(home_of(arn, service.homes), command))

@@ -19,7 +19,7 @@ from services.maprun_tracker.access.allowed import Caller
 from services.maprun_tracker.access.gate import Gate
 from services.maprun_tracker.access.signatures import SignedRequest
 from services.maprun_tracker.api import identity
-from services.maprun_tracker.api.errors import RETRY_AFTER, UNAVAILABLE, status_of
+from services.maprun_tracker.api.errors import retry_headers, retry_seconds, status_of
 from services.maprun_tracker.api.owners import PEER_PATH
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
@@ -187,12 +187,10 @@ def refused(request_id: str, refusal: Refusal, status: int = 0) -> web.Response:
     body = {"__type": refusal.code, "message": refusal.message}
     if refusal.reason:
         body["reason"] = refusal.reason
-    return response(request_id, status or status_of(refusal), msgspec.json.encode(body))
+    return response(request_id, status or status_of(refusal), msgspec.json.encode(body), retry_seconds(refusal))
 
 
-def response(request_id: str, status: int, body: bytes) -> web.Response:
-    """A response with the headers that all of AWS's have."""
-    headers = {"x-amzn-RequestId": request_id, "Content-Type": CONTENT_TYPE}
-    if status == UNAVAILABLE:
-        headers |= RETRY_AFTER
+def response(request_id: str, status: int, body: bytes, retry_after_seconds: float = 0.0) -> web.Response:
+    """A response with the headers that all of AWS's have, and how long to wait before the same is asked again."""
+    headers = {"x-amzn-RequestId": request_id, "Content-Type": CONTENT_TYPE, **retry_headers(retry_after_seconds)}
     return web.Response(status=status, body=body, headers=headers)

@@ -5,7 +5,7 @@ import msgspec
 from maprun.language import FINDINGS_MAX, DefinitionError, compile_machine, examine
 from maprun.language.diagnostics import Diagnostic
 from maprun.requests.checks import Refusal, machine_of_arn, validate_name
-from schemas.arns import home_of
+from schemas.arns import home_of, unqualified
 from schemas.machines import AliasRequested, MachineRequested, MachineSpec, MachineWritten, VersionRequested, configured
 from services.maprun_tracker.api import inputs, shapes, tags
 from services.maprun_tracker.api.configurations import encryption_to_store, logging_to_store, tracing_to_store
@@ -68,6 +68,7 @@ async def create(service: Service, ask: inputs.CreateStateMachine, call: Call) -
     spec = spec_of(ask, machine_type, tags.stored(ask.tags))
     arn = service.names.machine(name)
     service.part(home_of(arn, service.homes))  # whose owner examines the definition
+    await service.finish_deletion(arn)
     await _check_definition(service, definition, machine_type)
     published = (ask.publish or False, ask.version_description or "")
     command = MachineRequested(service.command_id(call, "create"), "create", arn, name, spec, *published)
@@ -98,13 +99,15 @@ async def update(service: Service, ask: inputs.UpdateStateMachine, call: Call) -
 
 
 async def delete(service: Service, ask: inputs.MachineAsked, call: Call) -> msgspec.Raw:
-    """DeleteStateMachine."""
+    """DeleteStateMachine. The machine is gone with the answer, or DELETING while any of its executions is open."""
     arn = ask.state_machine_arn or ""
     name, qualifier = machine_of_arn(arn)
     if qualifier:
         raise Refusal("ValidationException", f"This operation does not support version or alias ARNs: '{arn}'")
     command = MachineRequested(service.command_id(call, "delete"), "delete", arn, name, MachineSpec())
-    return await written(service, command)
+    answer = await written(service, command)
+    await service.finish_deletion(arn)
+    return answer
 
 
 async def written(service: Service, command: MachineRequested | VersionRequested | AliasRequested) -> msgspec.Raw:
@@ -125,7 +128,7 @@ async def describe(service: Service, ask: inputs.MachineAsked, _call: Call) -> s
     return shapes.MachineDescription(
         state_machine_arn=machine.arn,
         name=machine.name,
-        status="ACTIVE",
+        status="DELETING" if unqualified(arn) in service.machines.deleting else "ACTIVE",
         definition=None if ask.included_data == "METADATA_ONLY" else spec.definition.decode(),
         role_arn=spec.role_arn,
         type=spec.machine_type,

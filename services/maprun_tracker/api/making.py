@@ -5,9 +5,11 @@ from maprun.aws.tasks import TaskRunner
 from maprun.bus.port import Port
 from maprun.mapruns.limits import MapRunLimits
 from maprun.runtime import clock
-from maprun.runtime.settings import Settings
+from maprun.runtime.settings import Settings, throttles_of
+from maprun.runtime.throttles import Throttle
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
+from services.maprun_tracker.api.quotas import Quotas
 from services.maprun_tracker.api.service import Parts, Service
 from services.maprun_tracker.limits import TrackerLimits
 
@@ -21,4 +23,6 @@ def make_service(
     service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
     service.lanes = settings.lanes
     service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max
+    throttle = Throttle(throttles_of(settings), clock.monotonic_seconds)
+    service.quotas = Quotas(throttle, settings.state_machines_max, settings.activities_max)
     return service

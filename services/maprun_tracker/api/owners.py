@@ -10,7 +10,7 @@ from yarl import URL
 
 from maprun.aws.own_calls import OwnSigner
 from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
-from services.maprun_tracker.api.errors import Unavailable
+from services.maprun_tracker.api.errors import RETRY_MILLISECONDS_HEADER, Unavailable
 
 PEER_PATH = "/maprun/peer"
 """Under it a process answers for its own homes alone and hands nothing on. Where requests must be signed, only
@@ -46,6 +46,7 @@ class PeerAnswer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     homes: frozenset[int]
+    retry_after_seconds: float = 0.0
 
 
 class PeerRequest(msgspec.Struct, frozen=True):
@@ -92,6 +93,7 @@ async def _ask(http: aiohttp.ClientSession, signer: OwnSigner | None, url: str, 
         request = http.request(method, address, data=asked.body or None, headers=kept, timeout=timeout)
         async with request as response:
             homes = frozenset(map(int, filter(None, response.headers.get(HOMES_HEADER, "").split(","))))
-            return PeerAnswer(response.status, await response.read(), homes)
+            retry_seconds = int(response.headers.get(RETRY_MILLISECONDS_HEADER, 0)) / 1000
+            return PeerAnswer(response.status, await response.read(), homes, retry_seconds)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unavailable(f"The process that knows the answer can't be asked: {type(error).__name__}") from error

@@ -1,7 +1,7 @@
 """What the operations work with: partitions, machines, commands; and how long they wait before they believe a no."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -24,6 +24,7 @@ from services.maprun_tracker.api.commands import Command
 from services.maprun_tracker.api.errors import ElsewhereError, Unavailable
 from services.maprun_tracker.api.examining import Examiner
 from services.maprun_tracker.api.frames import Frames
+from services.maprun_tracker.api.quotas import Quotas
 from services.maprun_tracker.api.state_tests import StateTests, Tasks
 from services.maprun_tracker.express_calls import ExpressCalls
 from services.maprun_tracker.limits import TrackerLimits
@@ -99,6 +100,8 @@ class Service:
         self.express = ExpressCalls("", names, homes, 1, limits)
         self.reports = ProcessReports()
         self.lanes = 1
+        self.quotas = Quotas()
+        self.finish_deletion: Callable[[str], Awaitable[None]] = _left_alone
 
     # ------------------------------------------------------------------ what comes in beside home
 
@@ -238,3 +241,7 @@ class Service:
         if answer.error:
             raise Refusal(answer.error, answer.message)
         return answer.body
+
+
+async def _left_alone(_arn: str) -> None:
+    """Where nobody looks after deleted machines."""

@@ -20,7 +20,8 @@ from services.maprun_tracker import console, metrics
 from services.maprun_tracker.access.allowed import ANYBODY, Target, check_allowed, targets_of
 from services.maprun_tracker.access.gate import Gate, changes
 from services.maprun_tracker.api import executions, front, identity, inputs, runs, shapes
-from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, Unavailable
+from services.maprun_tracker.api.deletions import Deletions
+from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, ThrottledError, Unavailable
 from services.maprun_tracker.api.front import CALLER, TARGET_PREFIX
 from services.maprun_tracker.api.holding import Holding, Reply
 from services.maprun_tracker.api.operations import (
@@ -80,6 +81,8 @@ class Site:
         limits = service.limits
         self.holding = Holding(limits.hold_seconds_max, limits.held_requests_max, service.port.monotonic)
         self._log = logs.logger("api")
+        self.deletions = Deletions(service, self.any_open)
+        service.finish_deletion = self.deletions.finish
 
     def application(self, ready: health.Check, healthy: health.Check) -> web.Application:
         """The aiohttp application."""
@@ -165,7 +168,9 @@ class Site:
             return call.forwarded or self._stopping or not call.connected()
 
         with metrics.SECONDS.labels(name).time():
-            reply = await self.holding.answer(lambda: self._reply(call, asked, body, target), gone)
+            reply = self._throttled(call, body, name)
+            if reply is None:
+                reply = await self.holding.answer(lambda: self._reply(call, asked, body, target), gone)
         metrics.REQUESTS.labels(name, reply.code).inc()
         if call.caller.arn and target not in OWN_PATHS and changes(name):
             self._log_act(call, name, body, reply)
@@ -190,6 +195,16 @@ class Site:
             status=reply.response.status,
             request_id=call.request_id,
         )
+
+    def _throttled(self, call: Call, body: bytes, name: str) -> Reply | None:
+        """The refusal of a request that came too soon; counted where it came in, and not where it is handed on to."""
+        if call.forwarded:
+            return None
+        try:
+            self.service.quotas.check_rate(name, body, self.service.machines, 1 + len(self.owners.others()))
+        except ThrottledError as throttled:
+            return _refused(call, throttled)
+        return None
 
     async def _reply(self, call: Call, asked: PeerRequest, body: bytes, target: str) -> Reply:
         """The answer, or the refusal."""
@@ -220,7 +235,9 @@ class Site:
         operation = OPERATIONS.get(name)
         if operation is None or not target.startswith(TARGET_PREFIX):
             raise Refusal("UnknownOperationException", _unknown(target, identity.signed_for(asked.headers)))
-        return await operation.handle(self.service, self._allowed(call, name, decode(operation.asked, body)), call)
+        ask = self._allowed(call, name, decode(operation.asked, body))
+        self.service.quotas.check_room(ask, self.service.machines, self.service.names)
+        return await operation.handle(self.service, ask, call)
 
     def _allowed(self, call: Call, operation: str, asked: Asked) -> Asked:
         """The members of a request, if its caller may ask it. Raises Refusal (AccessDeniedException)."""
@@ -242,7 +259,7 @@ class Site:
             answer = await hand_on(self._http, self._signer, url, asked, asks)
         except Unavailable as unavailable:
             return _refused(call, unavailable)
-        response = front.response(call.request_id, answer.status, answer.body)
+        response = front.response(call.request_id, answer.status, answer.body, answer.retry_after_seconds)
         return Reply("elsewhere", response, may_come=answer.status == UNAVAILABLE)
 
     async def _list_executions(
@@ -274,6 +291,13 @@ class Site:
         more = len(merged) > size or any(each.next_token for each in lists)
         token = make_token(query, _age(cut[-1])) if more else None
         return shapes.ExecutionList(executions=cut, next_token=token)
+
+    async def any_open(self, arn: str) -> bool:
+        """Whether an execution of a state machine is open, on whatever home. Raises Unavailable."""
+        fresh = self._fresh()
+        ask = inputs.ListExecutions(state_machine_arn=arn, status_filter="RUNNING", max_results=1)
+        listed = await self._list_executions(ask, Call(fresh, fresh), {"X-Amz-Target": TARGET_PREFIX + LIST_EXECUTIONS})
+        return bool(listed.executions)
 
     async def _from_others(
         self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str], homes: set[int]

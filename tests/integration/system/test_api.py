@@ -55,15 +55,43 @@ def test_a_state_machine_from_create_to_delete(sfn: Any) -> None:
         row["stateMachineArn"] for row in sfn.get_paginator("list_state_machines").paginate().search("stateMachines")
     ]
     sfn.delete_state_machine(stateMachineArn=arn)
-    deadline = time.monotonic() + 10
+    assert error_of(sfn.describe_state_machine, stateMachineArn=arn)[0] == "StateMachineDoesNotExist"
+    assert error_of(sfn.start_execution, stateMachineArn=arn)[0] == "StateMachineDoesNotExist"
+
+
+def test_a_deleted_machine_stays_until_its_executions_have_ended(sfn: Any) -> None:
+    """DELETING: nothing starts or changes it, its name is taken, its executions go on; then it is gone."""
+    arn = sfn.create_state_machine(name="leaving", definition=SLEEP, roleArn=ROLE, publish=True)["stateMachineArn"]
+    open_ones = [sfn.start_execution(stateMachineArn=arn, name=f"open-{n}")["executionArn"] for n in range(5)]
+    stopped = sfn.start_execution(stateMachineArn=arn, name="stopped")["executionArn"]
+    sfn.stop_execution(executionArn=stopped)
+    sfn.delete_state_machine(stateMachineArn=arn)
+    for described in (arn, f"{arn}:1"):
+        assert sfn.describe_state_machine(stateMachineArn=described)["status"] == "DELETING"
+    refusal = "StateMachineDeleting", f"State Machine is being deleted: '{arn}'"
+    for started in (arn, f"{arn}:1"):
+        assert error_of(sfn.start_execution, stateMachineArn=started) == refusal
+    assert error_of(sfn.create_state_machine, name="leaving", definition=SLEEP, roleArn=ROLE) == refusal
+    assert error_of(sfn.update_state_machine, stateMachineArn=arn, definition=states(**PASS)) == refusal
+    assert error_of(sfn.publish_state_machine_version, stateMachineArn=arn) == refusal
+    assert error_of(sfn.list_state_machine_aliases, stateMachineArn=arn) == refusal
+    reason = "State machine is in DELETING status"
+    assert error_of(sfn.redrive_execution, executionArn=stopped) == ("ExecutionNotRedrivable", reason)
+    assert sfn.describe_execution(executionArn=stopped)["redriveStatusReason"] == reason
+    sfn.delete_state_machine(stateMachineArn=arn)
+    for execution in open_ones:
+        assert sfn.describe_execution(executionArn=execution)["status"] == "RUNNING"
+        assert sfn.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+        sfn.stop_execution(executionArn=execution)
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             sfn.describe_state_machine(stateMachineArn=arn)
         except sfn.exceptions.StateMachineDoesNotExist:
             break
         time.sleep(0.1)
-    assert error_of(sfn.describe_state_machine, stateMachineArn=arn)[0] == "StateMachineDoesNotExist"
-    assert error_of(sfn.start_execution, stateMachineArn=arn)[0] in {"StateMachineDoesNotExist", "StateMachineDeleting"}
+    made = sfn.create_state_machine(name="leaving", definition=states(**PASS), roleArn=ROLE)
+    assert sfn.describe_state_machine(stateMachineArn=made["stateMachineArn"])["status"] == "ACTIVE"
 
 
 def test_an_execution_from_start_to_history(sfn: Any) -> None:

@@ -21,7 +21,7 @@ from schemas.wire import Fact, encode
 async def decide(port: Port, settings: Settings) -> None:
     """Folds every home from its beginning."""
     names = Names(settings.region, settings.account)
-    limits = limits_of(settings.payload_bytes_max, settings.history_events_max, settings.retention_days)
+    limits = limits_of(settings)
     homes = [
         Home(HomeState(home=home), RootInterpreter(), names, settings.homes, settings.lanes, limits)
         for home in range(settings.homes)

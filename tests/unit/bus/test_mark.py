@@ -103,3 +103,9 @@ def test_the_limits_that_were_set_last_hold_for_all() -> None:
     larger = msgspec.structs.replace(SETTINGS, payload_bytes_max=1 << 20)
     with pytest.raises(TopicsDifferError, match="MAPRUN_PAYLOAD_BYTES_MAX"):
         require(larger, alike, standing())
+    bounded = msgspec.structs.replace(SETTINGS, open_executions_max=5)
+    with pytest.raises(TopicsDifferError, match="MAPRUN_OPEN_EXECUTIONS_MAX is 5 here, and 0 for all"):
+        require(bounded, alike, standing())
+    fewer = msgspec.structs.replace(SETTINGS, open_map_runs_max=5)
+    with pytest.raises(TopicsDifferError, match="MAPRUN_OPEN_MAP_RUNS_MAX is 5 here"):
+        require(fewer, alike, standing())

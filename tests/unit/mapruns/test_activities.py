@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from maprun.mapruns.fold import activities
 from maprun.mapruns.fold.outputs import Send
 from maprun.mapruns.fold.state import RequestAnswered
 from schemas import topics
@@ -59,19 +58,6 @@ def test_deleting_what_is_not_there_is_silent() -> None:
     """As on AWS."""
     answer, written = ask(Folding(), "1", "delete")
     assert (answer.error, written) == ("", [])
-
-
-def test_a_home_has_so_many_activities() -> None:
-    """One more is ActivityLimitExceeded; one that is there is still answered."""
-    folding = Folding()
-    ask(folding, "1", "create")
-    [made] = folding.state.activities.values()
-    for n in range(activities.ACTIVITIES_MAX - 1):
-        folding.state.activities[str(n)] = made
-    outputs = folding.put(ActivityRequested("2", "create", NAMES.activity("b"), "b"))
-    assert [answer.error for answer in answers(outputs)] == ["ActivityLimitExceeded"]
-    answer, _ = ask(folding, "3", "create")
-    assert answer.error == ""
 
 
 def test_tags_change_and_nothing_else() -> None:

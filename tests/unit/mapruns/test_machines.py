@@ -12,21 +12,32 @@ from schemas.machines import (
     ENCRYPTION_OWNED,
     LOGGING_OFF,
     TRACING_OFF,
+    AliasRequested,
+    MachineEmptied,
     MachineRequested,
     MachineSpec,
     MachineWritten,
     TagsRequested,
+    VersionRequested,
 )
 from tests.unit.mapruns.folding import Folding, answers, sent
 from tests.unit.mapruns.programs import NAMES
 
 ARN = NAMES.machine("m")
 SPEC = MachineSpec(b'{"v":1}', "role-1", tags=b"[1]")
+UNTAGGED = MachineSpec(b'{"v":1}', "role-1")
 
 
 def ask(folding: Folding, request_id: str, action: Any, spec: MachineSpec = SPEC) -> tuple[RequestAnswered, list[Any]]:
     """A request's answer and the machines it wrote."""
     outputs = folding.put(MachineRequested(request_id, action, ARN, "m", spec))
+    [answer] = answers(outputs)
+    return answer, sent(outputs, MachineWritten)
+
+
+def emptied(folding: Folding, request_id: str, deleted_offset: int) -> tuple[RequestAnswered, list[Any]]:
+    """The word that no execution of the machine is open, which was deleted by the record there."""
+    outputs = folding.put(MachineEmptied(request_id, ARN, deleted_offset))
     [answer] = answers(outputs)
     return answer, sent(outputs, MachineWritten)
 
@@ -40,19 +51,64 @@ def test_created_updated_deleted() -> None:
     assert msgspec.json.decode(answer.body)["revisionId"] == changed.revision_id != made.revision_id
     assert (changed.spec.definition, changed.spec.role_arn, changed.updated) == (b'{"v":2}', "role-1", True)
     assert (changed.created_ms, changed.cause.offset > made.cause.offset) == (made.created_ms, True)
-    _, [gone] = ask(folding, "3", "delete")
+    _, [leaving] = ask(folding, "3", "delete")
+    assert (leaving.deleting, leaving.deleted, leaving.spec) == (True, False, changed.spec)
+    _, [gone] = emptied(folding, "e", leaving.cause.offset)
     assert gone.deleted
     answer, [again] = ask(folding, "4", "create")
     assert (answer.error, again.deleted, again.updated) == ("", False, False)
+
+
+def test_a_machine_that_is_being_deleted_changes_no_more() -> None:
+    """StateMachineDeleting, also for its name; deleting it again is silent, and its tags may still change."""
+    folding = Folding()
+    ask(folding, "1", "create", UNTAGGED)
+    ask(folding, "2", "delete")
+    requests = (
+        MachineRequested("3", "create", ARN, "m", SPEC),
+        MachineRequested("4", "update", ARN, "m", SPEC),
+        VersionRequested("5", "publish", ARN),
+        AliasRequested("6", "create", ARN, "a", (1, 100)),
+        AliasRequested("7", "update", ARN, "a", (1, 100)),
+    )
+    for request in requests:
+        outputs = folding.put(request)
+        [answer] = answers(outputs)
+        assert (answer.error, answer.message) == ("StateMachineDeleting", f"State Machine is being deleted: '{ARN}'")
+        assert sent(outputs, MachineWritten) == []
+    answer, written = ask(folding, "8", "delete")
+    assert (answer.error, written) == ("", [])
+    [tagged] = sent(folding.put(TagsRequested("9", ARN, ("k", "2"))), MachineWritten)
+    assert tagged.deleting
+
+
+def test_a_machine_goes_by_the_word_on_its_own_deletion() -> None:
+    """One on an older record, or on a machine that was made anew or never deleted, changes nothing."""
+    folding = Folding()
+    assert emptied(folding, "0", 0)[1] == []
+    ask(folding, "1", "create", UNTAGGED)
+    assert emptied(folding, "2", folding.state.offset)[1] == []
+    _, [leaving] = ask(folding, "3", "delete")
+    assert emptied(folding, "4", leaving.cause.offset - 1)[1] == []
+    [tagged] = sent(folding.put(TagsRequested("5", ARN, ("k", "2"))), MachineWritten)
+    assert emptied(folding, "6", leaving.cause.offset)[1] == []
+    assert [gone.deleted for gone in emptied(folding, "7", tagged.cause.offset)[1]] == [True]
+    ask(folding, "8", "create")
+    assert emptied(folding, "9", tagged.cause.offset)[1] == []
+    assert not folding.state.machines[ARN].deleting
 
 
 def test_one_record_of_a_machine_is_kept() -> None:
     """Each revision deletes the one before it behind itself: compaction leaves the newest, and small deletions."""
     folding = Folding()
     topic: dict[bytes, MachineWritten] = {}
-    for request_id, action in enumerate(("create", "update", "update", "delete", "create", "update")):
+    actions = ("create", "update", "update", "delete", "emptied", "create", "update")
+    for request_id, action in enumerate(actions):
         spec = MachineSpec(b'{"v":%d}' % request_id, "role-1" if action == "create" else "")
-        outputs = folding.put(MachineRequested(str(request_id), action, ARN, "m", spec))  # type: ignore[arg-type]
+        asked: Any = MachineRequested(str(request_id), action, ARN, "m", spec)  # type: ignore[arg-type]
+        if action == "emptied":
+            asked = MachineEmptied("e", ARN, folding.state.offset)
+        outputs = folding.put(asked)
         for output in outputs:
             if isinstance(output, Send) and output.topic == topics.MACHINES.name:
                 assert output.key is not None
@@ -64,7 +120,7 @@ def test_one_record_of_a_machine_is_kept() -> None:
                     topic[output.key] = output.message
         *gone, newest = sorted(topic.values(), key=lambda machine: machine.cause.offset)
         assert [machine.deleted for machine in gone] in ([], [True])
-        assert newest.spec == (MachineSpec() if action == "delete" else folding.state.machines[ARN].spec)
+        assert newest.spec == (MachineSpec() if action == "emptied" else folding.state.machines[ARN].spec)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +147,8 @@ def test_a_repeated_request_gets_its_first_answer() -> None:
     """The same request id is answered as before and changes nothing, even when the world has moved on."""
     folding = Folding()
     first, _ = ask(folding, "1", "create")
-    ask(folding, "2", "delete")
+    _, [leaving] = ask(folding, "2", "delete")
+    emptied(folding, "3", leaving.cause.offset)
     answer, written = ask(folding, "1", "create")
     assert (answer.body, written) == (first.body, [])
 

@@ -10,7 +10,14 @@ from maprun.mapruns.fold.state import RequestAnswered, encode_state
 from maprun.mapruns.fold.versions import ALIASES_MAX, VERSIONS_MAX
 from maprun.requests.registry import MachineRegistry
 from schemas import topics
-from schemas.machines import AliasRequested, MachineRequested, MachineSpec, MachineWritten, TagsRequested
+from schemas.machines import (
+    AliasRequested,
+    MachineEmptied,
+    MachineRequested,
+    MachineSpec,
+    MachineWritten,
+    TagsRequested,
+)
 from schemas.machines import VersionRequested as Asked
 from schemas.wire import encode
 from tests.unit.mapruns.folding import Folding, answers
@@ -229,6 +236,9 @@ def test_a_deleted_machine_takes_its_versions_and_aliases_along() -> None:
     machines.machine("update", b'{"v":2}', publish=True)
     machines.alias("create", "a", 1, 100)
     machines.machine("delete")
+    assert (machines.now.deleting, machines.view.deleting) == (True, {ARN: machines.now.cause.offset})
+    machines.put(MachineEmptied("e", ARN, machines.now.cause.offset))
+    assert machines.view.deleting == {}
     assert machines.folding.state.machines == {}
     assert list(machines.view) == []
     assert [record.deleted for record in machines.topic.values()] == [True]

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from maprun.runtime.throttles import Rate, Throttle
 from schemas import topics
 from schemas.arns import home_of
 from schemas.effects import HeartbeatReceived, TaskFailed, TaskSucceeded
@@ -17,6 +18,7 @@ from schemas.machines import Alias, MachineSpec, MachineWritten
 from schemas.requests import record_of
 from schemas.tokens import NO_LANE, TaskToken, TokenSecret
 from services.scheduler.gate import own_requests
+from services.scheduler.limits import SchedulerLimits
 from tests.unit.mapruns.programs import HOMES, LANES, NAMES
 from tests.unit.scheduler.rig import Rig
 
@@ -195,3 +197,23 @@ def test_a_record_read_again_asks_for_the_same_execution(make_rig: Make) -> None
     first, second = _commands(rig)
     assert first == second
     assert len(first.name) == 36
+
+
+def test_starts_that_come_too_fast_wait_on_their_topic(make_rig: Make) -> None:
+    """What the bucket holds goes at once, the rest as it is refilled, in order; what is refused costs nothing."""
+    rig = make_rig()
+    throttle = Throttle({"StartExecution": Rate(4, 2)}, lambda: rig.world.now)
+    rig.over["throttle"] = throttle
+    rig.over["limits"] = SchedulerLimits(records_per_turn_max=2)
+    _machine(rig)
+    rig.process(rig.group(topics.EXECUTION_REQUESTS, own_requests, 1))
+    began = rig.world.now
+    for i in range(10):
+        _ask(rig, {"stateMachineArn": ARN, "name": f"n{i}"})
+        _ask(rig, b"{")
+    rig.until(lambda: len(_commands(rig)) == 4)
+    assert rig.world.now - began < 1
+    rig.until(lambda: len(_commands(rig)) == 10)
+    assert rig.world.now - began > 2.9
+    assert {command.name for command in _commands(rig)} == {f"n{i}" for i in range(10)}
+    assert len(_rejections(rig)) == 10

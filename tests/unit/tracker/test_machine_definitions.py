@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from maprun.mapruns.fold.state import FOLD_VERSION, HomeState
 from schemas.home import StopRequested
-from schemas.machines import AliasRequested, MachineRequested, MachineSpec, TagsRequested, VersionRequested
+from schemas.machines import (
+    AliasRequested,
+    MachineEmptied,
+    MachineRequested,
+    MachineSpec,
+    TagsRequested,
+    VersionRequested,
+)
 from schemas.wire import Fact, encode
 from services.maprun_tracker import rows
 from services.maprun_tracker.state import Partition
@@ -40,6 +47,8 @@ def story(seed: int) -> list[bytes]:
                 records.append(AliasRequested(f"{n}", rng.choice(["create", "delete"]), arn, "a", (1, 100)))
             case 4:
                 records.append(MachineRequested(f"{n}", "delete", arn, name, MachineSpec()))
+                if rng.random() < 0.7:
+                    records.append(MachineEmptied(f"e{n}", arn, len(records) - 1))
             case _:
                 records.append(TagsRequested(f"{n}", arn, ("k", str(n))))
         if rng.random() < 0.1:
