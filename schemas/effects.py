@@ -25,6 +25,7 @@ class TaskRequested(Fact, frozen=True):
     callback: bool = False  # the call is a submission: the attempt ends by its token, or by a timer
     token: str = ""  # of an execution that it starts and waits for: the attempt's task token, which no user sees
     activity: bool = False  # a worker that asks for it works on it; no call is made
+    trace: str = ""  # X-Ray's header for the call, set as it is made: no state holds it
 
 
 class TimerRequested(Fact, frozen=True):

@@ -32,6 +32,7 @@ class ExpressStart(Part, frozen=True):
     input: bytes
     started_ms: int
     call: int = NOBODY_WAITS
+    trace_header: str = ""
 
 
 class ExpressRequested(Fact, frozen=True):

@@ -31,6 +31,7 @@ class Invocation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     qualifier: str = ""
     client_context: str = ""  # base64, as in the Invoke API
     log_tail: bool = False
+    trace: str = ""  # X-Amzn-Trace-Id
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -86,6 +86,7 @@ class RunOpened(Fact, frozen=True):
     machine_name: str
     role_arn: str
     logging: bytes = b""  # the root execution's
+    trace_header: str = ""  # likewise
 
 
 class QuotaChanged(Fact, frozen=True):

@@ -69,14 +69,14 @@ class InvocationStream(asyncio.Protocol):
                 raise
 
     async def invoke(
-        self, parameters: InvokeParameters, payload: bytes, seconds_max: float, idempotency_key: str
+        self, parameters: InvokeParameters, payload: bytes, seconds_max: float, idempotency_key: str, trace: str = ""
     ) -> Answer:
         """The answer. Raises ConnectionError when the connection ends before it, TimeoutError when none comes in time.
 
         Who is cancelled while waiting gives the answer up: an invocation that has not begun is not made then.
         """
         waiting = _Coroutine(self._loop.create_future())
-        number = self.begin(parameters, payload, seconds_max, idempotency_key, waiting)
+        number = self.begin(parameters, payload, seconds_max, idempotency_key, waiting, trace)
         try:
             return answer_of(await waiting.answer)
         except asyncio.CancelledError:
@@ -84,7 +84,13 @@ class InvocationStream(asyncio.Protocol):
             raise
 
     def begin(
-        self, parameters: InvokeParameters, payload: bytes, seconds_max: float, idempotency_key: str, waiting: Waiting
+        self,
+        parameters: InvokeParameters,
+        payload: bytes,
+        seconds_max: float,
+        idempotency_key: str,
+        waiting: Waiting,
+        trace: str = "",
     ) -> int:
         """Begins an invocation and answers its number; who waits hears later what came of it.
 
@@ -101,6 +107,7 @@ class InvocationStream(asyncio.Protocol):
                 parameters.qualifier,
                 parameters.client_context,
                 parameters.log_type == "Tail",
+                trace,
             )
         )
         self._flush_soon()

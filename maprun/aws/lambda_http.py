@@ -1,6 +1,6 @@
 """Lambda's Invoke call over a keep-alive pool: endpoint, keys and signature as boto3 would have them, at a fraction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -74,8 +74,9 @@ class LambdaHttp:
         seconds_max: float,
         idempotency_key: str,
         role: Keys | None = None,
+        beside: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The answer to a call with the process's keys or a role's.
+        """The answer to a call with the process's keys or a role's, with headers `beside` those that are signed.
 
         Raises aiohttp.ClientError, TimeoutError, OSError or AnswerTooLargeError.
         """
@@ -92,6 +93,7 @@ class LambdaHttp:
             headers = signer.signed("POST", self._host, path, query, headers, body, self._signers.amz_date())
         headers[IDEMPOTENCY_HEADER] = idempotency_key
         headers["Content-Type"] = "application/json"
+        headers |= beside or {}
         url = URL(f"{self._base}{path}?{query}" if query else f"{self._base}{path}", encoded=True)
         return await self._post(url, headers, body, seconds_max)
 

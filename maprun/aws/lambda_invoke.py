@@ -22,6 +22,7 @@ from maprun.aws.outcomes import bounded, failed
 from maprun.aws.sigv4 import Keys
 from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded
 from schemas.invocations import Answered
+from schemas.traces import call_headers
 
 # A synchronous function may run for 15 minutes; nothing answers after that.
 ANSWER_SECONDS_MAX = 15 * 60 + 30
@@ -54,7 +55,7 @@ class Begun:
     def begin(self, parameters: InvokeParameters, event: bytes, idempotency_key: str) -> None:
         """Sends it."""
         seconds_max = self._request.timeout_seconds or ANSWER_SECONDS_MAX
-        self._number = self._stream.begin(parameters, event, seconds_max, idempotency_key, self)
+        self._number = self._stream.begin(parameters, event, seconds_max, idempotency_key, self, self._request.trace)
 
     def cancel(self) -> None:
         """Gives the answer up: nobody hears of it any more."""
@@ -101,7 +102,7 @@ class LambdaInvoker:
         if isinstance(parameters, Failure):
             return TaskFailed(request.ref, parameters.error, parameters.cause)
         event = event_of(bytes(parameters.payload))
-        answer = await self._invoke(parameters, event, request.timeout_seconds, idempotency_key, role)
+        answer = await self._invoke(parameters, event, request, idempotency_key, role)
         return _outcome(request.ref, answer, invoke_result)
 
     async def run_function(
@@ -109,7 +110,7 @@ class LambdaInvoker:
     ) -> TaskSucceeded | TaskFailed:
         """One attempt of a Task whose Resource is a function's ARN: its input is the payload, its answer the output."""
         parameters = InvokeParameters(request.resource)
-        answer = await self._invoke(parameters, request.parameters, request.timeout_seconds, idempotency_key, role)
+        answer = await self._invoke(parameters, request.parameters, request, idempotency_key, role)
         return _outcome(request.ref, answer, _payload)
 
     def begin_invoke(self, request: TaskRequested, idempotency_key: str, done: Done, of: object) -> Begun | None:
@@ -148,18 +149,20 @@ class LambdaInvoker:
         self,
         parameters: InvokeParameters,
         body: bytes,
-        timeout_seconds: int,
+        request: TaskRequested,
         idempotency_key: str,
         role: Keys | None,
     ) -> Answer | Failure:
-        seconds_max = timeout_seconds or ANSWER_SECONDS_MAX
+        seconds_max = request.timeout_seconds or ANSWER_SECONDS_MAX
         endpoint = self._endpoints.of(parameters.function_name)
         try:
             stream = None if role else endpoint.streams.stream or await endpoint.streams.offered()
             if stream is not None and parameters.invocation_type == "RequestResponse":
-                answer = await stream.invoke(parameters, body, seconds_max, idempotency_key)
+                answer = await stream.invoke(parameters, body, seconds_max, idempotency_key, request.trace)
             else:
-                answer = await endpoint.http.invoke(parameters, body, seconds_max, idempotency_key, role)
+                answer = await endpoint.http.invoke(
+                    parameters, body, seconds_max, idempotency_key, role, call_headers(request.trace)
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _no_answer(error)
         return failure_of(answer) or answer

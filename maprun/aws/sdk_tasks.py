@@ -52,6 +52,7 @@ from maprun.integrations.resources import Integration, Pattern
 from maprun.integrations.service import AT_ONCE_MAX, Sent, Words
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.tokens import TokenSecret
+from schemas.traces import call_headers
 
 _SIGNED = ("content-type", "x-amz-", "amz-sdk-", "authorization", OWN_HEADERS)
 """Begin the headers of a call of this installation's API that are signed, or signed anew."""
@@ -140,7 +141,9 @@ class SdkCaller:
         keys = await self.keys_of(request)
         if isinstance(keys, Refused):
             return TaskFailed(request.ref, keys.error, keys.cause)
-        outcome = await self._in_turn(call, request, idempotency_key, headers or {}, keys)
+        outcome = await self._in_turn(
+            call, request, idempotency_key, {**call_headers(request.trace), **(headers or {})}, keys
+        )
         if isinstance(outcome, Refused):
             return TaskFailed(request.ref, outcome.error, outcome.cause)
         return TaskSucceeded(request.ref, outcome)

@@ -4,7 +4,7 @@ import msgspec
 
 from maprun.requests.checks import Refusal, machine_of_arn
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import Start, chosen_to_start
+from maprun.requests.starts import Start, Traced, as_given, chosen_to_start
 from schemas.arns import Names, qualified
 from schemas.execution_logs import logging_of
 from schemas.express import NOBODY_WAITS, ExpressMachine, ExpressRequested, ExpressStart
@@ -26,6 +26,7 @@ def express_start(
     execution_id: str,
     now_ms: int,
     call: int = NOBODY_WAITS,
+    traced: Traced = as_given,
 ) -> tuple[ExpressMachine, ExpressStart]:
     """What to run for a request that was checked. Names need not be unique: each execution has an id of its own.
 
@@ -38,10 +39,11 @@ def express_start(
     machine, revision, spec = found.machine, found.revision, found.revision.spec
     version_arn = qualified(machine.arn, revision.version) if revision.version else ""
     alias_arn = qualified(machine.arn, found.alias) if found.alias else ""
+    trace_header = traced(start.trace_header, spec.tracing, arn)
     named = ExpressMachine(
         machine.arn, machine.name, spec.role_arn, spec.definition, logging_of(spec.logging), version_arn, alias_arn
     )
-    return named, ExpressStart(0, arn, name, text, now_ms, call)
+    return named, ExpressStart(0, arn, name, text, now_ms, call, trace_header)
 
 
 class FrameBuilder:

@@ -1,6 +1,7 @@
 """What may start an execution, from the topic and the API alike, and what is written of a record that may not."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -31,6 +32,15 @@ TRACE_HEADER_CHARS_MAX = 256
 RECORD_BYTES_MAX = 1 << 20
 RECORD_SHOWN_CHARS_MAX = 262_144
 """Of a rejected record shown in its rejection: a broken record may be of any size."""
+
+
+Traced = Callable[[str, bytes, str], str]
+"""The trace header that an execution carries: of the header given, its machine's tracing configuration, its ARN."""
+
+
+def as_given(given: str, _configuration: bytes, _arn: str) -> str:
+    """The header as it was given."""
+    return given
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -149,6 +159,7 @@ def execution_requested(
     request_id: str,
     derived_name: str,
     origin: Origin | None = None,
+    traced: Traced = as_given,
 ) -> ExecutionRequested:
     """The command for the home of an execution of a STANDARD machine; `derived_name` is taken when none was given.
 
@@ -169,7 +180,7 @@ def execution_requested(
         role_arn=revision.spec.role_arn,
         definition=revision.spec.definition,
         input=b"{}" if start.input is None else start.input,
-        trace_header=start.trace_header,
+        trace_header=traced(start.trace_header, revision.spec.tracing, arn),
         origin=origin,
         version=revision.version,
         alias=found.alias,

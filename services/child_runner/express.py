@@ -24,6 +24,7 @@ from schemas.express import (
     ExpressRequested,
 )
 from schemas.history import HistoryEvent
+from schemas.traces import traced
 from services.child_runner.express_frames import Waiting, answer_frames, carried_frames
 from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import CHILD_BYTES
@@ -301,7 +302,8 @@ class ExpressExecutions:
             case TaskRequested():
                 running.waits[effect.ref] = effect
                 key = self._interpreter.effect_key(running.waiting.start, effect.ref)
-                self.calls.start(TaskStart(NO_RUN, running.number, effect, key))
+                request = traced(effect, running.waiting.start.trace_header, key)
+                self.calls.start(TaskStart(NO_RUN, running.number, request, key))
             case TimerRequested():
                 running.waits[effect.ref] = effect.due_ms
                 self._timers.set((running.number, effect.ref), effect.due_ms)

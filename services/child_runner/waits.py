@@ -23,6 +23,7 @@ from schemas.effects import (
 )
 from schemas.home import NestedRunDropped, NestedRunRequested
 from schemas.starters import StartWithdrawn
+from schemas.traces import traced
 from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import Child, LaneRun, Nested, Submission, Waited
 from services.child_runner.machine import Step
@@ -140,7 +141,7 @@ class Waits:
     def call(self, run: LaneRun, child: Child, task: TaskRequested) -> None:
         """Has the call of a Task made."""
         key = run.machine.effect_key(child.index, child.redrives, task.ref)
-        self._calls.start(TaskStart(run.key, child.position, task, key))
+        self._calls.start(TaskStart(run.key, child.position, traced(task, run.opened.trace_header, key), key))
 
     def follow(self, run: LaneRun, child: Child, waited: Submission, now_ms: int) -> None:
         """Has the job asked after, once it is time."""

@@ -13,7 +13,7 @@ import msgspec
 from maprun.bus.port import BusError, Mailbox, Outgoing, Port, Record
 from maprun.requests.express import FrameBuilder, express_start
 from maprun.requests.registry import MachineRegistry
-from maprun.requests.starts import Start
+from maprun.requests.starts import Start, Traced, as_given
 from schemas import topics
 from schemas.arns import Names
 from schemas.express import NOBODY_WAITS, NOT_RUN, ExpressEnd, ExpressEnded, ExpressMachine, ExpressStart
@@ -124,15 +124,17 @@ class ExpressCalls:
 
     # ------------------------------------------------------------------ the API
 
-    async def start(self, port: Port, start: Start, machines: MachineRegistry, execution_id: str) -> ExpressStart:
+    async def start(
+        self, port: Port, start: Start, machines: MachineRegistry, execution_id: str, traced: Traced = as_given
+    ) -> ExpressStart:
         """Has an execution run at least once. Raises Unavailable when Kafka didn't take it in time, and Refusal."""
-        machine, asked = express_start(start, machines, self._names, execution_id, port.now_ms())
+        machine, asked = express_start(start, machines, self._names, execution_id, port.now_ms(), traced=traced)
         mailbox = self._ask(port, machine, asked)
         await _until(port, mailbox, self._limits.answer_wait_seconds_max, _Recorded)
         return asked
 
     async def run(
-        self, port: Port, start: Start, machines: MachineRegistry, execution_id: str
+        self, port: Port, start: Start, machines: MachineRegistry, execution_id: str, traced: Traced = as_given
     ) -> tuple[ExpressStart, ExpressEnd]:
         """Has an execution run at most once, and waits for its end. Raises Unavailable."""
         if self._next_answer is None:
@@ -140,7 +142,7 @@ class ExpressCalls:
         if len(self._waiting) >= self._limits.express_waiting_max:
             raise Unavailable("Too many callers wait for executions; try again.", may_come=False)
         call = next(self._calls)
-        machine, asked = express_start(start, machines, self._names, execution_id, port.now_ms(), call)
+        machine, asked = express_start(start, machines, self._names, execution_id, port.now_ms(), call, traced)
         mailbox = self._ask(port, machine, asked)
         self._waiting[call] = mailbox
         try:

@@ -12,6 +12,7 @@ from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Interpreter
 from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.slices import Pace
+from maprun.requests.tracing import Tracer
 from maprun.runtime.pace import LoopPace
 from maprun.runtime.throttles import Throttle
 from schemas.arns import Names
@@ -134,5 +135,6 @@ class Deps(msgspec.Struct, frozen=True):
     watch: Callable[[Home], Any] = lambda _home: None
     secret: TokenSecret = msgspec.field(default_factory=TokenSecret)  # of the cluster's task tokens
     topic_prefix: str = ""  # what users know the topics under
+    tracer: Tracer = msgspec.field(default_factory=Tracer)  # of the process's gates
     throttle: Throttle = msgspec.field(default_factory=lambda: Throttle({}, lambda: 0.0))  # of the process's gates
     pace: Pace = msgspec.field(default_factory=LoopPace)  # of the process's loop

@@ -50,7 +50,7 @@ async def _answers(port: Port, records: list[Record], deps: Deps) -> list[Messag
     homes = {home_of(arn, deps.homes) for arn in machines}
     await deps.machines.refresh(port, homes, deps.metrics.unreadable)
     bytes_max = deps.map_run_limits.result_bytes_max
-    gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.lanes, bytes_max, deps.secret)
+    gate = Gate(deps.machines.registry, deps.names, deps.homes, deps.lanes, bytes_max, deps.secret, deps.tracer)
     messages = [answer_request(request, gate, port.now_ms()) for request in requests]
     starts = Counter(m.topic for r, m in zip(requests, messages, strict=True) if isinstance(r.asked, Start))
     owed = [deps.throttle.owed_seconds(name, starts[topic]) for topic, name in _BUCKETS]

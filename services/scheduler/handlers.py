@@ -18,6 +18,7 @@ from maprun.requests.starts import (
     machine_to_start,
     parse_record,
 )
+from maprun.requests.tracing import Tracer
 from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import Origin, OutputRefused
@@ -117,6 +118,7 @@ class Gate(msgspec.Struct, frozen=True):
     lanes: int
     payload_bytes_max: int
     secret: TokenSecret
+    tracer: Tracer
 
 
 def answer_request(request: Request, gate: Gate, now_ms: int) -> Message:
@@ -140,14 +142,20 @@ def answer_request(request: Request, gate: Gate, now_ms: int) -> Message:
 def _start(origin: Origin, asked: Start, gate: Gate, now_ms: int) -> Message:
     """The record that starts an execution. Raises Refusal."""
     place = (origin.topic, origin.partition, origin.offset)
+
+    def traced(given: str, configuration: bytes, arn: str) -> str:
+        return gate.tracer.header(given, configuration, arn, now_ms)
+
     machine = machine_to_start(asked, gate.machines, gate.payload_bytes_max)
     if machine.spec.machine_type == EXPRESS:
-        named, start = express_start(asked, gate.machines, gate.names, derived_id("express", *place), now_ms)
+        named, start = express_start(
+            asked, gate.machines, gate.names, derived_id("express", *place), now_ms, traced=traced
+        )
         frame = FrameBuilder("", 0, 0)
         frame.add(named, start)
         return Message(topics.EXPRESS_REQUESTS.name, home_of(start.arn, gate.lanes), encode(frame.take()))
     ids = (derived_id("request", *place), derived_id("name", *place))
-    command = execution_requested(asked, gate.machines, gate.names, *ids, origin)
+    command = execution_requested(asked, gate.machines, gate.names, *ids, origin, traced)
     return Message(topics.HOME.name, home_of(command.arn, gate.homes), encode(command))
 
 

@@ -9,6 +9,7 @@ from maprun.mapruns.timers import Timers
 from schemas import topics
 from schemas.effects import Happening, SubmissionFailed, TaskFailed, TaskRequested, TaskSubmitted, TaskSucceeded
 from schemas.home import ParentSubmissionBegan, ParentTaskEnded, ParentTaskSubmitted
+from schemas.traces import traced
 from schemas.wire import encode
 from services.scheduler.deps import Deps
 
@@ -181,7 +182,9 @@ class Tasks:
 
     async def _call(self, arn: str, request: TaskRequested) -> Happening:
         self._deps.metrics.tasks_started(1)
-        outcome = await self._deps.run_task(request, self._deps.effect_key(arn, 0, request.ref))
+        key, root = self._deps.effect_key(arn, 0, request.ref), self._state.roots.get(arn)
+        header = "" if root is None else root.request.trace_header
+        outcome = await self._deps.run_task(traced(request, header, key), key)
         return bounded(outcome, request.state, self._deps.limits.task_result_bytes_max)
 
     async def _record(self, fact: ParentTaskEnded | ParentSubmissionBegan | ParentTaskSubmitted) -> None:

@@ -1,5 +1,6 @@
 """docs/operations.md is true: all operations of AWS's model, what is built, every error, and tests that are there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import botocore.session
 from services.maprun_tracker.api.operations import LIST_EXECUTIONS, OPERATIONS
 from tests.architecture.test_parity import NAMED_TEST, functions_of
 
+RECORDS = Path(__file__).resolve().parents[1] / "conformance" / "records"
+PARITY = (Path(__file__).resolve().parents[2] / "docs" / "parity.md").read_text()
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
 MODEL = botocore.session.get_session().get_service_model("stepfunctions")
 OPERATION, STATE, ERRORS, NEVER, PAGES, AGAIN, TESTS = range(7)
@@ -57,3 +60,15 @@ def test_every_operation_that_is_there_is_tested() -> None:
         tests = re.findall(NAMED_TEST, row[TESTS])
         assert bool(tests) == (row[STATE] == "there"), name
         assert [test for file, test in tests if test not in functions_of(file)] == [], name
+
+
+def test_every_record_says_how_many_of_its_executions_agree() -> None:
+    """All of them, but for those that docs/parity.md names with who is right."""
+    section = PARITY.split("### Recorded executions over HTTP")[1].split("\n## ")[0]
+    differing = set(re.findall(r"`(test_[^`]+)`", section))
+    counted = {}
+    for path in sorted(RECORDS.glob("*.json")):
+        cases = [case["case"].split("::")[-1] for case in json.loads(path.read_text())]
+        counted[path.stem] = (len(cases), sum(case not in differing for case in cases))
+    lines = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|$", TEXT.split("## Recorded on AWS")[1], flags=re.MULTILINE)
+    assert {name: (int(executions), int(agree)) for name, executions, agree in lines} == counted

@@ -37,11 +37,11 @@ DEFINITIONS = {
 INPUT = '{"order": 17, "items": ["a", "b", "c"]}'
 
 
-def request_bytes(api: str, machine: str) -> bytes:
-    """One StartSyncExecution as it goes over the wire."""
-    body = json.dumps({"stateMachineArn": machine, "input": INPUT}).encode()
+def request_bytes(api: str, operation: str, members: dict[str, Any]) -> bytes:
+    """One request as it goes over the wire."""
+    body = json.dumps(members).encode()
     head = (
-        f"POST / HTTP/1.1\r\nHost: {urlsplit(api).netloc}\r\nX-Amz-Target: AWSStepFunctions.StartSyncExecution\r\n"
+        f"POST / HTTP/1.1\r\nHost: {urlsplit(api).netloc}\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -78,7 +78,8 @@ async def clients(api: str, machine: str, count: int, seconds: float, a_second: 
     """The times of all calls of so many clients at once; `a_second` 0 = as many as go."""
     parts = urlsplit(api)
     address = (parts.hostname or "", parts.port or 0)
-    request, until = request_bytes(api, machine), time.perf_counter() + seconds
+    request = request_bytes(api, "StartSyncExecution", {"stateMachineArn": machine, "input": INPUT})
+    until = time.perf_counter() + seconds
     every = count / a_second if a_second else 0.0
     done = await asyncio.gather(*(client(address, request, until, every) for _ in range(count)))
     return [each for took in done for each in took]

@@ -18,6 +18,7 @@ from maprun.aws.web.http_invoke import HttpInvoker
 from maprun.aws.web.tokens import Tokens
 from maprun.runtime.settings import allowed_of, gateways_of
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
+from schemas.traces import call_headers
 
 
 class WebTasks:
@@ -56,14 +57,14 @@ class WebTasks:
         self, request: TaskRequested, idempotency_key: str, watch: Watch | None = None
     ) -> TaskSucceeded | TaskFailed:
         """One attempt of `http:invoke`. Raises AnswerTooLargeError."""
-        extra = {IDEMPOTENCY_HEADER: idempotency_key}
+        extra = {IDEMPOTENCY_HEADER: idempotency_key, **call_headers(request.trace)}
         return await _outcome(request, self._http.invoke(request.parameters, extra, self._answer_bytes_max, watch))
 
     async def invoke_gateway(
         self, request: TaskRequested, idempotency_key: str, role: Keys | None = None
     ) -> TaskSucceeded | TaskFailed:
         """One attempt of `apigateway:invoke`, with the process's keys or a role's. Raises AnswerTooLargeError."""
-        extra = {IDEMPOTENCY_HEADER: idempotency_key}
+        extra = {IDEMPOTENCY_HEADER: idempotency_key, **call_headers(request.trace)}
         return await _outcome(request, self._gateway.invoke(request.parameters, extra, self._answer_bytes_max, role))
 
     async def call_cluster(self, request: TaskRequested, role: Keys | None = None) -> TaskSucceeded | TaskFailed:

@@ -47,6 +47,7 @@ class Context:
         self._call = call
         self.invoked_function_arn = call.arn
         self.aws_request_id = call.request_id
+        self.trace_id = call.trace or None  # many calls run at once in a process: _X_AMZN_TRACE_ID can't be each one's
 
     # What holds for the whole process stands in its environment, where Lambda has it as well.
 

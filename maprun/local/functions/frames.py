@@ -28,6 +28,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     idempotency_key: str
     payload: bytes  # JSON
     log_tail: bool = False  # the caller wants the end of the call's log
+    trace: str = ""  # X-Amzn-Trace-Id
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -71,6 +71,7 @@ class Functions:
             idempotency_key=asked.idempotency_key,
             payload=asked.payload,
             log_tail=asked.log_tail,
+            trace=asked.trace,
         )
         version = function.version
         try:

@@ -126,7 +126,7 @@ class RuntimeWorker(Worker):
             "Lambda-Runtime-Aws-Request-Id": call.request_id,
             "Lambda-Runtime-Deadline-Ms": str(call.deadline_ms),
             "Lambda-Runtime-Invoked-Function-Arn": call.arn,
-            "Lambda-Runtime-Trace-Id": f"Root=1-{call.deadline_ms // 1000:08x}-{'0' * 24};Sampled=0",
+            "Lambda-Runtime-Trace-Id": call.trace or f"Root=1-{call.deadline_ms // 1000:08x}-{'0' * 24};Sampled=0",
         }
         context = client_context_of(call)
         if context:

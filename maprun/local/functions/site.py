@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from maprun.local.functions import answers
 from maprun.local.functions.invoking import Functions, refused, too_large
 from schemas.invocations import Answered, Invocation
+from schemas.traces import XRAY_HEADER
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 CONFIGURATION = re.compile(r"/2015-03-31/functions/([^/]+)/configuration/?")
@@ -58,6 +59,7 @@ class Site:
             qualifier=request.rel_url.query.get("Qualifier", ""),
             client_context=headers.get("X-Amz-Client-Context", ""),
             log_tail=headers.get("X-Amz-Log-Type") == "Tail",
+            trace=headers.get(XRAY_HEADER, ""),
         )
         refusal = self._functions.refusal(asked)
         if refusal is not None:

@@ -178,6 +178,7 @@ def call_numbered(call: Call, number: int) -> Call:
         call.idempotency_key,
         call.payload,
         call.log_tail,
+        call.trace,
     )
 
 

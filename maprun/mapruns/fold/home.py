@@ -90,10 +90,11 @@ class Home:
         fold = Fold(state, *self._ports, spent)
         repeats.forget_old(fold)
         yield from self._folded(fold, record)
-        for start in open_executions.starts_due(fold):
-            if spent():
-                yield
-            yield from self._folded(fold, start)
+        if state.starts_waiting:
+            for start in open_executions.starts_due(fold):
+                if spent():
+                    yield
+                yield from self._folded(fold, start)
         self.offset = state.offset
         return fold.outputs
 

@@ -115,6 +115,7 @@ def _begin(fold: Fold, run: Run) -> None:
 def open_on_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int, ...]) -> None:
     """Tells lanes their quota of a run; those that are not `known` to have it hear of the run first."""
     signalled = msgspec.structs.replace(run.plan, items=b"", reader=None)
+    root = fold.state.roots.get(run.root_arn)
     for lane, quota in sorted(quotas.items()):
         if lane in known:
             fold.send(topics.LANE_SIGNALS, lane, QuotaChanged(fold.cause, run.run, run.generation, quota))
@@ -133,6 +134,7 @@ def open_on_lanes(fold: Fold, run: Run, quotas: dict[int, int], known: tuple[int
             run.machine_name,
             run.role_arn,
             run.logging,
+            "" if root is None else root.request.trace_header,
         )
         fold.send(topics.LANE_SIGNALS, lane, opened, arn=run.root_arn)
 

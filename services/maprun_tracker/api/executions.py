@@ -40,14 +40,14 @@ async def start(service: Service, ask: start_inputs.StartExecution, call: Call) 
     For a Task that waits for the execution both name and request are functions of its attempt.
     """
     text = None if ask.input is None else ask.input.encode()
-    wanted = Start(ask.state_machine_arn or "", ask.name, text, ask.trace_header or "")
+    wanted = Start(ask.state_machine_arn or "", ask.name, text, call.trace_header or ask.trace_header or "")
     machine = await service.machine_to_start(wanted)
     if machine.spec.machine_type == EXPRESS:
         return await express.start(service, wanted, call)
     starter = _starter(service, call)
     request_id = service.command_id(call, "start") if starter is None else starter.attempt
     name = derived_id("name", call.attempt_of) if starter is None else name_of(starter.attempt)
-    command = execution_requested(wanted, service.machines, service.names, request_id, name)
+    command = execution_requested(wanted, service.machines, service.names, request_id, name, traced=service.traced)
     command = msgspec.structs.replace(command, starter=starter)
     return msgspec.Raw(await service.command(home_of(command.arn, service.homes), command))
 

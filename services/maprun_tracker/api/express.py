@@ -16,11 +16,11 @@ BILLED_MS = 100
 async def start_sync(service: Service, ask: start_inputs.StartSyncExecution, call: Call) -> shapes.SyncExecution:
     """StartSyncExecution: the answer is how the execution ended, also when it failed."""
     text = None if ask.input is None else ask.input.encode()
-    wanted = Start(ask.state_machine_arn or "", ask.name, text, ask.trace_header or "")
+    wanted = Start(ask.state_machine_arn or "", ask.name, text, call.trace_header or ask.trace_header or "")
     machine = await service.machine_to_start(wanted)
     if machine.spec.machine_type != EXPRESS:
         raise unsupported_type()
-    started, end = await service.express.run(service.port, wanted, service.machines, call.request_id)
+    started, end = await service.express.run(service.port, wanted, service.machines, call.request_id, service.traced)
     data = ask.included_data != "METADATA_ONLY"
     included = shapes.Included(included=data)
     succeeded = end.status == "SUCCEEDED"
@@ -38,7 +38,7 @@ async def start_sync(service: Service, ask: start_inputs.StartSyncExecution, cal
         input_details=included,
         output=end.output.decode() if succeeded and data else None,
         output_details=included if succeeded else None,
-        trace_header=ask.trace_header,
+        trace_header=started.trace_header or None,
         billing_details=shapes.BillingDetails(
             billed_memory_used_in_mb=MEMORY_MB,
             billed_duration_in_milliseconds=_billed_ms(stopped_ms - started.started_ms),
@@ -58,6 +58,6 @@ async def start(service: Service, wanted: Start, call: Call) -> msgspec.Raw:
     if call.task_token:
         raise unsupported_type()
     started = await service.express.start(
-        service.port, wanted, service.machines, derived_id("express", call.attempt_of)
+        service.port, wanted, service.machines, derived_id("express", call.attempt_of), service.traced
     )
     return msgspec.Raw(msgspec.json.encode({"executionArn": started.arn, "startDate": started.started_ms / 1000}))

@@ -10,6 +10,7 @@ from yarl import URL
 
 from maprun.aws.own_calls import OwnSigner
 from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADER
+from schemas.traces import XRAY_HEADER
 from services.maprun_tracker.api.errors import RETRY_MILLISECONDS_HEADER, Unavailable
 
 PEER_PATH = "/maprun/peer"
@@ -25,7 +26,7 @@ LOOK_SECONDS, LOOK_SECONDS_MAX = 0.1, 1.0
 INVOCATION_HEADER = "amz-sdk-invocation-id"
 """Of an SDK's call, the same for all its attempts. A request that came without one is handed on with one, so that it is
 the same request wherever it comes."""
-_HEADERS_KEPT = ("X-Amz-Target", "Content-Type", TASK_TOKEN_HEADER, TASK_PATTERN_HEADER)
+_HEADERS_KEPT = ("X-Amz-Target", "Content-Type", TASK_TOKEN_HEADER, TASK_PATTERN_HEADER, XRAY_HEADER)
 
 
 class Owners(Protocol):

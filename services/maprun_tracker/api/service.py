@@ -11,6 +11,7 @@ from maprun.mapruns.limits import MapRunLimits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
 from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import Start, derived_id, machine_to_start
+from maprun.requests.tracing import Tracer
 from maprun.requests.versions import exists
 from schemas import topics
 from schemas.activities import ActivityWritten
@@ -55,7 +56,8 @@ class Call(msgspec.Struct, frozen=True):
     """One HTTP request. `attempt_of` is the same for all attempts of one SDK call, and fresh without an SDK.
 
     `task_token` is that of the Task which makes the call to start an execution and waits for it, perhaps `parsed`.
-    `connected` says whether whoever asked still listens, `caller` who that is.
+    `trace_header` is X-Ray's, of the HTTP request. `connected` says whether whoever asked still listens, `caller` who
+    that is.
     """
 
     request_id: str
@@ -63,6 +65,7 @@ class Call(msgspec.Struct, frozen=True):
     forwarded: bool = False
     task_token: str = ""
     parsed: bool = False
+    trace_header: str = ""
     connected: Callable[[], bool] = lambda: True
     caller: Caller = ANYBODY
 
@@ -101,6 +104,7 @@ class Service:
         self.reports = ProcessReports()
         self.lanes = 1
         self.quotas = Quotas()
+        self._tracer = Tracer()
         self.finish_deletion: Callable[[str], Awaitable[None]] = _left_alone
 
     # ------------------------------------------------------------------ what comes in beside home
@@ -183,6 +187,10 @@ class Service:
             if refusal.code != "StateMachineDoesNotExist" or not await self.knows(wanted.machine_arn):
                 raise
             return machine_to_start(wanted, self.machines, self.input_bytes_max)
+
+    def traced(self, given: str, configuration: bytes, arn: str) -> str:
+        """The trace header that an execution carries which was started with this one, perhaps empty."""
+        return self._tracer.header(given, configuration, arn, self.port.now_ms())
 
     async def machines_read(self, home: int) -> None:
         """Waits until all machines that stand on a partition now are read."""

@@ -14,8 +14,9 @@ from maprun.integrations.executions import TASK_PATTERN_HEADER, TASK_TOKEN_HEADE
 from maprun.integrations.resources import Pattern
 from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import Refusal
-from maprun.requests.starts import derived_id
+from maprun.requests.starts import TRACE_HEADER_CHARS_MAX, derived_id
 from maprun.runtime import health, logs
+from schemas.traces import XRAY_HEADER
 from services.maprun_tracker import console, metrics
 from services.maprun_tracker.access.allowed import ANYBODY, Target, check_allowed, targets_of
 from services.maprun_tracker.access.gate import Gate, changes
@@ -153,6 +154,7 @@ class Site:
             request.path.startswith(PEER_PATH),
             headers.get(TASK_TOKEN_HEADER, ""),
             headers.get(TASK_PATTERN_HEADER) == Pattern.RUN_A_JOB_2,
+            headers.get(XRAY_HEADER, "")[:TRACE_HEADER_CHARS_MAX],
             lambda: request.transport is not None and not request.transport.is_closing(),
             caller,
         )

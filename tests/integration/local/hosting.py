@@ -38,6 +38,7 @@ HANDLERS = {
         "    return kind\n"
     ),
     "keyed.py": "def handler(event, context):\n    return context.client_context.custom['maprunIdempotencyKey']\n",
+    "traced.py": "def handler(event, context):\n    return context.trace_id\n",
     "my_fn.py": "def lambda_handler(event, context):\n    return context.function_name\n",
     "unimportable.py": "import there_is_no_such_module\n",
     "without.py": "x = 1\n",

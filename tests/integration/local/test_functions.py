@@ -153,3 +153,15 @@ def test_a_look_tells_which_functions_are_missing(tmp_path: Path) -> None:
             assert await look("echo", "ehco", gone) == [("wrong", missing)]
 
     asyncio.run(scene())
+
+
+def test_a_call_knows_its_trace(tmp_path: Path) -> None:
+    """By either way in: X-Ray's header of an Invoke call, and a Task's own."""
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+    async def scene() -> None:
+        async with host(tmp_path) as invoke:
+            assert (await invoke("traced", {}, X_Amzn_Trace_Id=trace))[2] == trace
+            assert (await invoke("traced", {}))[2] is None
+
+    asyncio.run(scene())

@@ -123,3 +123,39 @@ def test_an_api_behind_a_gateway_ends_its_task_by_a_callback(calling: Stack, api
     assert "/us-east-1/execute-api/aws4_request" in request.headers["authorization"]
     sfn.send_task_success(taskToken=request.headers["tasktoken"], output='{"paid": true}')
     assert output_of(ended(sfn, arn)) == {"paid": True}
+
+
+def test_calls_say_which_trace_they_belong_to(calling: Stack, api: Api) -> None:
+    """A traced execution, its children and what it starts carry one trace; each call has a span of its own."""
+    sfn = calling.client("stepfunctions")
+    child = {"T": calls(f"{api.url}/traced/child", Method="POST", RequestBody={"n.$": "$"})}
+    started = states(T=calls(f"{api.url}/traced/started"))
+    inner = sfn.create_state_machine(name="traced-inner", definition=started, roleArn=ROLE)["stateMachineArn"]
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": inner},
+        "End": True,
+    }
+    whole = json.loads(map_definition(child))
+    [name] = whole["States"]
+    whole["States"][name] = {key: value for key, value in whole["States"][name].items() if key != "End"}
+    whole["States"] |= {name: {**whole["States"][name], "Next": "Start"}, "Start": start}
+    made = sfn.create_state_machine(
+        name="traced", definition=json.dumps(whole), roleArn=ROLE, tracingConfiguration={"enabled": True}
+    )
+    root = "1-5759e988-bd862e3fe1be46a994272793"
+    given = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
+    machine = made["stateMachineArn"]
+    arn = sfn.start_execution(stateMachineArn=machine, input="[1,2,3]", traceHeader=given)["executionArn"]
+    described = ended(sfn, arn)
+    assert (described["status"], described["traceHeader"]) == ("SUCCEEDED", given)
+    found = [request for request in api.requests if request.path.startswith("/traced/")]
+    assert sorted(request.path for request in found) == ["/traced/child"] * 3 + ["/traced/started"]
+    traces = [dict(part.split("=") for part in request.headers["x-amzn-trace-id"].split(";")) for request in found]
+    assert {(trace["Root"], trace["Sampled"]) for trace in traces} == {(root, "1")}
+    assert len({trace["Parent"] for trace in traces} - {"53995c3f42cd8ad8"}) == 4
+    parents = [request.headers["traceparent"] for request in found]
+    assert parents == [f"00-{root[2:].replace('-', '')}-{trace['Parent']}-01" for trace in traces]
+    own = sfn.start_execution(stateMachineArn=machine, input="[]")["executionArn"]
+    assert ended(sfn, own)["traceHeader"].startswith("Root=1-")

@@ -91,3 +91,11 @@ def test_a_task_that_waits_says_who_it_is(answer: tuple[int, dict[str, Any]], ki
     assert isinstance(asyncio.run(serving(api.answer, use)), kind)
     assert api.headers[0][TASK_TOKEN_HEADER] == "token"
     assert api.headers[0][TASK_PATTERN_HEADER] == ".sync:2"
+
+
+def test_an_execution_that_is_started_belongs_to_the_same_trace() -> None:
+    """The call says so in its headers, which the API heeds."""
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    api = Api((200, STARTED))
+    outcomes(api.answer, msgspec.structs.replace(task(START, {"StateMachineArn": MACHINE}), trace=trace))
+    assert api.headers[0]["X-Amzn-Trace-Id"] == trace

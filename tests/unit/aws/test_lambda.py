@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -370,3 +371,14 @@ def test_what_is_not_supported_says_so(resource: str) -> None:
     found = failed(outcome(echo, TaskRequested("r", resource, b"{}")))
     assert found.error == "States.Runtime"
     assert resource in found.cause
+
+
+def test_a_call_says_which_trace_it_belongs_to() -> None:
+    """X-Ray's header and W3C's, beside what is signed; without a trace there is neither."""
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    for request in (invoke(FunctionName="f"), msgspec.structs.replace(invoke(FunctionName="f"), trace=trace)):
+        found = succeeded(outcome(echo, request))["Payload"]["headers"]
+        headers = {name.lower(): value for name, value in found.items()}
+        assert headers.get("x-amzn-trace-id", "") == request.trace
+        assert ("traceparent" in headers) == bool(request.trace)
+        assert "trace" not in headers["authorization"]

@@ -10,6 +10,7 @@ from maprun.interpreter.express import ExpressInterpreter, express_limits
 from maprun.mapruns.slices import NoPace
 from schemas.effects import Happening, TaskFailed, TaskSucceeded
 from schemas.express import NOT_RUN, ExpressEnd, ExpressMachine, ExpressRequested, ExpressStart
+from schemas.traces import span_of
 from services.child_runner.express import NO_RUN, ExpressExecutions
 from services.child_runner.limits import LaneLimits
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
@@ -271,3 +272,16 @@ def test_a_machine_that_cannot_be_read_fails_its_executions_alone() -> None:
         (1, "FAILED", "States.Runtime"),
         (2, "SUCCEEDED", None),
     ]
+
+
+def test_a_call_belongs_to_the_trace_of_its_execution() -> None:
+    """With the attempt as the parent."""
+    executions = lane()
+    asked = frame(0, machine=TASK)
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"
+    [plain] = asked.starts
+    starts = (msgspec.structs.replace(plain, trace_header=header),)
+    requested(executions, 0, msgspec.structs.replace(asked, starts=starts))
+    worked(executions)
+    _, [start] = executions.take_calls()
+    assert start.request.trace == f"Root=1-5759e988-bd862e3fe1be46a994272793;Parent={span_of(start.key)};Sampled=0"

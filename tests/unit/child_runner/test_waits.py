@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from schemas.effects import (
     EffectCancelled,
     MapRunRequested,
@@ -13,6 +15,7 @@ from schemas.effects import (
 )
 from schemas.home import NestedRunDropped, NestedRunRequested
 from schemas.plan import MapRunPlan
+from schemas.traces import span_of
 from services.child_runner.journal import RunMemory
 from services.child_runner.lane_run import Child, LaneRun
 from services.child_runner.task_calls import TaskCalls
@@ -110,3 +113,15 @@ def test_a_past_that_happens_again_asks_for_nothing() -> None:
     waits.note(run, child, cancelled)
     assert (calls.take_starts(9), len(waits.timers)) == ([], 0)
     assert [type(fact) for fact in waits.take_for_home()] == [NestedRunRequested, NestedRunDropped]
+
+
+def test_a_childs_calls_belong_to_the_trace_of_its_root_execution() -> None:
+    """With the attempt as the parent; without a trace the request goes out as it is."""
+    waits, calls, run, child = made()
+    waits.ask(run, child, TASK_ASKED)
+    assert [start.request for start in calls.take_starts(9)] == [TASK_ASKED]
+    root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    run.opened = msgspec.structs.replace(run.opened, trace_header=f"{root};Sampled=1")
+    waits.ask(run, child, TASK_ASKED)
+    trace = f"{root};Parent={span_of('9/0/t')};Sampled=1"
+    assert [start.request.trace for start in calls.take_starts(9)] == [trace]

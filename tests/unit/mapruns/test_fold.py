@@ -383,3 +383,9 @@ def test_how_an_execution_ended_stays_whatever_comes_behind_it() -> None:
     assert statuses(outputs) == []
     folding.put(frame(run, 0, [1], pages=(b"no page",)))
     assert not folding.state.runs
+
+
+def test_lanes_are_told_which_trace_the_root_execution_belongs_to() -> None:
+    """So that its children's calls belong to it too."""
+    _, outputs = Folding().started(["map", plan()], trace_header="Root=1-5759e988-bd862e3fe1be46a994272793")
+    assert {opened.trace_header for opened in sent(outputs, RunOpened)} == {"Root=1-5759e988-bd862e3fe1be46a994272793"}

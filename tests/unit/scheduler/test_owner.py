@@ -9,6 +9,7 @@ from maprun.mapruns.fold.state import encode_state
 from schemas import topics
 from schemas.effects import TaskRequested, TaskSucceeded
 from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
+from schemas.traces import span_of
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.owner import own_home
 from tests.unit.mapruns.programs import HOMES, LANES, plan, request
@@ -217,3 +218,23 @@ def test_a_cancelled_timer_leaves_no_record(make_rig: Make) -> None:
     rig.put(topics.HOME, 0, StopRequested("s", asked.arn))
     rig.run(20)
     assert len(rig.records(topics.HOME)) == 2
+
+
+def test_a_tasks_call_belongs_to_the_trace_of_its_execution(make_rig: Make) -> None:
+    """With the attempt as the parent; an execution that carries no trace has none."""
+    asked: dict[str, str] = {}
+
+    async def run_task(request: TaskRequested, key: str) -> TaskSucceeded:
+        asked[key] = request.trace
+        return TaskSucceeded(request.ref, b"{}")
+
+    rig = make_rig(run_task=run_task)
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+    rig.put(topics.HOME, 0, request("traced", [["task"]], trace_header=header))
+    rig.put(topics.HOME, 0, request("plain", [["task"]]))
+    rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 2)
+    traces = {key.partition("|")[0].rpartition(":")[2].partition("-")[0]: (key, trace) for key, trace in asked.items()}
+    key, trace = traces["traced"]
+    assert trace == f"Root=1-5759e988-bd862e3fe1be46a994272793;Parent={span_of(key)};Sampled=1"
+    assert traces["plain"][1] == ""
