@@ -179,8 +179,8 @@ def changed_limits(settings: Settings, mark: Mark) -> list[tuple[str, float, flo
             ("MAPRUN_PAYLOAD_BYTES_MAX", "payload_bytes_max"),
             ("MAPRUN_HISTORY_EVENTS_MAX", "history_events_max"),
             ("MAPRUN_RETENTION_DAYS", "retention_days"),
-        ("MAPRUN_OPEN_EXECUTIONS_MAX", "open_executions_max"),
-        ("MAPRUN_OPEN_MAP_RUNS_MAX", "open_map_runs_max"),
+            ("MAPRUN_OPEN_EXECUTIONS_MAX", "open_executions_max"),
+            ("MAPRUN_OPEN_MAP_RUNS_MAX", "open_map_runs_max"),
         )
         if mark.limits is not None and (set_to := getattr(mark.limits, field)) != (asked := getattr(settings, field))
     ]
