@@ -71,6 +71,21 @@ class Api:
         status, raw = self._exchange("GET", f"/maprun/progress?arn={quote(arn, safe='')}", None, {})
         return self._judged("progress", status, raw)
 
+    def children(self, map_run: str, limit: int, **asked: object) -> Iterator[Json]:
+        """The children of a Map Run that are as one asks, newest first, at most `limit` of them; 0 = all."""
+        given = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in asked.items() if value is not None)
+        token: str | None = ""
+        left = limit
+        while token is not None and (left or not limit):
+            more = f"&nextToken={quote(token, safe='')}" if token else ""
+            size = min(_PAGE_ROWS, left) if limit else _PAGE_ROWS
+            path = f"/maprun/children?arn={quote(map_run, safe='')}&maxResults={size}{given}{more}"
+            status, raw = self._exchange("GET", path, None, {})
+            page = self._judged("children", status, raw)
+            yield from page["executions"]
+            left -= len(page["executions"])
+            token = page.get("nextToken")
+
     def redrive_children(self, map_run: str, children: list[int], arns: list[str], token: str) -> Json:
         """Redrives children of a Map Run: by their indexes, flat (first, count, …), and by their ARNs."""
         asked = {"mapRunArn": map_run, "clientToken": token, "children": children, "executionArns": arns}

@@ -8,6 +8,7 @@ import msgspec
 from maprun.cli import output
 from maprun.cli.client import Json
 from maprun.cli.errors import EXIT_USAGE, CliError
+from maprun.cli.failures import pattern_option
 from maprun.cli.options import Context, json_option, kind_of
 
 _DESCRIBE = {
@@ -70,6 +71,10 @@ def list_machines(context: Context, *, limit: int, as_json: bool) -> None:
     default=None,
     help="Only those that were redriven, or only the others.",
 )
+@click.option("--error", default=None, help="Only children that ended with this error.")
+@pattern_option
+@click.option("--text", default=None, help="Only children with this text in name, input, output, error or cause.")
+@click.option("--longer-than", type=float, default=None, metavar="SECONDS", help="Only children that took so long.")
 @_limit_option
 @json_option
 @click.pass_obj
@@ -80,12 +85,24 @@ def list_executions(
     map_run: str | None,
     status: str | None,
     redrive: str | None,
+    error: str | None,
+    cause_pattern: str | None,
+    text: str | None,
+    longer_than: float | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """List the executions of a machine, or the children of a Map Run."""
     if (machine is None) == (map_run is None):
         raise click.UsageError("give either --machine or --map-run")
+    looked_for = {"error": error, "causePattern": cause_pattern, "text": text, "minSeconds": longer_than}
+    if any(value is not None for value in looked_for.values()):
+        if map_run is None or redrive is not None:
+            raise click.UsageError("--error, --cause, --text and --longer-than are of --map-run, without --redrive")
+        wanted = None if status is None else status.upper()
+        rows = list(context.api.children(map_run, limit, status=wanted, **looked_for))
+        _print(rows, ("status", "startDate", "stopDate", "error", "cause", "executionArn"), as_json=as_json)
+        return
     found = context.api.pages(
         "ListExecutions",
         "executions",

@@ -45,7 +45,8 @@ class Api:
     async def _start(self) -> str:
         application = web.Application(middlewares=[front.middleware("", (), lambda: "id")])
         application.add_routes(console.routes())
-        application.add_routes([web.post("/", self._post), web.get("/maprun/{name}", self._get)])
+        application.add_routes([web.post("/", self._post)])
+        application.add_routes([web.get("/maprun/{name}", self._get), web.post("/maprun/{name}", self._act)])
         self._runner = web.AppRunner(application)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -60,6 +61,9 @@ class Api:
 
     async def _get(self, request: web.Request) -> web.Response:
         return self._answered(request.match_info["name"], dict(request.query))
+
+    async def _act(self, request: web.Request) -> web.Response:
+        return self._answered(request.match_info["name"], await request.json())
 
     def _answered(self, name: str, members: Json) -> web.Response:
         self.asked.append((name, members))
@@ -109,6 +113,12 @@ def child_row(number: int, status: str = "FAILED", name: str = "") -> Json:
     }
 
 
+def found(*rows: Json, token: str = "") -> Json:
+    """A page of `/maprun/children`."""
+    page: Json = {"mapRunArn": RUN, "childrenLookedAt": len(rows), "executions": list(rows)}
+    return page | ({"nextToken": token} if token else {})
+
+
 def of_run(
     items: dict[str, int], status: str = "RUNNING", expected: int | None = None, **members: object
 ) -> dict[str, Answer]:
@@ -132,7 +142,7 @@ def of_run(
     return {
         "DescribeMapRun": lambda _: run,
         "progress": lambda _: read,
-        "ListExecutions": lambda _: {"executions": []},
+        "children": lambda _: found(),
         "DescribeExecution": lambda ask: described(ask["executionArn"]),
         "ListMapRuns": lambda _: {"mapRuns": []},
         "history": lambda _: {"events": []},

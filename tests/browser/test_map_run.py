@@ -17,6 +17,7 @@ from tests.browser.api import (
     child_row,
     counts,
     described,
+    found,
     of_run,
 )
 
@@ -59,28 +60,26 @@ def test_counts_follow_the_run_and_say_how_old_they_are(page: Page, api: Api) ->
 def test_children_are_filtered_and_paged_by_the_server(page: Page, api: Api) -> None:
     """A status and a next page are asked for; the page's address keeps the status."""
     api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
-    api.answers["ListExecutions"] = lambda ask: (
-        {"executions": [child_row(2)]} if "nextToken" in ask else {"executions": [child_row(1)], "nextToken": "t"}
-    )
+    pages = {None: [child_row(n) for n in range(50)], "t": [child_row(50)]}
+    api.answers["children"] = lambda ask: found(*pages[ask.get("nextToken")], token="" if "nextToken" in ask else "t")
     page.goto(address("map-run", RUN))
     page.get_by_role("navigation", name="Status of children").get_by_role("link", name="failed").click()
-    expect(page.get_by_role("link", name="child-1")).to_be_visible()
+    expect(page.get_by_role("link", name="child-1", exact=True)).to_be_visible()
     page.get_by_role("button", name="Show more").click()
-    expect(page.get_by_role("link", name="child-2")).to_be_visible()
-    expect(page.get_by_role("link", name="child-1")).to_be_visible()
+    expect(page.get_by_role("link", name="child-50")).to_be_visible()
+    expect(page.get_by_role("link", name="child-1", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Show more")).to_have_count(0)
-    asked = api.members_of("ListExecutions")
-    assert asked[-1] == {"mapRunArn": RUN, "statusFilter": "FAILED", "maxResults": 50, "nextToken": "t"}
+    assert api.members_of("children")[-1] == {"arn": RUN, "status": "FAILED", "maxResults": "50", "nextToken": "t"}
     assert page.url.endswith("?status=FAILED")
     page.reload()
-    expect(page.get_by_role("link", name="child-1")).to_be_visible()
-    assert api.members_of("ListExecutions")[-1]["statusFilter"] == "FAILED"
+    expect(page.get_by_role("link", name="child-1", exact=True)).to_be_visible()
+    assert api.members_of("children")[-1]["status"] == "FAILED"
 
 
 def test_whatever_a_user_names_is_text(page: Page, api: Api) -> None:
     """Markup in names, errors, causes, inputs, outputs and events is shown letter by letter and runs nowhere."""
     api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
-    api.answers["ListExecutions"] = lambda _: {"executions": [child_row(1, name=HOSTILE)]}
+    api.answers["children"] = lambda _: found(child_row(1, name=HOSTILE))
     api.answers["DescribeExecution"] = lambda ask: described(
         ask["executionArn"], error=HOSTILE, cause=HOSTILE, input=HOSTILE, output=HOSTILE
     )
@@ -99,10 +98,48 @@ def test_whatever_a_user_names_is_text(page: Page, api: Api) -> None:
     assert page.evaluate("window.broken") is None
 
 
+def test_children_are_looked_for_and_ticked_ones_redriven(page: Page, api: Api) -> None:
+    """What is searched for stands in the address; parts without any are passed over; a refusal stays in the form."""
+    api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
+    rows: dict[str | None, list[Any]] = {
+        "t": [{**child_row(1), "error": "E", "cause": HOSTILE}, child_row(2, "SUCCEEDED")]
+    }
+    api.answers["children"] = lambda ask: found(*rows.get(ask.get("nextToken"), []), token=_NEXT[ask.get("nextToken")])
+    page.goto(address("map-run", RUN))
+    form = page.get_by_role("search", name="Search children")
+    form.get_by_label("Text").fill("<b>")
+    form.get_by_label("Took at least").fill("1.5")
+    form.get_by_role("button", name="Search").press("Enter")
+    expect(page.get_by_text("2 children looked at, all there are.")).to_be_visible()
+    assert page.url.endswith("?text=%3Cb%3E&slow=1.5")
+    wanted = {"arn": RUN, "text": "<b>", "minSeconds": "1.5", "maxResults": "48", "nextToken": "u"}
+    assert api.members_of("children")[-1] == wanted
+    expect(form.get_by_label("Text")).to_have_value("<b>")
+    expect(page.get_by_role("checkbox")).to_have_count(1)
+    page.get_by_role("checkbox", name="Choose child-1").check()
+    page.get_by_role("button", name="Redrive these").click()
+
+    def no(_: object) -> Any:
+        raise RefusedError("ValidationException", "It has changed")
+
+    api.answers["redrive"] = no
+    page.get_by_role("button", name="Redrive 1 child").click()
+    expect(page.get_by_role("alert")).to_have_text("ValidationException: It has changed")
+    api.answers["redrive"] = lambda _: {"redriveDate": START}
+    page.get_by_role("button", name="Redrive 1 child").click()
+    expect(page.get_by_role("status").filter(has_text="1 child runs again")).to_be_visible()
+    first, again = api.members_of("redrive")
+    assert first == again
+    assert (first["executionArns"], first["children"]) == ([CHILD.format(1)], [])
+
+
+_NEXT: dict[str | None, str] = {None: "t", "t": "u", "u": ""}
+
+
 def test_a_child_opens_in_a_drawer_that_has_an_address(page: Page, api: Api) -> None:
     """Its address opens it again; Escape closes it, leads back to the list, and the keyboard goes on where it was."""
     api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
-    api.answers["ListExecutions"] = lambda _: {"executions": [child_row(1)]}
+    api.answers["children"] = lambda _: found(child_row(1))
     page.goto(address("map-run", RUN, "?status=FAILED"))
     page.get_by_role("link", name="child-1").press("Enter")
     drawer = page.get_by_role("dialog", name="Child execution")
@@ -146,7 +183,7 @@ def test_a_run_is_stopped_and_redriven_by_its_execution(page: Page, api: Api) ->
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert api.members_of("StopExecution") == []
     page.get_by_role("button", name="Stop").click()
-    page.get_by_label("Error").fill("Operator")
+    page.get_by_role("dialog").get_by_label("Error").fill("Operator")
     page.get_by_role("button", name="Stop it").click()
     expect(page.get_by_role("status").filter(has_text="Stopped")).to_be_visible()
     assert api.members_of("StopExecution") == [{"executionArn": EXECUTION, "error": "Operator"}]
@@ -170,9 +207,10 @@ def test_what_went_wrong_is_counted_over_all_parts(page: Page, api: Api) -> None
     def part(ask: Any) -> Any:
         few = {"status": "FAILED", "error": "E", "causePattern": HOSTILE, "firstDate": START, "lastDate": START}
         if "nextToken" not in ask:
-            cluster = {**few, "count": 2, "executionArns": [CHILD.format(1)]}
+            cluster = {**few, "count": 2, "executionArns": [CHILD.format(1)], "children": [1, 2]}
             return {"mapRunArn": RUN, "childrenCounted": 2, "clusters": [cluster], "nextToken": "t"}
-        others = [{**few, "count": 2, "executionArns": [CHILD.format(2)]}, {"status": "ABORTED", **_BARE}]
+        ours = {**few, "count": 2, "executionArns": [CHILD.format(2)], "children": [7, 2]}
+        others = [ours, {"status": "ABORTED", **_BARE}]
         return {"mapRunArn": RUN, "childrenCounted": 3, "clusters": others}
 
     api.answers["errors"] = part
@@ -185,13 +223,29 @@ def test_what_went_wrong_is_counted_over_all_parts(page: Page, api: Api) -> None
     expect(rows.nth(0)).to_contain_text("4 80%")
     expect(rows.nth(1)).to_contain_text("No error")
     assert page.evaluate("window.broken") is None
-    assert [ask.get("nextToken") for ask in api.members_of("errors")] == [None, "t"]
+    assert [(ask.get("nextToken"), ask.get("children")) for ask in api.members_of("errors")] == [
+        (None, "true"),
+        ("t", "true"),
+    ]
     rows.nth(0).get_by_role("link", name="child-2").click()
     expect(page.get_by_role("dialog", name="Child execution")).to_be_visible()
     assert "tab=errors" in page.url
+    page.keyboard.press("Escape")
+    rows.nth(0).get_by_role("checkbox").check()
+    api.answers["redrive"] = lambda _: {"redriveDate": START}
+    expect(page.get_by_text("4 children chosen")).to_be_visible()
+    page.get_by_role("button", name="Redrive these").click()
+    page.get_by_role("button", name="Redrive 4 children").click()
+    page.get_by_role("dialog").get_by_role("link", name="Look at them").click()
+    (asked,) = api.members_of("redrive")
+    assert (asked["mapRunArn"], asked["children"], asked["executionArns"]) == (RUN, [1, 2, 7, 2], [])
+    assert asked["clientToken"]
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_text("No child is so.")).to_be_visible()
+    assert api.members_of("children")[-1]["redrive"] == "latest"
 
 
-_BARE = {"count": 1, "firstDate": START, "lastDate": START, "executionArns": [CHILD.format(3)]}
+_BARE = {"count": 1, "firstDate": START, "lastDate": START, "executionArns": [CHILD.format(3)], "children": [3, 1]}
 
 
 def test_results_are_named(page: Page, api: Api) -> None:

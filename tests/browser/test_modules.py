@@ -37,9 +37,9 @@ def test_an_address_is_read_as_it_was_written(js: Calls, arn: str) -> None:
 @pytest.mark.parametrize(
     "hash_", ["", "#", "#/nowhere/x", "#/map-run", "#/map-run/", "#/__proto__/x", "#/constructor/x"]
 )
-def test_an_unknown_address_is_the_list_of_machines(js: Calls, hash_: str) -> None:
+def test_an_unknown_address_is_home(js: Calls, hash_: str) -> None:
     """No address leads to nothing."""
-    assert js("address", "read", hash_) == {"view": "machines", "arn": "", "query": {}}
+    assert js("address", "read", hash_) == {"view": "home", "arn": "", "query": {}}
 
 
 @pytest.mark.parametrize(

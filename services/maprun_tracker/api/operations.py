@@ -10,6 +10,7 @@ from services.maprun_tracker.api import (
     activities,
     aliases,
     callbacks,
+    child_search,
     descriptions,
     error_clusters,
     executions,
@@ -100,10 +101,11 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "GetExecutionHistory", "executionArn"),
     "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "DescribeMapRun", "mapRunArn"),
     "/maprun/errors": OwnOperation(own_inputs.ErrorsAsked, error_clusters.errors, "DescribeExecution", "mapRunArn"),
+    "/maprun/children": OwnOperation(own_inputs.ChildrenAsked, child_search.children, "DescribeExecution", "mapRunArn"),
     "/maprun/health": OwnOperation(health.HealthAsked, health.health, "DescribeHealth", ""),
 }
 """Questions, by GET: the history of any execution, EXPRESS children too; how much of its source a Map Run has read;
-what its unsuccessful children ended with, counted; how all processes are doing."""
+what its unsuccessful children ended with, counted; which of its children are as one asks; how all processes do."""
 
 OWN_ACTS: Final[dict[str, OwnAct]] = {
     "/maprun/redrive": OwnAct(own_inputs.RedriveChildren, redrives.redrive_children, "RedriveExecution"),
@@ -113,10 +115,13 @@ OWN_ACTS: Final[dict[str, OwnAct]] = {
 LIST_EXECUTIONS: Final = "ListExecutions"
 
 
-def decode(kind: type[inputs.Input], body: bytes) -> Any:
-    """A request's members, checked. Raises Refusal (SerializationException, ValidationException)."""
+def decode(kind: type[inputs.Input], body: bytes, *, strict: bool = True) -> Any:
+    """A request's members, checked; unless `strict`, numbers may stand as text, as in a query.
+
+    Raises Refusal (SerializationException, ValidationException).
+    """
     try:
-        asked = msgspec.json.decode(body or b"{}", type=kind)
+        asked = msgspec.json.decode(body or b"{}", type=kind, strict=strict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("SerializationException", f"The request body can't be read: {error}") from None
     check(asked, kind.rules)

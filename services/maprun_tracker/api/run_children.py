@@ -79,18 +79,25 @@ def _running(block: Block | None, index: int, since_ms: int) -> Child:
 class Listing:
     """A query for children of a run: of one status or of all (None), redriven ones or others or both (None)."""
 
-    def __init__(self, part: Partition, run: RunRow, status: str | None, redriven: bool | None) -> None:
+    def __init__(
+        self, part: Partition, run: RunRow, status: str | None, redriven: bool | None, *, latest: bool = False
+    ) -> None:
+        """`latest`: only those that the latest redrive has run, or runs."""
         self._part = part
         self._run = run
         self._status = status
         self._redriven = redriven
         live = part.home.state.runs.get(run.run)
         self._since = live.answers_first if live is not None else 0
+        self._latest = latest
         self._chosen = ChildSet.decode(live.chosen) if live is not None and live.chosen else None
         self._wanted = self._answers()
 
     def _answers(self) -> Wanted | None:
         """What is looked for in blocks; None = nothing there."""
+        if self._latest:
+            own = {None: SHOWN, UNSUCCESSFUL: LOST}.get(self._status, (STATUS_OF.get(self._status or "", 0),))
+            return Wanted(own, self._redriven, self._run.generation_offset, earlier=False) if any(own) else None
         if self._status is None:
             return Wanted(SHOWN, self._redriven)
         if self._status == PENDING_REDRIVE:

@@ -179,10 +179,11 @@ async def kept_of_page(service: Service, part: Partition, page: list[Child]) -> 
 async def _items(service: Service, part: Partition, run: RunRow, page: list[Child]) -> list[shapes.ExecutionItem]:
     """The rows of a page; when children began and ended stands in their histories."""
     kept = await kept_of_page(service, part, page)
-    return [_item(service, ChildRef(part, run, child), kept.get(child.index)) for child in page]
+    return [item_of(service, ChildRef(part, run, child), kept.get(child.index)) for child in page]
 
 
-def _item(service: Service, ref: ChildRef, kept: Kept | None) -> shapes.ExecutionItem:
+def item_of(service: Service, ref: ChildRef, kept: Kept | None) -> shapes.ExecutionItem:
+    """A child's row in a list; `kept` is what home tells of its last end."""
     run, child = ref.run, ref.child
     ended = child.status not in {RUNNING, PENDING_REDRIVE}
     if kept is not None:

@@ -211,6 +211,22 @@ class ErrorCluster(Output, frozen=True, kw_only=True):
     children: tuple[int, ...] | None = None
 
 
+class FoundChild(ExecutionItem, frozen=True, kw_only=True):
+    """A child of a Map Run that was looked for, with what it ended with; a long cause is cut."""
+
+    error: str | None = None
+    cause: str | None = None
+
+
+class FoundChildren(Output, frozen=True, kw_only=True):
+    """Of `GET /maprun/children`: those of the children looked at that are as they were asked for, newest first."""
+
+    map_run_arn: str
+    children_looked_at: int
+    executions: list[FoundChild]
+    next_token: str | None = None
+
+
 class ErrorClusters(Output, frozen=True, kw_only=True):
     """Of `GET /maprun/errors`: a part of a Map Run's unsuccessful children, by how they ended, the most frequent first.
 

@@ -229,7 +229,8 @@ class Site:
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
         own = OWN_PATHS.get(target) or OWN_ACTS.get(target)
         if own is not None:
-            return await own.handle(self.service, self._allowed(call, own.like, decode(own.asked, body)), call)
+            ask = decode(own.asked, body, strict=target in OWN_ACTS)
+            return await own.handle(self.service, self._allowed(call, own.like, ask), call)
         name = target.removeprefix(TARGET_PREFIX)
         if name == LIST_EXECUTIONS:
             ask = self._allowed(call, name, decode(inputs.ListExecutions, body))

@@ -54,7 +54,7 @@ def test_a_run_is_started_changed_and_stopped_in_the_browser(stack: Stack, sfn: 
     sfn.create_state_machine(name="console-waits", definition=definition, roleArn=ROLE)
     with chromium() as browser:
         page = browser.new_page(base_url=stack.api)
-        page.goto("/console")
+        page.goto("/console/#/machines")
         page.get_by_role("link", name="console-waits").click()
         page.get_by_role("button", name="Start an execution").click()
         page.get_by_label("Input").fill(json.dumps(list(range(40))))

@@ -83,3 +83,23 @@ def test_a_choice_is_of_a_map_run_and_not_empty() -> None:
         for given in ((EXECUTION, "--error", "E"), (RUN,), (RUN, "--cause", "c 7")):
             assert run(api, "redrive", *given).exit_code == 2
         assert "/maprun/redrive" not in api.operations()
+
+
+def test_children_are_looked_for_page_by_page() -> None:
+    """What is asked of children goes with every page; pages without any are passed over."""
+    row = {"executionArn": "a", "status": "FAILED", "startDate": 1, "stopDate": 2, "error": "E", "cause": "c 7"}
+    pages = iter([([], "t1"), ([row], "t2"), ([{**row, "executionArn": "b"}], None)])
+
+    def page(_: Json) -> Json:
+        rows, token = next(pages)
+        return {"mapRunArn": RUN, "childrenLookedAt": 9, "executions": rows, **({"nextToken": token} if token else {})}
+
+    with FakeApi() as api:
+        api.answers["GET"] = page
+        listed = run(api, "list", "executions", "--map-run", RUN, "--error", "E", "--longer-than", "1.5", "--json")
+        assert listed.exit_code == 0, listed.output
+        assert [each["executionArn"] for each in json.loads(listed.stdout)] == ["a", "b"]
+        asked = [body["path"] for _, body in api.asked]
+        assert all("&error=E&minSeconds=1.5" in path for path in asked)
+        assert [path.rpartition("nextToken=")[2] for path in asked[1:]] == ["t1", "t2"]
+        assert run(api, "list", "executions", "--machine", "m", "--error", "E").exit_code == 2

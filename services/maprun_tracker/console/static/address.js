@@ -1,13 +1,13 @@
 // The address of each view: what is looked at stands behind the #, so that any view can be bookmarked and sent.
 
-const VIEWS = new Set(["machines", "machine", "execution", "map-run"]);
+const VIEWS = new Set(["home", "machines", "machine", "execution", "map-run"]);
 
-/** {view, arn, query} of a location's hash; anything unknown is the list of machines. */
+/** {view, arn, query} of a location's hash; anything unknown is home. */
 export function read(hash) {
   const [path, search] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view, arn] = path.split("/", 2);
   const query = Object.fromEntries(new URLSearchParams(search ?? ""));
-  if (!VIEWS.has(view) || (view !== "machines" && !arn)) return { view: "machines", arn: "", query: {} };
+  if (!VIEWS.has(view) || (!["home", "machines"].includes(view) && !arn)) return { view: "home", arn: "", query: {} };
   return { view, arn: decoded(arn ?? ""), query };
 }
 

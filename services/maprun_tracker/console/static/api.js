@@ -1,4 +1,4 @@
-// The public API, as any SDK uses it: AWS JSON 1.0 over POST /, and what AWS has no operation for over GET /maprun/….
+// The public API, as any SDK uses it: AWS JSON 1.0 over POST /, and under /maprun/ what AWS has no operation for.
 
 export class ApiError extends Error {
   constructor(code, message, status) {
@@ -18,10 +18,15 @@ export function call(operation, members = {}, signal = undefined) {
   });
 }
 
-/** What AWS has no operation for: /maprun/NAME?arn=…. Throws ApiError. */
-export function ask(name, arn, nextToken = undefined, signal = undefined) {
-  const query = new URLSearchParams({ arn, ...(nextToken ? { nextToken } : {}) });
-  return exchanged(`/maprun/${name}?${query}`, { signal });
+/** A question that AWS has no operation for: /maprun/NAME?arn=…; members that say nothing are left out. Throws ApiError. */
+export function ask(name, arn, members = {}, signal = undefined) {
+  const given = Object.entries({ arn, ...members }).filter(([, value]) => value !== undefined && value !== "");
+  return exchanged(`/maprun/${name}?${new URLSearchParams(given)}`, { signal });
+}
+
+/** An act that AWS has no operation for: POST /maprun/NAME. Throws ApiError. */
+export function act(name, members) {
+  return exchanged(`/maprun/${name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(members) });
 }
 
 async function exchanged(path, request) {

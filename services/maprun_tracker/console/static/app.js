@@ -1,12 +1,13 @@
 // The frame around every view: which one the address names, where one can go, light or dark.
 import { read, write } from "./address.js";
 import { Execution } from "./execution.js";
+import { Home } from "./home.js";
 import { html, render, useEffect, useRef, useState } from "./html.js";
 import { Machine, Machines } from "./machines.js";
 import { MapRun } from "./map_run.js";
 import { nameOf } from "./words.js";
 
-const VIEWS = { machines: Machines, machine: Machine, execution: Execution, "map-run": MapRun };
+const VIEWS = { home: Home, machines: Machines, machine: Machine, execution: Execution, "map-run": MapRun };
 const THEMES = ["auto", "light", "dark"];
 
 function App() {
@@ -29,8 +30,8 @@ function App() {
   const View = VIEWS[at.view];
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); main.current.focus(); }}>To the content</a>
     <header class="top">
-      <a class="brand" href=${write("machines")}>maprun</a>
-      <nav aria-label="Console"><a href=${write("machines")} aria-current=${at.view === "machines" ? "page" : undefined}>State machines</a></nav>
+      <a class="brand" href=${write("home")}>maprun</a>
+      <nav aria-label="Console" class="places"><a href=${write("home")} aria-current=${at.view === "home" ? "page" : undefined}>Home</a> <a href=${write("machines")} aria-current=${at.view === "machines" ? "page" : undefined}>State machines</a></nav>
       <${Find} />
       <${Theme} />
     </header>

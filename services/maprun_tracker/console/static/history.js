@@ -13,7 +13,7 @@ export function History({ arn, anyKind = false, everyMs = 0 }) {
   const [onlyGrave, setOnlyGrave] = useState(false);
   const load = async (nextToken, signal) => {
     const page = anyKind
-      ? await ask("history", arn, nextToken, signal)
+      ? await ask("history", arn, { nextToken }, signal)
       : await call("GetExecutionHistory", { executionArn: arn, maxResults: ROWS, nextToken }, signal);
     return { rows: page.events, next: page.nextToken };
   };

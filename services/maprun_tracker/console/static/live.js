@@ -7,23 +7,23 @@ const AGAIN_MS_MAX = 15000;
 const STALE_MS = 3 * AGAIN_MS;
 
 /**
- * What `load(signal)` gives, asked again every AGAIN_MS until `ended(data)`. After a failure the last answer stays and
+ * What `load(signal)` gives, asked again every `everyMs` until `ended(data)`. After a failure the last answer stays and
  * the waits grow; a page in the background asks nothing. `keys` name what is asked for: others begin anew.
  */
-export function useLive(load, keys, ended = () => false) {
+export function useLive(load, keys, ended = () => false, everyMs = AGAIN_MS) {
   const [state, setState] = useState({ data: undefined, error: undefined, at: 0 });
   const again = useRef(() => {});
   useEffect(() => {
     const control = new AbortController();
     let timer = 0;
-    let wait = AGAIN_MS;
+    let wait = everyMs;
     let data;
     setState({ data: undefined, error: undefined, at: 0 });
     const round = async () => {
       clearTimeout(timer);
       try {
         data = await load(control.signal);
-        wait = AGAIN_MS;
+        wait = everyMs;
         setState({ data, error: undefined, at: Date.now() });
       } catch (error) {
         if (control.signal.aborted) return;

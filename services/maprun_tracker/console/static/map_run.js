@@ -4,44 +4,48 @@ import { write } from "./address.js";
 import { ActButton, Redrive, Stop, Update } from "./acts.js";
 import { ItemBar } from "./bar.js";
 import { Child } from "./child.js";
+import { Children } from "./children.js";
 import { Clusters } from "./clusters.js";
 import { Manifest, labelOf } from "./execution.js";
 import { html } from "./html.js";
 import { Age, useLive, Waiting } from "./live.js";
-import { EXECUTION_COLUMNS, executionCells } from "./machines.js";
 import { doneOf, rateOf, secondsLeft } from "./pace.js";
-import { More, usePages } from "./pages.js";
-import { Choices, Copy, Facts, Status, Table } from "./parts.js";
+import { Choices, Copy, Facts, Status } from "./parts.js";
 import { Throughput, useSamples } from "./throughput.js";
 import { duration, manifestsIn, moment, nameOf, number, percent, rate } from "./words.js";
 
-const ROWS = 50;
-const AGAIN_MS = 3000;
 const STATUS_OF = { failed: "FAILED", timedOut: "TIMED_OUT", aborted: "ABORTED", succeeded: "SUCCEEDED", running: "RUNNING" };
-const isOver = ({ run }) => run.status !== "RUNNING";
 
-/** `query.status` narrows the children, `query.child` opens one of them, `query.tab` is errors or nothing. */
+const FILTERS = ["status", "text", "error", "cause", "slow", "redrive"];
+
+/** FILTERS of the query narrow the children, `query.child` opens one of them, `query.tab` is errors or nothing. */
 export function MapRun({ arn, query }) {
   const live = useLive(async (signal) => {
-    const [run, progress] = await Promise.all([call("DescribeMapRun", { mapRunArn: arn }, signal), ask("progress", arn, undefined, signal)]);
+    const [run, progress] = await Promise.all([call("DescribeMapRun", { mapRunArn: arn }, signal), ask("progress", arn, {}, signal)]);
     return { run, progress };
   }, [arn]);
   const run = live.data?.run;
-  const at = (changed) => write("map-run", arn, { status: query.status, tab: query.tab, ...changed });
+  const at = (changed) => write("map-run", arn, { ...Object.fromEntries(FILTERS.map((name) => [name, query[name]])), tab: query.tab, ...changed });
+  const redrivable = Boolean(run) && !["RUNNING", "SUCCEEDED"].includes(run.status) && !isChild(run.executionArn);
   const errors = query.tab === "errors";
   return html`<h1>Map Run ${labelOf(arn)} ${run && html`<${Status} of=${run.status} />`}</h1>
     <${Waiting} live=${live}>
-      ${run && html`<${Overview} live=${live} arn=${arn} hrefOf=${(key) => (STATUS_OF[key] ? at({ status: STATUS_OF[key], tab: "" }) : "")} />`}
+      ${run && html`<${Overview} live=${live} arn=${arn} redrivable=${redrivable} hrefOf=${(key) => (STATUS_OF[key] ? at({ status: STATUS_OF[key], tab: "" }) : "")} />`}
       <h2>Children</h2>
       <${Choices} name="Parts of this page" of=${[["One by one", at({ tab: "" }), !errors], ["What went wrong", at({ tab: "errors" }), errors]]} />
       ${run && (errors
-        ? html`<${Clusters} arn=${arn} lost=${lostOf(run)} hrefOf=${(child) => at({ child })} />`
-        : html`<${Children} arn=${arn} run=${run} status=${query.status ?? ""} at=${at} />`)}
+        ? html`<${Clusters} arn=${arn} lost=${lostOf(run)} redrivable=${redrivable} at=${at} />`
+        : html`<${Children} arn=${arn} run=${run} query=${query} redrivable=${redrivable} at=${at} />`)}
     <//>
     ${query.child && html`<${Child} arn=${query.child} onClose=${() => { location.hash = at({}); }} />`}`;
 }
 
-function Overview({ live, arn, hrefOf }) {
+/** Whether an execution is itself the child of a Map Run: its redrive is its root's. */
+function isChild(executionArn) {
+  return executionArn.split(":")[6].includes("/");
+}
+
+function Overview({ live, arn, redrivable, hrefOf }) {
   const { run, progress } = live.data;
   const running = run.status === "RUNNING";
   const done = doneOf(run.itemCounts);
@@ -56,7 +60,7 @@ function Overview({ live, arn, hrefOf }) {
     <div class="acts">
       ${running && html`<${ActButton} name="Change limits" of=${(close) => html`<${Update} run=${run} onClose=${close} onDone=${live.again} />`} />
       <${ActButton} name="Stop" grave of=${(close) => html`<${Stop} arn=${run.executionArn} what="The execution of this Map Run" onClose=${close} onDone=${live.again} />`} />`}
-      ${!running && run.status !== "SUCCEEDED" && html`<${ActButton} name="Redrive" of=${(close) => html`<${Redrive} arn=${run.executionArn} lost=${`${number(lostOf(run))} children of this Map Run`} onClose=${close} onDone=${live.again} />`} />`}
+      ${redrivable && html`<${ActButton} name="Redrive" of=${(close) => html`<${Redrive} arn=${run.executionArn} lost=${`${number(lostOf(run))} children of this Map Run`} onClose=${close} onDone=${live.again} />`} />`}
       <${Copy} text=${arn} name="Copy ARN" />
     </div>
     <${ItemBar} run=${run} expected=${expected} hrefOf=${hrefOf} />
@@ -103,22 +107,4 @@ function Ended({ executionArn }) {
   const execution = live.data;
   return html`${execution?.error && html`<div class="failure">The execution ended with <strong>${execution.error}</strong> <pre>${execution.cause}</pre></div>`}
     ${manifestsIn(execution?.output).map((address) => html`<${Manifest} key=${address} address=${address} />`)}`;
-}
-
-function Children({ arn, run, status, at }) {
-  const load = async (nextToken, signal) => {
-    const page = await call("ListExecutions", { mapRunArn: arn, statusFilter: status || undefined, maxResults: ROWS, nextToken }, signal);
-    return { rows: page.executions, next: page.nextToken };
-  };
-  const list = usePages(load, ["children", arn, status], isOver({ run }) ? 0 : AGAIN_MS);
-  const statuses = [...Object.values(STATUS_OF), ...(run.executionCounts.pendingRedrive || status === "PENDING_REDRIVE" ? ["PENDING_REDRIVE"] : [])];
-  const choices = [["All", at({ status: "" }), !status], ...statuses.map((each) => [each.replace("_", " ").toLowerCase(), at({ status: each }), status === each])];
-  const rows = (list.rows ?? []).map((child) => ({
-    key: child.executionArn,
-    cells: [...executionCells(child, at({ child: child.executionArn })), child.itemCount === undefined ? "" : number(child.itemCount)],
-  }));
-  return html`<${Choices} name="Status of children" of=${choices} />
-    ${list.rows && html`<${Table} caption="Children" columns=${[...EXECUTION_COLUMNS, "Items"]} rows=${rows}
-      empty=${status ? "No child is in this state." : "No child has started yet."} />`}
-    <${More} list=${list} />`;
 }

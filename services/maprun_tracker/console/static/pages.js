@@ -1,10 +1,10 @@
 // Long lists: a page at a time from the server, never more in the document than the reader asked for.
 import { html, useEffect, useState } from "./html.js";
 
-const BLANK = { rows: undefined, next: undefined, pages: 0, error: undefined, at: 0 };
+const BLANK = { rows: undefined, next: undefined, pages: 0, looked: 0, error: undefined, at: 0 };
 
 /**
- * The rows of `load(token, signal)` → {rows, next}, from the first page on; `more` fetches the next one. `keys` name
+ * The rows of `load(token, signal)` → {rows, next, looked}, from the first page on; `more` fetches the next one. `keys` name
  * what is listed: others begin anew. With `everyMs` the first page comes again after so long, until a second is shown.
  */
 export function usePages(load, keys, everyMs = 0) {
@@ -22,11 +22,11 @@ export function usePages(load, keys, everyMs = 0) {
     };
     const loaded = async () => {
       try {
-        const { rows, next } = await load(token, control.signal);
+        const { rows, next, looked = 0 } = await load(token, control.signal);
         if (control.signal.aborted) return;
         setState((before) => {
-          const had = token !== undefined && before.of === now ? before : { rows: [], pages: 0 };
-          return { rows: [...had.rows, ...rows], next, pages: had.pages + 1, error: undefined, at: Date.now(), of: now };
+          const had = token !== undefined && before.of === now ? before : { rows: [], pages: 0, looked: 0 };
+          return { rows: [...had.rows, ...rows], next, pages: had.pages + 1, looked: had.looked + looked, error: undefined, at: Date.now(), of: now };
         });
       } catch (error) {
         if (!control.signal.aborted) setState((before) => ({ ...(before.of === now ? before : BLANK), error, of: now }));

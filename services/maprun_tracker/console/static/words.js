@@ -17,6 +17,11 @@ export function percent(share, locale) {
   return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: share < 0.1 ? 2 : 1 }).format(share);
 }
 
+/** So many children. */
+export function childrenOf(count, locale) {
+  return `${number(count, locale)} ${count === 1 ? "child" : "children"}`;
+}
+
 /** A point in time from AWS's seconds since 1970. */
 export function moment(seconds, locale) {
   if (seconds === undefined || seconds === null) return "–";
