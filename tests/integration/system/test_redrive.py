@@ -2,13 +2,16 @@
 
 import json
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from maprun.cli.client import Api
+from maprun.cli.failures import summed
 from tests.integration.system.running import Json, body, ended, map_definition, map_run_of, states
-from tests.integration.system.stack import ROLE
+from tests.integration.system.stack import ROLE, Stack
 
 pytestmark = pytest.mark.integration
 BUCKET = "redriven"
@@ -134,6 +137,35 @@ def test_only_what_failed_runs_again(sfn: Any, s3: Any, child_type: str) -> None
     _files_agree(s3, arn, sfn, name, len(before))
     if child_type == "STANDARD":
         _history_goes_on(sfn, again[0]["executionArn"])
+
+
+def test_chosen_children_run_again_alone(stack: Stack, sfn: Any, s3: Any) -> None:
+    """One of those that failed is redriven and succeeds; the others stand as they were until all are redriven."""
+    name = "again-chosen"
+    world = World(s3, name, 60, set(range(60)))
+    more: Json = {"ItemReader": jsonl(f"{name}.jsonl"), "ResultWriter": writer(f"out-{name}"), "MaxConcurrency": 4}
+    arn = started(sfn, name, map_definition(look(name), **more))
+    ended(sfn, arn)
+    first = settled(sfn, arn)
+    world.repair()
+    with closing(Api(stack.api)) as api:
+        (cluster,) = summed(api.errors(first["mapRunArn"], children=True))
+        assert cluster["count"] == first["executionCounts"]["failed"] > 0
+        api.redrive_children(first["mapRunArn"], [cluster["children"][0], 1], [], "token")
+        assert ended(sfn, arn)["error"] == "Maprun.RedrivenInPart"
+        second = settled(sfn, arn)
+        before, after = counts(first), counts(second)
+        assert after.get("failed", 0) == before["failed"] - 1
+        assert {**after, "failed": 0} == {**before, "failed": 0, "succeeded": 1}
+        found = list(api.children(first["mapRunArn"], 0, redrive="latest"))
+        assert [row["status"] for row in found] == ["SUCCEEDED"]
+    folder = f"out-{name}/{first['mapRunArn'].rsplit(':', 1)[1]}/Redrive-1/"
+    manifest = json.loads(body(s3, BUCKET, f"{folder}manifest.json"))["ResultFiles"]
+    pending = [json.loads(body(s3, BUCKET, file["Key"])) for file in manifest["PENDING"]]
+    assert sum(map(len, pending)) == after["pending"]
+    sfn.redrive_execution(executionArn=arn)
+    assert ended(sfn, arn)["status"] == "SUCCEEDED"
+    assert counts(map_run_of(sfn, arn)) == {"total": 60, "succeeded": 60}
 
 
 def _files_agree(s3: Any, arn: str, sfn: Any, name: str, early: int) -> None:
