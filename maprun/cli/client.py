@@ -86,6 +86,11 @@ class Api:
             left -= len(page["executions"])
             token = page.get("nextToken")
 
+    def results(self, map_run: str) -> Json:
+        """The result files of a Map Run: bucket, manifestKey, files with sizes and first records, filesInAll."""
+        status, raw = self._exchange("GET", f"/maprun/results?arn={quote(map_run, safe='')}", None, {})
+        return self._judged("results", status, raw)
+
     def redrive_children(self, map_run: str, children: list[int], arns: list[str], token: str) -> Json:
         """Redrives children of a Map Run: by their indexes, flat (first, count, …), and by their ARNs."""
         asked = {"mapRunArn": map_run, "clientToken": token, "children": children, "executionArns": arns}

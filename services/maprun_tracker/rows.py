@@ -54,6 +54,8 @@ class RunRow(WirePart, frozen=True):
     index_end: int  # indexes at or past this have no child
     item_counts: dict[str, int]
     execution_counts: dict[str, int]
+    results_bucket: str = ""  # where the results of the present generation are; empty until they are written
+    manifest_key: str = ""
 
 
 class RootRow(WirePart, frozen=True):

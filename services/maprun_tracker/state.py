@@ -303,6 +303,8 @@ class Partition:
             index_end=run.index_first + max(0, run.asked - run.staged),
             item_counts=items,
             execution_counts=executions,
+            results_bucket=plan.writer.bucket if plan.writer is not None and run.manifest_key else "",
+            manifest_key=run.manifest_key,
         )
 
     def root_row(self, arn: str, root: Root) -> RootRow:

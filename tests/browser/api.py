@@ -36,6 +36,7 @@ class Api:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, Json]] = []
+        self.authorizations: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._runner: web.AppRunner | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -57,6 +58,7 @@ class Api:
 
     async def _post(self, request: web.Request) -> web.Response:
         operation = request.headers["X-Amz-Target"].removeprefix("AWSStepFunctions.")
+        self.authorizations.append(request.headers.get("Authorization", ""))
         return self._answered(operation, await request.json())
 
     async def _get(self, request: web.Request) -> web.Response:
@@ -146,6 +148,7 @@ def of_run(
         "DescribeExecution": lambda ask: described(ask["executionArn"]),
         "ListMapRuns": lambda _: {"mapRuns": []},
         "history": lambda _: {"events": []},
+        "results": lambda _: {"mapRunArn": RUN, "files": [], "filesInAll": 0},
         "errors": lambda _: {"mapRunArn": RUN, "childrenCounted": 0, "clusters": []},
     }
 

@@ -248,13 +248,25 @@ def test_what_went_wrong_is_counted_over_all_parts(page: Page, api: Api) -> None
 _BARE = {"count": 1, "firstDate": START, "lastDate": START, "executionArns": [CHILD.format(3)], "children": [3, 1]}
 
 
-def test_results_are_named(page: Page, api: Api) -> None:
-    """The manifest that the execution's output names stands on the page of the run."""
+def test_results_are_listed_with_their_first_records(page: Page, api: Api) -> None:
+    """Each file has address and size; records are shown as text; what S3 says against it stands beside the manifest."""
     api.answers = of_run(ITEMS, status="SUCCEEDED", stopDate=START + 60)
-    output = '{"x": {"ResultWriterDetails": {"Bucket": "out", "Key": "nightly/manifest.json"}}}'
-    api.answers["DescribeExecution"] = lambda ask: described(ask["executionArn"], output=output)
+    files = [
+        {"status": "SUCCEEDED", "key": "n/SUCCEEDED_0.json", "size": 5_000_000, "firstRecords": ['{"a":1}', HOSTILE]},
+        {"status": "PENDING", "key": "n/PENDING_0.json", "size": 12, "firstRecords": []},
+    ]
+    there = {"mapRunArn": RUN, "bucket": "out", "manifestKey": "n/manifest.json"}
+    api.answers["results"] = lambda _: {**there, "files": files, "filesInAll": 7}
     page.goto(address("map-run", RUN))
-    expect(page.get_by_text("s3://out/nightly/manifest.json")).to_be_visible()
+    expect(page.get_by_text("s3://out/n/manifest.json")).to_be_visible()
+    rows = page.get_by_role("region", name="Result files").locator("tbody tr")
+    expect(rows.nth(0)).to_contain_text("4.8 MiB")
+    rows.nth(0).get_by_text("2 records").click()
+    expect(rows.nth(0).locator("pre").nth(1)).to_have_text(HOSTILE)
+    expect(page.get_by_text("5 more files")).to_be_visible()
+    api.answers["results"] = lambda _: {**there, "files": [], "filesInAll": 0, "error": "NoSuchBucket"}
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_text("NoSuchBucket")
 
 
 def test_a_run_that_failed_says_with_what(page: Page, api: Api) -> None:

@@ -1,9 +1,13 @@
 """The console's pure modules, called in a browser: addresses, words, pace."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from playwright.sync_api import Page
 
 from tests.browser.api import HOSTILE, RUN, counts
@@ -62,6 +66,40 @@ def test_a_shell_word_is_one_word(js: Calls) -> None:
     """What is copied as a command runs nothing that a name holds."""
     assert js("words", "shellWord", "arn:aws:states:x") == "arn:aws:states:x"
     assert js("words", "shellWord", "a'; rm -rf $HOME") == "'a'\\''; rm -rf $HOME'"
+
+
+def test_hashes_are_sha256(js: Calls) -> None:
+    """Whatever the length, also where the padding takes a block of its own."""
+    for size in (0, 3, 55, 56, 63, 64, 65, 119, 120, 1_000):
+        data = bytes((7 * n) % 256 for n in range(size))
+        assert bytes(js("sign", "sha256", list(data))) == hashlib.sha256(data).digest(), size
+
+
+@pytest.mark.parametrize("token", ["", "a+b/c="])
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body"),
+    [
+        ("POST", "/", {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "A.B"}, '{"x": "é漢"}'),
+        ("GET", "/maprun/errors", {}, ""),
+    ],
+)
+def test_requests_are_signed_as_by_botocore(
+    js: Calls, method: str, path: str, headers: dict[str, str], body: str, token: str
+) -> None:
+    """The same keys at the same time give the same signature, over any body and query."""
+    query = js("sign", "queryOf", {"arn": RUN, "z": "1", "nextToken": "a+b (c)*!'~", "none": ""})
+    where = f"{path}?{query}" if method == "GET" else path
+    keys = {"id": "AKID", "secret": "s" * 70, "token": token, "region": "eu-west-1"}
+    made = js("sign", "signature", keys, "h.local:8083", method, where, headers, body, 1_790_204_286_123)
+    request = AWSRequest(method, f"http://h.local:8083{where}", dict(headers), body.encode())
+    signer = SigV4Auth(Credentials("AKID", "s" * 70, token or None), "states", "eu-west-1")
+    request.context["timestamp"] = made["X-Amz-Date"]
+    signer._modify_request_before_signing(request)
+    request.headers["host"] = "h.local:8083"
+    canonical = signer.canonical_request(request)
+    signature = signer.signature(signer.string_to_sign(request, canonical), request)
+    assert made["Authorization"].endswith(f"Signature={signature}")
+    assert made.get("X-Amz-Security-Token", "") == token
 
 
 def test_the_rate_is_that_of_the_last_half_minute(js: Calls) -> None:

@@ -102,6 +102,29 @@ def test_home_says_how_the_services_are(page: Page, api: Api) -> None:
     expect(page.get_by_role("heading", name="nightly")).to_be_visible()
 
 
+def test_one_signs_in_where_the_api_asks_for_it(page: Page, api: Api) -> None:
+    """The form comes by itself; from then on requests are signed, until one signs out. The secret stays in the tab."""
+    _answers(api)
+
+    def signed_only(_: object) -> Any:
+        if "AKID" not in api.authorizations[-1]:
+            raise RefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        return {"stateMachines": []}
+
+    api.answers["ListStateMachines"] = signed_only
+    page.goto("/console/#/machines")
+    form = page.get_by_role("dialog", name="Sign in")
+    expect(form).to_contain_text("Missing Authentication Token")
+    form.get_by_label("Access key id").fill("AKID")
+    form.get_by_label("Secret access key").fill("very-secret-key")
+    form.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("There is no state machine yet")).to_be_visible()
+    assert "/us-east-1/states/aws4_request" in api.authorizations[-1]
+    assert not any("very-secret-key" in given for given in api.authorizations)
+    page.get_by_role("button", name="Sign out").click()
+    expect(form).to_be_visible()
+
+
 def test_one_goes_from_machines_to_a_map_run(page: Page, api: Api) -> None:
     """Each list leads to what stands in it, and Back leads back."""
     _answers(api)

@@ -1,10 +1,13 @@
 """The API's service of a process, put together from its settings."""
 
-from maprun.aws.clients import settings_of_tasks
+import time
+
+from maprun.aws.clients import make_s3, settings_of_tasks
+from maprun.aws.result_files import ResultFiles
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.port import Port
 from maprun.mapruns.limits import MapRunLimits
-from maprun.runtime import clock
+from maprun.runtime import chance, clock
 from maprun.runtime.settings import Settings, throttles_of
 from maprun.runtime.throttles import Throttle
 from schemas.arns import Names
@@ -22,6 +25,7 @@ def make_service(
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
     service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
     service.lanes = settings.lanes
+    service.result_files = ResultFiles(lambda: make_s3(settings_of_tasks(settings), time.sleep, chance.chance))
     service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max
     throttle = Throttle(throttles_of(settings), clock.monotonic_seconds)
     service.quotas = Quotas(throttle, settings.state_machines_max, settings.activities_max)

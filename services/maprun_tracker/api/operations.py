@@ -21,6 +21,7 @@ from services.maprun_tracker.api import (
     machines,
     own_inputs,
     redrives,
+    results,
     runs,
     shapes,
     start_inputs,
@@ -101,11 +102,13 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "GetExecutionHistory", "executionArn"),
     "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "DescribeMapRun", "mapRunArn"),
     "/maprun/errors": OwnOperation(own_inputs.ErrorsAsked, error_clusters.errors, "DescribeExecution", "mapRunArn"),
+    "/maprun/results": OwnOperation(inputs.MapRunAsked, results.results, "DescribeExecution", "mapRunArn"),
     "/maprun/children": OwnOperation(own_inputs.ChildrenAsked, child_search.children, "DescribeExecution", "mapRunArn"),
     "/maprun/health": OwnOperation(health.HealthAsked, health.health, "DescribeHealth", ""),
 }
 """Questions, by GET: the history of any execution, EXPRESS children too; how much of its source a Map Run has read;
-what its unsuccessful children ended with, counted; which of its children are as one asks; how all processes do."""
+what its unsuccessful children ended with, counted; which of its children are as one asks; its result files; how all
+processes do."""
 
 OWN_ACTS: Final[dict[str, OwnAct]] = {
     "/maprun/redrive": OwnAct(own_inputs.RedriveChildren, redrives.redrive_children, "RedriveExecution"),

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from maprun.aws.result_files import ResultFiles
 from maprun.bus.port import BusError, Port, Record
 from maprun.mapruns.limits import MapRunLimits
 from maprun.requests.checks import INPUT_BYTES_MAX, Refusal
@@ -100,6 +101,7 @@ class Service:
         self.frames = Frames(self._read, limits.frames_cached_bytes_max, limits.frame_reads_at_once_max)
         self.examiner = Examiner(port)
         self.tests = StateTests(port, names, tasks)
+        self.result_files: ResultFiles | None = None
         self.express = ExpressCalls("", names, homes, 1, limits)
         self.reports = ProcessReports()
         self.lanes = 1

@@ -211,6 +211,29 @@ class ErrorCluster(Output, frozen=True, kw_only=True):
     children: tuple[int, ...] | None = None
 
 
+class ResultFileShown(Output, frozen=True, kw_only=True):
+    """One of a Map Run's result files, with the first of its records, as text that may be cut."""
+
+    status: str
+    key: str
+    size: int
+    first_records: list[str] | None = None
+
+
+class MapRunResults(Output, frozen=True, kw_only=True):
+    """Of `GET /maprun/results`. Without a manifest nothing was written, or not yet.
+
+    `error` says why its files can't be read.
+    """
+
+    map_run_arn: str
+    bucket: str | None = None
+    manifest_key: str | None = None
+    files: list[ResultFileShown] = []
+    files_in_all: int = 0
+    error: str | None = None
+
+
 class FoundChild(ExecutionItem, frozen=True, kw_only=True):
     """A child of a Map Run that was looked for, with what it ended with; a long cause is cut."""
 

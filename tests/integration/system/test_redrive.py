@@ -163,6 +163,12 @@ def test_chosen_children_run_again_alone(stack: Stack, sfn: Any, s3: Any) -> Non
     manifest = json.loads(body(s3, BUCKET, f"{folder}manifest.json"))["ResultFiles"]
     pending = [json.loads(body(s3, BUCKET, file["Key"])) for file in manifest["PENDING"]]
     assert sum(map(len, pending)) == after["pending"]
+    with closing(Api(stack.api)) as api:
+        shown = api.results(first["mapRunArn"])
+    assert (shown["bucket"], shown["manifestKey"]) == (BUCKET, f"{folder}manifest.json")
+    kinds = {file["status"]: file for file in shown["files"]}
+    assert [json.loads(text)["Status"] for text in kinds["SUCCEEDED"]["firstRecords"]] == ["SUCCEEDED"]
+    assert len(kinds["PENDING"]["firstRecords"]) == min(5, after["pending"])
     sfn.redrive_execution(executionArn=arn)
     assert ended(sfn, arn)["status"] == "SUCCEEDED"
     assert counts(map_run_of(sfn, arn)) == {"total": 60, "succeeded": 60}

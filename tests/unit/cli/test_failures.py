@@ -103,3 +103,26 @@ def test_children_are_looked_for_page_by_page() -> None:
         assert all("&error=E&minSeconds=1.5" in path for path in asked)
         assert [path.rpartition("nextToken=")[2] for path in asked[1:]] == ["t1", "t2"]
         assert run(api, "list", "executions", "--machine", "m", "--error", "E").exit_code == 2
+
+
+def test_result_files_are_listed() -> None:
+    """Each with its bytes and address; what the answer leaves out is said, and why there are none."""
+    file = {"status": "SUCCEEDED", "key": "n/SUCCEEDED_0.json", "size": 5000}
+    there: Json = {
+        "mapRunArn": RUN,
+        "bucket": "out",
+        "manifestKey": "n/manifest.json",
+        "files": [file],
+        "filesInAll": 3,
+    }
+    with FakeApi() as api:
+        api.answers["GET"] = lambda _: there
+        listed = run(api, "results", RUN)
+        assert "5,000" in listed.stdout
+        assert "s3://out/n/SUCCEEDED_0.json" in listed.stdout
+        assert "2 more files stand in s3://out/n/manifest.json" in listed.stderr
+        api.answers["GET"] = lambda _: {**there, "error": "no such bucket"}
+        failed = run(api, "results", RUN)
+        assert (failed.exit_code, "no such bucket" in failed.stderr) == (1, True)
+        api.answers["GET"] = lambda _: {"mapRunArn": RUN, "files": [], "filesInAll": 0}
+        assert run(api, "results", RUN).exit_code == 1

@@ -38,10 +38,13 @@ function Act({ title, verb, grave, on, act, onClose, onDone, children }) {
   <//>`;
 }
 
-/** A button that opens a dialogue. `of(close)` makes it. */
-export function ActButton({ name, grave, of }) {
+/**
+ * A button that opens a dialogue, which `of(close)` makes. It is there `when` the act is possible; its dialogue stays until
+ * it is closed, though the act has made itself impossible.
+ */
+export function ActButton({ name, grave, of, when = true }) {
   const [open, setOpen] = useState(false);
-  return html`<button type="button" class=${grave ? "grave" : ""} onClick=${() => setOpen(true)}>${name}</button>
+  return html`${when && html`<button type="button" class=${grave ? "grave" : ""} onClick=${() => setOpen(true)}>${name}</button>`}
     ${open && of(() => setOpen(false))}`;
 }
 

@@ -1,4 +1,11 @@
 // The public API, as any SDK uses it: AWS JSON 1.0 over POST /, and under /maprun/ what AWS has no operation for.
+import { keptKeys, queryOf, signature } from "./sign.js";
+
+/** Refusals that a key, or another one, may turn into an answer. */
+const UNSIGNED = new Set([
+  "MissingAuthenticationTokenException", "IncompleteSignatureException", "UnrecognizedClientException",
+  "InvalidSignatureException", "ExpiredTokenException",
+]);
 
 export class ApiError extends Error {
   constructor(code, message, status) {
@@ -20,8 +27,7 @@ export function call(operation, members = {}, signal = undefined) {
 
 /** A question that AWS has no operation for: /maprun/NAME?arn=…; members that say nothing are left out. Throws ApiError. */
 export function ask(name, arn, members = {}, signal = undefined) {
-  const given = Object.entries({ arn, ...members }).filter(([, value]) => value !== undefined && value !== "");
-  return exchanged(`/maprun/${name}?${new URLSearchParams(given)}`, { signal });
+  return exchanged(`/maprun/${name}?${queryOf({ arn, ...members })}`, { signal });
 }
 
 /** An act that AWS has no operation for: POST /maprun/NAME. Throws ApiError. */
@@ -30,9 +36,13 @@ export function act(name, members) {
 }
 
 async function exchanged(path, request) {
+  const keys = keptKeys();
+  const headers = keys
+    ? signature(keys, location.host, request.method ?? "GET", path, request.headers ?? {}, request.body, Date.now())
+    : request.headers;
   let response;
   try {
-    response = await fetch(path, { credentials: "same-origin", redirect: "error", cache: "no-store", ...request });
+    response = await fetch(path, { credentials: "same-origin", redirect: "error", cache: "no-store", ...request, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError("Unreachable", "The API does not answer.", 0);
@@ -46,5 +56,6 @@ async function exchanged(path, request) {
   }
   if (response.ok) return body;
   const code = String(body.__type ?? `HTTP ${response.status}`).split("#").pop();
+  if (UNSIGNED.has(code)) dispatchEvent(new CustomEvent("sign-in", { detail: `${code}: ${body.message ?? ""}` }));
   throw new ApiError(code, String(body.message ?? body.Message ?? ""), response.status);
 }

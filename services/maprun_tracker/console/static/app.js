@@ -5,6 +5,7 @@ import { Home } from "./home.js";
 import { html, render, useEffect, useRef, useState } from "./html.js";
 import { Machine, Machines } from "./machines.js";
 import { MapRun } from "./map_run.js";
+import { SignIn } from "./sign_in.js";
 import { nameOf } from "./words.js";
 
 const VIEWS = { home: Home, machines: Machines, machine: Machine, execution: Execution, "map-run": MapRun };
@@ -13,6 +14,7 @@ const THEMES = ["auto", "light", "dark"];
 function App() {
   const [hash, setHash] = useState(() => location.hash);
   const at = read(hash);
+  const [rounds, signed] = useState(0);
   const main = useRef(null);
   useEffect(() => {
     const moved = () => setHash(location.hash);
@@ -33,9 +35,10 @@ function App() {
       <a class="brand" href=${write("home")}>maprun</a>
       <nav aria-label="Console" class="places"><a href=${write("home")} aria-current=${at.view === "home" ? "page" : undefined}>Home</a> <a href=${write("machines")} aria-current=${at.view === "machines" ? "page" : undefined}>State machines</a></nav>
       <${Find} />
+      <${SignIn} onChange=${() => signed((count) => count + 1)} />
       <${Theme} />
     </header>
-    <main id="main" tabindex="-1" ref=${main}><${View} key=${place} arn=${at.arn} query=${at.query} /></main>`;
+    <main id="main" tabindex="-1" ref=${main}><${View} key=${`${place} ${rounds}`} arn=${at.arn} query=${at.query} /></main>`;
 }
 
 /** Goes to whatever an ARN names. */

@@ -18,7 +18,7 @@ export function Child({ arn, onClose }) {
     <p><code>${nameOf(arn)}</code> ${child && html`<${Status} of=${child.status} />`}</p>
     <${Waiting} live=${live}>
       <div class="acts">
-        ${child?.status === "RUNNING" && !express && html`<${ActButton} name="Stop" grave of=${(close) => html`<${Stop} arn=${arn} what="This child" onClose=${close} onDone=${live.again} />`} />`}
+        <${ActButton} name="Stop" grave when=${child?.status === "RUNNING" && !express} of=${(close) => html`<${Stop} arn=${arn} what="This child" onClose=${close} onDone=${live.again} />`} />
         <${Copy} text=${JSON.stringify(child, null, 2)} name="Copy as JSON" />
         <${Copy} text=${asBoto3(arn)} name="Copy as boto3" />
         <${Copy} text=${`maprun history ${shellWord(arn)}`} name="Copy as CLI" />

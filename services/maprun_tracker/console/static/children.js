@@ -39,7 +39,7 @@ export function Children({ arn, run, query, redrivable, at }) {
   }));
   return html`<${Which} run=${run} query=${query} at=${at} />
     <${Search} key=${JSON.stringify(query)} query=${query} at=${at} />
-    ${arns.length > 0 && html`<div class="chosen"><span role="status">${number(arns.length)} chosen</span>
+    ${redrivable && arns.length > 0 && html`<div class="chosen"><span role="status">${number(arns.length)} chosen</span>
       <${ActButton} name="Redrive these" of=${(close) => html`<${RedriveChildren} run=${arn} arns=${arns} count=${arns.length} href=${at({ redrive: "latest", status: "", text: "", error: "", cause: "", slow: "" })} onClose=${() => { close(); choose(new Set()); }} />`} />
       <button type="button" class="small" onClick=${() => choose(new Set())}>Choose none</button></div>`}
     ${list.rows && html`<${Table} caption="Children" columns=${[...(redrivable ? ["Choose"] : []), ...EXECUTION_COLUMNS, "Items", "Error and cause"]} rows=${rows}

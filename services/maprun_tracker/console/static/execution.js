@@ -26,9 +26,8 @@ export function Execution({ arn, query }) {
     <${Waiting} live=${live}>
       <p class="right"><${Age} live=${live} /></p>
       <div class="acts">
-        ${running && html`<${ActButton} name="Stop" grave of=${(close) => html`<${Stop} arn=${arn} what="This execution" onClose=${close} onDone=${live.again} />`} />`}
-        ${execution?.redriveStatus === "REDRIVABLE" &&
-        html`<${ActButton} name="Redrive" of=${(close) => html`<${Redrive} arn=${arn} onClose=${close} onDone=${live.again} />`} />`}
+        <${ActButton} name="Stop" grave when=${running} of=${(close) => html`<${Stop} arn=${arn} what="This execution" onClose=${close} onDone=${live.again} />`} />
+        <${ActButton} name="Redrive" when=${execution?.redriveStatus === "REDRIVABLE"} of=${(close) => html`<${Redrive} arn=${arn} onClose=${close} onDone=${live.again} />`} />
         <${Copy} text=${arn} name="Copy ARN" />
       </div>
       ${execution && html`<${Summary} execution=${execution} />`}

@@ -42,7 +42,7 @@ export function Machine({ arn, query }) {
   return html`<h1>${machine?.name ?? "State machine"}</h1>
     <${Waiting} live=${live}>
       <div class="acts">
-        ${machine?.type === "STANDARD" && html`<${ActButton} name="Start an execution" of=${(close) => html`<${Start} machineArn=${arn} onClose=${close} />`} />`}
+        <${ActButton} name="Start an execution" when=${machine?.type === "STANDARD"} of=${(close) => html`<${Start} machineArn=${arn} onClose=${close} />`} />
       </div>
       <${Facts} of=${[
         ["ARN", html`<code>${arn}</code>`],

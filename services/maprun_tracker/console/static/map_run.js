@@ -6,13 +6,14 @@ import { ItemBar } from "./bar.js";
 import { Child } from "./child.js";
 import { Children } from "./children.js";
 import { Clusters } from "./clusters.js";
-import { Manifest, labelOf } from "./execution.js";
+import { labelOf } from "./execution.js";
 import { html } from "./html.js";
 import { Age, useLive, Waiting } from "./live.js";
 import { doneOf, rateOf, secondsLeft } from "./pace.js";
 import { Choices, Copy, Facts, Status } from "./parts.js";
+import { Results } from "./results.js";
 import { Throughput, useSamples } from "./throughput.js";
-import { duration, manifestsIn, moment, nameOf, number, percent, rate } from "./words.js";
+import { duration, moment, nameOf, number, percent, rate } from "./words.js";
 
 const STATUS_OF = { failed: "FAILED", timedOut: "TIMED_OUT", aborted: "ABORTED", succeeded: "SUCCEEDED", running: "RUNNING" };
 
@@ -58,9 +59,9 @@ function Overview({ live, arn, redrivable, hrefOf }) {
   const children = run.executionCounts;
   return html`<p class="right"><${Age} live=${live} over=${!running} /></p>
     <div class="acts">
-      ${running && html`<${ActButton} name="Change limits" of=${(close) => html`<${Update} run=${run} onClose=${close} onDone=${live.again} />`} />
-      <${ActButton} name="Stop" grave of=${(close) => html`<${Stop} arn=${run.executionArn} what="The execution of this Map Run" onClose=${close} onDone=${live.again} />`} />`}
-      ${redrivable && html`<${ActButton} name="Redrive" of=${(close) => html`<${Redrive} arn=${run.executionArn} lost=${`${number(lostOf(run))} children of this Map Run`} onClose=${close} onDone=${live.again} />`} />`}
+      <${ActButton} name="Change limits" when=${running} of=${(close) => html`<${Update} run=${run} onClose=${close} onDone=${live.again} />`} />
+      <${ActButton} name="Stop" grave when=${running} of=${(close) => html`<${Stop} arn=${run.executionArn} what="The execution of this Map Run" onClose=${close} onDone=${live.again} />`} />
+      <${ActButton} name="Redrive" when=${redrivable} of=${(close) => html`<${Redrive} arn=${run.executionArn} lost=${`${number(lostOf(run))} children of this Map Run`} onClose=${close} onDone=${live.again} />`} />
       <${Copy} text=${arn} name="Copy ARN" />
     </div>
     <${ItemBar} run=${run} expected=${expected} hrefOf=${hrefOf} />
@@ -84,7 +85,8 @@ function Overview({ live, arn, redrivable, hrefOf }) {
       ["Results written", run.itemCounts.resultsWritten ? `${number(run.itemCounts.resultsWritten)} items` : undefined],
       ["Wait for redrive", children.pendingRedrive ? `${number(children.pendingRedrive)} children` : undefined],
     ]} />
-    ${!running && html`<${Ended} executionArn=${run.executionArn} />`}`;
+    ${!running && html`<${Ended} executionArn=${run.executionArn} />
+      <${Results} arn=${arn} of=${run.redriveCount} />`}`;
 }
 
 function Figure({ name, value, of }) {
@@ -101,10 +103,9 @@ function lostOf(run) {
   return failed + timedOut + aborted + pendingRedrive;
 }
 
-/** What the run's execution ended with, and the manifests that its output names. */
+/** What the run's execution ended with. */
 function Ended({ executionArn }) {
-  const live = useLive((signal) => call("DescribeExecution", { executionArn }, signal), ["results", executionArn], () => true);
+  const live = useLive((signal) => call("DescribeExecution", { executionArn }, signal), ["end", executionArn], () => true);
   const execution = live.data;
-  return html`${execution?.error && html`<div class="failure">The execution ended with <strong>${execution.error}</strong> <pre>${execution.cause}</pre></div>`}
-    ${manifestsIn(execution?.output).map((address) => html`<${Manifest} key=${address} address=${address} />`)}`;
+  return execution?.error ? html`<div class="failure">The execution ended with <strong>${execution.error}</strong> <pre>${execution.cause}</pre></div>` : null;
 }

@@ -22,6 +22,14 @@ export function childrenOf(count, locale) {
   return `${number(count, locale)} ${count === 1 ? "child" : "children"}`;
 }
 
+/** Bytes by the largest unit of 1,024. */
+export function size(bytes, locale) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let [value, unit] = [bytes, 0];
+  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
+  return `${new Intl.NumberFormat(locale, { maximumFractionDigits: unit ? 1 : 0 }).format(value)} ${units[unit]}`;
+}
+
 /** A point in time from AWS's seconds since 1970. */
 export function moment(seconds, locale) {
   if (seconds === undefined || seconds === null) return "–";
