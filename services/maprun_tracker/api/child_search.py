@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from schemas.history import child_cause, child_error, child_input, child_output
-from services.maprun_tracker.api import own_inputs, shapes
+from services.maprun_tracker.api import own_inputs, own_shapes
 from services.maprun_tracker.api.causes import cause_pattern
 from services.maprun_tracker.api.executions import ChildRef
 from services.maprun_tracker.api.frames import Kept
@@ -25,7 +25,7 @@ _CHILDREN_PER_TURN: Final = 200
 _OVER: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
-async def children(service: Service, ask: own_inputs.ChildrenAsked, _call: Call) -> shapes.FoundChildren:
+async def children(service: Service, ask: own_inputs.ChildrenAsked, _call: Call) -> own_shapes.FoundChildren:
     """The next page, newest first, which is by index."""
     arn, limits = ask.map_run_arn or "", service.limits
     query = ("children", *msgspec.structs.astuple(msgspec.structs.replace(ask, next_token=None, max_results=None)))
@@ -39,7 +39,7 @@ async def children(service: Service, ask: own_inputs.ChildrenAsked, _call: Call)
     page = within_frames(found.children, limits.list_frames_max)
     end = found.below if len(page) == len(found.children) else page[-1].index
     kept = await kept_of_page(service, part, page)
-    rows: list[shapes.FoundChild] = []
+    rows: list[own_shapes.FoundChild] = []
     for number, child in enumerate(page, 1):
         if number % _CHILDREN_PER_TURN == 0:
             await asyncio.sleep(0)  # others are answered meanwhile
@@ -50,7 +50,7 @@ async def children(service: Service, ask: own_inputs.ChildrenAsked, _call: Call)
                 page = page[:number]
                 end = child.index if number < len(found.children) else end
                 break
-    return shapes.FoundChildren(
+    return own_shapes.FoundChildren(
         map_run_arn=arn,
         children_looked_at=len(page),
         executions=rows,
@@ -64,19 +64,19 @@ def _by_content(ask: own_inputs.ChildrenAsked) -> bool:
     return any(each is not None for each in asked)
 
 
-def _row(service: Service, ref: ChildRef, kept: Kept | None) -> shapes.FoundChild:
+def _row(service: Service, ref: ChildRef, kept: Kept | None) -> own_shapes.FoundChild:
     item = item_of(service, ref, kept)
     over = kept is not None and item.status in _OVER
     error = child_error(kept.events) if kept is not None and over else None
     cause = child_cause(kept.events) if kept is not None and over else None
-    return shapes.FoundChild(
+    return own_shapes.FoundChild(
         **msgspec.structs.asdict(item),
         error=error or None,
         cause=cause[:CAUSE_CHARS_MAX] if cause else None,
     )
 
 
-def _as_asked(ask: own_inputs.ChildrenAsked, row: shapes.FoundChild, kept: Kept | None) -> bool:
+def _as_asked(ask: own_inputs.ChildrenAsked, row: own_shapes.FoundChild, kept: Kept | None) -> bool:
     """What is asked of an end holds of no child that goes on."""
     seconds = None if row.stop_date is None else row.stop_date - row.start_date
     if ask.error is not None and row.error != ask.error:
@@ -94,7 +94,7 @@ def _as_asked(ask: own_inputs.ChildrenAsked, row: shapes.FoundChild, kept: Kept 
     return ask.text is None or _holds(ask.text.lower().encode(), row, kept)
 
 
-def _holds(text: bytes, row: shapes.FoundChild, kept: Kept | None) -> bool:
+def _holds(text: bytes, row: own_shapes.FoundChild, kept: Kept | None) -> bool:
     """Whether a text (of small letters) stands in the child's name, input, output, error or cause."""
     said = [row.name.encode()]
     if kept is not None:

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.history import child_cause, child_error, child_stop_ms
 from schemas.ranges import ranges_of
-from services.maprun_tracker.api import own_inputs, shapes
+from services.maprun_tracker.api import own_inputs, own_shapes
 from services.maprun_tracker.api.causes import cause_pattern
 from services.maprun_tracker.api.executions import arn_of_child
 from services.maprun_tracker.api.frames import Kept
@@ -38,7 +38,7 @@ class _Cluster(msgspec.Struct):
     indexes: list[int]  # descending
 
 
-async def errors(service: Service, ask: own_inputs.ErrorsAsked, _call: Call) -> shapes.ErrorClusters:
+async def errors(service: Service, ask: own_inputs.ErrorsAsked, _call: Call) -> own_shapes.ErrorClusters:
     """The clusters of the next part of the children, the highest indexes first."""
     arn = ask.map_run_arn or ""
     query = ("errors", arn)
@@ -49,7 +49,7 @@ async def errors(service: Service, ask: own_inputs.ErrorsAsked, _call: Call) -> 
     page = within_frames(found.children, service.limits.list_frames_max)
     end = found.below if len(page) == len(found.children) else page[-1].index
     kept = await kept_of_page(service, part, page)
-    return shapes.ErrorClusters(
+    return own_shapes.ErrorClusters(
         map_run_arn=arn,
         children_counted=len(page),
         clusters=await _clusters(service, run, page, kept, named=ask.children == "true"),
@@ -59,7 +59,7 @@ async def errors(service: Service, ask: own_inputs.ErrorsAsked, _call: Call) -> 
 
 async def _clusters(
     service: Service, run: RunRow, page: list[Child], kept: dict[int, Kept], *, named: bool
-) -> list[shapes.ErrorCluster]:
+) -> list[own_shapes.ErrorCluster]:
     """The children of a part by how they ended, the most frequent first."""
     clusters: dict[tuple[str, str | None, str | None], _Cluster] = {}
     for place, child in enumerate(page):
@@ -77,7 +77,7 @@ async def _clusters(
         if len(cluster.arns) < SAMPLES_MAX:
             cluster.arns.append(arn_of_child(service, run, child.index))
     shown = [
-        shapes.ErrorCluster(
+        own_shapes.ErrorCluster(
             status=status,
             error=error,
             cause_pattern=pattern,

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from maprun.aws.result_files import ResultFileError, ResultFiles
-from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api import inputs, own_shapes
 from services.maprun_tracker.api.runs import find_run
 from services.maprun_tracker.api.service import Call, Service
 
@@ -25,27 +25,29 @@ class _Manifest(msgspec.Struct, rename="pascal"):
     result_files: dict[str, list[_File]]
 
 
-async def results(service: Service, ask: inputs.MapRunAsked, _call: Call) -> shapes.MapRunResults:
+async def results(service: Service, ask: inputs.MapRunAsked, _call: Call) -> own_shapes.MapRunResults:
     """Of the present generation, once they are written."""
     _, run = await find_run(service, ask.map_run_arn or "")
     reader, bucket, key = service.result_files, run.results_bucket, run.manifest_key
     if reader is None or not key:
-        return shapes.MapRunResults(map_run_arn=run.arn)
+        return own_shapes.MapRunResults(map_run_arn=run.arn)
     try:
         files, number = await service.port.call(lambda: files_of(reader, bucket, key))
     except ResultFileError as error:
-        return shapes.MapRunResults(map_run_arn=run.arn, bucket=bucket, manifest_key=key, error=error.cause)
-    return shapes.MapRunResults(map_run_arn=run.arn, bucket=bucket, manifest_key=key, files=files, files_in_all=number)
+        return own_shapes.MapRunResults(map_run_arn=run.arn, bucket=bucket, manifest_key=key, error=error.cause)
+    return own_shapes.MapRunResults(
+        map_run_arn=run.arn, bucket=bucket, manifest_key=key, files=tuple(files), files_in_all=number
+    )
 
 
-def files_of(reader: ResultFiles, bucket: str, manifest_key: str) -> tuple[list[shapes.ResultFileShown], int]:
+def files_of(reader: ResultFiles, bucket: str, manifest_key: str) -> tuple[list[own_shapes.ResultFileShown], int]:
     """The files, the first of each kind with its first records; and how many there are."""
     body = reader.beginning(bucket, manifest_key, MANIFEST_BYTES_MAX)
     try:
         manifest = msgspec.json.decode(body, type=_Manifest)
     except msgspec.DecodeError as error:
         raise ResultFileError(f"s3://{bucket}/{manifest_key} is no manifest: {error}") from error
-    shown: list[shapes.ResultFileShown] = []
+    shown: list[own_shapes.ResultFileShown] = []
     for status, files in sorted(manifest.result_files.items()):
         for place, file in enumerate(files):
             if len(shown) == FILES_MAX:
@@ -53,7 +55,7 @@ def files_of(reader: ResultFiles, bucket: str, manifest_key: str) -> tuple[list[
             first = None
             if place == 0:
                 first = first_records(reader.beginning(bucket, file.key, SHOWN_BYTES_MAX))
-            shown.append(shapes.ResultFileShown(status=status, key=file.key, size=file.size, first_records=first))
+            shown.append(own_shapes.ResultFileShown(status=status, key=file.key, size=file.size, first_records=first))
     return shown, sum(map(len, manifest.result_files.values()))
 
 

@@ -8,7 +8,7 @@ from maprun.mapruns.verdicts import item_counts
 from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of, home_of_run
 from schemas.home import MapRunUpdateRequested
-from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api import inputs, own_shapes, shapes
 from services.maprun_tracker.api.descriptions import ChildTimes
 from services.maprun_tracker.api.errors import resource_missing
 from services.maprun_tracker.api.executions import ChildRef, arn_of_child, find_child, find_root, name_of_child
@@ -63,18 +63,18 @@ async def describe(service: Service, ask: inputs.MapRunAsked, _call: Call) -> sh
     )
 
 
-async def progress(service: Service, ask: inputs.MapRunAsked, _call: Call) -> shapes.MapRunProgress:
+async def progress(service: Service, ask: inputs.MapRunAsked, _call: Call) -> own_shapes.MapRunProgress:
     """How much of its source a Map Run has read, and how many items that lets expect."""
     part, row = await find_run(service, ask.map_run_arn or "")
     live = part.home.state.runs.get(row.run)
     total = row.item_counts["total"]
     if live is None or live.source_over or (live.total is not None and not live.chosen):
-        return shapes.MapRunProgress(
+        return own_shapes.MapRunProgress(
             map_run_arn=row.arn, items_read=total, source_ended=True, source_share_read=1.0, items_expected=total
         )
     share = live.source_share
     left = round(live.source_items * (1 / share - 1)) if share else 0
-    return shapes.MapRunProgress(
+    return own_shapes.MapRunProgress(
         map_run_arn=row.arn,
         items_read=live.items_read,
         source_ended=False,
