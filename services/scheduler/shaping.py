@@ -7,7 +7,6 @@ bytes. So one that is lost is begun anew, and asked again.
 import asyncio
 import contextlib
 import itertools
-import os
 import sys
 from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from maprun.mapruns.results.shaping import ResultShape, Shaped
+from maprun.runtime import logs
 from schemas.arns import Names
 from schemas.home import ChildrenEnded
 from services.scheduler import shaper
@@ -72,18 +72,30 @@ class ShapingHere:
 
 
 class ShapingBeside:
-    """Made in other processes, frame by frame in turn. Make and use it within one event loop; `close` at the end."""
+    """Made in other processes, frame by frame in turn. Make and use it within one event loop; `close` at the end.
+
+    Where none can be begun (no memory, no more processes allowed) records are made here: slower, but made.
+    """
 
     def __init__(self, names: Names, processes: int, program: Sequence[str] = PROGRAM) -> None:
         command = [*program, names.region, names.account]
         self._processes = itertools.cycle([_Process(command) for _ in range(processes)])
         self._all = [next(self._processes) for _ in range(processes)]
+        self._here = ShapingHere(names)
+        self._log = logs.logger("shaping")
 
     def begin(self, shape: ResultShape, frame: ChildrenEnded, slots: Chosen) -> Awaitable[Shaped]:
         """The records, as soon as a process has made them. Raises ShaperLostError, and what shaping raised."""
-        begun = asyncio.ensure_future(next(self._processes).shaped(shape, frame, slots))
+        begun = asyncio.ensure_future(self._shaped(shape, frame, slots))
         begun.add_done_callback(_seen)
         return begun
+
+    async def _shaped(self, shape: ResultShape, frame: ChildrenEnded, slots: Chosen) -> Shaped:
+        try:
+            return await next(self._processes).shaped(shape, frame, slots)
+        except OSError as trouble:
+            self._log.warning("shaper_not_begun", trouble=str(trouble))
+            return await self._here.begin(shape, frame, slots)
 
     @property
     def pids(self) -> list[int]:
@@ -118,9 +130,10 @@ class _Process:
             process = await self._there()
             assert process.stdin is not None
             answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-            with contextlib.suppress(ConnectionError):
-                process.stdin.write(shaper.framed(shaper.Request(number, shape, frame, slots)))
-                await process.stdin.drain()
+            if not process.stdin.is_closing():  # else it has just ended, and `_read` is about to say so
+                with contextlib.suppress(ConnectionError):
+                    process.stdin.write(shaper.framed(shaper.Request(number, shape, frame, slots)))
+                    await process.stdin.drain()
             try:
                 answered = await answer
             except ConnectionError:
@@ -140,7 +153,6 @@ class _Process:
                     *self._command,
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
-                    env=os.environ,
                     limit=shaper.READ_BYTES,
                 )
                 self._reading = asyncio.create_task(self._read(self.running))

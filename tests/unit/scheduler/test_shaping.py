@@ -3,9 +3,12 @@
 import asyncio
 import os
 import signal
-from typing import Any
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
+import uvloop
 
 from maprun.mapruns.results.shaping import ResultShape, Shaped
 from schemas.home import FAILED, RETURNED, SUCCEEDED, ChildrenEnded
@@ -15,6 +18,15 @@ from tests.unit.mapruns.programs import NAMES, frame
 RUN = "aaaaaaaa-bbbb-4001-8ccc-dddddddddddd"
 SHAPE = ResultShape(RUN, "machine", "label", express=False, lines=False, transformation="NONE")
 WHOLE: Chosen = [(0, 0, 40)]
+
+
+T = TypeVar("T")
+
+
+def run(scene: Coroutine[Any, Any, T]) -> T:
+    """To its end, on the loop that services run on: it takes fewer kinds of arguments than asyncio's own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(scene)
 
 
 def frames(count: int) -> list[ChildrenEnded]:
@@ -34,8 +46,8 @@ async def shaped(shaping: Shaping, asked: list[ChildrenEnded], shape: Any = SHAP
 def test_where_records_are_made_changes_nothing() -> None:
     """Frames shaped by two processes are those shaped here, in order."""
     asked = frames(20)
-    here = asyncio.run(shaped(ShapingHere(NAMES), asked))
-    assert asyncio.run(shaped(ShapingBeside(NAMES, 2), asked)) == here
+    here = run(shaped(ShapingHere(NAMES), asked))
+    assert run(shaped(ShapingBeside(NAMES, 2), asked)) == here
 
 
 def test_what_cant_be_shaped_raises_and_harms_no_other() -> None:
@@ -52,7 +64,7 @@ def test_what_cant_be_shaped_raises_and_harms_no_other() -> None:
         assert (await shaping.begin(SHAPE, bad, WHOLE))[0]
         await shaping.close()
 
-    asyncio.run(scene())
+    run(scene())
 
 
 def test_a_process_that_is_killed_is_begun_anew_and_asked_again() -> None:
@@ -69,7 +81,7 @@ def test_a_process_that_is_killed_is_begun_anew_and_asked_again() -> None:
         await shaping.close()
         return records
 
-    assert asyncio.run(scene()) == asyncio.run(shaped(ShapingHere(NAMES), asked))
+    assert run(scene()) == run(shaped(ShapingHere(NAMES), asked))
 
 
 def test_a_frame_that_kills_each_process_is_given_up() -> None:
@@ -81,4 +93,12 @@ def test_a_frame_that_kills_each_process_is_given_up() -> None:
             await shaping.begin(SHAPE, frames(1)[0], WHOLE)
         await shaping.close()
 
-    asyncio.run(scene())
+    run(scene())
+
+
+def test_where_no_process_can_be_begun_records_are_made_here(tmp_path: Path) -> None:
+    """A program that can't be executed costs time and no result."""
+    asked = frames(3)
+    assert run(shaped(ShapingBeside(NAMES, 1, [str(tmp_path / "absent")]), asked)) == run(
+        shaped(ShapingHere(NAMES), asked)
+    )
