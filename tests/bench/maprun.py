@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tests.bench import measures, processes
-from tests.integration.system.stack import ROOT, Stack
+from tests.integration.system.stack import ROOT, Stack, settings_of
 
 ALL = ("throughput", "waits", "latency", "tutorial")
 Json = dict[str, Any]
@@ -25,6 +25,7 @@ Json = dict[str, Any]
 @click.option("--child-type", default="STANDARD", type=click.Choice(["STANDARD", "EXPRESS"]), show_default=True)
 @click.option("--profile", is_flag=True, help="Sample the services in the throughput run (needs py-spy); slower.")
 @click.option("--verify", is_flag=True, help="Read all results of the throughput run back and recount them.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Of the stack, like MAPRUN_LANES=16.")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--write", default="", metavar="NAME", help="Add a row for each result to docs/benchmarks/NAME.md.")
 def main(
@@ -36,13 +37,14 @@ def main(
     child_type: str,
     profile: bool,
     verify: bool,
+    settings: tuple[str, ...],
     as_json: bool,
     write: str,
 ) -> None:
     """Measure; figures are of this machine, with Kafka, S3 and everything else on it."""
     found: Json = {"machine": processes.machine()}
     with tempfile.TemporaryDirectory(prefix="maprun-bench-") as folder:
-        stack = Stack(Path(folder))
+        stack = Stack(Path(folder), None, **settings_of(settings))
         print(f"up in {stack.up():.1f} s", file=sys.stderr)
         try:
             for name in names or ALL:

@@ -25,6 +25,26 @@ def peak_rss_bytes(pids: dict[str, int]) -> dict[str, int]:
     return {part: _peak(pid) for part, pid in pids.items()}
 
 
+def serial_seconds(pids: dict[str, int]) -> dict[str, float]:
+    """CPU time so far of the main thread of each part and of each process that it began (PART/0, PART/1, …)."""
+    children = _children()
+    found = {}
+    for part, pid in pids.items():
+        found[part] = _threads(pid).pop(pid, 0.0)
+        for place, other in enumerate(_tree(pid, children)[1:]):
+            found[f"{part}/{place}"] = _threads(other).pop(other, 0.0)
+    return found
+
+
+def _threads(pid: int) -> dict[int, float]:
+    """CPU time of each thread of a process."""
+    found = {}
+    for entry in Path(f"/proc/{pid}/task").iterdir():
+        fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        found[int(entry.name)] = sum(int(fields[i]) for i in (11, 12)) / _TICKS
+    return found
+
+
 def machine() -> str:
     """This machine in a few words, without its name."""
     model = platform.machine()

@@ -26,7 +26,7 @@ from schemas.lanes import ItemFrame
 from schemas.ranges import pairs
 from schemas.wire import Decoder
 from tests.bench import measures, processes
-from tests.integration.system.stack import Stack
+from tests.integration.system.stack import Stack, settings_of
 
 Json = dict[str, Any]
 Stamped = tuple[int, Any]
@@ -36,19 +36,30 @@ STEP_MS = 50
 
 @click.command()
 @click.option("--rows", default=1_000_000, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Of the stack, like MAPRUN_LANES=16.")
 @click.option("--warm-rows", default=20_000, show_default=True, help="Of a run before it, which is not looked at.")
-def main(rows: int, warm_rows: int) -> None:
+def main(rows: int, settings: tuple[str, ...], warm_rows: int) -> None:
     """Runs Pass children over a CSV and says where their items were meanwhile."""
     with tempfile.TemporaryDirectory(prefix="maprun-bench-") as folder:
-        stack = Stack(Path(folder))
+        stack = Stack(Path(folder), None, **settings_of(settings))
         stack.up()
         try:
             measures.throughput(stack, warm_rows, "STANDARD")
+            before = processes.serial_seconds(stack.pids())
             measured = measures.throughput(stack, rows, "STANDARD")
+            after = processes.serial_seconds(stack.pids())
             found = traced(asyncio.run(read(stack)), rows)
         finally:
             stack.down()
-    said = {"machine": processes.machine(), "children_per_second": measured["children_per_second"], **found}
+    said = {
+        "machine": processes.machine(),
+        "children_per_second": measured["children_per_second"],
+        "cpu_us_per_child": measured["cpu_us_per_child"],
+        "main_thread_us_per_child": {
+            part: round((seconds - before.get(part, 0.0)) * 1e6 / rows, 2) for part, seconds in after.items()
+        },
+        **found,
+    }
     sys.stdout.write(json.dumps(said, indent=2) + "\n")
 
 

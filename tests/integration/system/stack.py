@@ -25,6 +25,11 @@ _PORTS = (20_000, 30_000)  # SeaweedFS's gRPC ports are 10,000 higher and must s
 PARTS_TO_KILL = ("item-reader", "child-runner-0", "scheduler", "maprun-tracker", "kafka")
 
 
+def settings_of(given: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE as a stack takes them."""
+    return {name: value for name, _, value in (one.partition("=") for one in given)}
+
+
 class Stack:
     """One stack. `up` and `down` run the launcher as a user does; the rest looks from outside."""
 
