@@ -9,6 +9,7 @@ import msgspec
 from botocore.config import Config
 
 from maprun.aws.answers import refuse_pages
+from maprun.aws.light_gets import SMALL_BYTES_MAX, LightGets
 from maprun.aws.retry import FailedAttempt, Retry
 from maprun.runtime.settings import Settings
 
@@ -62,12 +63,21 @@ class S3(msgspec.Struct, frozen=True):
 
     client: Any
     retry: Retry
+    light: LightGets | None = None  # of a process that reads many small objects
     own: Any = msgspec.field(default_factory=threading.local)  # marks a thread's calls that hooks of this room change
 
     @property
     def endpoint(self) -> str:
         """Where it is, for people."""
         return str(self.client.meta.endpoint_url)
+
+    def get_object(self, arguments: dict[str, Any], bytes_max: int) -> Any:
+        """Botocore's answer to GetObject of a range of so many bytes, or the light path's."""
+        if self.light is not None and bytes_max <= SMALL_BYTES_MAX:
+            answer = self.light.get(arguments)
+            if answer is not None:
+                return answer
+        return self.client.get_object(**arguments)
 
 
 def make_session(settings: AwsSettings) -> boto3.session.Session:
@@ -107,13 +117,22 @@ def make_s3(
     sleep: Callable[[float], object],
     chance: Callable[[], float],
     warn: Callable[[FailedAttempt], None] = lambda _failed: None,
+    wall_seconds: Callable[[], float] | None = None,
 ) -> S3:
-    """An S3 client; `sleep` takes seconds, `chance` gives a number in [0, 1), `warn` hears of calls made again."""
-    client = make_session(settings).client(
+    """An S3 client; `sleep` takes seconds, `chance` gives a number in [0, 1), `warn` hears of calls made again.
+
+    With a clock, small objects are read by the light path.
+    """
+    session = make_session(settings)
+    client = session.client(
         "s3",
         endpoint_url=settings.s3_endpoint or None,
         config=client_config(settings),
     )
     # The more an event's name leaves open, the earlier botocore calls: this is before its own hook for `s3.*`.
     client.meta.events.register_first("before-parse.*.*", refuse_pages)
-    return S3(client, Retry(sleep=sleep, chance=chance, warn=warn))
+    light = None
+    if wall_seconds is not None:
+        seconds = settings.connect_timeout_seconds, settings.read_timeout_seconds
+        light = LightGets(client, session.get_credentials(), wall_seconds, *seconds)
+    return S3(client, Retry(sleep=sleep, chance=chance, warn=warn), light)

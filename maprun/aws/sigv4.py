@@ -42,14 +42,21 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 
 def canonical_request(
-    method: str, path: str, query: str, headers: Iterable[tuple[str, str]], payload_sha256: str
+    method: str,
+    path: str,
+    query: str,
+    headers: Iterable[tuple[str, str]],
+    payload_sha256: str,
+    *,
+    encoded_again: bool = True,
 ) -> bytes:
     """A request in the one form that both sides sign. `path` and `query` are as sent, the query's members sorted.
 
     `headers` are those that are signed, by lower-case names in their order. A byte of a header's value that is no UTF-8
-    stands in it as Python's surrogate escape, and is signed as the byte that it was.
+    stands in it as Python's surrogate escape, and is signed as the byte that it was. All services but S3 have the path
+    percent-encoded once more.
     """
-    lines = [method, quote(path, safe="/-_.~"), query]
+    lines = [method, quote(path, safe="/-_.~") if encoded_again else path, query]
     names = []
     for name, value in headers:
         names.append(name)
@@ -92,7 +99,8 @@ class Signer:
             headers["x-amz-security-token"] = self._keys.token
         names = sorted(headers)
         lines = ((name, headers[name]) for name in names)
-        canonical = canonical_request(method, path, query, lines, hashlib.sha256(body).hexdigest())
+        again = self._service != "s3"
+        canonical = canonical_request(method, path, query, lines, hashlib.sha256(body).hexdigest(), encoded_again=again)
         date = amz_date[:8]
         scope = scope_of(date, self._region, self._service)
         signed = signature(self._key(date), amz_date, scope, canonical)

@@ -22,7 +22,7 @@ from services.item_reader.topology import GROUP, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of asks over one S3."""
     aws = AwsSettings(region=settings.region, s3_endpoint=settings.s3)
-    s3 = make_s3(aws, time.sleep, chance.chance, RetryWarnings(clock.monotonic_seconds))
+    s3 = make_s3(aws, time.sleep, chance.chance, RetryWarnings(clock.monotonic_seconds), clock.wall_seconds)
     sources = Sources(s3, Names(settings.region, settings.account))
     deps = Deps(sources.open, sources.builder, metrics=Counted(), limits=limits_of(limits.value_bytes_max))
     return Composed([Owned(OWNED, GROUP, partial(own_asks, deps=deps))])

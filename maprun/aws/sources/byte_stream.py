@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from maprun.aws.clients import S3
 from maprun.aws.sources.contract import Pin
-from maprun.aws.sources.object_reads import ObjectName, ObjectReads
+from maprun.aws.sources.object_reads import ObjectName, ObjectReads, get_arguments
 
 T = TypeVar("T")
 
@@ -15,6 +15,13 @@ RANGE_BYTES_FIRST = 256 * 1024  # a reader that is asked for few items reads lit
 # 3 * 4 MB (parsed, fetched, and both while they are joined), so that a hundred runs fit into a gigabyte …
 RANGE_BYTES_MAX = 4 * 1024 * 1024
 RANGE_BYTES_AHEAD = 2 * 1024 * 1024  # … and from this size on the next range comes while this one is parsed
+
+
+def begin_stream(s3: S3, name: ObjectName, pin: Pin | None) -> None:
+    """Has the first request of an ObjectStream under way before that is opened, where the light path can do it."""
+    first = f"0-{RANGE_BYTES_FIRST - 1}" if pin is None else f"0-{min(RANGE_BYTES_FIRST, pin.size_bytes) - 1}"
+    if s3.light is not None and (pin is None or pin.size_bytes):
+        s3.light.begin(get_arguments(name, first, pin))
 
 
 class ByteStream(Protocol):

@@ -1,7 +1,8 @@
 """Items of many objects, one after the other, with the next objects opened while one is read."""
 
+import functools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,8 +11,11 @@ from maprun.aws.sources.byte_stream import RANGE_BYTES_FIRST, Ahead
 from maprun.aws.sources.contract import Budget, Chunk, Source
 from maprun.aws.sources.members import Member, Members
 
-# Of each object that is opened ahead at most its first RANGE_BYTES_FIRST are held: 4 MB a source.
-OPEN_AHEAD_MAX = 16
+# Of each object that is opened ahead at most its first RANGE_BYTES_FIRST are held: 6 MB a source.
+OPEN_AHEAD_MAX = 24
+GROUPS_AHEAD = 3
+"""Objects are opened in groups, each in one thread that sends all requests before it reads an answer: a thread for each
+small object would take as long as its reading. At least two groups are under way while one is used up."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -32,6 +36,10 @@ Open = Callable[[Member, bytes, bytes], Source]
 """Opens an object at a checkpoint and in a version of its own, without a limit of items."""
 
 
+Begin = Callable[[Sequence[Member]], None]
+"""Sends the first request of each of these objects, so that all are under way when the first is opened."""
+
+
 class ConcatenatedSource:
     """A Source over Members.
 
@@ -46,11 +54,14 @@ class ConcatenatedSource:
         place: Place,
         budget: Budget,
         pin: bytes,
+        begin: Begin | None = None,
     ) -> None:
+        """Without `begin` each object is opened in a thread of its own."""
         self._members = members
+        self._begin = begin
         self._open = open_member
         self._budget = budget
-        self._ahead: deque[tuple[Member, Ahead[Source]]] = deque()
+        self._ahead: deque[tuple[Member, Callable[[], Source]]] = deque()
         self._depth = 1
         self._more = True  # members that were not taken yet
         self._member: Member | None = None
@@ -123,17 +134,46 @@ class ConcatenatedSource:
         if not self._ahead:
             return False
         self._member, opening = self._ahead.popleft()
-        self._current = self._opened(self._member, lambda _: opening.result())
+        self._current = self._opened(self._member, lambda _: opening())
         self._taken = 0
         return True
 
     def _open_ahead(self) -> None:
-        while self._more and len(self._ahead) < self._depth:
-            member = self._members.take()
-            if member is None:
-                self._more = False
-                return
-            self._ahead.append((member, Ahead(lambda member=member: self._open(member, b"", b""))))  # type: ignore[misc]
+        size = 1 if self._begin is None else max(1, self._depth // GROUPS_AHEAD)
+        while self._more and len(self._ahead) + size <= self._depth:
+            group: list[Member] = []
+            while self._more and len(group) < size:
+                member = self._members.take()
+                if member is None:
+                    self._more = False
+                else:
+                    group.append(member)
+            if group:
+                self._ahead.extend(zip(group, self._opening(group), strict=True))
+
+    def _opening(self, group: list[Member]) -> list[Callable[[], Source]]:
+        """Opens objects in a thread; for each what waits for it, and raises what came of it."""
+
+        def opened() -> list[Source | Exception]:
+            if self._begin is not None:
+                self._begin(group)
+            found: list[Source | Exception] = []
+            for member in group:
+                try:
+                    found.append(self._open(member, b"", b""))
+                except Exception as error:  # noqa: BLE001 - raised when the object's turn comes
+                    found.append(error)
+            return found
+
+        ahead = Ahead(opened)
+
+        def result(place: int) -> Source:
+            found = ahead.result()[place]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return [functools.partial(result, place) for place in range(len(group))]
 
     def _opened(self, member: Member, opening: Callable[[Member], Source]) -> Source:
         try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import email.utils
+import functools
 import re
 from typing import Any
 
@@ -151,23 +152,10 @@ class ObjectReads:
         except ClientError as error:
             if status_of(error) != HTTP_RANGE_NOT_SATISFIABLE:
                 raise
-            return self._s3.client.head_object(**self._arguments())  # an empty object has no ranges
+            return self._s3.client.head_object(**_arguments(self.name))  # an empty object has no ranges
 
     def _get(self, byte_range: str, pin: Pin | None) -> Any:
-        arguments = self._arguments()
-        if pin is not None:
-            arguments["IfMatch"] = quoted_etag(pin.etag)
-            if pin.version_id:
-                arguments["VersionId"] = pin.version_id
-        return self._s3.client.get_object(Range=f"bytes={byte_range}", **arguments)
-
-    def _arguments(self) -> dict[str, Any]:
-        arguments = {"Bucket": self.name.bucket, "Key": self.name.key}
-        if self.name.version_id:
-            arguments["VersionId"] = self.name.version_id
-        if self.name.expected_bucket_owner:
-            arguments["ExpectedBucketOwner"] = self.name.expected_bucket_owner
-        return arguments
+        return self._s3.get_object(get_arguments(self.name, byte_range, pin), _length(byte_range))
 
     def _changed(self, pin: Pin) -> str:
         return f"The object {self.name.text} changed while it was read: it no longer has the ETag {pin.etag}"
@@ -185,6 +173,26 @@ class ObjectReads:
         return SourceError(f"{sdk_cause('S3', error)} ({self.name.text})")
 
 
+def get_arguments(name: ObjectName, byte_range: str, pin: Pin | None) -> dict[str, Any]:
+    """Of GetObject: a range (`0-99`, `-99`) of an object, in its pinned version if there is one."""
+    arguments = _arguments(name)
+    if pin is not None:
+        arguments["IfMatch"] = quoted_etag(pin.etag)
+        if pin.version_id:
+            arguments["VersionId"] = pin.version_id
+    arguments["Range"] = f"bytes={byte_range}"
+    return arguments
+
+
+def _arguments(name: ObjectName) -> dict[str, Any]:
+    arguments = {"Bucket": name.bucket, "Key": name.key}
+    if name.version_id:
+        arguments["VersionId"] = name.version_id
+    if name.expected_bucket_owner:
+        arguments["ExpectedBucketOwner"] = name.expected_bucket_owner
+    return arguments
+
+
 def _length(opening: str) -> int:
     """How many bytes `0-99` or `-99` asks for."""
     first, _, last = opening.partition("-")
@@ -193,7 +201,12 @@ def _length(opening: str) -> int:
 
 def _clock_of(answer: Any) -> int:
     """S3's own clock when it answered, in epoch seconds; 0 when it doesn't tell."""
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    return _epoch_of(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+
+
+@functools.lru_cache(maxsize=16)
+def _epoch_of(date: str) -> int:
+    """Thousands of answers of one second say the same."""
     try:
         return int(email.utils.parsedate_to_datetime(date).timestamp())
     except ValueError:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from maprun.aws.clients import S3
 from maprun.aws.errors import SourceError
-from maprun.aws.sources.concatenated import ConcatenatedSource, Open, load_place
+from maprun.aws.sources.byte_stream import begin_stream
+from maprun.aws.sources.concatenated import Begin, ConcatenatedSource, Open, load_place
 from maprun.aws.sources.contract import Budget, Source, dump, load_checkpoint, load_pin
 from maprun.aws.sources.listing import Listing, ListingSource
 from maprun.aws.sources.manifest import athena_members, inventory_of, whole_text
@@ -108,13 +109,26 @@ def _opener(s3: S3, form: Format, not_after: int) -> Open:
     return open_member
 
 
+def _beginner(s3: S3, form: Format) -> Begin | None:
+    """Sends the first requests of members; None where those are botocore's, or not for the object's beginning."""
+    if s3.light is None or form.kind in {"PARQUET", "ORC"}:
+        return None
+
+    def begin(members: Sequence[Member]) -> None:
+        for member in members:
+            begin_stream(s3, member.name, member.pin)
+
+    return begin
+
+
 def _flattened(s3: S3, plan: ItemReaderPlan, checkpoint: bytes) -> Source:
     """LOAD_AND_FLATTEN: the records of all objects listed, each read in the version that was listed."""
     _must_be_one_of(plan.input_type, OBJECT_TYPES, "Transformation LOAD_AND_FLATTEN")
     place = load_place(checkpoint)
     budget = Budget(plan.max_items, place.items)
     members = ListedMembers(_pages(s3, plan, place.member), plan.bucket, plan.expected_bucket_owner)
-    return ConcatenatedSource(members, _opener(s3, _format(plan), 0), place, budget, b"")
+    form = _format(plan)
+    return ConcatenatedSource(members, _opener(s3, form, 0), place, budget, b"", _beginner(s3, form))
 
 
 def _manifest(s3: S3, plan: ItemReaderPlan, checkpoint: bytes, pin: bytes) -> Source:
@@ -137,4 +151,5 @@ def _manifest(s3: S3, plan: ItemReaderPlan, checkpoint: bytes, pin: bytes) -> So
         members = inventory.files
         form = Format(inventory.file_format.upper(), "GIVEN", given, plan.csv_delimiter)
     opener = _opener(s3, form, stream.pin.at_seconds)
-    return ConcatenatedSource(NamedMembers(members, place.member), opener, place, budget, dump(stream.pin))
+    named = NamedMembers(members, place.member)
+    return ConcatenatedSource(named, opener, place, budget, dump(stream.pin), _beginner(s3, form))

@@ -1,5 +1,6 @@
 """One SeaweedFS for all tests of this folder."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ def s3_at(endpoint: str) -> S3:
         secret_access_key="test",  # noqa: S106 - SeaweedFS here asks for no identity
         s3_endpoint=endpoint,
     )
-    return make_s3(settings, sleep=lambda _: None, chance=lambda: 0.5)
+    return make_s3(settings, sleep=lambda _: None, chance=lambda: 0.5, wall_seconds=time.time)
 
 
 def s3_port(s3: S3) -> int:

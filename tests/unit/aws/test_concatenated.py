@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from maprun.aws.errors import SourceError, SourceUnavailableError
 from maprun.aws.sources.byte_stream import RANGE_BYTES_FIRST
-from maprun.aws.sources.concatenated import OPEN_AHEAD_MAX, ConcatenatedSource, load_place
+from maprun.aws.sources.concatenated import GROUPS_AHEAD, OPEN_AHEAD_MAX, ConcatenatedSource, load_place
 from maprun.aws.sources.contract import Budget, Chunk
 from maprun.aws.sources.manifest import athena_members, inventory_of
 from maprun.aws.sources.members import Member, NamedMembers
@@ -41,11 +41,15 @@ class ListSource:
 class Shelf:
     """Objects by number, and which of them were opened."""
 
-    def __init__(self, counts: list[int], size: int = 1, broken: dict[int, SourceError] | None = None) -> None:
+    def __init__(
+        self, counts: list[int], size: int = 1, broken: dict[int, SourceError] | None = None, *, grouped: bool = False
+    ) -> None:
         self.counts = counts
         self.size = size
         self.broken = broken or {}
         self.opened: list[str] = []
+        self.begun: list[Member] = []
+        self.grouped = grouped
         self.lock = threading.Lock()
 
     def open(self, checkpoint: bytes, max_items: int = 0) -> ConcatenatedSource:
@@ -53,7 +57,8 @@ class Shelf:
         place = load_place(checkpoint)
         names = [(ObjectName("b", str(n)), None) for n in range(len(self.counts))]
         budget = Budget(max_items, place.items)
-        return ConcatenatedSource(NamedMembers(names, place.member), self.member, place, budget, b"pin")
+        begin = self.begun.extend if self.grouped else None
+        return ConcatenatedSource(NamedMembers(names, place.member), self.member, place, budget, b"pin", begin)
 
     def member(self, member: Member, checkpoint: bytes, pin: bytes) -> ListSource:
         """Opens one."""
@@ -72,12 +77,13 @@ class Shelf:
     st.lists(st.integers(0, 5), max_size=40),
     st.lists(st.tuples(st.integers(1, 7), st.sampled_from([1, 100]), st.booleans()), min_size=1, max_size=6),
     st.integers(0, 60),
+    st.booleans(),
 )
 def test_any_checkpoint_resumes_with_the_same_items(
-    counts: list[int], reads: list[tuple[int, int, bool]], max_items: int
+    counts: list[int], reads: list[tuple[int, int, bool]], max_items: int, grouped: bool
 ) -> None:
     """Whatever is asked for and wherever another reader goes on, each item comes once, in order, with its object."""
-    shelf = Shelf(counts)
+    shelf = Shelf(counts, grouped=grouped)
     expected = [f"{n}.{i}" for n, count in enumerate(counts) for i in range(count)]
     expected = expected[:max_items] if max_items else expected
     found: list[str] = []
@@ -99,7 +105,7 @@ def test_any_checkpoint_resumes_with_the_same_items(
 
 @pytest.mark.parametrize(("size", "ahead"), [(1, OPEN_AHEAD_MAX), (RANGE_BYTES_FIRST + 1, 1)])
 def test_small_objects_are_opened_ahead_and_large_ones_are_not(size: int, ahead: int) -> None:
-    """After some objects that fit into one range sixteen more are being opened; after a large one only the next."""
+    """After some objects that fit into one range many more are being opened; after a large one only the next."""
     shelf = Shelf([1] * 100, size)
     source = shelf.open(b"")
     for _ in range(10):
@@ -110,10 +116,23 @@ def test_small_objects_are_opened_ahead_and_large_ones_are_not(size: int, ahead:
     assert len(shelf.opened) == 10 + ahead
 
 
-def test_an_object_that_can_t_be_opened_fails_when_its_turn_comes() -> None:
+@pytest.mark.parametrize(("size", "group"), [(1, OPEN_AHEAD_MAX // GROUPS_AHEAD), (RANGE_BYTES_FIRST + 1, 1)])
+def test_small_objects_are_opened_in_groups(size: int, group: int) -> None:
+    """The requests of a group go out before its first object is opened; a large object is a group of its own."""
+    shelf = Shelf([1] * 100, size, grouped=True)
+    source = shelf.open(b"")
+    for _ in range(40):
+        source.read(1, 100)
+    ahead = len(shelf.begun) - 40
+    assert OPEN_AHEAD_MAX - group < ahead <= OPEN_AHEAD_MAX if size == 1 else ahead == 1
+    assert [member.place for member in shelf.begun] == [str(n) for n in range(len(shelf.begun))]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_an_object_that_can_t_be_opened_fails_when_its_turn_comes(*, grouped: bool) -> None:
     """What was opened ahead in vain is told after all items before it, with the object's name, and stays retriable."""
     down = SourceUnavailableError("S3 is away")
-    source = Shelf([2, 2, 2, 2], broken={2: down}).open(b"")
+    source = Shelf([2, 2, 2, 2], broken={2: down}, grouped=grouped).open(b"")
     items = [item for _ in range(2) for item in source.read(5, 100).items]
     assert items == [b"0.0", b"0.1", b"1.0", b"1.1"]
     with pytest.raises(SourceUnavailableError, match=r"S3 is away \(s3://b/2\)"):
