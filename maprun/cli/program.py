@@ -5,6 +5,7 @@ import os
 import click
 
 from maprun.cli import (
+    demo,
     doctor,
     executions,
     failures,
@@ -53,6 +54,7 @@ for _command in (
     stack.up,
     stack.down,
     stack.status,
+    demo.demo,
     doctor.doctor,
     machines.deploy,
     validate.validate,

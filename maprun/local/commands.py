@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,12 +39,15 @@ def layout_from(environ: Mapping[str, str]) -> Layout:
         aws_keys = environment.aws_keys_from(environ)
     except settings.SettingsError as error:
         raise StackError(str(error)) from error
-    root = Path(__file__).resolve().parents[2]
+    checkout = Path(__file__).resolve().parents[2]
+    is_checkout = (checkout / "pyproject.toml").is_file()
+    root = checkout if is_checkout else Path.cwd()
     state = loaded.state_dir if loaded.state_dir.is_absolute() else root / loaded.state_dir
-    functions = Path(environ.get("MAPRUN_FUNCTIONS_DIR", "examples/functions"))
+    functions = Path(environ.get("MAPRUN_FUNCTIONS_DIR", "examples/functions" if is_checkout else "functions"))
     layout = Layout(
         settings=loaded,
         root=root,
+        checkout=is_checkout,
         state=state.resolve(),
         functions_dir=functions if functions.is_absolute() else root / functions,
         child_runners=child_runners,
@@ -107,7 +111,7 @@ def up_detached(layout: Layout, wanted: tuple[str, ...] = parts.ALL, say: Say = 
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "maprun.local", "up", "--parts", ",".join(wanted)],
             cwd=layout.root,
-            env={**os.environ, "PYTHONPATH": str(layout.root), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **parts.import_environment(layout), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -175,7 +179,11 @@ def status_of(layout: Layout) -> StackStatus | None:
 
 def _prepare(layout: Layout, chosen: frozenset[str], say: Say) -> list[parts.Part]:
     """Everything that is looked at or made before the first process starts."""
-    parts.check_importable(layout, chosen)
+    parts.check_importable(chosen)
+    if "functions" in chosen and not layout.checkout and not layout.functions_dir.exists():
+        layout.functions_dir.mkdir(parents=True)
+        shutil.copyfile(Path(__file__).parent / "static" / "echo.txt", layout.functions_dir / "echo.py")
+        say(f"made {layout.functions_dir} for your functions, with echo.py in it")
     if orphans := checks.end_orphans(layout):
         say(f"an earlier stack on {layout.state} left {len(orphans)} processes behind; they were ended")
     checks.ports(layout, chosen)
@@ -195,7 +203,7 @@ def _already_up(layout: Layout) -> StackError:
     """The error of a second `up`."""
     status = statefile.read(layout.state)
     who = f"process {status.pid}, {status.phase}" if status else "being started"
-    return StackError(f"a stack already runs on {layout.state} ({who})", "stop it with `make down`")
+    return StackError(f"a stack already runs on {layout.state} ({who})", "stop it with `maprun down`")
 
 
 def _count(environ: Mapping[str, str], name: str, default: int, most: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maprun.local.layout import Layout, StackError
 
+FILES = Path(__file__).parent / "static" / "kafka"
 _FETCH_SECONDS_MAX = 600
 _FORMAT_SECONDS_MAX = 60
 _COMPLETE = ".complete"
@@ -25,7 +26,7 @@ def prepare(layout: Layout, java: str) -> None:
 
 def configuration(layout: Layout) -> str:
     """The broker's settings."""
-    template = (layout.root / "ops" / "kafka" / "server.properties").read_text(encoding="utf-8")
+    template = (FILES / "server.properties").read_text(encoding="utf-8")
     listeners = f"PLAINTEXT://127.0.0.1:{layout.kafka_port}"
     return string.Template(template).substitute(
         node_id=1,
@@ -41,7 +42,7 @@ def configuration(layout: Layout) -> str:
 def write(layout: Layout, text: str) -> None:
     """Puts the broker's settings where its command line looks for them."""
     (_home(layout) / "server.properties").write_text(text, encoding="utf-8")
-    shutil.copyfile(layout.root / "ops" / "kafka" / "log4j2.properties", _home(layout) / "log4j2.properties")
+    shutil.copyfile(FILES / "log4j2.properties", _home(layout) / "log4j2.properties")
 
 
 def format_data(layout: Layout, java: str, *arguments: str) -> None:
@@ -88,7 +89,7 @@ def fetch(layout: Layout) -> None:
     print("fetching Apache Kafka 4.1.1 by Maven (once, 43 MB)", flush=True)
     asked = [
         maven,
-        *("--quiet", "--batch-mode", "--file", str(layout.root / "ops" / "kafka" / "pom.xml")),
+        *("--quiet", "--batch-mode", "--file", str(FILES / "pom.xml")),
         "dependency:copy-dependencies",
         f"-DoutputDirectory={layout.kafka_libs}",
     ]

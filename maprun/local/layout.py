@@ -28,7 +28,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """One local stack. `settings` are the addresses; everything else is derived here, in one place."""
 
     settings: Settings
-    root: Path  # the repository
+    root: Path  # the checkout; of an installed maprun the folder that it was started in
+    checkout: bool = True
     state: Path  # absolute
     functions_dir: Path  # the user's Python handlers
     child_runners: int = 1

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -101,14 +102,19 @@ def make(layout: Layout, chosen: frozenset[str], java: str, environ: Mapping[str
     return [msgspec.structs.replace(part, after=tuple(n for n in part.after if n in present)) for part in parts]
 
 
-def check_importable(layout: Layout, chosen: frozenset[str]) -> None:
+def check_importable(chosen: frozenset[str]) -> None:
     """Raises StackError if the code of a chosen part is not there (a broken checkout)."""
-    sources = {name: f"services/{name.replace('-', '_')}/__main__.py" for name in SERVICES}
-    sources |= {TOPICS: "maprun/cli/topics.py", "functions": "maprun/local/functions/__main__.py"}
+    modules = {name: f"services.{name.replace('-', '_')}" for name in SERVICES}
+    modules |= {TOPICS: "maprun.cli.topics", "functions": "maprun.local.functions"}
     for name in sorted(chosen):
-        source = sources.get("child-runner" if name.startswith("child-runner-") else name)
-        if source and not (layout.root / source).exists():
-            raise StackError(f"{name} can't be started: {layout.root / source} is missing", "is the checkout whole?")
+        module = modules.get("child-runner" if name.startswith("child-runner-") else name)
+        if module and find_spec(module) is None:
+            raise StackError(f"{name} can't be started: there is no module {module}", "is the checkout whole?")
+
+
+def import_environment(layout: Layout) -> dict[str, str]:
+    """Where child processes import our code from: the checkout, or what is installed and nothing that lies about."""
+    return {"PYTHONPATH": str(layout.root)} if layout.checkout else {"PYTHONSAFEPATH": "1"}
 
 
 def _service(layout: Layout, name: str, ours: Mapping[str, str]) -> Part:
@@ -145,7 +151,7 @@ def _environment(layout: Layout, inherited: Mapping[str, str]) -> dict[str, str]
         "MAPRUN_STATE_DIR": str(layout.state),
         "MAPRUN_FUNCTIONS_DIR": str(layout.functions_dir),
         "MAPRUN_FUNCTION_WORKERS": str(layout.function_workers),
-        "PYTHONPATH": str(layout.root),
+        **import_environment(layout),
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",
         statefile.MARK: str(layout.state),

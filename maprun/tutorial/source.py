@@ -3,7 +3,9 @@
 import csv
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
+DEFINITION = Path(__file__).parent / "static" / "state-machine.json"
 HEADER = ("userId", "movieId", "rating", "timestamp")
 BUCKET = "maprun-tutorial"
 KEY = "csvDataset/ratings.csv"

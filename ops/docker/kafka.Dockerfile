@@ -1,11 +1,11 @@
-# Apache Kafka, one KRaft node, from the jars that ops/kafka/pom.xml names.
+# Apache Kafka, one KRaft node, from the jars that maprun/local/static/kafka/pom.xml names.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS jars
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends ca-certificates default-jre-headless maven \
     && rm -rf /var/lib/apt/lists/*
-COPY ops/kafka/pom.xml /build/
+COPY maprun/local/static/kafka/pom.xml /build/
 RUN mvn --quiet --batch-mode --file /build/pom.xml dependency:copy-dependencies -DoutputDirectory=/jars
 
 FROM ${BASE}
@@ -14,7 +14,7 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 1000 --home-dir /data kafka && mkdir /data && chown kafka: /data
 COPY --from=jars /jars /opt/kafka/libs
-COPY ops/kafka/server.properties ops/kafka/log4j2.properties /opt/kafka/
+COPY maprun/local/static/kafka/server.properties maprun/local/static/kafka/log4j2.properties /opt/kafka/
 COPY ops/docker/kafka-entrypoint /usr/local/bin/
 USER kafka
 ENTRYPOINT ["kafka-entrypoint"]

@@ -11,6 +11,7 @@ from tests.architecture.sources import PRODUCT, modules, tree
 IMPORTED_LATE = {
     "maprun.aws": "boto3 and botocore, half a second of each command's start, which `maprun test` alone needs",
     "maprun.bus.checkup": "aiokafka, a fifth of a second of each command's start, which `maprun doctor` alone needs",
+    "maprun.tutorial": "boto3, which `maprun demo` alone needs",
     "maprun.verification": "it reads S3 by boto3, which `maprun verify` alone needs",
     "pyarrow": "tens of MB, for Parquet and ORC alone, and need not be installed",
     "uvloop": "a compiled event loop that only a service needs, and not every platform has",

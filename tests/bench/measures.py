@@ -141,7 +141,7 @@ def tutorial(stack: Stack, rows: int) -> Json:
     before = processes.cpu_seconds(pids)
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "examples.tutorial", "--rows", str(rows)],
+        [sys.executable, "-m", "maprun.cli", "demo", "--rows", str(rows)],
         cwd=ROOT,
         env=stack.environ,
         capture_output=True,

@@ -84,7 +84,7 @@ def test_the_command_line_runs_a_map_from_deploy_to_stop(stack: Stack, tmp_path:
 def test_the_tutorial_runs_and_checks_itself(stack: Stack) -> None:
     """A small tutorial: every row comes back from S3 equal to the source, and the exit code says so."""
     done = subprocess.run(
-        [sys.executable, "-m", "examples.tutorial", "--rows", "3000"],
+        [sys.executable, "-m", "maprun.cli", "demo", "--rows", "3000"],
         cwd=ROOT,
         env=stack.environ,
         capture_output=True,

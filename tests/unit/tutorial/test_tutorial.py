@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from examples.tutorial import results, source
+from maprun.tutorial import results, source
 
 ROWS = [dict(zip(source.HEADER, source.row(number), strict=True)) for number in range(200)]
 Json = dict[str, Any]
