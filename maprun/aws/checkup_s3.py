@@ -209,8 +209,8 @@ class _Look:
         try:
             yield True
         finally:
-            with contextlib.suppress(ClientError, BotoCoreError, OutOfTimeError):
-                self._call("bucket", "delete_bucket")
+            with contextlib.suppress(ClientError, BotoCoreError):  # what is looked at may be failing just now
+                self._client.delete_bucket(Bucket=self._bucket)
 
     def _first_write(self) -> bool:
         try:

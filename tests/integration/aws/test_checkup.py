@@ -55,6 +55,13 @@ def test_a_server_that_does_all_is_well(s3: S3) -> None:
     assert not [each for each in s3.client.list_buckets()["Buckets"] if each["Name"].startswith("maprun-doctor")]
 
 
+def test_what_a_look_ends_at_is_named(s3: S3, proxy: QuirkyProxy) -> None:
+    """Also where the bucket is the look's own, and is deleted afterwards."""
+    proxy.odd("maprun-doctor-here", Quirk(etags="none"))
+    assert wrong(look(s3_at(proxy.endpoint))) == {"reads"}
+    assert not [each for each in s3.client.list_buckets()["Buckets"] if each["Name"].startswith("maprun-doctor")]
+
+
 def test_a_bucket_of_ones_own_is_left_as_it_was(s3: S3, bucket: str) -> None:
     """Probe objects stand under one prefix, and are deleted."""
     assert wrong(look(s3, bucket)) == set()
