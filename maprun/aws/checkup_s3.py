@@ -284,8 +284,10 @@ class _Look:
     def _listing(self) -> None:
         listed = self._call("listings", "list_objects_v2", Prefix=self._folder, StartAfter=f"{self._folder}object")
         entries = listed.get("Contents", [])
-        if [entry["Key"] for entry in entries] != [f"{self._folder}upload"]:
-            self._found.wrong("listings", "ListObjectsV2 with StartAfter does not list what comes after", SEE)
+        keys = [entry["Key"].removeprefix(self._folder) for entry in entries]
+        if keys != ["upload"]:
+            said = f"ListObjectsV2 with StartAfter 'object' lists {keys}, where 'object' and 'upload' are"
+            self._found.wrong("listings", said, SEE)
         elif not entries[0].get("ETag"):
             said = "listings tell no ETags: objects of LOAD_AND_FLATTEN must be as large and as old as listed"
             self._found.note("listings", said)
