@@ -256,6 +256,11 @@ class _Look:
             proven = writer.complete(self._bucket, key, again, [WrittenPart(1, etag)], len(_FIRST)) and proven
         finally:
             writer.abort(self._bucket, key, again)
+        if writer.size_of(self._bucket, key) is None:
+            said = "dropping an upload takes away the object at its key, which is another one's"
+            self._found.wrong("multipart uploads", f"{said}: results may be lost", SEE)
+            self._put("upload", _FIRST)  # the next looks are at other things
+            return
         if proven:
             self._found.ok("multipart uploads", "a file that is there is known again by its ETag")
         else:

@@ -35,6 +35,7 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True):
     again: int = 0  # status for completing an upload once more; 0 = what the server answers
     refused: dict[str, tuple[int, str]] = {}  # operation → status and code that it always gets
     clock_seconds: float = 0.0  # that its Date is ahead
+    aborts_delete: bool = False  # dropping an upload takes away what is at its key
     on_lost: Callable[[], object] | None = None  # called when an answer is lost
 
 
@@ -123,6 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self._forward(*_disguised(odd, headers, body))
             if operation == "CompleteMultipartUpload" and answer[0] == http.client.OK:
                 odd.completed.add(upload)
+            if operation == "AbortMultipartUpload" and odd.quirk.aborts_delete:
+                self._forward({"Host": self.quirky.target}, b"", address.path)
         if (operation, number) in odd.quirk.lost:
             if odd.quirk.on_lost is not None:
                 odd.quirk.on_lost()
@@ -134,10 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - http.server's names
 
-    def _forward(self, headers: dict[str, str], body: bytes) -> Answer:
+    def _forward(self, headers: dict[str, str], body: bytes, path: str = "") -> Answer:
         connection = http.client.HTTPConnection(self.quirky.target, timeout=60)
         try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(self.command, path or self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name, value)
             connection.putheader("Content-Length", str(len(body)))

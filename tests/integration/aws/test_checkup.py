@@ -95,6 +95,7 @@ SKEWED = Quirk(refused={"ListObjectsV2": (403, "RequestTimeTooSkewed")}, clock_s
         ),
         ("doctor-skewed", SKEWED, "clock", r"360\d s ahead of"),
         ("doctor-behind", Quirk(clock_seconds=400), "clock", r"(399|400) s behind"),
+        ("doctor-aborts", Quirk(aborts_delete=True), "multipart uploads", "takes away the object at its key"),
         ("doctor-no-etags", Quirk(etags="none"), "reads", "its version can't be pinned"),
     ],
 )
