@@ -117,7 +117,7 @@ class KafkaHost:
         if self.service:
             name = Name(self.settings, self.service)
             self._watch(name.keep(self.fetcher, await name.take(self.sender), KafkaMailbox(self._loop)))
-            self._watch(self._reporting.run(self.sender))
+            self._watch(self._reporting.run())
 
     def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         """Has `run` end with what this coroutine raises."""
@@ -160,8 +160,7 @@ class KafkaHost:
         for share in self._shares:
             await in_time(share.group.close(), self.limits.session_timeout_seconds, f"group {share.group.name}")
         await self.fetcher.close()
-        if self._topics is not None and self.service:
-            await in_time(self._reporting.stopped(self.sender), LAST_REPORT_SECONDS_MAX, "last report")
+        await in_time(self._reporting.close(), LAST_REPORT_SECONDS_MAX, "reports")
         try:
             await self.sender.close(self.limits.drain_seconds)
         except BusError as error:

@@ -1,12 +1,15 @@
 """The bus in figures for Prometheus, read off when asked for: nothing is counted twice, and no record pays for it."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from maprun.bus.kafka import KafkaHost
+from maprun.runtime import logs
 
 
 class BusMetrics(Collector):
@@ -34,6 +37,7 @@ class BusMetrics(Collector):
             counter = CounterMetricFamily(name, told)
             counter.add_metric([], value)
             yield counter
+        yield from self._process()
         yield GaugeMetricFamily(
             "maprun_bus_oldest_send_seconds", "Age of the oldest record not acknowledged.", sender.oldest_seconds
         )
@@ -43,19 +47,37 @@ class BusMetrics(Collector):
         yield lease
         yield from self._feeds()
 
+    def _process(self) -> Iterator[Metric]:
+        """How the process is doing, and what of its topics it was given."""
+        doing = self._host.doing()
+        yield GaugeMetricFamily("maprun_ready", "1 when nothing keeps the process from its work.", not doing.trouble)
+        owned = GaugeMetricFamily("maprun_partitions_owned", "Partitions that the process was given.", labels=["topic"])
+        for topic, partitions in doing.owns.items():
+            owned.add_metric([topic], len(partitions))
+        yield owned
+        errors = CounterMetricFamily("maprun_log_errors", "Error events in the process's log.", labels=["event"])
+        for event, count in list(logs.ERRORS.total.items()):
+            errors.add_metric([event], count)
+        yield errors
+        free = shutil.disk_usage(existing(self._host.settings.state_dir)).free
+        yield GaugeMetricFamily("maprun_state_free_bytes", "Bytes that are free where MAPRUN_STATE_DIR is.", free)
+
     def _feeds(self) -> Iterator[Metric]:
-        behind: defaultdict[tuple[str, str], int] = defaultdict(int)
-        waiting: defaultdict[tuple[str, str], int] = defaultdict(int)
+        waiting: defaultdict[tuple[str, int], int] = defaultdict(int)
         for feed in self._host.fetcher.feeds:
             if not feed.closed:
-                labels = (feed.topic, str(feed.partition))
-                behind[labels] = max(behind[labels], feed.behind)
-                waiting[labels] += feed.waiting_bytes
+                waiting[feed.topic, feed.partition] += feed.waiting_bytes
+        behind = self._host.lag()
         for name, told, values in (
             ("maprun_bus_lag_records", "Records of a partition not fetched yet by its slowest feed.", behind),
             ("maprun_bus_mailbox_bytes", "Bytes of a partition fetched and not taken yet.", waiting),
         ):
             gauge = GaugeMetricFamily(name, told, labels=["topic", "partition"])
-            for labels, value in values.items():
-                gauge.add_metric(labels, value)
+            for (topic, partition), value in values.items():
+                gauge.add_metric([topic, str(partition)], value)
             yield gauge
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there already."""
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())

@@ -63,7 +63,8 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
 def count_errors(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Counts an event if it is an error: one of ours by its name, a library's by its logger. A structlog processor."""
     if event["level"] in {"error", "critical"}:
-        ERRORS.add(str(event.get("logger", event["event"])), clock.monotonic_seconds())
+        name = f"logger:{event['logger']}" if "logger" in event else str(event["event"])
+        ERRORS.add(name, clock.monotonic_seconds())
     return event
 
 

@@ -28,23 +28,24 @@ from services.child_runner.topology import EXPRESS, EXPRESS_GROUP, GROUP, LOGS, 
 def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     files.allow_many()  # a Task under way holds a connection
-    secret = TokenSecret()
+    secret, metrics = TokenSecret(), Counted()
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
     own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
+    run_task = metrics.aws.measured(tasks.run_task, clock.monotonic_seconds)
     sizes = settings.payload_bytes_max, settings.history_events_max
     of_children = ExecutionLimits(*sizes, history_bytes_max=HISTORY_UNBOUNDED, plan_bytes_max=limits.plan_bytes_max)
     children = Children(Names(settings.region, settings.account), of_children, secret)
     deps = Deps(
         compile_run=shared(children.compile_run),
-        run_task=tasks.run_task,
-        begin_task=tasks.begin_task,
+        run_task=run_task,
+        begin_task=metrics.aws.measured_begin(tasks.begin_task, clock.monotonic_seconds),
         jobs=tasks.job_calls,
         limits=own,
-        metrics=Counted(),
+        metrics=metrics,
         budget=MemoryBudget(settings.running_bytes_max),
     )
     interpreter = ExpressInterpreter(express_limits(settings.payload_bytes_max))
-    express = ExpressDeps(interpreter, tasks.run_task, own, deps.metrics, deps.budget, deps.pace, settings.homes)
+    express = ExpressDeps(interpreter, run_task, own, deps.metrics, deps.budget, deps.pace, settings.homes)
     owned = [
         Owned(OWNED, GROUP, partial(own_lane, deps=deps), own.drain_seconds),
         Owned(EXPRESS, EXPRESS_GROUP, partial(own_express, deps=express), own.drain_seconds),

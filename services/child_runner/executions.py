@@ -74,6 +74,7 @@ class Executions:
                 began = max(began, last_ms(earlier.history))  # the clock of who wrote it may have been ahead
             step = run.machine.redrive(place, earlier, began, self._pace.spent)
             history = earlier_history(earlier, step)
+            run.tally.redriven += 0 if past else 1  # else its first owner counted it
         else:
             try:
                 child_input = raw if waiting.items is None else inputs.built(run, waiting, position, self._limits)
@@ -81,15 +82,18 @@ class Executions:
                 inputs.refuse(run, waiting, position, refused, at_seconds, self._limits.entry_bytes_max)
                 return
             step = run.machine.begin(place, child_input, began, self._pace.spent)
+            run.tally.began += 0 if past else 1
         if step.ended is not None:
             if run.logging:
                 before = 0 if history is None else history.events
                 self._histories.logs.log(run, index, redrives, before, step.events)
             self._histories.answer(run, (position, index, items, redrives), step, step.events, history, at_seconds)
+            run.tally.at_once += 1
             return
         kept = b"" if waiting.items is None else child_input  # what is adopted stands in the journal
         child = run.running[position] = Child(position, index, kept, items, waiting.frame)
         child.redriven, child.redrives, child.last_event_ms, child.history = redriven, redrives, began, history
+        child.began_ms = began
         child.events_logged = 0 if history is None else history.events
         self._take_memory(child, CHILD_BYTES + len(child_input))
         if past:
@@ -102,6 +106,8 @@ class Executions:
         if run.callbacks:
             self._callbacks.ended(run, child.index)
         self._memory.give_back(child.bytes)
+        ended_ms = step.events[-1].at_ms if step.events else child.last_event_ms
+        run.tally.lasted_ms.append(ended_ms - child.began_ms)
         place = (child.position, child.index, child.items, child.redrives)
         self._histories.answer(run, place, step, child.events, child.history, at_seconds)
 

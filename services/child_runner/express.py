@@ -30,6 +30,7 @@ from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import CHILD_BYTES
 from services.child_runner.limits import LaneLimits
 from services.child_runner.memory_budget import BudgetShare
+from services.child_runner.tally import ExpressTally
 from services.child_runner.task_calls import TaskCalls, TaskNotStarted, TaskOver, TaskStart, TaskStop
 
 NO_RUN: RunKey = ("", 0)
@@ -90,6 +91,7 @@ class ExpressExecutions:
         self._ended: dict[tuple[int, str], list[ExpressEnd]] = {}
         self._logs: list[tuple[str, LogRecord]] = []
         self._to_carry: deque[tuple[float, int]] = deque()  # (when, number), in order
+        self._tally: ExpressTally | None = None
 
     # ------------------------------------------------------------------ what comes in
 
@@ -168,6 +170,16 @@ class ExpressExecutions:
         ended, self._ended = self._ended, {}
         return list(answer_frames(ended, self._limits.frame_bytes_max))
 
+    def take_tally(self) -> ExpressTally | None:
+        """What began and ended since this was asked last; None if nothing did."""
+        tally, self._tally = self._tally, None
+        return tally
+
+    def _counted(self) -> ExpressTally:
+        if self._tally is None:
+            self._tally = ExpressTally()
+        return self._tally
+
     def take_logs(self) -> list[tuple[str, LogRecord]]:
         """What executions log: (ARN, record)."""
         logs, self._logs = self._logs, []
@@ -222,6 +234,7 @@ class ExpressExecutions:
             self._close(waiting.offset)
             return
         step = self._interpreter.begin(machine, start, now_ms, self._pace.spent)
+        self._counted().began[machine.arn] += 1
         if step.ended is not None:
             self._log(waiting, 1, step.events)
             self._over(waiting, step, now_ms)
@@ -328,6 +341,9 @@ class ExpressExecutions:
     def _over(self, waiting: Waiting, step: Step, now_ms: int) -> None:
         ended, call = step.ended, waiting.start.call
         assert ended is not None
+        tally, arn = self._counted(), waiting.machine.arn
+        tally.ended[arn, ended.status] += 1
+        tally.lasted_ms.append((arn, now_ms - waiting.start.started_ms))
         if call != NOBODY_WAITS:
             self._answer(waiting, ExpressEnd(call, ended.status, now_ms, ended.output, ended.error, ended.cause))
         self._close(waiting.offset)

@@ -115,6 +115,9 @@ class _Ownership:
             await port.send([*logs, *answers, *carried])
         elif more:
             await port.sleep(0)
+        tally = executions.take_tally()
+        if tally is not None:
+            self.deps.metrics.express_said(tally)
         await self._pass(position)
         self._mind_memory()
         return 0.0 if more else executions.wait_seconds(port.now_ms(), port.monotonic())

@@ -16,6 +16,7 @@ from services.child_runner.journal import RunKey, RunMemory
 from services.child_runner.long_history import LongHistory
 from services.child_runner.machine import ChildMachine, Step
 from services.child_runner.outbox import Outbox
+from services.child_runner.tally import ChildTally
 
 
 class Frame:
@@ -110,6 +111,7 @@ class Child:
 
     __slots__ = (
         "awaiting_journal",
+        "began_ms",
         "bytes",
         "events",
         "events_logged",
@@ -140,6 +142,7 @@ class Child:
         self.redriven = False  # `input` is a RedrivenChild
         self.redrives = 0
         self.bytes = 0  # what it takes of the process's memory budget
+        self.began_ms = 0  # or was redriven
         self.last_event_ms = 0  # its time never goes back, though the clocks of two owners differ
         self.execution: Any = None
         self.events: list[HistoryEvent] = []  # those that are in no page
@@ -182,6 +185,7 @@ class LaneRun:
         "quota",
         "running",
         "stops",
+        "tally",
     )
 
     def __init__(self, opened: RunOpened, opened_offset: int, machine: ChildMachine, memory: RunMemory) -> None:
@@ -212,6 +216,7 @@ class LaneRun:
         self.past: dict[int, list[ChildAdvanced]] = dict(memory.past)  # of children that an earlier owner ran
         self.stops: dict[int, ChildStopRequested] = {}  # by index, of children that may be among those
         self.callbacks: dict[int, list[tuple[ChildCallbackReceived, bool]]] = {}  # likewise, and if an earlier owner's
+        self.tally = ChildTally(f"{opened.machine_arn}/{opened.label}")
         # reports to home
         self.outbox = Outbox(opened.run, opened.generation)
         self.progress: tuple[int, ...] = ()

@@ -1,15 +1,27 @@
 """What the owners of lanes count, and the same for Prometheus."""
 
-from prometheus_client import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from maprun.runtime import logs
+from maprun.runtime.aws_metrics import AwsMetrics
+from schemas.home import STATUS_NAMES, ChildrenEnded
+from services.child_runner.tally import ChildTally, ExpressTally
+from services.child_runner.topology import CONSUMES
+
+_STATUSES: Final = tuple(STATUS_NAMES.items())
 
 
 class Metrics:
     """What an owner counts; here nobody listens."""
 
-    def children_ended(self, count: int) -> None:
-        """So many children were answered on home."""
+    def children_said(self, tallies: Iterable[ChildTally], frames: Iterable[tuple[str, ChildrenEnded]]) -> None:
+        """These frames are on home, each with its machine's ARN ("" = its run is over); others tell who began."""
+
+    def express_said(self, tally: ExpressTally) -> None:
+        """These root executions of EXPRESS machines began and ended."""
 
     def tasks_started(self, count: int) -> None:
         """So many Task attempts were started."""
@@ -24,15 +36,46 @@ class Metrics:
 class Counted(Metrics):
     """The same, for Prometheus."""
 
-    def __init__(self) -> None:
-        self._ended = Counter("maprun_children_ended", "Children answered on home.")
-        self._tasks = Counter("maprun_tasks_started", "Task attempts started.")
-        self._given_up = Counter("maprun_log_events_given_up", "Events that CloudWatch Logs did not take.")
-        self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"])
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.aws = AwsMetrics()
+        registry.register(self.aws)
+        self._ended = Counter("maprun_children_ended", "Children answered on home.", registry=registry)
+        self._tasks = Counter("maprun_tasks_started", "Task attempts started.", registry=registry)
+        self._given_up = Counter(
+            "maprun_log_events_given_up", "Events that CloudWatch Logs did not take.", registry=registry
+        )
+        self._unreadable = Counter("maprun_records_unreadable", "Records passed over.", ["topic"], registry=registry)
+        for topic in CONSUMES:
+            self._unreadable.labels(topic)  # Prometheus sees a counter rise only if it was there before
 
-    def children_ended(self, count: int) -> None:
-        """So many children were answered on home."""
-        self._ended.inc(count)
+    def children_said(self, tallies: Iterable[ChildTally], frames: Iterable[tuple[str, ChildrenEnded]]) -> None:
+        """These frames are on home, each with its machine's ARN ("" = its run is over); others tell who began."""
+        for arn, frame in frames:
+            self._ended.inc(len(frame.statuses))
+            for status, name in _STATUSES if arn else ():
+                count = frame.statuses.count(status)
+                if count:
+                    self.aws.ended(arn, name, count)
+        for tally in tallies:
+            if tally.began:
+                self.aws.started(tally.machine_arn, tally.began)
+            if tally.redriven:
+                self.aws.redriven(tally.machine_arn, tally.redriven)
+            if tally.at_once:
+                self.aws.lasted(tally.machine_arn, 0, tally.at_once)
+            tally.began = tally.redriven = tally.at_once = 0
+            for lasted_ms in tally.lasted_ms:
+                self.aws.lasted(tally.machine_arn, lasted_ms)
+            tally.lasted_ms.clear()
+
+    def express_said(self, tally: ExpressTally) -> None:
+        """These root executions of EXPRESS machines began and ended."""
+        for arn, count in tally.began.items():
+            self.aws.started(arn, count)
+        for (arn, status), count in tally.ended.items():
+            self.aws.ended(arn, status, count)
+        for arn, lasted_ms in tally.lasted_ms:
+            self.aws.lasted(arn, lasted_ms)
 
     def tasks_started(self, count: int) -> None:
         """So many Task attempts were started."""

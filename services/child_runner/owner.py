@@ -220,11 +220,19 @@ class _Ownership:
         home = [Outgoing(topics.HOME.name, _home_of(fact), encode(fact)) for fact in facts]
         lines = [Outgoing(topics.LANE_JOURNAL.name, self.number, value) for value in values]
         offsets = await self.port.send([*home, *lines, *log_outgoing(logs)])
+        self._count(lane, facts)
         lane.acknowledged(facts, offsets[: len(home)], self.port.monotonic())
-        self.deps.metrics.children_ended(sum(len(f.statuses) for f in facts if isinstance(f, ChildrenEnded)))
         for offset, record, value in zip(offsets[len(home) : len(home) + len(lines)], journal, values, strict=True):
             lane.written(offset, record, len(value))
             self._journalled(record)
+
+    def _count(self, lane: Lane, facts: list[HomeFact]) -> None:
+        frames = []
+        for fact in facts:
+            if isinstance(fact, ChildrenEnded):
+                run = lane.run_of(fact.run, fact.generation)
+                frames.append(("" if run is None else run.tally.machine_arn, fact))
+        self.deps.metrics.children_said((run.tally for run in lane.runs.values()), frames)
 
     def _journalled(self, journal: LaneAdvanced) -> None:
         if journal.items > self.committed:

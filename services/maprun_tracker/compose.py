@@ -16,12 +16,15 @@ from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
+from services.maprun_tracker import metrics
 from services.maprun_tracker.access.gate import Gate
 from services.maprun_tracker.api.making import make_service
+from services.maprun_tracker.api.operations import OPERATIONS
 from services.maprun_tracker.api.service import Service
 from services.maprun_tracker.api.site import Site
 from services.maprun_tracker.express_calls import ExpressCalls
 from services.maprun_tracker.limits import TrackerLimits
+from services.maprun_tracker.process_reports import ProcessReports
 from services.maprun_tracker.tracker import Tracker
 
 
@@ -48,6 +51,9 @@ def compose(settings: Settings, limits: Limits, host: KafkaHost) -> Composed:
     root_limits = ExecutionLimits(*sizes, plan_bytes_max=limits.plan_bytes_max)
     tracker = Tracker(settings, limits, own, RootInterpreter(root_limits, host.secret), host)
     service = make_service(settings, host.port(), tracker, own, tracker.fold_limits, host.secret)
+    service.reports = ProcessReports(settings.homes, settings.lanes)
+    metrics.watch_requests(OPERATIONS)
+    metrics.watch_reports(service.reports, service.port.now_ms)
     host.reports_also(tracker.doing)
     process_key = f"{settings.instance}/{clock.wall_ms()}"
     service.express = ExpressCalls(process_key, service.names, settings.homes, settings.lanes, own)

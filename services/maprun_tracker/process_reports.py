@@ -6,7 +6,7 @@ import msgspec
 
 from maprun.bus.port import Port, Record
 from schemas import topics
-from schemas.reports import ProcessReported
+from schemas.reports import OWNED_TOPICS, ProcessReported
 from schemas.wire import Decoder
 from services.maprun_tracker import metrics
 
@@ -25,11 +25,16 @@ class Life(msgspec.Struct):
     report: ProcessReported
     seen_ms: int
 
+    def silent(self, now_ms: int) -> bool:
+        """True when it has said nothing for long."""
+        return now_ms - self.seen_ms >= SILENT_MS
+
 
 class ProcessReports:
     """The newest report of each life of each process."""
 
-    def __init__(self) -> None:
+    def __init__(self, homes: int, lanes: int) -> None:
+        self.partitions = {"home": homes, "item-asks": homes, "items": lanes}
         self._lives: dict[tuple[str, str, int, int], Life] = {}
 
     async def follow(self, port: Port) -> None:
@@ -59,6 +64,15 @@ class ProcessReports:
     def lives(self, now_ms: int) -> Iterator[Life]:
         """All lives of the last hour, in no order."""
         return (life for life in self._lives.values() if life.seen_ms >= now_ms - HOUR_MS)
+
+    def unowned(self, service: str, now_ms: int) -> list[int]:
+        """The partitions of a service's topic that no process of it has that is not silent."""
+        topic = OWNED_TOPICS[service]
+        owned: set[int] = set()
+        for life in self.processes(now_ms):
+            if life.report.service == service and not life.silent(now_ms):
+                owned.update(life.report.owns.get(topic, ()))
+        return [number for number in range(self.partitions[topic]) if number not in owned]
 
     def processes(self, now_ms: int) -> list[Life]:
         """The present life of each process that lives, or fell silent lately, by service and instance."""

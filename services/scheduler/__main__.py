@@ -30,6 +30,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
     aws, sizes = settings_of_tasks(settings), (settings.payload_bytes_max, settings.history_events_max)
+    metrics = SchedulerMetrics()
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds, secret := TokenSecret())
     root_limits = interpreter.Limits(*sizes, plan_bytes_max=limits.plan_bytes_max)
     names = Names(settings.region, settings.account)
@@ -38,7 +39,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         limits=scheduler_limits(settings.payload_bytes_max, limits.value_bytes_max),
         map_run_limits=limits_of(settings),
         effect_key=interpreter.effect_key,
-        run_task=tasks.run_task,
+        run_task=metrics.aws.measured(tasks.run_task, clock.monotonic_seconds),
         jobs=tasks.job_calls,
         store=RocksStore(settings.state_dir.absolute() / SERVICE / settings.instance / "archive"),
         results=s3_results(aws),
@@ -46,7 +47,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         names=names,
         homes=settings.homes,
         lanes=settings.lanes,
-        metrics=SchedulerMetrics(),
+        metrics=metrics,
         secret=secret,
         topic_prefix=settings.prefix,
         throttle=throttle_of(settings),

@@ -38,6 +38,9 @@ class Metrics:
     def tasks_started(self, count: int) -> None:
         """So many Tasks of root executions were started."""
 
+    def status_changed(self, event: bytes) -> None:
+        """The status of a root execution changed: the event that says so was published."""
+
     def timers_fired(self, count: int) -> None:
         """So many timers fired."""
 

@@ -1,9 +1,12 @@
 """What the scheduler counts, for Prometheus."""
 
-from prometheus_client import Counter
+import msgspec
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from maprun.runtime import logs
+from maprun.runtime.aws_metrics import AwsMetrics
 from services.scheduler.deps import Metrics
+from services.scheduler.topology import CONSUMES
 
 RECORDS = Counter("maprun_scheduler_records_folded", "Records of home folded, their outputs acknowledged.")
 SENT = Counter("maprun_scheduler_records_sent", "Records published by the fold, by topic.", ("topic",))
@@ -21,8 +24,41 @@ UNEXPECTED = Counter("maprun_scheduler_unexpected_errors", "Errors that nobody f
 EXPORTS_FAILED = Counter("maprun_scheduler_exports_failed", "Runs whose results can't be written.")
 
 
+class _Detail(msgspec.Struct, rename="camel"):
+    """Of a status event: what is counted."""
+
+    state_machine_arn: str
+    status: str
+    start_date: int
+    stop_date: int | None
+    redrive_count: int
+    redrive_date: int | None
+
+
+class _StatusEvent(msgspec.Struct):
+    detail: _Detail
+
+
 class SchedulerMetrics(Metrics):
     """Counts in Prometheus's registry."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.aws = AwsMetrics()
+        registry.register(self.aws)
+        for topic in CONSUMES:
+            UNREADABLE.labels(topic)  # Prometheus sees a counter rise only if it was there before
+
+    def status_changed(self, event: bytes) -> None:
+        """The status of a root execution changed: the event that says so was published."""
+        told = msgspec.json.decode(event, type=_StatusEvent).detail
+        machine, redriven = told.state_machine_arn, told.redrive_count > 0
+        if told.stop_date is not None:
+            self.aws.ended(machine, told.status, redriven=redriven)
+            self.aws.lasted(machine, told.stop_date - (told.redrive_date or told.start_date))
+        elif redriven:
+            self.aws.redriven(machine)
+        else:
+            self.aws.started(machine)
 
     def folded(self, home: int, records: int) -> None:  # noqa: ARG002 - homes are too many for a label
         """So many records of home were folded and their outputs acknowledged."""

@@ -209,6 +209,8 @@ class _Ownership:
         offsets = await self.port.send([*outgoing, *beside])
         for message in messages:
             self.deps.metrics.sent(message.topic, 1)
+            if message.topic == topics.EXECUTION_EVENTS.name:
+                self.deps.metrics.status_changed(message.value or b"")
         return offsets[len(messages) :]
 
     async def _fire_timers(self) -> None:

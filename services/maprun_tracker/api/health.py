@@ -10,7 +10,7 @@ from schemas.reports import OWNED_TOPICS
 from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.metrics import OPEN_EXECUTIONS, OPEN_MAP_RUNS, WAITING_MAP_RUNS
-from services.maprun_tracker.process_reports import HOUR_MS, SILENT_MS, Life
+from services.maprun_tracker.process_reports import HOUR_MS, Life, ProcessReports
 
 
 class HealthAsked(inputs.Input, frozen=True, kw_only=True):
@@ -22,13 +22,10 @@ async def health(service: Service, _ask: HealthAsked, _call: Call) -> shapes.Hea
     now_ms = service.port.now_ms()
     lives = list(service.reports.lives(now_ms))
     processes = service.reports.processes(now_ms)
-    partitions = {"home": service.homes, "item-asks": service.homes, "items": service.lanes}
-    services = [
-        _service(name, topic, partitions[topic], processes, lives, now_ms) for name, topic in OWNED_TOPICS.items()
-    ]
+    services = [_service(name, service.reports, lives, now_ms) for name in OWNED_TOPICS]
     figures: Counter[str] = Counter()
     for life in processes:
-        if not _silent(life, now_ms):
+        if not life.silent(now_ms):
             figures.update(life.report.figures)
     errors: Counter[tuple[str, str]] = Counter()
     for life in lives:
@@ -48,22 +45,19 @@ async def health(service: Service, _ask: HealthAsked, _call: Call) -> shapes.Hea
     )
 
 
-def _service(
-    name: str, topic: str, partitions: int, processes: Sequence[Life], lives: Sequence[Life], now_ms: int
-) -> shapes.ServiceHealth:
-    own = [life for life in processes if life.report.service == name]
+def _service(name: str, reports: ProcessReports, lives: Sequence[Life], now_ms: int) -> shapes.ServiceHealth:
+    topic, unowned = OWNED_TOPICS[name], reports.unowned(name, now_ms)
+    own = [life for life in reports.processes(now_ms) if life.report.service == name]
     shown = [_process(life, topic, [each for each in lives if _same(each, life)], now_ms) for life in own]
-    at_work = [life for life in own if not _silent(life, now_ms)]
-    owned = {partition for life in at_work for partition in life.report.owns.get(topic, ())}
-    unowned = [partition for partition in range(partitions) if partition not in owned]
     behind: Counter[str] = Counter()
-    for life in at_work:
-        behind.update(life.report.behind)
+    for life in own:
+        if not life.silent(now_ms):
+            behind.update(life.report.behind)
     return shapes.ServiceHealth(
         service=name,
         ok=not unowned and not any(process.trouble for process in shown if process.status != "SILENT"),
         topic=topic,
-        partitions=partitions,
+        partitions=reports.partitions[topic],
         unowned_partitions=unowned,
         records_behind=dict(behind),
         processes=shown,
@@ -71,7 +65,7 @@ def _service(
 
 
 def _process(life: Life, topic: str, lives: Sequence[Life], now_ms: int) -> shapes.ProcessHealth:
-    report, silent = life.report, _silent(life, now_ms)
+    report, silent = life.report, life.silent(now_ms)
     trouble = f"It has said nothing for {(now_ms - life.seen_ms) // 1000} s." if silent else report.trouble
     return shapes.ProcessHealth(
         instance=report.instance,
@@ -103,7 +97,3 @@ def _troubles(service: shapes.ServiceHealth) -> list[str]:
 
 def _same(one: Life, other: Life) -> bool:
     return (one.report.service, one.report.instance) == (other.report.service, other.report.instance)
-
-
-def _silent(life: Life, now_ms: int) -> bool:
-    return now_ms - life.seen_ms >= SILENT_MS

@@ -24,7 +24,6 @@ def make_service(
     names = Names(settings.region, settings.account)
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
     service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
-    service.lanes = settings.lanes
     service.result_files = ResultFiles(lambda: make_s3(settings_of_tasks(settings), time.sleep, chance.chance))
     service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max
     throttle = Throttle(throttles_of(settings), clock.monotonic_seconds)

@@ -103,8 +103,7 @@ class Service:
         self.tests = StateTests(port, names, tasks)
         self.result_files: ResultFiles | None = None
         self.express = ExpressCalls("", names, homes, 1, limits)
-        self.reports = ProcessReports()
-        self.lanes = 1
+        self.reports = ProcessReports(homes, lanes=1)
         self.quotas = Quotas()
         self._tracer = Tracer()
         self.finish_deletion: Callable[[str], Awaitable[None]] = _left_alone

@@ -34,7 +34,7 @@ def test_names_are_bounded() -> None:
     ("event", "name"),
     [
         ({"level": "error", "event": "it_failed"}, "it_failed"),
-        ({"level": "critical", "event": "any text", "logger": "aiokafka"}, "aiokafka"),
+        ({"level": "critical", "event": "any text", "logger": "aiokafka"}, "logger:aiokafka"),
         ({"level": "warning", "event": "it_was_late"}, None),
     ],
 )

@@ -131,7 +131,7 @@ def test_errors_and_starts_of_the_last_hour_are_counted_over_all_lives() -> None
 
 def test_what_cannot_be_read_is_passed_over_and_what_is_old_forgotten() -> None:
     """Bytes of somebody else change nothing; lives that ended over an hour ago take no memory."""
-    reports = ProcessReports()
+    reports = ProcessReports(1, 1)
     for offset, (value, at_ms) in enumerate([(b"\xff", 0), (encode(ALL[0]), 0)]):
         reports.reported(Record(topics.PROCESS_REPORTS.name, 0, offset, at_ms, None, value))
     later = encode(msgspec.structs.replace(ALL[0], instance="z"))
