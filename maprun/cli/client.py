@@ -68,8 +68,12 @@ class Api:
 
     def progress(self, arn: str) -> Json:
         """How much of its source a Map Run has read: itemsRead, sourceEnded, sourceShareRead, itemsExpected."""
-        status, raw = self._exchange("GET", f"/maprun/progress?arn={quote(arn, safe='')}", None, {})
-        return self._judged("progress", status, raw)
+        return self.ask("/maprun/progress", arn)
+
+    def ask(self, path: str, arn: str = "") -> Json:
+        """The answer to one of the questions that AWS has no operation for."""
+        status, raw = self._exchange("GET", f"{path}?arn={quote(arn, safe='')}" if arn else path, None, {})
+        return self._judged(path.rpartition("/")[2], status, raw)
 
     def children(self, map_run: str, limit: int, **asked: object) -> Iterator[Json]:
         """The children of a Map Run that are as one asks, newest first, at most `limit` of them; 0 = all."""

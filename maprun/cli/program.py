@@ -15,6 +15,7 @@ from maprun.cli import (
     results,
     show,
     stack,
+    top,
     topics,
     trying,
     validate,
@@ -70,6 +71,7 @@ for _command in (
     results.results,
     verify.verify,
     keys.keys,
+    top.top,
     topics.topics,
 ):
     main.add_command(_command)

@@ -29,11 +29,10 @@ from services.scheduler.topology import GATE_GROUP, GATED, GROUP, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    aws, sizes = settings_of_tasks(settings), (settings.payload_bytes_max, settings.history_events_max)
-    metrics = SchedulerMetrics()
+    aws, metrics, names = settings_of_tasks(settings), SchedulerMetrics(), Names(settings.region, settings.account)
+    sizes = settings.payload_bytes_max, settings.history_events_max
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds, secret := TokenSecret())
     root_limits = interpreter.Limits(*sizes, plan_bytes_max=limits.plan_bytes_max)
-    names = Names(settings.region, settings.account)
     deps = Deps(
         interpreter=RootInterpreter(root_limits, secret),
         limits=scheduler_limits(settings.payload_bytes_max, limits.value_bytes_max),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from schemas.reports import OWNED_TOPICS
-from services.maprun_tracker.api import inputs, shapes
+from services.maprun_tracker.api import inputs, watching_shapes
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.metrics import OPEN_EXECUTIONS, OPEN_MAP_RUNS, WAITING_MAP_RUNS
 from services.maprun_tracker.process_reports import HOUR_MS, Life, ProcessReports
@@ -17,7 +17,7 @@ class HealthAsked(inputs.Input, frozen=True, kw_only=True):
     """Input of `GET /maprun/health`: nothing."""
 
 
-async def health(service: Service, _ask: HealthAsked, _call: Call) -> shapes.Health:
+async def health(service: Service, _ask: HealthAsked, _call: Call) -> watching_shapes.Health:
     """The processes of this moment, what they own together, and what keeps any of them from its work."""
     now_ms = service.port.now_ms()
     lives = list(service.reports.lives(now_ms))
@@ -30,22 +30,23 @@ async def health(service: Service, _ask: HealthAsked, _call: Call) -> shapes.Hea
     errors: Counter[tuple[str, str]] = Counter()
     for life in lives:
         errors.update({(life.report.service, event): count for event, count in life.report.errors.items()})
-    return shapes.Health(
+    return watching_shapes.Health(
         ok=all(each.ok for each in services),
         troubles=[trouble for each in services for trouble in _troubles(each)],
         date=now_ms / 1000,
         services=services,
-        map_runs=shapes.OpenMapRuns(
+        map_runs=watching_shapes.OpenMapRuns(
             open=figures[OPEN_MAP_RUNS], waiting=figures[WAITING_MAP_RUNS], limit=service.fold_limits.open_runs_max
         ),
         open_executions=figures[OPEN_EXECUTIONS],
         errors_last_hour=[
-            shapes.LoggedErrors(service=name, event=event, count=count) for (name, event), count in errors.most_common()
+            watching_shapes.LoggedErrors(service=name, event=event, count=count)
+            for (name, event), count in errors.most_common()
         ],
     )
 
 
-def _service(name: str, reports: ProcessReports, lives: Sequence[Life], now_ms: int) -> shapes.ServiceHealth:
+def _service(name: str, reports: ProcessReports, lives: Sequence[Life], now_ms: int) -> watching_shapes.ServiceHealth:
     topic, unowned = OWNED_TOPICS[name], reports.unowned(name, now_ms)
     own = [life for life in reports.processes(now_ms) if life.report.service == name]
     shown = [_process(life, topic, [each for each in lives if _same(each, life)], now_ms) for life in own]
@@ -53,7 +54,7 @@ def _service(name: str, reports: ProcessReports, lives: Sequence[Life], now_ms: 
     for life in own:
         if not life.silent(now_ms):
             behind.update(life.report.behind)
-    return shapes.ServiceHealth(
+    return watching_shapes.ServiceHealth(
         service=name,
         ok=not unowned and not any(process.trouble for process in shown if process.status != "SILENT"),
         topic=topic,
@@ -64,10 +65,10 @@ def _service(name: str, reports: ProcessReports, lives: Sequence[Life], now_ms: 
     )
 
 
-def _process(life: Life, topic: str, lives: Sequence[Life], now_ms: int) -> shapes.ProcessHealth:
+def _process(life: Life, topic: str, lives: Sequence[Life], now_ms: int) -> watching_shapes.ProcessHealth:
     report, silent = life.report, life.silent(now_ms)
     trouble = f"It has said nothing for {(now_ms - life.seen_ms) // 1000} s." if silent else report.trouble
-    return shapes.ProcessHealth(
+    return watching_shapes.ProcessHealth(
         instance=report.instance,
         status="SILENT" if silent else "NOT_READY" if trouble else "READY",
         trouble=trouble,
@@ -82,7 +83,7 @@ def _process(life: Life, topic: str, lives: Sequence[Life], now_ms: int) -> shap
     )
 
 
-def _troubles(service: shapes.ServiceHealth) -> list[str]:
+def _troubles(service: watching_shapes.ServiceHealth) -> list[str]:
     """What is wrong with a service, in words."""
     said = [
         f"{service.service} {process.instance}: {process.trouble}"

@@ -19,12 +19,14 @@ from services.maprun_tracker.api import (
     histories,
     inputs,
     machines,
+    open_runs,
     own_inputs,
     redrives,
     results,
     runs,
     shapes,
     start_inputs,
+    states,
     tags,
     trials,
     versions,
@@ -98,6 +100,7 @@ class OwnOperation(OwnAct, frozen=True):
     arn_member: str
 
 
+OPEN_RUNS: Final = "/maprun/map-runs"
 OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/history": OwnOperation(inputs.HistoryAsked, histories.get_any, "GetExecutionHistory", "executionArn"),
     "/maprun/progress": OwnOperation(inputs.MapRunAsked, runs.progress, "DescribeMapRun", "mapRunArn"),
@@ -105,10 +108,12 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/results": OwnOperation(inputs.MapRunAsked, results.results, "DescribeExecution", "mapRunArn"),
     "/maprun/children": OwnOperation(own_inputs.ChildrenAsked, child_search.children, "DescribeExecution", "mapRunArn"),
     "/maprun/health": OwnOperation(health.HealthAsked, health.health, "DescribeHealth", ""),
+    OPEN_RUNS: OwnOperation(open_runs.OpenRunsAsked, open_runs.open_runs, "ListOpenMapRuns", ""),
+    "/maprun/states": OwnOperation(states.StatesAsked, states.states, "DescribeMapRun", "mapRunArn"),
 }
 """Questions, by GET: the history of any execution, EXPRESS children too; how much of its source a Map Run has read;
 what its unsuccessful children ended with, counted; which of its children are as one asks; its result files; how all
-processes do."""
+processes do; the Map Runs that are open (the site asks every process); how long states take."""
 
 OWN_ACTS: Final[dict[str, OwnAct]] = {
     "/maprun/redrive": OwnAct(own_inputs.RedriveChildren, redrives.redrive_children, "RedriveExecution"),

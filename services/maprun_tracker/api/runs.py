@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+from maprun.mapruns.run import Run
 from maprun.mapruns.verdicts import item_counts
 from maprun.requests.checks import Refusal, parse_arn
 from schemas.arns import home_of, home_of_run
@@ -45,7 +46,11 @@ def counts_of(part: Partition, row: RunRow) -> tuple[dict[str, int], dict[str, i
 
 async def describe(service: Service, ask: inputs.MapRunAsked, _call: Call) -> shapes.MapRunDescription:
     """DescribeMapRun: as live as the frames folded so far."""
-    part, row = await find_run(service, ask.map_run_arn or "")
+    return description_of(*await find_run(service, ask.map_run_arn or ""))
+
+
+def description_of(part: Partition, row: RunRow) -> shapes.MapRunDescription:
+    """A Map Run as it stands."""
     items, executions = counts_of(part, row)
     return shapes.MapRunDescription(
         map_run_arn=row.arn,
@@ -68,19 +73,31 @@ async def progress(service: Service, ask: inputs.MapRunAsked, _call: Call) -> ow
     part, row = await find_run(service, ask.map_run_arn or "")
     live = part.home.state.runs.get(row.run)
     total = row.item_counts["total"]
-    if live is None or live.source_over or (live.total is not None and not live.chosen):
+    if live is None or is_read(live):
         return own_shapes.MapRunProgress(
             map_run_arn=row.arn, items_read=total, source_ended=True, source_share_read=1.0, items_expected=total
         )
-    share = live.source_share
-    left = round(live.source_items * (1 / share - 1)) if share else 0
     return own_shapes.MapRunProgress(
         map_run_arn=row.arn,
         items_read=live.items_read,
         source_ended=False,
-        source_share_read=share or None,
-        items_expected=max(total, live.items_read) + left if share else None,
+        source_share_read=live.source_share or None,
+        items_expected=expected_of(live, total),
     )
+
+
+def is_read(live: Run) -> bool:
+    """Whether it is known how many items a Map Run has."""
+    return live.source_over or (live.total is not None and not live.chosen)
+
+
+def expected_of(live: Run, total: int) -> int | None:
+    """How many items a Map Run will have that counts `total` by now; None while nothing lets that be expected."""
+    if is_read(live):
+        return total
+    share = live.source_share
+    left = round(live.source_items * (1 / share - 1)) if share else 0
+    return max(total, live.items_read) + left if share else None
 
 
 async def update(service: Service, ask: inputs.UpdateMapRun, call: Call) -> shapes.Nothing:

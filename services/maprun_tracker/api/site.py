@@ -20,7 +20,7 @@ from schemas.traces import XRAY_HEADER
 from services.maprun_tracker import console, metrics
 from services.maprun_tracker.access.allowed import ANYBODY, Target, check_allowed, targets_of
 from services.maprun_tracker.access.gate import Gate, changes
-from services.maprun_tracker.api import executions, front, identity, inputs, runs, shapes
+from services.maprun_tracker.api import executions, front, identity, inputs, open_runs, runs, shapes, watching_shapes
 from services.maprun_tracker.api.deletions import Deletions
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, ThrottledError, Unavailable
 from services.maprun_tracker.api.front import CALLER, TARGET_PREFIX
@@ -28,6 +28,7 @@ from services.maprun_tracker.api.holding import Holding, Reply
 from services.maprun_tracker.api.operations import (
     GET_ACTIVITY_TASK,
     LIST_EXECUTIONS,
+    OPEN_RUNS,
     OPERATIONS,
     OWN_ACTS,
     OWN_PATHS,
@@ -229,8 +230,8 @@ class Site:
             raise Refusal("SerializationException", f"The request nests more than {BODY_DEPTH_MAX} levels.")
         own = OWN_PATHS.get(target) or OWN_ACTS.get(target)
         if own is not None:
-            ask = decode(own.asked, body, strict=target in OWN_ACTS)
-            return await own.handle(self.service, self._allowed(call, own.like, ask), call)
+            ask = self._allowed(call, own.like, decode(own.asked, body, strict=target in OWN_ACTS))
+            return await (self._open_runs(call, asked) if target == OPEN_RUNS else own.handle(self.service, ask, call))
         name = target.removeprefix(TARGET_PREFIX)
         if name == LIST_EXECUTIONS:
             ask = self._allowed(call, name, decode(inputs.ListExecutions, body))
@@ -301,6 +302,20 @@ class Site:
         ask = inputs.ListExecutions(state_machine_arn=arn, status_filter="RUNNING", max_results=1)
         listed = await self._list_executions(ask, Call(fresh, fresh), {"X-Amz-Target": TARGET_PREFIX + LIST_EXECUTIONS})
         return bool(listed.executions)
+
+    async def _open_runs(self, call: Call, asked: PeerRequest) -> watching_shapes.OpenMapRunList:
+        """The open Map Runs of all homes, as far as their owners answer."""
+        lists = [await open_runs.open_runs(self.service, open_runs.OpenRunsAsked(), call)]
+        if not call.forwarded:
+            answers = await asyncio.gather(
+                *(self._from_other(url, asked) for url in self.owners.others()), return_exceptions=True
+            )
+            for answer in answers:
+                if isinstance(answer, PeerAnswer) and answer.status == 200:  # noqa: PLR2004 - OK
+                    lists.append(msgspec.json.decode(answer.body, type=watching_shapes.OpenMapRunList))
+                elif isinstance(answer, BaseException) and not isinstance(answer, Unavailable):
+                    raise answer
+        return open_runs.merged(lists, self.service.homes)
 
     async def _from_others(
         self, ask: inputs.ListExecutions, call: Call, headers: Mapping[str, str], homes: set[int]

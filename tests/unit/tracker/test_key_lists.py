@@ -131,7 +131,14 @@ def test_the_refusal_has_awss_words() -> None:
     )
 
 
-UNNAMED = {"ListStateMachines", "ListActivities", "TestState", "ValidateStateMachineDefinition", "DescribeHealth"}
+UNNAMED = {
+    "ListStateMachines",
+    "ListActivities",
+    "TestState",
+    "ValidateStateMachineDefinition",
+    "DescribeHealth",
+    "ListOpenMapRuns",
+}
 
 
 def test_every_operation_says_what_it_is_asked_of() -> None:
