@@ -19,6 +19,12 @@ from tests.unit.cli.rows import RUN
 from tests.unit.cli.test_commands import run
 
 ROOT = Path(__file__).resolve().parents[3]
+HEEDING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("maprun.cli", run_name="__main__")
+"""
+"""The program, heeding Ctrl-C: it would inherit that a test runner, in the background of a shell, ignores it."""
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:a-machine-with-quite-a-long-name/AndItsLabelToo"
 COUNTS = dict.fromkeys(
     ("pending", "running", "succeeded", "failed", "timedOut", "aborted", "total", "resultsWritten"), 0
@@ -153,7 +159,7 @@ def test_it_lives_in_a_terminal_until_ctrl_c(no_color: str) -> None:
             **({"NO_COLOR": no_color} if no_color else {}),
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "maprun.cli", "--endpoint", api.endpoint, "top", "--interval", "0.2"],
+            [sys.executable, "-c", HEEDING, "--endpoint", api.endpoint, "top", "--interval", "0.2"],
             cwd=ROOT,
             env=environ,
             stdin=side,
