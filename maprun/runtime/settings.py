@@ -25,12 +25,16 @@ class SettingsError(ValueError):
     """A variable of the environment has no meaning; the message names it, its value and what would do."""
 
 
-CORES_OF_FEW = 2
+CORES_OF_FEW, CORES_OF_SOME = 2, 8
 
 
-def shapers_fitting() -> int:
-    """How many processes beside a scheduler make result records: one where a core may be free for it."""
-    return int(len(os.sched_getaffinity(0)) > CORES_OF_FEW)
+def shapers_fitting(cores: int) -> int:
+    """How many processes beside a scheduler make result records: where a core is free for one, and for a second.
+
+    One makes some 170,000 records a second on a slow core, which a machine with more than eight can exceed
+    (docs/benchmarks/scale.md).
+    """
+    return (cores > CORES_OF_FEW) + (cores > CORES_OF_SOME)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +78,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_throttle: str = ""  # MAPRUN_API_THROTTLE: aws, or operation=bucket/refill[,…]: how often each may be asked for
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
     running_bytes_max: int = 1 << 30  # MAPRUN_RUNNING_BYTES_MAX: of running children in one child-runner
-    shapers: int = msgspec.field(default_factory=shapers_fitting)  # MAPRUN_SHAPERS: processes beside each scheduler
+    shapers: int = msgspec.field(
+        default_factory=lambda: shapers_fitting(len(os.sched_getaffinity(0)))
+    )  # MAPRUN_SHAPERS: processes beside each scheduler
     task_connections_max: int = (
         20_000  # MAPRUN_TASK_CONNECTIONS: function calls at once of one child-runner or scheduler
     )
