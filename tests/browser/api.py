@@ -145,6 +145,7 @@ def of_run(
         "DescribeMapRun": lambda _: run,
         "progress": lambda _: read,
         "children": lambda _: found(),
+        "ListExecutions": lambda _: {"executions": []},
         "DescribeExecution": lambda ask: described(ask["executionArn"]),
         "ListMapRuns": lambda _: {"mapRuns": []},
         "history": lambda _: {"events": []},

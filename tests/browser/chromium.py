@@ -10,6 +10,11 @@ from playwright.sync_api import Browser, sync_playwright
 _NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
 
 
+def executable() -> str:
+    """The path of a Chromium; "" without one."""
+    return next(filter(None, map(shutil.which, _NAMES)), "")
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser. Without one the test is left out, and says so.
@@ -17,8 +22,8 @@ def chromium() -> Iterator[Browser]:
     Close it before another module's tests: playwright keeps a loop running in this thread, in which no other test could
     start one.
     """
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
+    found = executable()
+    if not found:
         pytest.skip("no Chromium on this machine: apt-get install chromium-headless-shell")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=found)

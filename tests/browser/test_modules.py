@@ -116,6 +116,15 @@ def test_the_rate_is_that_of_the_last_half_minute(js: Calls) -> None:
     assert more[-1] == {"at": 900, "done": 900}
 
 
+def test_samples_of_times_are_bounded_and_quantiles_are_of_those_that_ended(js: Calls) -> None:
+    """However long a page is open; a child that runs has no time yet, and without any there is nothing to say."""
+    many = [{"at": at} for at in range(901)]
+    assert len(js("pace", "bounded", many)) == 676
+    ended = [{"startDate": 10, "stopDate": 10 + n} for n in (1, 9, 3, 2)]
+    assert js("latency", "timesOf", [*ended, {"startDate": 1}]) == {"half": 3, "most": 9}
+    assert js("latency", "timesOf", [{"startDate": 1}]) is None
+
+
 def test_time_left_is_only_said_when_it_is_known(js: Calls) -> None:
     """Without a pace or a total there is none."""
     assert js("pace", "secondsLeft", 100, 40, 6) == 10

@@ -1,89 +1,16 @@
-"""Machines, executions and histories in a browser; what holds for every view: narrow screens, keyboard, empty lists."""
+"""Home, machines, executions and histories in a browser; signing in, the keyboard, empty lists."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.api import EXECUTION, HOSTILE, MACHINE, RUN, START, Api, RefusedError, address, counts, of_run
-
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
-HEALTH: dict[str, Any] = {
-    "ok": False,
-    "troubles": [f"No child-runner has the partitions 3 of {HOSTILE}."],
-    "date": START,
-    "services": [
-        {
-            "service": "child-runner",
-            "ok": False,
-            "topic": "items",
-            "partitions": 4,
-            "unownedPartitions": [3],
-            "recordsBehind": {"items": 12},
-            "processes": [
-                {
-                    "instance": "child-runner-0",
-                    "status": "SILENT",
-                    "trouble": "hung",
-                    "host": "a",
-                    "pid": 4711,
-                    "startDate": START,
-                    "lastReportDate": START - 30,
-                    "partitions": [0, 1, 2],
-                    "recordsBehind": {"items": 12},
-                    "errorsLastHour": 1,
-                    "startsLastHour": 0,
-                }
-            ],
-        }
-    ],
-    "mapRuns": {"open": 3, "waiting": 7, "limit": 1000},
-    "openExecutions": 5,
-    "errorsLastHour": [{"service": "child-runner", "event": "unexpected_error", "count": 1}],
-}
-EVENTS = [
-    {"id": 1, "timestamp": START, "type": "ExecutionStarted", "executionStartedEventDetails": {"input": "{}"}},
-    {"id": 2, "timestamp": START + 1.25, "type": "TaskFailed", "taskFailedEventDetails": {"error": "E", "cause": "C"}},
-    {"id": 3, "timestamp": START + 2, "type": "WaitStateEntered", "stateEnteredEventDetails": {"name": HOSTILE}},
-]
-
-
-def _answers(api: Api) -> None:
-    """A machine with one execution that has one Map Run."""
-    api.answers = of_run(counts(failed=1, succeeded=2), status="FAILED", stopDate=START + 60)
-    api.answers |= {
-        "ListStateMachines": lambda _: {
-            "stateMachines": [{"stateMachineArn": MACHINE, "name": "orders", "type": "STANDARD", "creationDate": START}]
-        },
-        "DescribeStateMachine": lambda _: {
-            "stateMachineArn": MACHINE,
-            "name": "orders",
-            "type": "STANDARD",
-            "creationDate": START,
-            "roleArn": "r",
-            "definition": '{"StartAt":"A"}',
-        },
-        "ListExecutions": lambda _: {
-            "executions": [{"executionArn": EXECUTION, "name": "nightly", "status": "FAILED", "startDate": START}]
-        },
-        "ListMapRuns": lambda _: {"mapRuns": [{"mapRunArn": RUN, "startDate": START, "stopDate": START + 3}]},
-        "GetExecutionHistory": lambda _: {"events": EVENTS},
-        "DescribeStateMachineForExecution": lambda _: {"definition": '{"StartAt":"B"}'},
-        "health": lambda _: HEALTH,
-    }
-
-
-def violations(page: Page) -> list[str]:
-    """What axe says is wrong with a page, with the elements."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)")
-    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+from tests.browser.api import EXECUTION, HOSTILE, MACHINE, RUN, START, Api, RefusedError, address
+from tests.browser.world import HEALTH, answers_of
 
 
 def test_home_says_how_the_services_are(page: Page, api: Api) -> None:
     """What is in trouble is said in words, with each process; what runs leads to its page; acts stay in the browser."""
-    _answers(api)
+    answers_of(api)
     api.answers["StartExecution"] = lambda _: {"executionArn": EXECUTION}
     page.goto(address("machine", MACHINE))
     page.get_by_role("button", name="Start an execution").click()
@@ -104,7 +31,7 @@ def test_home_says_how_the_services_are(page: Page, api: Api) -> None:
 
 def test_one_signs_in_where_the_api_asks_for_it(page: Page, api: Api) -> None:
     """The form comes by itself; from then on requests are signed, until one signs out. The secret stays in the tab."""
-    _answers(api)
+    answers_of(api)
 
     def signed_only(_: object) -> Any:
         if "AKID" not in api.authorizations[-1]:
@@ -127,7 +54,7 @@ def test_one_signs_in_where_the_api_asks_for_it(page: Page, api: Api) -> None:
 
 def test_one_goes_from_machines_to_a_map_run(page: Page, api: Api) -> None:
     """Each list leads to what stands in it, and Back leads back."""
-    _answers(api)
+    answers_of(api)
     page.goto("/console")
     page.get_by_role("link", name="State machines").click()
     page.get_by_role("link", name="orders").click()
@@ -142,7 +69,7 @@ def test_one_goes_from_machines_to_a_map_run(page: Page, api: Api) -> None:
 
 def test_a_history_is_a_table_that_can_be_narrowed_to_failures(page: Page, api: Api) -> None:
     """Each event says when it was and opens its details; a filter leaves those that went wrong."""
-    _answers(api)
+    answers_of(api)
     page.goto(address("execution", EXECUTION, "?tab=history"))
     events = page.locator(".events li")
     expect(events).to_have_count(3)
@@ -155,7 +82,7 @@ def test_a_history_is_a_table_that_can_be_narrowed_to_failures(page: Page, api: 
 
 def test_an_execution_is_started_with_input_that_is_json(page: Page, api: Api) -> None:
     """What is not JSON is said while it is typed and never sent; what was typed stays."""
-    _answers(api)
+    answers_of(api)
     api.answers["StartExecution"] = lambda _: {"executionArn": EXECUTION, "startDate": START}
     page.goto(address("machine", MACHINE))
     page.get_by_role("button", name="Start an execution").click()
@@ -173,10 +100,10 @@ def test_an_execution_is_started_with_input_that_is_json(page: Page, api: Api) -
 
 def test_an_arn_leads_to_its_view(page: Page, api: Api) -> None:
     """The field above takes the ARN of a machine, an execution or a Map Run; it says when it is none."""
-    _answers(api)
+    answers_of(api)
     page.goto("/console/")
-    field = page.get_by_role("searchbox")
-    field.fill("nonsense")
+    field = page.get_by_role("banner").get_by_role("searchbox")
+    field.fill("arn:aws:states:nonsense")
     field.press("Enter")
     expect(page.get_by_role("banner").get_by_role("alert")).to_contain_text("no ARN")
     field.fill(RUN)
@@ -184,9 +111,67 @@ def test_an_arn_leads_to_its_view(page: Page, api: Api) -> None:
     expect(page.get_by_role("heading", name="Map Run")).to_be_visible()
 
 
+def test_machines_and_executions_are_looked_for_by_name(page: Page, api: Api) -> None:
+    """A name in the field above leads to the machines called so; of many pages those are shown that hold one."""
+    answers_of(api)
+    machines = [{"stateMachineArn": f"{MACHINE}-{n}", "name": f"orders-{n}", "type": "STANDARD"} for n in range(30)]
+    pages = {None: machines[:10], "1": machines[10:20], "2": machines[20:]}
+    following = {None: {"nextToken": "1"}, "1": {"nextToken": "2"}, "2": {}}
+    api.answers["ListStateMachines"] = lambda ask: {
+        "stateMachines": [{**each, "creationDate": START} for each in pages[ask.get("nextToken")]],
+        **following[ask.get("nextToken")],
+    }
+    page.goto("/console/")
+    field = page.get_by_role("banner").get_by_role("searchbox")
+    field.fill("ORDERS-2")
+    field.press("Enter")
+    rows = page.get_by_role("region", name="State machines").locator("tbody tr")
+    expect(rows).to_have_count(11)
+    expect(page.get_by_text("30 state machines looked at, all there are.")).to_be_visible()
+    assert page.url.endswith("?text=ORDERS-2")
+    page.goto(address("machine", MACHINE))
+    form = page.get_by_role("search", name="Search executions")
+    form.get_by_label("Name").fill("nobody")
+    form.get_by_role("button").click()
+    expect(page.get_by_text("No execution is called so.")).to_be_visible()
+    form.get_by_role("link", name="Search for nothing").click()
+    expect(page.get_by_role("link", name="nightly")).to_be_visible()
+
+
+def test_a_machine_says_what_it_is_published_as_and_what_is_wrong_with_it(page: Page, api: Api) -> None:
+    """Versions, aliases with where they lead, and the diagnostics of its definition."""
+    answers_of(api)
+    api.answers |= {
+        "ListStateMachineVersions": lambda _: {
+            "stateMachineVersions": [{"stateMachineVersionArn": f"{MACHINE}:7", "creationDate": START}]
+        },
+        "ListStateMachineAliases": lambda _: {
+            "stateMachineAliases": [{"stateMachineAliasArn": f"{MACHINE}:live", "creationDate": START}]
+        },
+        "DescribeStateMachineAlias": lambda ask: {
+            "stateMachineAliasArn": ask["stateMachineAliasArn"],
+            "name": "live",
+            "updateDate": START,
+            "routingConfiguration": [{"stateMachineVersionArn": f"{MACHINE}:7", "weight": 100}],
+        },
+        "ValidateStateMachineDefinition": lambda _: {
+            "result": "OK",
+            "diagnostics": [{"severity": "WARNING", "code": "C", "message": HOSTILE, "location": "/States/A"}],
+        },
+    }
+    page.goto(address("machine", MACHINE, "?tab=versions"))
+    expect(page.get_by_role("region", name="Versions")).to_contain_text(f"{MACHINE}:7")
+    expect(page.get_by_role("region", name="Aliases")).to_contain_text("100% to version 7")
+    page.get_by_role("link", name="Definition").click()
+    said = page.get_by_role("region", name="Diagnostics")
+    expect(said).to_contain_text(HOSTILE)
+    expect(said).to_contain_text("/States/A")
+    assert api.members_of("ValidateStateMachineDefinition")[0]["severity"] == "WARNING"
+
+
 def test_a_view_without_an_answer_says_why_and_tries_again(page: Page, api: Api) -> None:
     """A refusal stands on the page in the API's words; after it the same view comes without a reload."""
-    _answers(api)
+    answers_of(api)
     page.goto("/console/")
 
     def no(_: object) -> Any:
@@ -207,36 +192,9 @@ def test_empty_lists_say_so(page: Page, api: Api) -> None:
     expect(page.get_by_text("There is no state machine yet")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "where",
-    [
-        "/console/",
-        "/console/#/machines",
-        address("machine", MACHINE),
-        address("machine", MACHINE, "?tab=definition"),
-        address("execution", EXECUTION, "?tab=history"),
-        address("execution", EXECUTION, "?tab=data"),
-        address("map-run", RUN),
-        address("map-run", RUN, "?tab=errors"),
-        address("map-run", RUN, f"?child={EXECUTION}"),
-    ],
-)
-def test_every_view_fits_a_narrow_screen(page: Page, api: Api, where: str, scheme: Any) -> None:
-    """At 360 pixels nothing sticks out, light or dark, and axe finds nothing: names, roles, order, contrast (AA)."""
-    _answers(api)
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 360, "height": 640})
-    page.goto(where)
-    expect(page.locator("h1")).to_be_visible()
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert violations(page) == []
-
-
 def test_every_act_is_reached_by_the_keyboard(page: Page, api: Api) -> None:
     """From the top of the page Tab leads to the acts, Enter opens one, Escape closes it where the reader was."""
-    _answers(api)
+    answers_of(api)
     page.goto(address("machine", MACHINE))
     act = page.get_by_role("button", name="Start an execution")
     expect(act).to_be_visible()

@@ -29,11 +29,11 @@ function Act({ title, verb, grave, on, act, onClose, onDone, children }) {
       ${state.done === undefined && children}
       ${state.refusal && html`<p class="failure" role="alert">${state.refusal}</p>`}
       ${state.done !== undefined && html`<p class="done" role="status">${state.done}</p>`}
-      <footer>
+      <div class="foot">
         ${state.done === undefined
           ? html`<button type="submit" class=${grave ? "grave" : "main"} disabled=${state.busy}>${state.busy ? "Working …" : verb}</button>`
           : html`<button type="button" class="main" onClick=${onClose}>Close</button>`}
-      </footer>
+      </div>
     </form>
   <//>`;
 }

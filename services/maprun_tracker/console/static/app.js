@@ -41,18 +41,18 @@ function App() {
     <main id="main" tabindex="-1" ref=${main}><${View} key=${`${place} ${rounds}`} arn=${at.arn} query=${at.query} /></main>`;
 }
 
-/** Goes to whatever an ARN names. */
+/** Goes to whatever an ARN names; other texts are looked for in the names of state machines. */
 function Find() {
   const [said, say] = useState("");
   const go = (event) => {
     event.preventDefault();
     const arn = new FormData(event.target).get("arn").trim();
-    const address = addressOf(arn);
-    say(address ? "" : "This is no ARN of a state machine, an execution or a Map Run.");
+    const address = arn.startsWith("arn:") ? addressOf(arn) : arn && write("machines", "", { text: arn });
+    say(address || !arn ? "" : "This is no ARN of a state machine, an execution or a Map Run.");
     if (address) location.hash = address;
   };
   return html`<form class="find" role="search" onSubmit=${go}>
-    <input name="arn" type="search" aria-label="Go to an ARN" placeholder="Go to an ARN …" />
+    <input name="arn" type="search" aria-label="An ARN, or the name of a state machine" placeholder="ARN, or name of a state machine" />
     ${said && html`<span role="alert" class="wrong">${said}</span>`}
   </form>`;
 }

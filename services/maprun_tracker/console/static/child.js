@@ -32,8 +32,8 @@ export function Child({ arn, onClose }) {
       <${Json} level="h3" name="Input" text=${child.input} />
       <${Json} level="h3" name="Output" text=${child.output} />`}
       ${!express && html`<${NestedRuns} arn=${arn} />`}
-      <h3>Events</h3>
-      <${History} arn=${arn} anyKind />
+      <h3>States and events</h3>
+      <${History} arn=${arn} as="both" anyKind />
     <//>
   <//>`;
 }

@@ -7,12 +7,13 @@ import { History } from "./history.js";
 import { html } from "./html.js";
 import { Age, useLive, Waiting } from "./live.js";
 import { More, usePages } from "./pages.js";
+import { useStates } from "./states.js";
 import { Choices, Copy, Facts, Json, Status, Table } from "./parts.js";
 import { duration, manifestsIn, moment, nameOf, shellWord } from "./words.js";
 
 const AGAIN_MS = 3000;
-const TABS = [["map-runs", "Map Runs"], ["history", "History"], ["data", "Input and output"], ["definition", "Definition"]];
-const EXPRESS_TABS = TABS.slice(1, 3); // AWS has the other questions for STANDARD executions alone
+const TABS = [["map-runs", "Map Runs"], ["history", "History"], ["timeline", "Timeline"], ["data", "Input and output"], ["definition", "Definition"]];
+const EXPRESS_TABS = TABS.slice(1, 4); // AWS has the other questions for STANDARD executions alone
 
 /** `query.tab` is one of TABS. */
 export function Execution({ arn, query }) {
@@ -33,9 +34,9 @@ export function Execution({ arn, query }) {
       ${execution && html`<${Summary} execution=${execution} />`}
       <${Choices} name="Parts of this page" of=${tabs.map(([key, name]) => [name, write("execution", arn, { tab: key }), tab === key])} />
       ${tab === "map-runs" && html`<${MapRuns} arn=${arn} everyMs=${running ? AGAIN_MS : 0} />`}
-      ${tab === "history" && html`<${History} arn=${arn} anyKind=${express} everyMs=${running ? AGAIN_MS : 0} />`}
+      ${["history", "timeline"].includes(tab) && html`<${History} arn=${arn} as=${tab === "history" ? "table" : tab} anyKind=${express} everyMs=${running ? AGAIN_MS : 0} />`}
       ${tab === "data" && html`<${Json} name="Input" text=${execution?.input} /><${Json} name="Output" text=${execution?.output} />`}
-      ${tab === "definition" && html`<${Definition} arn=${arn} />`}
+      ${tab === "definition" && html`<${Definition} arn=${arn} running=${running} />`}
     <//>`;
 }
 
@@ -84,7 +85,8 @@ export function labelOf(mapRunArn) {
   return `${label} ${id.slice(0, 8)}`;
 }
 
-function Definition({ arn }) {
+function Definition({ arn, running }) {
   const live = useLive((signal) => call("DescribeStateMachineForExecution", { executionArn: arn }, signal), ["definition", arn], () => true);
-  return html`<${Waiting} live=${live}><${Graph} definition=${live.data?.definition} /><${Json} name="Definition" text=${live.data?.definition} /><//>`;
+  const states = useStates(arn, running);
+  return html`<${Waiting} live=${live}><${Graph} definition=${live.data?.definition} states=${states} /><${Json} name="Definition" text=${live.data?.definition} /><//>`;
 }

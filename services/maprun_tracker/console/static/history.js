@@ -1,16 +1,16 @@
-// The events of an execution as a table: filtered here, paged by the server.
+// The events of an execution: as a table that is filtered here and paged by the server, and as a timeline of its states.
 import { ask, call } from "./api.js";
 import { html, useState } from "./html.js";
 import { More, usePages } from "./pages.js";
+import { Timeline } from "./timeline.js";
 import { moment, pretty } from "./words.js";
 
 const ROWS = 100;
 const GRAVE = /(Failed|TimedOut|Aborted)$/;
 const HIDDEN = new Set(["id", "type", "timestamp", "previousEventId"]);
 
-/** `arn`'s events. `anyKind` asks the address that shows EXPRESS children too. */
-export function History({ arn, anyKind = false, everyMs = 0 }) {
-  const [onlyGrave, setOnlyGrave] = useState(false);
+/** `arn`'s events, `as` table, timeline or both. `anyKind` asks the address that shows EXPRESS children too. */
+export function History({ arn, as = "table", anyKind = false, everyMs = 0 }) {
   const load = async (nextToken, signal) => {
     const page = anyKind
       ? await ask("history", arn, { nextToken }, signal)
@@ -18,14 +18,19 @@ export function History({ arn, anyKind = false, everyMs = 0 }) {
     return { rows: page.events, next: page.nextToken };
   };
   const list = usePages(load, ["history", arn], everyMs);
-  if (list.rows === undefined) return html`<${More} list=${list} />`;
-  const shown = onlyGrave ? list.rows.filter((event) => GRAVE.test(event.type)) : list.rows;
-  const first = list.rows[0]?.timestamp;
+  return html`${list.rows?.length > 0 && as !== "table" && html`<${Timeline} events=${list.rows} />`}
+    ${list.rows && as !== "timeline" && html`<${Events} of=${list.rows} />`}
+    <${More} list=${list} />`;
+}
+
+function Events({ of }) {
+  const [onlyGrave, setOnlyGrave] = useState(false);
+  const shown = onlyGrave ? of.filter((event) => GRAVE.test(event.type)) : of;
+  const first = of[0]?.timestamp;
   return html`<label class="inline"><input type="checkbox" checked=${onlyGrave} onChange=${() => setOnlyGrave(!onlyGrave)} /> Only what went wrong</label>
     ${shown.length === 0
       ? html`<p class="quiet">${onlyGrave ? "Nothing went wrong in what is shown." : "Nothing has happened yet."}</p>`
-      : html`<ol class="events">${shown.map((event) => html`<${Event} key=${event.id} event=${event} first=${first} />`)}</ol>`}
-    <${More} list=${list} />`;
+      : html`<ol class="events">${shown.map((event) => html`<${Event} key=${event.id} event=${event} first=${first} />`)}</ol>`}`;
 }
 
 function Event({ event, first }) {

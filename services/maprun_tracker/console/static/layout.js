@@ -5,8 +5,10 @@ const LEAF_HEIGHT = 40;
 const GAP_X = 28;
 const GAP_Y = 44;
 const PAD = 14;
-const HEAD = 30;
+const HEAD = 34;
 const LANE = 14;
+const LEAF_WIDTH_MIN = 130; // what became of a state has room in it
+const INNER_WIDTH_MIN = 220;
 
 /** {width, height, boxes, lines} of StartAt and States; boxes of Parallel and Map hold drawings of their own. */
 export function layout(machine) {
@@ -112,14 +114,16 @@ function boxOf(name, state, start) {
   const inner = innerOf(state).map((machine) => layout(machine)).filter((drawing) => drawing.boxes.length);
   const text = Math.min(260, Math.max(name.length, (state.Type ?? "").length) * CHAR + 2 * PAD);
   const box = { name, type: state.Type ?? "", start, ends: state.End === true || ["Succeed", "Fail"].includes(state.Type) };
-  if (!inner.length) return { ...box, width: Math.max(90, text), height: LEAF_HEIGHT, inner: [] };
+  if (!inner.length) return { ...box, width: Math.max(LEAF_WIDTH_MIN, text), height: LEAF_HEIGHT, inner: [] };
   let x = PAD;
   const placed = inner.map((drawing) => {
     const one = { drawing, x, y: HEAD };
     x += drawing.width + PAD;
     return one;
   });
-  return { ...box, width: Math.max(x, text), height: HEAD + Math.max(...inner.map((drawing) => drawing.height)) + PAD, inner: placed };
+  const width = Math.max(x, text, INNER_WIDTH_MIN);
+  for (const one of placed) one.x += (width - x) / 2;
+  return { ...box, width, height: HEAD + Math.max(...inner.map((drawing) => drawing.height)) + PAD, inner: placed };
 }
 
 function innerOf(state) {

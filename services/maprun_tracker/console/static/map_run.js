@@ -8,11 +8,13 @@ import { Children } from "./children.js";
 import { Clusters } from "./clusters.js";
 import { labelOf } from "./execution.js";
 import { html } from "./html.js";
+import { Latency, useTimes } from "./latency.js";
 import { Age, useLive, Waiting } from "./live.js";
-import { doneOf, rateOf, secondsLeft } from "./pace.js";
+import { doneOf, rateOf, sampled, secondsLeft } from "./pace.js";
 import { Choices, Copy, Facts, Status } from "./parts.js";
 import { Results } from "./results.js";
-import { Throughput, useSamples } from "./throughput.js";
+import { useSamples } from "./samples.js";
+import { Throughput } from "./throughput.js";
 import { duration, moment, nameOf, number, percent, rate } from "./words.js";
 
 const STATUS_OF = { failed: "FAILED", timedOut: "TIMED_OUT", aborted: "ABORTED", succeeded: "SUCCEEDED", running: "RUNNING" };
@@ -50,7 +52,9 @@ function Overview({ live, arn, redrivable, hrefOf }) {
   const { run, progress } = live.data;
   const running = run.status === "RUNNING";
   const done = doneOf(run.itemCounts);
-  const samples = useSamples(arn, running ? live.at : 0, done);
+  const samples = useSamples(arn, running ? { at: live.at / 1000, done } : undefined, sampled);
+  const times = useTimes(arn, running);
+  const now = times[times.length - 1];
   const pace = rateOf(samples);
   const expected = progress.itemsExpected ?? run.itemCounts.total;
   const left = secondsLeft(progress.itemsExpected, done, pace);
@@ -72,9 +76,10 @@ function Overview({ live, arn, redrivable, hrefOf }) {
           <${Figure} name="Time left" value=${left === null ? "–" : duration(left)} of=${left === null ? "not known" : "at this pace"} />`
         : html`<${Figure} name="Items a second" value=${took > 0 && !run.redriveCount ? rate(done / took) : "–"} of="on average" />`}
       <${Figure} name="Children running" value=${number(children.running)} of=${run.maxConcurrency ? `of ${number(run.maxConcurrency)} at once` : "no limit of its own"} />
+      <${Figure} name="A child takes" value=${now ? duration(now.half) : "–"} of=${now ? `half of them; the slowest ${duration(now.most)}` : "none succeeded yet"} />
       <${Figure} name="Source read" value=${sourceText(progress)} of=${`${number(progress.itemsRead)} items`} />
     </div>
-    ${running && html`<${Throughput} samples=${samples} />`}
+    ${running && html`<${Throughput} samples=${samples} /><${Latency} samples=${times} />`}
     <${Facts} of=${[
       ["Execution", html`<a href=${write("execution", run.executionArn)}>${nameOf(run.executionArn)}</a>`],
       ["Started", moment(run.startDate)],

@@ -8,15 +8,24 @@ export function doneOf(counts) {
   return counts.succeeded + counts.failed + counts.timedOut + counts.aborted;
 }
 
-/** The samples with one more. When there are too many, every second of the older half is left out. */
+/** The samples with one more. */
 export function sampled(samples, sample) {
   const last = samples[samples.length - 1];
   if (last && sample.at <= last.at) return samples;
   if (last && sample.done < last.done) return [sample]; // a redrive begins anew
-  const next = [...samples, sample];
-  if (next.length <= SAMPLES_MAX) return next;
+  return bounded([...samples, sample]);
+}
+
+/** No more than SAMPLES_MAX: when there are too many, every second of the older half is left out. */
+export function bounded(samples) {
+  if (samples.length <= SAMPLES_MAX) return samples;
   const half = SAMPLES_MAX / 2;
-  return next.filter((_, place) => place >= half || place % 2 === 0);
+  return samples.filter((_, place) => place >= half || place % 2 === 0);
+}
+
+/** The value below which that share of `values` is; they are sorted. */
+export function quantile(values, share) {
+  return values[Math.min(values.length - 1, Math.floor(values.length * share))];
 }
 
 /** Items a second over the last WINDOW_SECONDS; null before there are two samples. */

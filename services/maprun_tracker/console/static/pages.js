@@ -1,5 +1,10 @@
 // Long lists: a page at a time from the server, never more in the document than the reader asked for.
 import { html, useEffect, useState } from "./html.js";
+import { number } from "./words.js";
+
+const NAMED_ROWS = 50;
+const LOOKED_PAGES_MAX = 10;
+export const LOOKED_ROWS = 1000; // of a page that is looked through for names: the most that AWS gives
 
 const BLANK = { rows: undefined, next: undefined, pages: 0, looked: 0, error: undefined, at: 0 };
 
@@ -39,6 +44,41 @@ export function usePages(load, keys, everyMs = 0) {
     };
   }, [now, asked, everyMs]);
   return { ...mine, more: () => ask({ token: mine.next, of: now }), first: () => ask({ token: undefined, of: now }) };
+}
+
+/**
+ * A `load` for usePages that gives those rows alone whose `name` holds `text`, capitals or not. Some pages of the server are
+ * looked through at a time, each of `page(token, signal)`.
+ */
+export function named(text, page) {
+  const wanted = text.toLowerCase();
+  return async (token, signal) => {
+    const rows = [];
+    let looked = 0;
+    let next = token;
+    for (let pages = 0; pages < LOOKED_PAGES_MAX && rows.length < NAMED_ROWS; pages += 1) {
+      const found = await page(next, signal);
+      looked += found.rows.length;
+      rows.push(...found.rows.filter((row) => row.name.toLowerCase().includes(wanted)));
+      next = found.next;
+      if (!next) break;
+    }
+    return { rows, next, looked };
+  };
+}
+
+/** A field for such a text. `at(text)` is the address of the list with it. */
+export function NameSearch({ what, text, at, list }) {
+  const search = (event) => {
+    event.preventDefault();
+    location.hash = at(new FormData(event.target).get("text").trim());
+  };
+  return html`<form key=${text} class="search" role="search" aria-label=${`Search ${what}`} onSubmit=${search}>
+      <label>Name <small>or a part of it</small> <input name="text" type="search" maxlength="256" defaultValue=${text ?? ""} /></label>
+      <button type="submit">Search</button>
+      ${text && html`<a href=${at("")}>Search for nothing</a>`}
+    </form>
+    ${text && list.rows && html`<p class="quiet" role="status">${number(list.looked)} ${what} looked at${list.next ? "; there are more" : ", all there are"}.</p>`}`;
 }
 
 /** What stands under such a list: that there is more, or why it is not here. */

@@ -92,7 +92,7 @@ export function Dialog({ title, className, onClose, children }) {
     onClose();
   };
   return html`<dialog ref=${dialog} class=${className} aria-label=${title} onCancel=${cancel}>
-    <header><h2>${title}</h2><button type="button" class="small" onClick=${onClose}>Close</button></header>
+    <div class="head"><h2>${title}</h2><button type="button" class="small" onClick=${onClose}>Close</button></div>
     ${children}
   </dialog>`;
 }

@@ -35,7 +35,7 @@ function Form({ why, onKeys, onClose }) {
       <label>Session token (of temporary keys) <input name="token" type="password" autocomplete="off" /></label>
       <label>Region <input name="region" required defaultValue=${keptKeys()?.region ?? "us-east-1"} /></label>
       <p class="quiet">They stay in this tab, sign its requests, and are never sent.</p>
-      <footer><button type="submit" class="main">Sign in</button></footer>
+      <div class="foot"><button type="submit" class="main">Sign in</button></div>
     </form>
   <//>`;
 }
