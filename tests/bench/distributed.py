@@ -12,6 +12,7 @@ from tests.bench import failing as failing_bench
 from tests.bench import fairness as fairness_bench
 from tests.bench import large as large_bench
 from tests.bench import live_update, pages
+from tests.bench import watched as watched_bench
 
 _WRITE = click.option("--write", default="", metavar="NAME", help="Add what was found to docs/benchmarks/NAME.md.")
 _NAME = "python -m tests.bench.distributed"
@@ -126,6 +127,35 @@ def ended(executions: int, opened: int, write: str) -> None:
     command = f"ended --executions {executions} --opened {opened}"
     _show(write, "What has ended, and what it costs", command, ended_bench.page(found))
     sys.exit(1 if found.wrong else 0)
+
+
+@main.command()
+@click.option("--items", default=1_000_000, show_default=True)
+@click.option("--browsers", default=5, show_default=True)
+@click.option("--rounds", default=5, show_default=True, help="Of runs, one of each kind.")
+@_WRITE
+def watched(items: int, browsers: int, rounds: int, write: str) -> None:
+    """Runs that browsers watch, and such that nobody does: their speed, first paint."""
+    found = watched_bench.measure(items, browsers, rounds)
+    print(json.dumps(msgspec.to_builtins(found)), file=sys.stderr, flush=True)
+    command = f"watched --items {items} --browsers {browsers} --rounds {rounds}"
+    _show(write, "The console, watching", command, watched_bench.page(found))
+
+
+@main.command()
+@click.option("--items", default=1_000_000, show_default=True)
+@click.option("--minutes", default=10.0, show_default=True, help="For which its memory is followed.")
+@_WRITE
+def watching(items: int, minutes: float, write: str) -> None:
+    """One page on a run that lasts: first paint, the work of a frame, memory."""
+    found = watched_bench.measure_lasting(items, minutes)
+    print(json.dumps(msgspec.to_builtins(found)), file=sys.stderr, flush=True)
+    _show(
+        write,
+        "The console, watching",
+        f"watching --items {items} --minutes {minutes}",
+        watched_bench.lasting_page(found),
+    )
 
 
 def _show(write: str, title: str, command: str, text: str) -> None:
