@@ -112,7 +112,7 @@ class KafkaHost:
         for share in self._shares:
             share.group.cluster = known.cluster
         await self.sender.start()
-        self._topics = TopicsWatch(self._client, self.settings, known)
+        self._topics = TopicsWatch(self._client, self.settings, known, self.service)
         self._watch(self._topics.run())
         if self.service:
             name = Name(self.settings, self.service)

@@ -23,15 +23,22 @@ def require_rights(settings: Settings, service: str, found: Mapping[str, Standin
 
     An empty service is a tool's: it must be able to look at all topics, and to use the topic `cluster`.
     """
+    if said := refused(settings, service, found):
+        raise NotAllowedError(said)
+
+
+def refused(settings: Settings, service: str, found: Mapping[str, Standing]) -> str:
+    """The rights on these topics that a service needs and doesn't have, in a sentence; empty when it has them all."""
     lacking: dict[str, list[str]] = {}
     for topic in TOPICS:
         stands = found.get(settings.prefix + topic.name)
         if stands is not None:
             for right in needed(topic, service) - stands.allowed:
                 lacking.setdefault(right, []).append(settings.prefix + topic.name)
-    if lacking:
-        said = "; ".join(f"{right} on {', '.join(lacking[right])}" for right in sorted(lacking))
-        raise NotAllowedError(f"Kafka at {settings.kafka} does not allow this client: {said}. Give it these rights")
+    if not lacking:
+        return ""
+    said = "; ".join(f"{right} on {', '.join(lacking[right])}" for right in sorted(lacking))
+    return f"Kafka at {settings.kafka} does not allow this client: {said}. Give it these rights"
 
 
 def needed(topic: Topic, service: str) -> frozenset[str]:

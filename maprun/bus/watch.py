@@ -13,9 +13,10 @@ from aiokafka import AIOKafkaClient
 from maprun.bus.cluster import Known
 from maprun.bus.mark import CREATE, differing
 from maprun.bus.port import BusError
+from maprun.bus.rights import refused
 from maprun.bus.standing import topics_as_they_stand
 from maprun.bus.topics import Standing, TopicsDifferError
-from maprun.runtime import clock
+from maprun.runtime import clock, logs
 from maprun.runtime.settings import Settings
 from schemas.topics import TOPICS
 
@@ -36,8 +37,9 @@ class Judgement(msgspec.Struct, frozen=True):
 class TopicsWatch:
     """One process's look at its topics. `trouble` says what is wrong with them at present."""
 
-    def __init__(self, client: AIOKafkaClient, settings: Settings, known: Known) -> None:
+    def __init__(self, client: AIOKafkaClient, settings: Settings, known: Known, service: str) -> None:
         self._client = client
+        self._service = service  # whose rights are looked at
         self._settings = settings
         self._known = known
         self._missing: dict[str, float] = {}  # topic → since when (monotonic)
@@ -57,17 +59,21 @@ class TopicsWatch:
                 if name not in found
             }
             lately = [n for n, since in self._missing.items() if clock.monotonic_seconds() - since < GONE_SECONDS]
-            judged = judge(self._settings, self._known, found, lately)
+            judged = judge(self._settings, self._known, found, lately, self._service)
             if judged.ends:
                 raise TopicsDifferError(judged.ends)
             if judged.again:
                 raise BusError(judged.again)
+            if judged.trouble and judged.trouble != self.trouble:
+                logs.logger("bus").warning("topics_in_trouble", trouble=judged.trouble)
             self.trouble = judged.trouble
 
 
-def judge(settings: Settings, known: Known, found: Mapping[str, Standing], lately: list[str]) -> Judgement:
+def judge(
+    settings: Settings, known: Known, found: Mapping[str, Standing], lately: list[str], service: str
+) -> Judgement:
     """Compares topics with those of the start; what is missing since `lately` only counts as there."""
-    # A topic that may not be looked at any more says nothing about itself.
+    # A topic that may not be looked at any more says nothing about itself but that.
     seen = {name: stands for name, stands in found.items() if stands.id}
     hidden = {name: known.topics[name] for name in found.keys() - seen.keys()}
     stands = {**{name: known.topics[name] for name in lately}, **hidden, **seen}
@@ -81,6 +87,8 @@ def judge(settings: Settings, known: Known, found: Mapping[str, Standing], latel
     gone = [name for name in replaceable if name not in stands]
     if gone:
         return Judgement(trouble=f"gone, and made again by {CREATE}: {', '.join(gone)}")
+    if said := refused(settings, service, found):
+        return Judgement(trouble=said)
     leaderless = [f"{name}/{partition}" for name, each in seen.items() for partition in each.leaderless]
     if leaderless:
         more = f" and {len(leaderless) - _LEADERLESS_NAMED_MAX} more" if len(leaderless) > _LEADERLESS_NAMED_MAX else ""

@@ -10,11 +10,12 @@ RUN mvn --quiet --batch-mode --file /build/pom.xml dependency:copy-dependencies 
 
 FROM ${BASE}
 RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends default-jre-headless \
+    && apt-get install -y -qq --no-install-recommends default-jre-headless openssl \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 1000 --home-dir /data kafka && mkdir /data && chown kafka: /data
+    && useradd --system --uid 1000 --home-dir /data kafka && mkdir /data /certificates /authority \
+    && chown kafka: /data /certificates /authority
 COPY --from=jars /jars /opt/kafka/libs
 COPY maprun/local/static/kafka/server.properties maprun/local/static/kafka/log4j2.properties /opt/kafka/
-COPY ops/docker/kafka-entrypoint /usr/local/bin/
+COPY ops/docker/kafka-entrypoint ops/docker/make-certificates /usr/local/bin/
 USER kafka
 ENTRYPOINT ["kafka-entrypoint"]

@@ -45,6 +45,16 @@ def _threads(pid: int) -> dict[int, float]:
     return found
 
 
+def files_and_threads(pids: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """Open files and threads of each part now."""
+    children = _children()
+    return {
+        part: (sum(_files(p) for p in tree), sum(_thread_count(p) for p in tree))
+        for part, pid in pids.items()
+        for tree in (_tree(pid, children),)
+    }
+
+
 def machine() -> str:
     """This machine in a few words, without its name."""
     model = platform.machine()
@@ -72,6 +82,18 @@ def _cpu(pid: int) -> float:
 def _rss(pid: int) -> int:
     fields = _stat(pid)
     return int(fields[21]) * _PAGE if fields else 0
+
+
+def _files(pid: int) -> int:
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return 0
+
+
+def _thread_count(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[17]) if fields else 0
 
 
 def _peak(pid: int) -> int:

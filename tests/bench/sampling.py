@@ -3,6 +3,7 @@
 import stat
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -74,15 +75,15 @@ class Watch:
         return Sample(time.monotonic() - self._began, done, rss, disk_bytes(self._stack.folder))
 
 
-def disk_bytes(state: Path) -> dict[str, int]:
-    """What a stack has on disk: Kafka by topic, the tracker, S3."""
+def disk_bytes(state: Path, parts: Sequence[str] = ("tracker", "s3")) -> dict[str, int]:
+    """What a stack has on disk: Kafka by topic, and these parts."""
     found: dict[str, int] = {}
     kafka = state / "kafka" / "data"
     for folder in kafka.iterdir() if kafka.exists() else ():
         if folder.is_dir():
             topic = folder.name.rpartition("-")[0]
             found[f"kafka: {topic}"] = found.get(f"kafka: {topic}", 0) + _size(folder)
-    for part in ("tracker", "s3"):
+    for part in parts:
         found[part] = _size(state / part)
     return found
 

@@ -204,7 +204,7 @@ def kill_in_midrun(
         report.kills.append(Kill(part, round(at, 1), done_of(run), round(total, 1)))
         say(f"{at:7.1f} s  kill -9 {part:16} at {done_of(run):>9,} done; progress again after {total:5.1f} s")
     if not report.wrong:
-        report.wrong += _finish(stack, watch, items, status_of)
+        report.wrong += finish(stack, watch, items, status_of)
     report.seconds = round(time.monotonic() - began, 1)
     return report
 
@@ -218,7 +218,7 @@ def _settled(watch: Watch, done: int, part: str) -> int:
     return done if now is None else now
 
 
-def _finish(stack: Stack, watch: Watch, items: int, status_of: Callable[[int], str]) -> list[str]:
+def finish(stack: Stack, watch: Watch, items: int, status_of: Callable[[int], str]) -> list[str]:
     """Waits for the end of the execution and recounts; answers what is wrong."""
     before, since = -1, time.monotonic()
     while True:

@@ -14,7 +14,7 @@ from maprun.runtime.settings import Settings
 from tests.integration.jars import share_jars
 
 ROOT = Path(__file__).resolve().parents[3]
-_START_SECONDS_MAX = 60
+_START_SECONDS_MAX = 120
 _PORTS = (10_000, 20_000)
 
 

@@ -2,19 +2,22 @@
 
 import asyncio
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
-from aiokafka.protocol.admin import CreateAclsRequest
+from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest
 
-from maprun.bus.administration import administering
+from maprun.bus.administration import Administration, administering
 from maprun.bus.least_rights import Right
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 
 STORE_PASSWORD = "store-secret"  # noqa: S105 - of a keystore that a test makes
-_TOPIC, _GROUP, _LITERAL, _PREFIXED, _ALLOW = 2, 3, 3, 4, 3
+_HOLD_SECONDS_MAX = 60.0
+_ANY, _TOPIC, _GROUP, _LITERAL, _PREFIXED, _ALLOW = 1, 2, 3, 3, 4, 3
 _OPERATIONS = {
     "Read": 3,
     "Write": 4,
@@ -25,6 +28,16 @@ _OPERATIONS = {
     "AlterConfigs": 11,
 }
 """Kafka's numbers, as in its protocol."""
+
+
+class _Given(NamedTuple):
+    """One right, in those numbers."""
+
+    kind: int
+    name: str
+    pattern: int
+    principal: str
+    operation: int
 
 
 class Certificates(msgspec.Struct, frozen=True):
@@ -66,20 +79,55 @@ def _run(*command: str) -> None:
 
 
 def give(admin: Settings, rights: Iterable[Right], principals: Mapping[str, str]) -> None:
-    """Gives rights to those who have a principal, as the commands of `maprun topics plan --commands` do."""
+    """Gives rights to those who have a principal, as the commands of `maprun topics plan --commands` do.
+
+    A controller takes them; they hold once the brokers have heard of it.
+    """
 
     async def work() -> None:
         async with administering(admin, Limits()) as administration:
-            for right in rights:
-                if right.who in principals:
-                    for name in right.names:
-                        for operation in right.operations:
-                            kind = _TOPIC if right.kind == "topic" else _GROUP
-                            pattern = _PREFIXED if right.prefixed else _LITERAL
-                            allowed = (principals[right.who], "*", _OPERATIONS[operation], _ALLOW)
-                            node = administration.client.get_random_node()
-                            request = CreateAclsRequest(kind, name, pattern, *allowed)
-                            answer = await administration.client.send(node, request)
-                            assert [code for code, _ in answer.creation_responses] == [0], answer
+            given = {
+                _Given(
+                    _TOPIC if right.kind == "topic" else _GROUP,
+                    name,
+                    _PREFIXED if right.prefixed else _LITERAL,
+                    principals[right.who],
+                    _OPERATIONS[operation],
+                )
+                for right in rights
+                if right.who in principals
+                for name in right.names
+                for operation in right.operations
+            }
+            for kind, name, pattern, principal, operation in given:
+                request = CreateAclsRequest(kind, name, pattern, principal, "*", operation, _ALLOW)
+                answer = await administration.client.send(administration.client.get_random_node(), request)
+                assert [code for code, _ in answer.creation_responses] == [0], answer
+            for broker in administration.client.cluster.brokers():
+                until = time.monotonic() + _HOLD_SECONDS_MAX
+                while not given <= await _given(administration, broker.nodeId):
+                    assert time.monotonic() < until, f"broker {broker.nodeId} does not know the rights"
+                    await asyncio.sleep(0.05)
 
     asyncio.run(work())
+
+
+async def _given(administration: Administration, broker: int) -> set[_Given]:
+    """The rights that one broker knows of."""
+    request = DescribeAclsRequest(_ANY, None, _ANY, None, None, _ANY, _ANY)
+    answer = await administration.client.send(broker, request)
+    assert not answer.error_code, answer
+    return {
+        _Given(kind, name, pattern, principal, operation)
+        for kind, name, pattern, acls in answer.resources
+        for principal, _, operation, _ in acls
+    }
+
+
+async def take(admin: Settings, topic: str, principal: str, operation: str) -> None:
+    """Takes one right on a topic, by its name on Kafka, away again."""
+    async with administering(admin, Limits()) as administration:
+        node = administration.client.get_random_node()
+        request = DeleteAclsRequest(_TOPIC, topic, _LITERAL, principal, "*", _OPERATIONS[operation], _ALLOW)
+        answer = await administration.client.send(node, request)
+        assert [(code, len(matching)) for code, _, matching in answer.filter_responses] == [(0, 1)], answer

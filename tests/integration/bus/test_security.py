@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from maprun.bus import making, planning
 from maprun.bus.checkup import look_at_kafka
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.least_rights import APPLY, least_rights
-from maprun.bus.port import BusError
+from maprun.bus.port import BusError, Outgoing
 from maprun.bus.rights import NotAllowedError
 from maprun.runtime.checkup import Finding
 from maprun.runtime.kafka_access import KafkaAccess, Secret
@@ -24,7 +24,7 @@ from maprun.runtime.process import SetupError
 from maprun.runtime.settings import Settings
 from schemas.topics import TOPICS
 from tests.integration.bus.broker import Broker
-from tests.integration.bus.secured import Certificates, give, make_certificates
+from tests.integration.bus.secured import Certificates, give, make_certificates, take
 from tests.integration.bus.test_living_services import SERVICES, started
 
 pytestmark = pytest.mark.integration
@@ -191,6 +191,59 @@ def test_services_work_with_the_rights_that_are_planned_and_no_others(admin: Set
         process.terminate()
         assert process.wait(END_SECONDS_MAX) == 0, log.read_text()[-3000:]
         assert "AuthorizationFailed" not in log.read_text()
+
+
+def test_a_right_that_is_taken_away_is_named_while_it_is_away(admin: Settings) -> None:
+    """A living service says which topic and right; given back, it is ready again. One it doesn't need is no matter."""
+    mine = msgspec.structs.replace(admin, prefix="taken.")
+    asyncio.run(making.make_topics(mine, Limits()))
+    rights = least_rights(mine)
+    give(admin, rights, {"item-reader": "User:maprun"})
+
+    async def work() -> None:
+        host = KafkaHost(changed(mine, **NOBODY), Limits(), service="item-reader")
+        try:
+            await host.start()
+            await until(lambda: not host.ready())
+            await take(admin, "taken.items", "User:maprun", "Write")
+            await until(lambda: "does not allow this client: Write on taken.items. Give it" in host.ready())
+            await asyncio.to_thread(give, admin, rights, {"item-reader": "User:maprun"})
+            await until(lambda: not host.ready())
+        finally:
+            await host.close()
+
+    asyncio.run(to_its_end(work()))
+
+
+def test_records_that_may_not_be_deleted_stay_and_are_counted(admin: Settings) -> None:
+    """Without Delete a lane goes on."""
+    mine = msgspec.structs.replace(admin, prefix="stays.")
+    asyncio.run(making.make_topics(mine, Limits()))
+    give(admin, least_rights(mine), {"child-runner": "User:maprun"})
+
+    async def work() -> None:
+        host = KafkaHost(changed(mine, **NOBODY), Limits(), service="child-runner")
+        try:
+            await take(admin, "stays.lane-journal", "User:maprun", "Delete")
+            await host.start()
+            port = host.port()
+            await port.send([Outgoing("lane-journal", 0, b"x") for _ in range(3)])
+            await port.trim("lane-journal", 0, 2)
+            assert await port.start_offset("lane-journal", 0) == 0
+            assert host.fetcher.figures.trims_refused == 1
+        finally:
+            await host.close()
+
+    asyncio.run(to_its_end(work()))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits until this holds."""
+    for _ in range(round(END_SECONDS_MAX / 0.05)):
+        if holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came")
 
 
 @pytest.mark.parametrize(
