@@ -5,6 +5,8 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
+from maprun.runtime import connections
+
 Check = Callable[[], str]
 """Answers "" when all is well, else what is missing, in words."""
 
@@ -57,12 +59,13 @@ class HealthSite:
 
 async def serve(host: str, port: int, ready: Check = well, healthy: Check = well) -> HealthSite:
     """Starts the site in the running loop; port 0 takes any free one. Raises OSError when the port is taken."""
-    application = web.Application()
+    application = web.Application(middlewares=[connections.attended])
     application.add_routes(routes(ready, healthy))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
+    bounds = connections.Connections(connections.ConnectionLimits())
     try:
-        await web.TCPSite(runner, host, port).start()
+        await connections.BoundedSite(runner, host, port, bounds).start()
     except OSError:
         await runner.cleanup()
         raise

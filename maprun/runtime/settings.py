@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ""  # MAPRUN_KEYS_FILE: who may ask the API, see `runtime.keys`; with one all requests must be signed
     )
     signatures: str = "auto"  # MAPRUN_SIGNATURES: auto (needed where the API is reached from elsewhere) or none
+    api_connections_max: int = 10_000  # MAPRUN_API_CONNECTIONS: that one tracker takes at once
+    api_peer_connections_max: int = 5_000  # MAPRUN_API_CONNECTIONS_PER_ADDRESS: the same, of one address
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
     logs: str = ""  # AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: where logs of executions go beside their topic; empty = nowhere
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
@@ -119,6 +121,8 @@ _NAMES = {
     "api_hosts": "MAPRUN_API_HOSTS",
     "keys_file": "MAPRUN_KEYS_FILE",
     "signatures": "MAPRUN_SIGNATURES",
+    "api_connections_max": "MAPRUN_API_CONNECTIONS",
+    "api_peer_connections_max": "MAPRUN_API_CONNECTIONS_PER_ADDRESS",
     "s3": "AWS_ENDPOINT_URL_S3",
     "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
@@ -166,6 +170,8 @@ _RANGES = {
     "running_bytes_max": (1 << 20, 1 << 50),
     "shapers": (0, 64),
     "task_connections_max": (1, 1_000_000),
+    "api_connections_max": (1, 1_000_000),
+    "api_peer_connections_max": (1, 1_000_000),
     "http_port": (0, PORT_MAX),
 }
 _KINDS: dict[str, Callable[[str], str | Path]] = {

@@ -10,11 +10,12 @@ from prometheus_client import REGISTRY
 
 from maprun.bus.kafka import KafkaHost
 from maprun.bus.metrics import BusMetrics
-from maprun.runtime import process
+from maprun.runtime import files, process
+from maprun.runtime.connections import BoundedSite, Connections
 from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from services.maprun_tracker import tables
-from services.maprun_tracker.compose import compose
+from services.maprun_tracker.compose import compose, connection_limits
 from services.maprun_tracker.topology import SERVICE
 
 
@@ -25,12 +26,13 @@ async def main(settings: Settings, limits: Limits, stop: asyncio.Event) -> None:
     REGISTRY.register(BusMetrics(host))
     parts = compose(settings, limits, host)
     tracker = parts.tracker
+    connections = Connections(connection_limits(settings, files.allow_many()))
     application = parts.site.application(lambda: host.ready() or tracker.ready(), host.healthy)
     runner = web.AppRunner(application, access_log=None, auto_decompress=False)
     await runner.setup()
     try:
         for number in {settings.api_port, settings.http_port or settings.api_port}:
-            await web.TCPSite(runner, settings.http_host, number).start()
+            await BoundedSite(runner, settings.http_host, number, connections).start()
         await host.start()
         parts.work_beside(host)
         tables.quieten_collector()

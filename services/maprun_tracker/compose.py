@@ -10,6 +10,7 @@ from maprun.bus.kafka import KafkaHost
 from maprun.interpreter import Limits as ExecutionLimits
 from maprun.interpreter.roots import RootInterpreter
 from maprun.runtime import clock
+from maprun.runtime.connections import ConnectionLimits
 from maprun.runtime.keys import KeyFile
 from maprun.runtime.limits import Limits
 from maprun.runtime.process import SetupError
@@ -26,6 +27,10 @@ from services.maprun_tracker.express_calls import ExpressCalls
 from services.maprun_tracker.limits import TrackerLimits
 from services.maprun_tracker.process_reports import ProcessReports
 from services.maprun_tracker.tracker import Tracker
+
+CONNECTIONS_MIN = 64
+FILES_BESIDE = 1_024
+"""Files that the process has beside its clients' connections: Kafka's, other trackers', the archive's store."""
 
 
 class Composed(msgspec.Struct, frozen=True):
@@ -76,6 +81,13 @@ def gate_of(settings: Settings, names: Names, secret: TokenSecret) -> Gate | Non
         f"MAPRUN_HTTP_HOST={settings.http_host}: other machines reach the API, so requests to it must be signed: name a"
         " file of keys in MAPRUN_KEYS_FILE (`maprun keys add` makes one), or let everybody in by MAPRUN_SIGNATURES=none"
     )
+
+
+def connection_limits(settings: Settings, files_max: int) -> ConnectionLimits:
+    """How many connections the API takes: as many as are set, if the process may have so many files open."""
+    room = max(CONNECTIONS_MIN, files_max - FILES_BESIDE)
+    most = min(settings.api_connections_max, room)
+    return ConnectionLimits(most, min(settings.api_peer_connections_max, most))
 
 
 def _is_loopback(host: str) -> bool:

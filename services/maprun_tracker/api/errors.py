@@ -21,6 +21,7 @@ _STATUS_OF = {
     "InternalFailure": 500,
     "InternalServerError": 500,
     "RequestEntityTooLargeException": 413,
+    "RequestTimeoutException": 408,
 }
 
 

@@ -19,6 +19,7 @@ from services.maprun_tracker.access.allowed import Caller
 from services.maprun_tracker.access.gate import Gate
 from services.maprun_tracker.access.signatures import SignedRequest
 from services.maprun_tracker.api import identity
+from services.maprun_tracker.api.bodies import Bodies, Body, too_large
 from services.maprun_tracker.api.errors import retry_headers, retry_seconds, status_of
 from services.maprun_tracker.api.owners import PEER_PATH
 
@@ -28,9 +29,13 @@ ESCAPED_BYTES = 6
 """Bytes that a client may write for one character of an input: `\\u00e9`."""
 _AROUND_BYTES = 64 << 10
 """Of a request beside its largest member."""
+ENCODINGS_MAX = 3
+"""Each unpacking may take as long as the largest body takes."""
 TARGET_PREFIX: Final = "AWSStepFunctions."
 CALLER: Final = web.RequestKey("caller", Caller)
 """Who asks, of a request whose signature was verified."""
+BODY: Final = web.RequestKey("body", bytes)
+"""The body of a request, as it came."""
 HEALTH_PATHS: Final = frozenset({"/metrics", "/healthz", "/readyz"})
 _FORBIDDEN = 403
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
@@ -43,17 +48,10 @@ def body_bytes_max(payload_bytes_max: int) -> int:
     return max(BODY_BYTES_MAX, ESCAPED_BYTES * payload_bytes_max + _AROUND_BYTES)
 
 
-def middleware(
-    api: str,
-    hosts: Collection[str],
-    new_id: Callable[[], str],
-    gate: Gate | None = None,
-    open_paths: Collection[str] = HEALTH_PATHS,
-) -> Middleware:
+def middleware(api: str, hosts: Collection[str], new_id: Callable[[], str]) -> Middleware:
     """Refuses requests of strangers and says what aiohttp refuses in AWS's shape.
 
-    `api` is this process's own address; `hosts` are further names that it is reached by. With a `gate` all requests
-    must be signed but those to `open_paths`, which hold nothing of a user's.
+    `api` is this process's own address; `hosts` are further names that it is reached by.
     """
     own = frozenset({(urlsplit(api).hostname or "").lower(), *(host.lower() for host in hosts)})
 
@@ -62,8 +60,6 @@ def middleware(
         try:
             if request.path not in HEALTH_PATHS:
                 check_asker(request.headers.get(hdrs.HOST, ""), request.headers.get(hdrs.ORIGIN), own)
-            if gate is not None and request.path not in open_paths:
-                request[CALLER] = await _caller(gate, request)
             return await handler(request)
         except web.HTTPException as error:
             return refused(new_id(), _refusal_of(request, error), error.status)
@@ -75,14 +71,35 @@ def middleware(
     return front
 
 
-async def _caller(gate: Gate, request: web.Request) -> Caller:
-    """Who asks. The body of who has no key is not read. Raises Refusal."""
+def admission(bodies: Bodies, gate: Gate | None, open_paths: Collection[str]) -> Middleware:
+    """Reads the body of each request within bounds, and has it from who has a key where there is a `gate`.
+
+    Requests to `open_paths` hold nothing of a user's: they need no key, and their bodies are not read.
+    """
+
+    @web.middleware
+    async def admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in open_paths:
+            return await handler(request)
+        with bodies.held_by(request) as body:
+            if gate is None:
+                request[BODY] = await body.read()
+            else:
+                request[CALLER] = await _caller(gate, request, body)
+            return await handler(request)
+
+    return admitted
+
+
+async def _caller(gate: Gate, request: web.Request, body: Body) -> Caller:
+    """Who asks, and the request's body; that of who has no key is not read. Raises Refusal."""
     service = "sts" if identity.is_query(request.headers) else "states"
     headers = [(name.lower(), value) for name, value in request.headers.items()]
     signed = SignedRequest(request.method, request.raw_path, headers)
     claimed = gate.claim(signed, service, peer=request.path.startswith(PEER_PATH))
     operation = request.headers.get("X-Amz-Target", "").removeprefix(TARGET_PREFIX)
-    return gate.let_in(claimed, signed, await request.read(), operation)
+    request[BODY] = await body.read()
+    return gate.let_in(claimed, signed, request[BODY], operation)
 
 
 class StrangerError(Refusal):
@@ -122,8 +139,11 @@ def _is_address(name: str) -> bool:
 
 def unpacked(body: bytes, encoding: str, bytes_max: int) -> bytes:
     """A body without its Content-Encoding. Raises Refusal (SerializationException, RequestEntityTooLargeException)."""
+    names = [part.strip().lower() for part in encoding.split(",") if part.strip()]
+    if len(names) > ENCODINGS_MAX:
+        raise Refusal("SerializationException", f"A body is packed {ENCODINGS_MAX} times at most.")
     plain = body
-    for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+    for name in reversed(names):
         plain = _unpacked_once(plain, name, bytes_max)
     return plain
 
@@ -162,11 +182,6 @@ def _within(plain: bytes, bytes_max: int) -> bytes:
     return plain
 
 
-def too_large(bytes_max: int) -> Refusal:
-    """A body over the bound, packed or unpacked."""
-    return Refusal("RequestEntityTooLargeException", f"The request has more than {bytes_max} bytes.")
-
-
 def _refusal_of(request: web.Request, error: web.HTTPException) -> Refusal:
     """What aiohttp says no to, in AWS's shape."""
     match error:
@@ -176,8 +191,6 @@ def _refusal_of(request: web.Request, error: web.HTTPException) -> Refusal:
         case web.HTTPMethodNotAllowed():
             how = ", ".join(sorted(error.allowed_methods))
             return Refusal("UnknownOperationException", f"'{request.path}' answers {how}, not {request.method}.")
-        case web.HTTPRequestEntityTooLarge():
-            return too_large(request.client_max_size)
         case _:
             return Refusal("SerializationException", f"The request can't be read: {error.reason}.")
 

@@ -16,11 +16,13 @@ from maprun.language.depth import json_depth_ok
 from maprun.requests.checks import Refusal
 from maprun.requests.starts import TRACE_HEADER_CHARS_MAX, derived_id
 from maprun.runtime import health, logs
+from maprun.runtime.connections import attended
 from schemas.traces import XRAY_HEADER
 from services.maprun_tracker import console, metrics
 from services.maprun_tracker.access.allowed import ANYBODY, Target, check_allowed, targets_of
 from services.maprun_tracker.access.gate import Gate, changes
 from services.maprun_tracker.api import executions, front, identity, inputs, open_runs, runs, shapes, watching_shapes
+from services.maprun_tracker.api.bodies import Bodies, BodyLimits
 from services.maprun_tracker.api.deletions import Deletions
 from services.maprun_tracker.api.errors import UNAVAILABLE, ElsewhereError, ThrottledError, Unavailable
 from services.maprun_tracker.api.front import CALLER, TARGET_PREFIX
@@ -77,6 +79,7 @@ class Site:
         self._gate = gate
         self._signer = signer
         self._body_bytes_max = front.body_bytes_max(service.input_bytes_max)
+        self._body_limits = BodyLimits(self._body_bytes_max)
         self._calls = itertools.count()
         self._http: aiohttp.ClientSession | None = None
         self._stopping = False
@@ -91,8 +94,11 @@ class Site:
         pages = console.routes()
         open_paths = front.HEALTH_PATHS | {page.path for page in pages}
         application = web.Application(
-            client_max_size=self._body_bytes_max,
-            middlewares=[front.middleware(*self._names, self._fresh, self._gate, open_paths)],
+            middlewares=[
+                attended,
+                front.middleware(*self._names, self._fresh),
+                front.admission(Bodies(self._body_limits), self._gate, open_paths),
+            ]
         )
         for before in ("", PEER_PATH):
             application.add_routes([web.post(before or "/", self._post)])
@@ -122,7 +128,7 @@ class Site:
 
     async def _post(self, request: web.Request) -> web.Response:
         call = self._call(request)
-        body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
+        body = front.unpacked(request[front.BODY], request.headers.get("Content-Encoding", ""), self._body_bytes_max)
         if identity.is_query(request.headers):
             return identity.answer(self.service.names, call.request_id, request.headers, body, call.caller)
         target = request.headers.get("X-Amz-Target", "")
@@ -143,7 +149,7 @@ class Site:
     async def _act(self, request: web.Request) -> web.Response:
         """`POST /maprun/…` with JSON, as OWN_ACTS lists it."""
         call, path = self._call(request), request.path.removeprefix(PEER_PATH)
-        body = front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), self._body_bytes_max)
+        body = front.unpacked(request[front.BODY], request.headers.get("Content-Encoding", ""), self._body_bytes_max)
         return await self._answered(call, PeerRequest(path, request.headers, body, call.attempt_of), body, path)
 
     def _call(self, request: web.Request) -> Call:

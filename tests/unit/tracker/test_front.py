@@ -14,6 +14,7 @@ from aiohttp import web
 
 from maprun.requests.checks import Refusal
 from services.maprun_tracker.api import front
+from services.maprun_tracker.api.bodies import Bodies, BodyLimits
 
 OWN = ("api.example.com",)
 BODY = b'{"a":1}'
@@ -91,6 +92,7 @@ def test_bodies_are_unpacked(encoding: str, packed: bytes) -> None:
         ("deflate", b"\xff\xff", "SerializationException"),
         ("zstd", BODY, "SerializationException"),
         ("br", BODY, "SerializationException"),
+        ("identity, identity, identity, identity", BODY, "SerializationException"),
         ("gzip", gzip.compress(b"0" * (MOST + 1)), "RequestEntityTooLargeException"),
         ("zstd", zstandard.compress(b"0" * (MOST + 1)), "RequestEntityTooLargeException"),
     ],
@@ -112,12 +114,11 @@ async def asked(method: str, path: str, headers: Mapping[str, str], body: bytes)
     """Status, content type and JSON of an answer of a site with the front before it."""
 
     async def handle(request: web.Request) -> web.Response:
-        front.unpacked(await request.read(), request.headers.get("Content-Encoding", ""), MOST)
+        front.unpacked(request[front.BODY], request.headers.get("Content-Encoding", ""), MOST)
         return front.response("id", 200, b"{}")
 
-    application = web.Application(
-        client_max_size=MOST, middlewares=[front.middleware("http://127.0.0.1:1", (), lambda: "id")]
-    )
+    shown = front.middleware("http://127.0.0.1:1", (), lambda: "id")
+    application = web.Application(middlewares=[shown, front.admission(Bodies(BodyLimits(MOST)), None, ())])
     application.add_routes([web.post("/", handle)])
     runner = web.AppRunner(application, access_log=None, auto_decompress=False)
     await runner.setup()
