@@ -7,6 +7,7 @@ are too many, those go first that have nothing under way, the longest silent one
 
 import asyncio
 import ipaddress
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from typing import Any, Final, cast
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 from prometheus_client import Counter
 
 SWEEP_SECONDS: Final = 1.0
@@ -22,6 +25,7 @@ BACKLOG: Final = 1_024
 TAKEN_BYTES_MIN: Final = 16 << 10
 """Of an answer in `stalled_seconds_max`, else its peer has stopped taking it."""
 CLOSED = Counter("maprun_http_connections_closed", "Connections that the process closed by itself.", ("reason",))
+UNREADABLE = Counter("maprun_http_unreadable_requests", "Requests that were no HTTP, or broke its bounds.")
 _PEER_PREFIX_V6: Final = 64
 
 
@@ -46,6 +50,14 @@ def peer_of(address: Any) -> str:
             return str(found.ipv4_mapped)
         return str(ipaddress.ip_network((found, _PEER_PREFIX_V6), strict=False))
     return str(found)
+
+
+def count_unreadable(record: logging.LogRecord) -> bool:
+    """Counts requests that aiohttp could not read, which it logs as errors with a traceback: they are the client's."""
+    unreadable = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
+    if unreadable:
+        UNREADABLE.inc()
+    return not unreadable
 
 
 class _Idle:
@@ -311,6 +323,7 @@ class BoundedSite(web.BaseSite):
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the address is taken."""
         await super().start()
+        server_logger.addFilter(count_unreadable)
         server, connections = self._runner.server, self._connections
         assert server is not None
         loop = asyncio.get_running_loop()
