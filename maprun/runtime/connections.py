@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from prometheus_client import Counter
 
 SWEEP_SECONDS: Final = 1.0
@@ -26,6 +27,7 @@ TAKEN_BYTES_MIN: Final = 16 << 10
 """Of an answer in `stalled_seconds_max`, else its peer has stopped taking it."""
 CLOSED = Counter("maprun_http_connections_closed", "Connections that the process closed by itself.", ("reason",))
 UNREADABLE = Counter("maprun_http_unreadable_requests", "Requests that were no HTTP, or broke its bounds.")
+_HEAD_END: Final = b"\r\n\r\n"
 _PEER_PREFIX_V6: Final = 64
 
 
@@ -34,6 +36,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
 
     connections_max: int = 512
     peer_connections_max: int = 256
+    head_bytes_max: int = 64 << 10
     head_seconds_max: float = 20.0  # from the first byte of a request's head to its last
     stalled_seconds_max: float = 30.0  # in which a peer takes nothing of its answer
     unsent_bytes_max: int = 256 << 20  # of answers that peers are slow to take
@@ -52,12 +55,9 @@ def peer_of(address: Any) -> str:
     return str(found)
 
 
-def count_unreadable(record: logging.LogRecord) -> bool:
-    """Counts requests that aiohttp could not read, which it logs as errors with a traceback: they are the client's."""
-    unreadable = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
-    if unreadable:
-        UNREADABLE.inc()
-    return not unreadable
+def not_unreadable(record: logging.LogRecord) -> bool:
+    """False for requests that aiohttp could not read: it logs them as errors, with tracebacks; they are clients'."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 class _Idle:
@@ -190,7 +190,7 @@ class Connections:
                 break
             CLOSED.labels("slow_head").inc()
             told = f"The head of a request must come within {limits.head_seconds_max:g} seconds."
-            connection.refuse(408, "RequestTimeoutException", told)
+            connection.refuse(HTTPStatus.REQUEST_TIMEOUT, "RequestTimeoutException", told)
         for connection, (since, size) in list(self._stalled.items()):
             if now - since < limits.stalled_seconds_max:
                 break
@@ -207,7 +207,7 @@ class Connections:
 class Connection(asyncio.Protocol):
     """One connection: what comes and goes passes it on the way to and from aiohttp's protocol."""
 
-    def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
+    def __init__(self, connections: Connections, inner: RequestHandler) -> None:
         self.peer = ""
         self.used = False
         self._connections = connections
@@ -216,6 +216,9 @@ class Connection(asyncio.Protocol):
         self._admitted = False
         self._counted = False
         self._under_way = 0
+        self._head_bytes = 0
+        self._head_over = False
+        self._head_tail = b""  # the end of a head may lie in two pieces
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes it in, or refuses it in words."""
@@ -223,22 +226,56 @@ class Connection(asyncio.Protocol):
         self.peer = peer_of(transport.get_extra_info("peername"))
         reason = self._connections.admit(self)
         if reason:
-            self.refuse(503, "ServiceUnavailable", reason)
+            self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", reason)
             return
         self._admitted = self._counted = True
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Something of a request."""
-        if not self._admitted:
+        if not self._counted:
+            return  # it was refused, or is being closed
+        if not self._under_way and not self._head_is_here(data):
             return
-        if self._counted and not self._under_way:
-            self._connections.head_began(self, asyncio.get_running_loop().time())
         self._inner.data_received(data)
+        self._stop_at_what_is_no_http()
 
-    def eof_received(self) -> bool | None:
+    def _head_is_here(self, data: bytes) -> bool:
+        """True unless the head of a request has grown too large: then it is refused. A body is aiohttp's to bound."""
+        if self._head_over:
+            return True
+        self._connections.head_began(self, asyncio.get_running_loop().time())
+        whole = self._head_tail + data
+        end = whole.find(_HEAD_END)
+        self._head_bytes += len(data) if end < 0 else end + len(_HEAD_END) - len(self._head_tail)
+        self._head_over, self._head_tail = end >= 0, whole[-3:]
+        if self._head_bytes > self._connections.limits.head_bytes_max:
+            UNREADABLE.inc()
+            told = f"The head of a request has more than {self._connections.limits.head_bytes_max} bytes."
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "SerializationException", told)
+        return self._counted
+
+    def _stop_at_what_is_no_http(self) -> None:
+        """Reads no more once aiohttp could not read something: it would keep all that comes, with an exception a piece.
+
+        Each of these holds its piece by its traceback, in a circle that is only found when garbage is collected.
+        """
+        messages = self._inner._messages  # noqa: SLF001 - nothing public says that a request could not be read
+        error = messages[-1][0] if messages else None
+        if not isinstance(error, _ErrInfo):
+            return
+        error.exc.__traceback__ = None
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+        UNREADABLE.inc()
+        if not self._under_way:
+            self.refuse(HTTPStatus.BAD_REQUEST, "SerializationException", "The request is no HTTP that can be read.")
+
+    def eof_received(self) -> None:
         """The peer sends no more."""
-        return self._inner.eof_received() if self._admitted else None
+        if self._admitted:
+            self._inner.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
@@ -266,20 +303,25 @@ class Connection(asyncio.Protocol):
     def ended(self) -> None:
         """A request has its answer."""
         self._under_way -= 1
+        self._head_bytes, self._head_over, self._head_tail = 0, False, b""
         if self._counted and not self._under_way:
             self.used = True
             self._connections.idle(self)
+
+    def rest_is_nobodys(self) -> None:
+        """What still comes of the request that was answered is read and dropped, and then the connection is closed."""
+        self._head_over = True
 
     def unsent_bytes(self) -> int:
         """How much of answers its peer has not taken."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
-    def refuse(self, status: int, code: str, message: str) -> None:
+    def refuse(self, status: HTTPStatus, code: str, message: str) -> None:
         """Tells why, and ends it."""
         assert self._transport is not None
         body = msgspec.json.encode({"__type": code, "message": message})
         head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/x-amz-json-1.0\r\n"
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/x-amz-json-1.0\r\n"
             f"Content-Length: {len(body)}\r\nRetry-After: 2\r\nx-amz-retry-after: 1500\r\nConnection: close\r\n\r\n"
         )
         self._transport.write(head.encode() + body)
@@ -323,7 +365,7 @@ class BoundedSite(web.BaseSite):
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the address is taken."""
         await super().start()
-        server_logger.addFilter(count_unreadable)
+        server_logger.addFilter(not_unreadable)
         server, connections = self._runner.server, self._connections
         assert server is not None
         loop = asyncio.get_running_loop()
@@ -333,13 +375,19 @@ class BoundedSite(web.BaseSite):
 
 
 @web.middleware
-async def attended(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+async def attended(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Lets the connection know of its request, from the head to the answer."""
     protocol = request.transport.get_protocol() if request.transport is not None else None
     if not isinstance(protocol, Connection):
         return await handler(request)
     protocol.began()
     try:
-        return await handler(request)
+        response = await handler(request)
     finally:
         protocol.ended()
+    if not request.content.is_eof():
+        response.force_close()
+        protocol.rest_is_nobodys()
+    return response

@@ -39,8 +39,12 @@ class Site:
         async def large(_request: web.Request) -> web.Response:
             return web.Response(body=bytes(LARGE_BYTES))
 
+        async def body(request: web.Request) -> web.Response:
+            return web.Response(body=await request.read())
+
         application = web.Application(middlewares=[attended])
         application.add_routes([web.get("/quick", quick), web.get("/slow", slow), web.get("/large", large)])
+        application.add_routes([web.post("/body", body)])
         return application
 
     async def client(self, address: str = "127.0.0.1", limit: int = 65_536) -> "Client":
@@ -224,32 +228,78 @@ def test_answers_that_nobody_takes_are_held_within_a_bound(loop: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_bytes",
+    ("request_bytes", "status"),
     [
-        b"GET no HTTP at all\r\n\r\n",
-        b"GET /quick HTTP/1.1\r\nX: " + b"x" * (64 << 20) + b"\r\n\r\n",
-        b"GET /quick HTTP/1.1\r\n" + b"X: y\r\n" * 10_000_000 + b"\r\n",
-        b"GET /" + b"x" * (64 << 20) + b" HTTP/1.1\r\n\r\n",
-        b"POST /quick HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        (b"GET no HTTP at all\r\n\r\n", 400),
+        (b"GET /quick HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", 400),
+        (b"POST /quick HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", 400),
+        (b"GET /quick HTTP/1.1\r\nX: " + b"x" * (64 << 20) + b"\r\n\r\n", 431),
+        (b"GET /quick HTTP/1.1\r\n" + b"X: y\r\n" * 10_000_000 + b"\r\n", 431),
+        (b"GET /" + b"x" * (64 << 20) + b" HTTP/1.1\r\n\r\n", 431),
     ],
-    ids=["no HTTP", "64 MB of one header", "60 MB of headers", "64 MB of a path", "no chunk"],
+    ids=["no HTTP", "200 headers", "no chunk", "64 MB of one header", "60 MB of headers", "64 MB of a path"],
 )
 @LOOPS
 def test_what_is_no_request_is_refused_without_a_line_in_the_log(
-    loop: Any, request_bytes: bytes, caplog: pytest.LogCaptureFixture
+    loop: Any, request_bytes: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor does it count as an error of the process; and heads beyond the bounds are not kept until they have come."""
+    """Nor does it count as an error of the process; a head beyond the bound is refused before it has come."""
 
     async def play(site: Site) -> None:
         client, before = await site.client(), UNREADABLE._value.get()
         client.writer.write(request_bytes)
         with suppress(ConnectionError):
-            assert (await client.reader.read(12)).endswith(b" 400")
+            got, body = await client.answer()
+            assert (got, json.loads(body)["__type"]) == (status, "SerializationException")
         assert UNREADABLE._value.get() == before + 1
         assert await (await site.client()).ask(QUICK) == (200, b"quick")
 
     played(loop, ConnectionLimits(), play)
     assert not caplog.records
+
+
+@LOOPS
+def test_nothing_is_read_behind_a_chunk_that_is_none(loop: Any) -> None:
+    """While who waits for the body doesn't know of it yet: what comes would be held until garbage is collected."""
+
+    async def play(site: Site) -> None:
+        client = await site.client()
+        client.writer.write(b"POST /body HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await asyncio.sleep(0.1)
+        client.writer.write(b"nonsense\r\n" + bytes(64 << 20))
+        await asyncio.sleep(0.5)
+        assert client.writer.transport.get_write_buffer_size() > 32 << 20
+        assert await (await site.client()).ask(QUICK) == (200, b"quick")
+
+    played(loop, ConnectionLimits(), play)
+
+
+@LOOPS
+def test_the_rest_of_a_body_that_nobody_needs_is_no_head(loop: Any) -> None:
+    """A request answered before its body has come: the answer arrives, however much follows, and then the end."""
+
+    async def play(site: Site) -> None:
+        client = await site.client()
+        client.writer.write(b"GET /quick HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+        assert await client.answer() == (200, b"quick")
+        client.writer.write(bytes(1_000_000))
+        assert await client.reader.read() == b""
+
+    played(loop, ConnectionLimits(head_seconds_max=0.1), play)
+
+
+@LOOPS
+def test_a_head_may_come_in_pieces(loop: Any) -> None:
+    """Also where a piece ends in the midst of its end, and with the next request behind it."""
+
+    async def play(site: Site) -> None:
+        client = await site.client()
+        for piece in (QUICK[:-3], QUICK[-3:-1], QUICK[-1:] + QUICK[:10], QUICK[10:]):
+            client.writer.write(piece)
+            await asyncio.sleep(0.05)
+        assert [await client.answer() for _ in range(2)] == [(200, b"quick")] * 2
+
+    played(loop, ConnectionLimits(head_bytes_max=len(QUICK)), play)
 
 
 @pytest.mark.parametrize(
