@@ -1,8 +1,10 @@
 """Root executions of EXPRESS machines: asked for in frames, and answered in frames.
 
-They stand on no home: nothing decides about them but the lane that runs them, and nothing of them is kept.
+They stand on no home: nothing decides about them but the lane that runs them. What happened in them the process that
+ran them knows for a while, and shows whoever asks all lanes.
 """
 
+from schemas.history import HistoryEvent
 from schemas.wire import Fact, Part
 
 NOBODY_WAITS = 0
@@ -65,3 +67,37 @@ class ExpressEnded(Fact, frozen=True):
 
     asker: str
     ends: tuple[ExpressEnd, ...]
+
+
+class ExpressHistoryAsked(Fact, frozen=True):
+    """Show what happened in this execution, if it ran there: so many events from the one with id `first` on.
+
+    With `reverse` they are asked for downwards, and 0 is the last one's id. Each lane that is asked answers.
+    """
+
+    asker: str
+    answers: int
+    call: int
+    arn: str
+    first: int
+    count: int
+    reverse: bool = False
+
+
+class ExpressHistoryShown(Fact, frozen=True):
+    """What a lane's process knows of the execution that `call` asked for: as many of the events as fit a frame.
+
+    `total`: how many events there are so far; 0 = the process knows nothing of the execution.
+    """
+
+    asker: str
+    call: int
+    lane: int
+    total: int = 0
+    events: tuple[HistoryEvent, ...] = ()
+
+
+ExpressRequest = ExpressRequested | ExpressHistoryAsked
+"""What travels on `express-requests`."""
+ExpressAnswer = ExpressEnded | ExpressHistoryShown
+"""What travels on `express-answers`."""

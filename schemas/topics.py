@@ -144,7 +144,7 @@ EXPRESS_REQUESTS = Topic(
     key="none",
     writers=("maprun-tracker", "scheduler", "child-runner"),
     readers=("child-runner",),
-    messages=(express.ExpressRequested,),
+    messages=express.ExpressRequest.__args__,
     trimmed_by=("child-runner",),
 )
 EXPRESS_ANSWERS = Topic(
@@ -153,7 +153,7 @@ EXPRESS_ANSWERS = Topic(
     key="who asked",
     writers=("child-runner",),
     readers=("maprun-tracker",),
-    messages=(express.ExpressEnded,),
+    messages=express.ExpressAnswer.__args__,
     retention_ms=3_600_000,
     replaceable=True,  # nobody reads an answer twice
 )

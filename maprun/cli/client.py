@@ -60,11 +60,15 @@ class Api:
             if not token:
                 return
 
-    def child_history(self, arn: str) -> list[Json]:
-        """The events of any execution, EXPRESS children included (AWS's own operation refuses those)."""
-        status, raw = self._exchange("GET", f"/maprun/history?arn={quote(arn, safe='')}", None, {})
-        events: list[Json] = self._judged("history", status, raw).get("events", [])
-        return events
+    def history(self, arn: str) -> Iterator[Json]:
+        """The events of any execution, EXPRESS ones included (AWS's own operation refuses those)."""
+        token: str | None = ""
+        while token is not None:
+            more = f"&nextToken={quote(token, safe='')}" if token else ""
+            status, raw = self._exchange("GET", f"/maprun/history?arn={quote(arn, safe='')}{more}", None, {})
+            page = self._judged("history", status, raw)
+            yield from page.get("events", [])
+            token = page.get("nextToken")
 
     def progress(self, arn: str) -> Json:
         """How much of its source a Map Run has read: itemsRead, sourceEnded, sourceShareRead, itemsExpected."""

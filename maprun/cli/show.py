@@ -137,11 +137,10 @@ def list_map_runs(context: Context, *, execution: str, limit: int, as_json: bool
 @json_option
 @click.pass_obj
 def history(context: Context, *, arn: str, reverse: bool, limit: int, as_json: bool) -> None:
-    """Show the events of the execution ARN, also of an EXPRESS child of a Map Run."""
+    """Show the events of the execution ARN, EXPRESS or not: of those that no Map Run started, for a while."""
     if kind_of(arn) == "express":
-        events = context.api.child_history(arn)
-        events = events[::-1] if reverse else events
-        events = list(itertools.islice(events, limit or None))
+        events = list(context.api.history(arn))
+        events = list(itertools.islice(events[::-1] if reverse else events, limit or None))
     else:
         pages = context.api.pages("GetExecutionHistory", "events", limit, executionArn=arn, reverseOrder=reverse)
         events = list(pages)

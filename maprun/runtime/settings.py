@@ -80,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_throttle: str = ""  # MAPRUN_API_THROTTLE: aws, or operation=bucket/refill[,…]: how often each may be asked for
     retention_days: float = 90.0  # MAPRUN_RETENTION_DAYS: after their end executions are forgotten; may be a fraction
     running_bytes_max: int = 1 << 30  # MAPRUN_RUNNING_BYTES_MAX: of running children in one child-runner
+    express_history_bytes_max: int = 64 << 20  # MAPRUN_EXPRESS_HISTORY_BYTES_MAX: kept in one child-runner; 0 = none
     shapers: int = msgspec.field(
         default_factory=lambda: shapers_fitting(len(os.sched_getaffinity(0)))
     )  # MAPRUN_SHAPERS: processes beside each scheduler
@@ -146,6 +147,7 @@ _NAMES = {
     "api_throttle": "MAPRUN_API_THROTTLE",
     "retention_days": "MAPRUN_RETENTION_DAYS",
     "running_bytes_max": "MAPRUN_RUNNING_BYTES_MAX",
+    "express_history_bytes_max": "MAPRUN_EXPRESS_HISTORY_BYTES_MAX",
     "shapers": "MAPRUN_SHAPERS",
     "task_connections_max": "MAPRUN_TASK_CONNECTIONS",
     "http_host": "MAPRUN_HTTP_HOST",
@@ -168,6 +170,7 @@ _RANGES = {
     "state_machines_max": (0, 1_000_000_000),
     "activities_max": (0, 1_000_000_000),
     "running_bytes_max": (1 << 20, 1 << 50),
+    "express_history_bytes_max": (0, 1 << 50),
     "shapers": (0, 64),
     "task_connections_max": (1, 1_000_000),
     "api_connections_max": (1, 1_000_000),

@@ -15,6 +15,7 @@ from maprun.runtime.limits import Limits
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
+from services.child_runner.express_histories import ExpressHistories
 from services.child_runner.express_owner import ExpressDeps, own_express
 from services.child_runner.limits import HISTORY_UNBOUNDED, limits_of
 from services.child_runner.log_owner import LogDeps, own_logs
@@ -45,15 +46,14 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         budget=MemoryBudget(settings.running_bytes_max),
     )
     interpreter = ExpressInterpreter(express_limits(settings.payload_bytes_max))
-    express = ExpressDeps(interpreter, run_task, own, deps.metrics, deps.budget, deps.pace, settings.homes)
+    among = deps.metrics, deps.budget, deps.pace, ExpressHistories(settings.express_history_bytes_max)
+    express = ExpressDeps(interpreter, run_task, own, *among, settings.homes)
     owned = [
         Owned(OWNED, GROUP, partial(own_lane, deps=deps), own.drain_seconds),
         Owned(EXPRESS, EXPRESS_GROUP, partial(own_express, deps=express), own.drain_seconds),
     ]
-    if settings.logs:
-        forwarding = LogDeps(tasks.run_task, deps.metrics.logs_given_up)
-        owned.append(Owned(LOGS, LOGS_GROUP, partial(own_logs, deps=forwarding)))
-    return Composed(owned, secret, close=(tasks.close,))
+    told = Owned(LOGS, LOGS_GROUP, partial(own_logs, deps=LogDeps(tasks.run_task, metrics.logs_given_up)))
+    return Composed([*owned, told] if settings.logs else owned, secret, close=(tasks.close,))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,14 @@ from schemas.express import (
     NOT_RUN,
     ExpressEnd,
     ExpressEnded,
+    ExpressHistoryAsked,
+    ExpressRequest,
     ExpressRequested,
 )
 from schemas.history import HistoryEvent
 from schemas.traces import traced
 from services.child_runner.express_frames import Waiting, answer_frames, carried_frames
+from services.child_runner.express_histories import ExpressHistories
 from services.child_runner.journal import RunKey
 from services.child_runner.lane_run import CHILD_BYTES
 from services.child_runner.limits import LaneLimits
@@ -71,7 +74,9 @@ class ExpressExecutions:
         first: int,
         former_end: int,
         carrier: str,
+        histories: ExpressHistories,
     ) -> None:
+        self._histories = histories
         self._interpreter = interpreter
         self._limits = limits
         self._memory = memory
@@ -90,17 +95,20 @@ class ExpressExecutions:
         self._timers: Timers[tuple[int, str]] = Timers()
         self._ended: dict[tuple[int, str], list[ExpressEnd]] = {}
         self._logs: list[tuple[str, LogRecord]] = []
+        self._questions: list[ExpressHistoryAsked] = []
         self._to_carry: deque[tuple[float, int]] = deque()  # (when, number), in order
         self._tally: ExpressTally | None = None
 
     # ------------------------------------------------------------------ what comes in
 
-    def requested(self, offset: int, frame: ExpressRequested | None, now_ms: int, at_seconds: float) -> None:
+    def requested(self, offset: int, frame: ExpressRequest | None, now_ms: int, at_seconds: float) -> None:
         """A record of the lane's requests; None when it can't be read."""
         self._next = offset + 1
         if frame is None:
             return
-        if frame.carrier == self._carrier:
+        if isinstance(frame, ExpressHistoryAsked):
+            self._questions.append(frame)
+        elif frame.carrier == self._carrier:
             self._carried(offset, frame, at_seconds)
         elif not frame.carrier or offset < self._former_end:
             # A frame that an earlier owner carried behind that point tells of records that this one reads itself.
@@ -184,6 +192,15 @@ class ExpressExecutions:
         """What executions log: (ARN, record)."""
         logs, self._logs = self._logs, []
         return logs
+
+    def take_questions(self) -> list[ExpressHistoryAsked]:
+        """Who asks what happened in executions; answered from the histories of the process."""
+        questions, self._questions = self._questions, []
+        return questions
+
+    def give_up(self) -> None:
+        """The lane is somebody else's, who may begin again what runs."""
+        self._histories.given_up(self._numbers)
 
     def take_carried(self, at_seconds: float) -> list[ExpressRequested]:
         """Frames of executions that have run for long: once in the log they hold the position up no more."""
@@ -350,6 +367,7 @@ class ExpressExecutions:
 
     def _log(self, waiting: Waiting, first_id: int, events: Sequence[HistoryEvent]) -> None:
         logging, arn = waiting.machine.logging, waiting.start.arn
+        self._histories.grew(arn, first_id, events)
         if logging:
             self._logs += ((arn, record) for record in log_records(logging, arn, 0, first_id, events))
 

@@ -9,9 +9,10 @@ from maprun.interpreter.express import ExpressInterpreter
 from maprun.mapruns.slices import Pace
 from schemas import topics
 from schemas.effects import TaskOutcome, TaskRequested
-from schemas.express import ExpressRequested
+from schemas.express import ExpressRequest
 from schemas.wire import Decoder, encode
 from services.child_runner.express import ExpressExecutions
+from services.child_runner.express_histories import ExpressHistories
 from services.child_runner.limits import LaneLimits
 from services.child_runner.logs import log_outgoing
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
@@ -19,11 +20,14 @@ from services.child_runner.metrics import Metrics
 from services.child_runner.task_calls import TaskNotStarted, TaskOver, TaskStart
 
 _TOPIC = topics.EXPRESS_REQUESTS.name
-_decoder = Decoder(ExpressRequested)
+_decoder = Decoder[ExpressRequest](ExpressRequest)
 
 
 class ExpressDeps(msgspec.Struct, frozen=True):
-    """What an owner needs beside its port. Memory and pace are those of the process, lanes of children among it."""
+    """What an owner needs beside its port.
+
+    Memory and pace are those of the process, lanes of children among it; histories those of its EXPRESS lanes.
+    """
 
     interpreter: ExpressInterpreter
     run_task: Callable[[TaskRequested, str], Awaitable[TaskOutcome]]
@@ -31,6 +35,7 @@ class ExpressDeps(msgspec.Struct, frozen=True):
     metrics: Metrics
     budget: MemoryBudget
     pace: Pace
+    histories: ExpressHistories
     homes: int
 
 
@@ -53,7 +58,7 @@ class _Ownership:
         self.share = BudgetShare(deps.budget)
         carrier = f"{port.instance}/{number}/{former_end}/{port.now_ms()}"
         self.executions = ExpressExecutions(
-            deps.interpreter, deps.limits, self.share, deps.pace, first, former_end, carrier
+            deps.interpreter, deps.limits, self.share, deps.pace, first, former_end, carrier, deps.histories
         )
         self.committed = 0
         self.trimmed_seconds = port.monotonic()
@@ -70,6 +75,7 @@ class _Ownership:
                 wait = await self._turn()
         finally:
             self.share.give_all_back()
+            self.executions.give_up()
             self.feed.close()
             for task in self.tasks.values():
                 task.cancel()
@@ -90,7 +96,7 @@ class _Ownership:
                 case _:
                     raise AssertionError(event)
 
-    def _decoded(self, record: Record) -> ExpressRequested | None:
+    def _decoded(self, record: Record) -> ExpressRequest | None:
         try:
             return _decoder.decode(record.value or b"")
         except msgspec.DecodeError:
@@ -111,8 +117,9 @@ class _Ownership:
         carried = [Outgoing(_TOPIC, self.number, encode(frame)) for frame in executions.take_carried(port.monotonic())]
         partition = self.number % self.deps.homes  # so the records of an execution stand in order
         logs = log_outgoing((partition, arn, record) for arn, record in executions.take_logs())
-        if answers or carried or logs:
-            await port.send([*logs, *answers, *carried])
+        shown = self._shown_histories()
+        if answers or carried or logs or shown:
+            await port.send([*logs, *answers, *shown, *carried])
         elif more:
             await port.sleep(0)
         tally = executions.take_tally()
@@ -121,6 +128,14 @@ class _Ownership:
         await self._pass(position)
         self._mind_memory()
         return 0.0 if more else executions.wait_seconds(port.now_ms(), port.monotonic())
+
+    def _shown_histories(self) -> list[Outgoing]:
+        """Answers to who asked what happened in executions: one of each lane, and for all lanes of this process."""
+        return [
+            Outgoing(topics.EXPRESS_ANSWERS.name, asked.answers, encode(shown), asked.asker.encode())
+            for asked in self.executions.take_questions()
+            for shown in [self.deps.histories.shown(asked, self.number, self.deps.limits.frame_bytes_max)]
+        ]
 
     async def _pass(self, position: int) -> None:
         """The position passes what is done; now and then what lies before it is deleted."""

@@ -1,4 +1,4 @@
-"""Executions of EXPRESS machines that this process asked lanes to run, and who waits for their ends.
+"""Executions of EXPRESS machines that this process asked lanes to run, or asks them about, and who waits for answers.
 
 Starts that come in while a frame is on its way make up the next frame. Each frame goes to the next lane in turn. Ends
 come on one partition of `express-answers`, which every process that chose it reads.
@@ -6,6 +6,7 @@ come on one partition of `express-answers`, which every process that chose it re
 
 import hashlib
 import itertools
+from collections.abc import Collection
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +17,17 @@ from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import Start, Traced, as_given
 from schemas import topics
 from schemas.arns import Names
-from schemas.express import NOBODY_WAITS, NOT_RUN, ExpressEnd, ExpressEnded, ExpressMachine, ExpressStart
+from schemas.express import (
+    NOBODY_WAITS,
+    NOT_RUN,
+    ExpressAnswer,
+    ExpressEnd,
+    ExpressEnded,
+    ExpressHistoryAsked,
+    ExpressHistoryShown,
+    ExpressMachine,
+    ExpressStart,
+)
 from schemas.wire import Decoder, encode
 from services.maprun_tracker import metrics
 from services.maprun_tracker.api.errors import Unavailable
@@ -24,7 +35,7 @@ from services.maprun_tracker.limits import TrackerLimits
 
 T = TypeVar("T")
 _ANSWERS = topics.EXPRESS_ANSWERS.name
-_decoder = Decoder(ExpressEnded)
+_decoder = Decoder[ExpressAnswer](ExpressAnswer)
 NOT_ANSWERED = "The execution was asked for, and how it ended was not heard; it may have run."
 
 
@@ -52,7 +63,8 @@ class ExpressCalls:
     def __init__(self, asker: str, names: Names, homes: int, lanes: int, limits: TrackerLimits) -> None:
         self._asker = asker
         self._names = names
-        self._lanes = itertools.cycle(range(lanes))
+        self._all_lanes = range(lanes)
+        self._lanes = itertools.cycle(self._all_lanes)
         self._limits = limits
         self._answers = int.from_bytes(hashlib.blake2b(asker.encode(), digest_size=4).digest()) % homes
         self._next_answer: int | None = None  # None until it is known from where on answers may come
@@ -117,10 +129,10 @@ class ExpressCalls:
         except msgspec.DecodeError:
             metrics.unreadable(record.topic, record.partition, record.offset)
             return
-        for end in frame.ends:
-            waiting = self._waiting.get(end.call)
+        for answer in frame.ends if isinstance(frame, ExpressEnded) else (frame,):
+            waiting = self._waiting.get(answer.call)
             if waiting is not None:
-                waiting.put(end)
+                waiting.put(answer)
 
     # ------------------------------------------------------------------ the API
 
@@ -137,11 +149,7 @@ class ExpressCalls:
         self, port: Port, start: Start, machines: MachineRegistry, execution_id: str, traced: Traced = as_given
     ) -> tuple[ExpressStart, ExpressEnd]:
         """Has an execution run at most once, and waits for its end. Raises Unavailable."""
-        if self._next_answer is None:
-            raise Unavailable("The tracker can't hear yet how executions end; try again.")
-        if len(self._waiting) >= self._limits.express_waiting_max:
-            raise Unavailable("Too many callers wait for executions; try again.", may_come=False)
-        call = next(self._calls)
+        call = self._next_call()
         machine, asked = express_start(start, machines, self._names, execution_id, port.now_ms(), call, traced)
         mailbox = self._ask(port, machine, asked)
         self._waiting[call] = mailbox
@@ -152,6 +160,32 @@ class ExpressCalls:
         if end.status == NOT_RUN:
             raise Unavailable(NOT_ANSWERED, may_come=False)
         return asked, end
+
+    async def history(
+        self, port: Port, arn: str, first: int, count: int, *, reverse: bool, lane: int | None = None
+    ) -> ExpressHistoryShown | None:
+        """What happened in an execution, as a lane's process knows it, or this lane's; None where none knows it.
+
+        Raises Unavailable when a lane says nothing in time.
+        """
+        lanes = self._all_lanes if lane is None else range(lane, lane + 1)
+        call = self._next_call()
+        question = ExpressHistoryAsked(self._asker, self._answers, call, arn, first, count, reverse)
+        mailbox = self._waiting[call] = port.mailbox()
+        records = [Outgoing(topics.EXPRESS_REQUESTS.name, number, encode(question)) for number in lanes]
+        try:
+            port.spawn(_sent(port, records, mailbox))  # beside the wait, which has its time
+            return await _shown(port, mailbox, lanes, self._limits.shown_wait_seconds_max)
+        finally:
+            del self._waiting[call]
+
+    def _next_call(self) -> int:
+        """The number of a call that waits for an answer. Raises Unavailable when none could come."""
+        if self._next_answer is None:
+            raise Unavailable("The tracker can't hear yet how executions end; try again.")
+        if len(self._waiting) >= self._limits.express_waiting_max:
+            raise Unavailable("Too many callers wait for executions; try again.", may_come=False)
+        return next(self._calls)
 
     def _ask(self, port: Port, machine: ExpressMachine, start: ExpressStart) -> Mailbox:
         mailbox = port.mailbox()
@@ -171,3 +205,34 @@ async def _until(port: Port, mailbox: Mailbox, seconds_max: float, kind: type[T]
             if isinstance(said, _Refused):
                 raise Unavailable(f"Kafka did not take the request: {said.why}", may_come=False)
     raise Unavailable(NOT_ANSWERED, may_come=False)
+
+
+async def _sent(port: Port, records: list[Outgoing], mailbox: Mailbox) -> None:
+    """Sends a question; who waits hears when it can't be sent."""
+    try:
+        await port.send(records)
+    except BusError as error:
+        mailbox.put(_Refused(str(error)))
+
+
+async def _shown(
+    port: Port, mailbox: Mailbox, lanes: Collection[int], seconds_max: float
+) -> ExpressHistoryShown | None:
+    """The first lane's answer that knows the execution; None once all have said that they don't. Raises Unavailable."""
+    silent = set(lanes)
+    until = port.monotonic() + seconds_max
+    while silent and (left := until - port.monotonic()) > 0:
+        for said in await mailbox.get(left):
+            match said:
+                case ExpressHistoryShown():
+                    if said.total:
+                        return said
+                    silent.discard(said.lane)
+                case _Refused():
+                    raise Unavailable(f"Kafka did not take the request: {said.why}", may_come=False)
+                case _:
+                    raise AssertionError(said)
+    if silent:
+        which = ", ".join(str(lane) for lane in sorted(silent))
+        raise Unavailable(f"Nothing was heard of lanes {which}, one of which may know the execution; try again.")
+    return None

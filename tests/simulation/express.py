@@ -15,8 +15,10 @@ from maprun.requests.registry import MachineRegistry
 from maprun.requests.starts import Start
 from schemas import topics
 from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded
+from schemas.history import EventType
 from schemas.lanes import Cause
 from schemas.machines import MachineSpec, MachineWritten
+from services.child_runner.express_histories import ExpressHistories
 from services.child_runner.express_owner import ExpressDeps, own_express
 from services.child_runner.lane_run import CHILD_BYTES
 from services.child_runner.limits import limits_of as lane_limits
@@ -51,6 +53,8 @@ TRACKER_LIMITS = TrackerLimits(express_frame_bytes_max=2_500)
 CALM_SECONDS_MAX = 400.0
 HEARD_SECONDS_MAX = 60.0
 """A caller hears of its execution so long after it asked, at the latest: work, a lost session, and a takeover."""
+ROOMY_BYTES = 1 << 20
+"""Histories of all executions of a seed fit."""
 CALLED_RESOURCE = "arn:aws:states:::lambda:invoke"
 
 
@@ -114,6 +118,8 @@ class ExpressHouse:
         self.slow_share = chance.choice([0.0, 0.3])
         self.homes, self.lanes = chance.choice([1, 2]), chance.choice([1, 2, 3])
         self.budgets: dict[str, MemoryBudget] = {}
+        self.histories: dict[str, ExpressHistories] = {}  # by process, which forgets them when it begins again
+        self.history_bytes_max = random.Random(f"express-histories-{seed}").choice([4_000, ROOMY_BYTES])
         self.calls: dict[str, ExpressCalls] = {}  # by process
         self.ran: Counter[int] = Counter()  # number → calls of its function
         self.asked: list[Asked] = []
@@ -144,6 +150,7 @@ class ExpressHouse:
             metrics=Metrics(),
             budget=self.budgets.setdefault(port.process.name, MemoryBudget(4 * CHILD_BYTES)),
             pace=SimPace(port.process, self.state_seconds),
+            histories=self.histories.setdefault(port.process.name, ExpressHistories(self.history_bytes_max)),
             homes=self.homes,
         )
         return [own_express(self.mutation.port(port), lane, deps)]
@@ -231,10 +238,44 @@ class ExpressHouse:
                 world.violated(f"{asked} was accepted, and never ran")
             if asked.accepted and not self._logged_whole(asked):
                 world.violated(f"{asked} was accepted, and its log is not whole")
+        self._ask_for_histories()
         for group in [self.runners, *self.askers]:
             for process in group.members:
                 process.bury()
         return world.violations
+
+    def _ask_for_histories(self) -> None:
+        """Of every execution a tracker asks the lanes what happened in it."""
+        shown: dict[int, list[int]] = {}
+        for asked in self.asked:
+            group = self.world.random.choice(self.askers)
+            process = group.owner[0]
+            owner = process.owners.get((group.name, 0)) if process is not None else None
+            if process is not None and owner is not None:
+                owner.spawn(self._reading(owner.port, self.calls[process.name], asked, shown))
+        self.world.run(self.world.now + TRACKER_LIMITS.shown_wait_seconds_max * 10)
+        if not self.fault_seconds and self.history_bytes_max >= ROOMY_BYTES and len(shown) < len(self.asked):
+            self.world.violated(f"of {len(self.asked)} executions only {len(shown)} have a history")
+
+    async def _reading(self, port: SimPort, calls: ExpressCalls, asked: Asked, shown: dict[int, list[int]]) -> None:
+        """A history is there from its first event to its last, page by page, or not at all."""
+        arn = NAMES.express(asked.kind, f"id-{asked.number}", f"id-{asked.number}")
+        types: list[int] = []
+        lane: int | None = None
+        while True:
+            try:
+                page = await calls.history(port, arn, len(types) + 1, 3, reverse=False, lane=lane)
+            except Unavailable:
+                return  # nobody has a lane just now
+            if page is None:
+                break
+            lane = page.lane
+            types += [event.type for event in page.events]
+            if len(types) >= page.total:
+                shown[asked.number] = types
+                break
+        if types and types[-1] not in {EventType.EXECUTION_SUCCEEDED, EventType.EXECUTION_FAILED}:
+            self.world.violated(f"the history of {asked} ends with an event of type {types[-1]}")
 
     def _logged_whole(self, asked: Asked) -> bool:
         """Its log has each event up to its end, whoever ran it, however often."""

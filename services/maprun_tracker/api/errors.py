@@ -85,6 +85,16 @@ def history_gone(arn: str) -> Refusal:
     return Refusal("ExecutionDoesNotExist", f"The history of this execution is no longer kept: '{arn}'")
 
 
+def express_history_missing(arn: str) -> Refusal:
+    """No child-runner knows what happened in the root execution of an EXPRESS machine."""
+    message = (
+        f"The history of this execution is not kept: '{arn}'. Those of EXPRESS machines' executions are, for as long as"
+        " the child-runner that ran them lives and has room (MAPRUN_EXPRESS_HISTORY_BYTES_MAX); with the level ALL in"
+        " its loggingConfiguration a machine's executions are logged for longer."
+    )
+    return Refusal("ExecutionDoesNotExist", message)
+
+
 def machine_missing(arn: str) -> Refusal:
     """No such state machine."""
     return Refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")

@@ -1,4 +1,4 @@
-"""GetExecutionHistory: roots from their pages, children from the frames that answered them."""
+"""GetExecutionHistory: roots from their pages, children from the frames that answered them; EXPRESS roots by lanes."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from schemas.arns import home_of
 from schemas.history import HistoryEvent, event_to_api
 from services.maprun_tracker.api import inputs, shapes
 from services.maprun_tracker.api.child_events import ended_events, shown_of
-from services.maprun_tracker.api.errors import history_gone
+from services.maprun_tracker.api.errors import express_history_missing, history_gone
 from services.maprun_tracker.api.executions import find_child, find_root, kept_of
 from services.maprun_tracker.api.frames import GoneError
 from services.maprun_tracker.api.service import Call, Service
@@ -30,9 +30,28 @@ async def get(service: Service, ask: inputs.HistoryAsked, call: Call) -> shapes.
 
 
 async def get_any(service: Service, ask: inputs.HistoryAsked, call: Call) -> shapes.History:
-    """The history of any execution, EXPRESS children too: AWS sends those to its logs, here all are kept."""
-    parse_arn(ask.execution_arn or "", ("execution", "express"))
+    """The history of any execution: those of EXPRESS children are kept here, and of EXPRESS roots those of late."""
+    kind, rest = parse_arn(ask.execution_arn or "", ("execution", "express"))
+    if kind == "express" and "/" not in rest[0]:
+        return await _of_express_root(service, ask)
     return await history(service, ask, call)
+
+
+async def _of_express_root(service: Service, ask: inputs.HistoryAsked) -> shapes.History:
+    """One page of what the lane that ran it tells. Raises Refusal when none knows it."""
+    arn, reverse = ask.execution_arn or "", bool(ask.reverse_order)
+    query = ("GetExecutionHistory", arn, reverse)
+    lane, first = read_token(ask.next_token, query, tuple[int, int]) or (None, 0)
+    size = ask.max_results or service.limits.page_default
+    shown = await service.express.history(service.port, arn, first, size, reverse=reverse, lane=lane)
+    if shown is None:
+        raise express_history_missing(arn)
+    first = first or (shown.total if reverse else 1)
+    ids = range(first, 0, -1) if reverse else range(first, shown.total + 1)
+    data = ask.include_execution_data is not False
+    events = [event_to_api(event, n, include_data=data) for n, event in zip(ids, shown.events, strict=False)]
+    more = ids[len(events) :]
+    return shapes.History(events=events, next_token=make_token(query, (shown.lane, more[0])) if more else None)
 
 
 async def history(service: Service, ask: inputs.HistoryAsked, call: Call) -> shapes.History:

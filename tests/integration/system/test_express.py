@@ -3,6 +3,8 @@
 import itertools
 import json
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -109,6 +111,41 @@ def test_what_aws_refuses_for_express_executions(sfn: Any, operation: str) -> No
     with pytest.raises(ClientError) as refused:
         getattr(sfn, operation)(executionArn=started)
     assert refused.value.response["Error"]["Code"] == "InvalidArn"
+
+
+def test_a_history_by_the_endpoint_of_our_own(sfn: Any, sync: Any, stack: Stack) -> None:
+    """`GET /maprun/history` shows what happened, whoever waits for the execution, and while it runs."""
+    arn = express(sfn, states(**PASS))
+    answer = sync.start_sync_execution(stateMachineArn=arn, input='{"a": 1}')
+    events = shown(stack, answer["executionArn"])["events"]
+    types = ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+    assert [event["type"] for event in events] == types
+    assert [event["id"] for event in events] == [1, 2, 3, 4]
+    assert json.loads(events[0]["executionStartedEventDetails"]["input"]) == {"a": 1}
+    assert json.loads(events[3]["executionSucceededEventDetails"]["output"]) == {"a": 1}
+    waiting = express(sfn, states(W={"Type": "Wait", "Seconds": 3, "End": True}))
+    started = sfn.start_execution(stateMachineArn=waiting)["executionArn"]
+    seen: list[list[str]] = []
+    until = time.monotonic() + 60
+    while not seen or seen[-1][-1] != "ExecutionSucceeded":
+        assert time.monotonic() < until, seen
+        found = shown(stack, started).get("events")
+        if found:
+            seen.append([event["type"] for event in found])
+        time.sleep(0.2)
+    assert ["ExecutionStarted", "WaitStateEntered"] in seen
+    assert seen[-1] == ["ExecutionStarted", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
+    assert shown(stack, f"{started}0")["__type"].endswith("ExecutionDoesNotExist")
+
+
+def shown(stack: Stack, arn: str) -> Json:
+    """What the own endpoint answers about an execution's history."""
+    try:
+        with urllib.request.urlopen(f"{stack.api}/maprun/history?arn={arn}", timeout=30) as answer:  # noqa: S310 - http
+            found: Json = json.load(answer)
+    except urllib.error.HTTPError as refused:
+        found = json.load(refused)
+    return found
 
 
 def test_machines_of_the_other_type_are_refused(sfn: Any, sync: Any) -> None:

@@ -12,6 +12,7 @@ from schemas.effects import Happening, TaskFailed, TaskSucceeded
 from schemas.express import NOT_RUN, ExpressEnd, ExpressMachine, ExpressRequested, ExpressStart
 from schemas.traces import span_of
 from services.child_runner.express import NO_RUN, ExpressExecutions
+from services.child_runner.express_histories import ExpressHistories
 from services.child_runner.limits import LaneLimits
 from services.child_runner.memory_budget import BudgetShare, MemoryBudget
 from services.child_runner.task_calls import TaskNotStarted, TaskOver, TaskStart
@@ -43,12 +44,21 @@ class Impatient(NoPace):
 
 
 def lane(
-    *, who: str = "me", former_end: int = 0, first: int = 0, pace: Any = None, memory: int = 1 << 20, **limits: Any
+    *,
+    who: str = "me",
+    former_end: int = 0,
+    first: int = 0,
+    pace: Any = None,
+    memory: int = 1 << 20,
+    histories: ExpressHistories | None = None,
+    **limits: Any,
 ) -> ExpressExecutions:
     """What a new owner begins with."""
+    histories = histories or ExpressHistories(1 << 20)
     share = BudgetShare(MemoryBudget(memory))
     interpreter = ExpressInterpreter(express_limits(262_144))
-    return ExpressExecutions(interpreter, LaneLimits(**limits), share, pace or NoPace(), first, former_end, who)
+    own = LaneLimits(**limits)
+    return ExpressExecutions(interpreter, own, share, pace or NoPace(), first, former_end, who, histories)
 
 
 def frame(*calls: int, machine: Any = PASS, asker: str = "a", carrier: str = "", name: str = "n") -> ExpressRequested:

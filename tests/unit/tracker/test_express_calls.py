@@ -1,7 +1,7 @@
 """Executions of EXPRESS machines as a tracker asks lanes for them, and what its callers hear."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,22 @@ from maprun.bus.port import BusError, Outgoing, Record
 from maprun.requests.checks import Refusal
 from maprun.requests.starts import Start
 from schemas import topics
-from schemas.express import NOBODY_WAITS, NOT_RUN, ExpressEnd, ExpressEnded, ExpressRequested
+from schemas.express import (
+    NOBODY_WAITS,
+    NOT_RUN,
+    ExpressAnswer,
+    ExpressEnd,
+    ExpressEnded,
+    ExpressHistoryAsked,
+    ExpressHistoryShown,
+    ExpressRequest,
+    ExpressRequested,
+)
+from schemas.history import EventType, HistoryEvent
 from schemas.lanes import Cause
 from schemas.machines import MachineSpec, MachineWritten
 from schemas.wire import encode
-from services.maprun_tracker.api import express, start_inputs
+from services.maprun_tracker.api import express, histories, inputs, shapes, start_inputs
 from services.maprun_tracker.api.errors import Unavailable
 from services.maprun_tracker.api.service import Call, Service
 from services.maprun_tracker.express_calls import ExpressCalls
@@ -25,6 +36,7 @@ from tests.unit.tracker import fakes
 
 CALL = Call("request", "attempt")
 Lane = Callable[[ExpressRequested], Sequence[ExpressEnded]]
+Shows = Callable[[int, ExpressHistoryAsked], Sequence[ExpressHistoryShown]]
 
 
 def machine(machine_type: str = "EXPRESS") -> MachineWritten:
@@ -39,6 +51,8 @@ class Kafka:
     def __init__(self, lane: Lane) -> None:
         self.frames: list[tuple[int, ExpressRequested]] = []
         self.lane = lane
+        self.shows: Shows = lambda lane, asked: [ExpressHistoryShown(asked.asker, asked.call, lane)]
+        self.questions: list[tuple[int, ExpressHistoryAsked]] = []
         self.refuses = False
         self._answers: list[KafkaMailbox] = []
         self._offset = 5
@@ -72,13 +86,22 @@ class Kafka:
             raise BusError("no broker")
         for message in messages:
             assert message.topic == topics.EXPRESS_REQUESTS.name
-            frame = msgspec.msgpack.decode(message.value or b"", type=ExpressRequested)
+            frame = msgspec.msgpack.decode(message.value or b"", type=ExpressRequest)
+            if isinstance(frame, ExpressHistoryAsked):
+                self.questions.append((message.partition, frame))
+                for shown in self.shows(message.partition, frame):
+                    self.answer(shown)
+                continue
             self.frames.append((message.partition, frame))
             for ended in self.lane(frame):
                 self.answer(ended)
         return [0] * len(messages)
 
-    def answer(self, ended: ExpressEnded) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Beside."""
+        return asyncio.ensure_future(work)
+
+    def answer(self, ended: ExpressAnswer) -> None:
         """An answer comes in."""
         record = Record("", 0, self._offset, 0, ended.asker.encode(), encode(ended))
         self._offset += 1
@@ -209,3 +232,91 @@ def test_machines_that_cannot_be_started_so() -> None:
         with pytest.raises(Refusal) as refused:
             run(Kafka(succeeding), work)
         assert refused.value.code == "StateMachineTypeNotSupported"
+
+
+ARN = fakes.NAMES.express("m", "n", "id")
+TOTAL = 5
+
+
+def knowing(*lanes: int) -> Shows:
+    """These lanes know an execution of five events, of which they show two at a time; the others do not."""
+
+    def shows(lane: int, asked: ExpressHistoryAsked) -> list[ExpressHistoryShown]:
+        if lane not in lanes:
+            return [ExpressHistoryShown(asked.asker, asked.call, lane)]
+        first = asked.first or (TOTAL if asked.reverse else 1)
+        ids = range(first, 0, -1) if asked.reverse else range(first, TOTAL + 1)
+        events = [
+            HistoryEvent(EventType.PASS_STATE_ENTERED, n - 1, n, ("P", b"{}")) for n in ids[: min(2, asked.count)]
+        ]
+        return [ExpressHistoryShown(asked.asker, asked.call, lane, TOTAL, tuple(events))]
+
+    return shows
+
+
+def history(service: Service, **members: Any) -> Any:
+    """What `GET /maprun/history` answers."""
+    return histories.get_any(service, inputs.HistoryAsked(execution_arn=ARN, **members), CALL)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_history_is_read_page_by_page(*, reverse: bool) -> None:
+    """All lanes are asked for the first page, and for the others the one that knew; ids are those of the execution."""
+    kafka = Kafka(succeeding)
+    kafka.shows = knowing(2)
+
+    async def read(service: Service) -> list[int]:
+        found: list[int] = []
+        token = None
+        while True:
+            page: shapes.History = await history(service, reverse_order=reverse, next_token=token)
+            found += [event["id"] for event in page.events]
+            assert all(event["previousEventId"] == event["id"] - 1 for event in page.events)
+            if (token := page.next_token) is None:
+                return found
+
+    assert run(kafka, read) == ([5, 4, 3, 2, 1] if reverse else [1, 2, 3, 4, 5])
+    assert [lane for lane, _ in kafka.questions] == [0, 1, 2, 2, 2]
+
+
+def test_a_history_shorter_than_a_page() -> None:
+    """A page bounds what the lane is asked for, and includeExecutionData=false leaves payloads out."""
+    kafka = Kafka(succeeding)
+    kafka.shows = knowing(0, 1)
+    page = run(kafka, lambda service: history(service, max_results=1, include_execution_data=False))
+    assert [event["id"] for event in page.events] == [1]
+    assert "input" not in page.events[0]["stateEnteredEventDetails"]
+    assert {asked.count for _, asked in kafka.questions} == {1}
+
+
+def test_a_history_that_no_lane_knows() -> None:
+    """Once all lanes have said so the caller hears what keeps histories, and that logs keep them longer."""
+    with pytest.raises(Refusal, match=r"MAPRUN_EXPRESS_HISTORY_BYTES_MAX.*loggingConfiguration") as refused:
+        run(Kafka(succeeding), history)
+    assert refused.value.code == "ExecutionDoesNotExist"
+
+
+def test_a_lane_that_says_nothing_may_know() -> None:
+    """While one of them is silent nobody can say that there is no history: it is named, and asking again helps."""
+    kafka = Kafka(succeeding)
+    kafka.shows = lambda lane, asked: [] if lane == 1 else [ExpressHistoryShown(asked.asker, asked.call, lane)]
+    with pytest.raises(Unavailable, match="lanes 1,"):
+        run(kafka, history, TrackerLimits(shown_wait_seconds_max=0.05))
+
+
+def test_a_question_that_kafka_refuses() -> None:
+    """The caller hears it at once."""
+    kafka = Kafka(succeeding)
+    kafka.refuses = True
+    with pytest.raises(Unavailable, match="no broker"):
+        run(kafka, history)
+
+
+def test_another_querys_token_is_refused() -> None:
+    """As GetExecutionHistory's is."""
+    kafka = Kafka(succeeding)
+    kafka.shows = knowing(0)
+    token = run(kafka, history).next_token
+    with pytest.raises(Refusal) as refused:
+        run(kafka, lambda service: history(service, next_token=token, reverse_order=True))
+    assert refused.value.code == "InvalidToken"
