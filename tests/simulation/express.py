@@ -55,6 +55,7 @@ HEARD_SECONDS_MAX = 60.0
 """A caller hears of its execution so long after it asked, at the latest: work, a lost session, and a takeover."""
 ROOMY_BYTES = 1 << 20
 """Histories of all executions of a seed fit."""
+_ENDS = (EventType.EXECUTION_SUCCEEDED, EventType.EXECUTION_FAILED)
 CALLED_RESOURCE = "arn:aws:states:::lambda:invoke"
 
 
@@ -274,8 +275,10 @@ class ExpressHouse:
             if len(types) >= page.total:
                 shown[asked.number] = types
                 break
-        if types and types[-1] not in {EventType.EXECUTION_SUCCEEDED, EventType.EXECUTION_FAILED}:
-            self.world.violated(f"the history of {asked} ends with an event of type {types[-1]}")
+        begun = [place for place, event_type in enumerate(types) if event_type == EventType.EXECUTION_STARTED]
+        ends = [place for place, event_type in enumerate(types) if event_type in _ENDS]
+        if types and (begun, ends) != ([0], [len(types) - 1]):
+            self.world.violated(f"the history of {asked} begins at {begun} and ends at {ends} of {len(types)} events")
 
     def _logged_whole(self, asked: Asked) -> bool:
         """Its log has each event up to its end, whoever ran it, however often."""
