@@ -14,6 +14,11 @@ def cpu_seconds(pids: dict[str, int]) -> dict[str, float]:
     return {part: sum(_cpu(p) for p in _tree(pid, children)) for part, pid in pids.items()}
 
 
+def waited_seconds(pids: dict[str, int]) -> dict[str, float]:
+    """How long each part's own process was ready to run so far, and other work had the CPU."""
+    return {part: _waited(pid) for part, pid in pids.items()}
+
+
 def rss_bytes(pids: dict[str, int]) -> dict[str, int]:
     """Resident memory of each part now."""
     children = _children()
@@ -72,6 +77,14 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _waited(pid: int) -> float:
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        return max(int((thread / "schedstat").read_text().split()[1]) for thread in threads) / 1e9
+    except OSError:
+        return 0.0
 
 
 def _cpu(pid: int) -> float:

@@ -107,20 +107,33 @@ def reads(stack: Stack, rows: int, a_second: float, seconds: float) -> Json:
     root = runner.start("reads", csv_machine(rows, PASS))
     while (run := runner.map_run(root)) is None or run["itemCounts"]["succeeded"] < CHILDREN_BEFORE:
         time.sleep(0.05)
-    asked = reads_of(runner.sfn, root, run["mapRunArn"])
-    began, before = time.monotonic(), run["itemCounts"]["succeeded"]
+    asked, pids = reads_of(runner.sfn, root, run["mapRunArn"]), stack.pids()
+    before = _ended(runner, root)
+    cpu, waited = processes.cpu_seconds(pids), processes.waited_seconds(pids)
+    began = time.monotonic()
     took = asyncio.run(paced(stack.api, asked, a_second, seconds))
-    spent, run = time.monotonic() - began, runner.map_run(root)
+    spent = time.monotonic() - began
+    cpu = {part: used - cpu[part] for part, used in processes.cpu_seconds(pids).items()}
+    waited = {part: used - waited[part] for part, used in processes.waited_seconds(pids).items()}
+    after, run = _ended(runner, root), runner.map_run(root)
     assert run is not None
     found: Json = {
         "rows": rows,
         "went_on": run["status"] == "RUNNING",  # else part of the reads were of a run that is over
-        "children_a_second": round((run["itemCounts"]["succeeded"] - before) / spent),
+        "children_a_second": round((after - before) / spent),
+        "cpu_share": {part: round(used / spent, 2) for part, used in cpu.items()},
+        "waited_for_cpu_share": {part: round(used / spent, 2) for part, used in waited.items()},
         "reads": {name: times(each) for name, each in sorted(took.items())},
         "all": times([each for some in took.values() for each in some]),
     }
     runner.sfn.stop_execution(executionArn=root)
     return found
+
+
+def _ended(runner: Runner, root: str) -> int:
+    run = runner.map_run(root)
+    assert run is not None
+    return int(run["itemCounts"]["succeeded"])
 
 
 # ---------------------------------------------------------------------- starts

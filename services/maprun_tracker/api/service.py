@@ -200,8 +200,7 @@ class Service:
 
     async def all_machines_read(self) -> None:
         """The same for all partitions."""
-        for home in range(self.homes):
-            await self.machines_read(home)
+        await asyncio.gather(*(self.machines_read(home) for home in range(self.homes)))
 
     async def machine_shown(self, arn: str) -> None:
         """Waits until a machine stands on its topic as it is on its home: who is told of it finds it at any door.

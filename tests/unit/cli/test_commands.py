@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -232,6 +233,25 @@ def test_history_of_an_express_child_comes_from_its_own_path(api: FakeApi) -> No
     assert '{"input":"{}"}' in result.stdout
     api.answers["GetExecutionHistory"] = lambda _: {"events": events}
     assert json.loads(run(api, "history", EXECUTION, "--json").stdout) == events
+
+
+def test_an_express_history_of_many_pages_is_shown_whole(api: FakeApi) -> None:
+    """Page after page is asked for by the token of the one before; --limit and --reverse hold for all together."""
+    pages: dict[str, Json] = {
+        "": {"events": [_event(1), _event(2)], "nextToken": "a/="},
+        "&nextToken=a%2F%3D": {"events": [_event(3)], "nextToken": "b"},
+        "&nextToken=b": {"events": [_event(4)]},
+    }
+    asked = f"/maprun/history?arn={quote(CHILD, safe='')}"
+    api.answers["GET"] = lambda members: pages[members["path"].removeprefix(asked)]
+    shown = json.loads(run(api, "history", CHILD, "--json").stdout)
+    assert [event["id"] for event in shown] == [1, 2, 3, 4]
+    shown = json.loads(run(api, "history", CHILD, "--json", "--reverse", "--limit", "2").stdout)
+    assert [event["id"] for event in shown] == [4, 3]
+
+
+def _event(event_id: int) -> Json:
+    return {"id": event_id, "previousEventId": event_id - 1, "timestamp": 1.5, "type": "PassStateEntered"}
 
 
 def test_redrive_is_followed_to_its_end(api: FakeApi) -> None:
