@@ -5,7 +5,7 @@ import click
 from maprun.cli import follow as following
 from maprun.cli import output
 from maprun.cli.errors import EXIT_NOT_SUCCEEDED
-from maprun.cli.options import Context, json_option, kind_of, text_or_file
+from maprun.cli.options import Context, json_option, kind_of, map_run_of, text_or_file
 
 
 @click.command()
@@ -62,8 +62,7 @@ def update_map_run(
     tolerated_failure_percentage: float | None,
     as_json: bool,
 ) -> None:
-    """Change the limits of the Map Run ARN while it runs; what isn't given stays."""
-    kind_of(arn)
+    """Change the limits of the Map Run ARN, or of an execution's only one, while it runs; what isn't given stays."""
     changes = {
         "maxConcurrency": max_concurrency,
         "toleratedFailureCount": tolerated_failure_count,
@@ -72,6 +71,7 @@ def update_map_run(
     given = {name: value for name, value in changes.items() if value is not None}
     if not given:
         raise click.UsageError("give at least one limit to change")
+    arn = map_run_of(context.api, arn)
     context.api.call("UpdateMapRun", mapRunArn=arn, **given)
     if as_json:
         output.print_json({"mapRunArn": arn, **given})

@@ -7,8 +7,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from maprun.cli import output
 from maprun.cli.client import Json
-from maprun.cli.errors import EXIT_USAGE, CliError
-from maprun.cli.options import Context, json_option, kind_of
+from maprun.cli.options import Context, json_option, map_run_of
 
 pattern_option = click.option(
     "--cause",
@@ -25,7 +24,7 @@ _CLUSTERS_DEFAULT = 20
 
 
 @click.command()
-@click.argument("map_run")
+@click.argument("arn")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -35,12 +34,12 @@ _CLUSTERS_DEFAULT = 20
 )
 @json_option
 @click.pass_obj
-def errors(context: Context, *, map_run: str, limit: int, as_json: bool) -> None:
-    """Count what the unsuccessful children of the MAP_RUN with this ARN ended with, by error and cause."""
-    if kind_of(map_run) != "mapRun":
-        raise CliError(
-            f"{map_run} is no Map Run", "maprun list map-runs EXECUTION lists those of an execution", EXIT_USAGE
-        )
+def errors(context: Context, *, arn: str, limit: int, as_json: bool) -> None:
+    """Count what the unsuccessful children of the Map Run ARN ended with, by error and cause.
+
+    ARN may be an execution's that has one Map Run.
+    """
+    map_run = map_run_of(context.api, arn)
     number, clusters = counted(context, map_run, quiet=as_json)
     if as_json:
         output.print_json({"mapRunArn": map_run, "childrenCounted": number, "clusters": clusters[: limit or None]})
@@ -66,7 +65,8 @@ def counted(context: Context, map_run: str, *, children: bool = False, quiet: bo
     number = 0
     parts: list[Json] = []
     shown = (SpinnerColumn(), TextColumn("{task.description}"))
-    with Progress(*shown, console=output.err(), transient=True, disable=quiet) as progress:
+    console = output.err()
+    with Progress(*shown, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         task = progress.add_task("")
         for part in context.api.errors(map_run, children=children):
             parts.append(part)

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from maprun.cli.client import Api
+from maprun.cli.errors import EXIT_USAGE, CliError
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 
@@ -41,6 +42,17 @@ def kind_of(arn: str) -> str:
     if len(parts) < _ARN_PARTS_MIN or parts[0] != "arn" or parts[2] != "states":
         raise click.BadParameter(f"{arn!r} is not an ARN of Step Functions (arn:aws:states:…)")
     return parts[5]
+
+
+def map_run_of(api: Api, arn: str) -> str:
+    """The ARN of a Map Run, or of the only one of the execution with this ARN. Raises CliError, click.BadParameter."""
+    if kind_of(arn) == "mapRun":
+        return arn
+    runs = [run["mapRunArn"] for run in api.pages("ListMapRuns", "mapRuns", 0, executionArn=arn)]
+    if len(runs) == 1:
+        return str(runs[0])
+    what = f"{len(runs)} Map Runs: name one of them" if runs else "no Map Run"
+    raise CliError(f"{arn} has {what}", "\n  ".join(runs), EXIT_USAGE)
 
 
 def text_or_file(value: str) -> str:

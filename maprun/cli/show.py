@@ -9,7 +9,7 @@ from maprun.cli import output
 from maprun.cli.client import Json
 from maprun.cli.errors import EXIT_USAGE, CliError
 from maprun.cli.failures import pattern_option
-from maprun.cli.options import Context, json_option, kind_of
+from maprun.cli.options import Context, json_option, kind_of, map_run_of
 
 _DESCRIBE = {
     "stateMachine": ("DescribeStateMachine", "stateMachineArn"),
@@ -63,7 +63,7 @@ def list_machines(context: Context, *, limit: int, as_json: bool) -> None:
 
 @list_.command("executions")
 @click.option("--machine", default=None, help="Of this state machine (a name or an ARN).")
-@click.option("--map-run", default=None, metavar="ARN", help="The children of this Map Run.")
+@click.option("--map-run", default=None, metavar="ARN", help="The children of this Map Run, or of an execution's one.")
 @click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), default=None, help="Only these.")
 @click.option(
     "--redrive",
@@ -108,7 +108,7 @@ def list_executions(
         "executions",
         limit,
         stateMachineArn=None if machine is None else context.machine_arn(machine),
-        mapRunArn=map_run,
+        mapRunArn=None if map_run is None else map_run_of(context.api, map_run),
         statusFilter=None if status is None else status.upper(),
         redriveFilter=None if redrive is None else redrive.upper(),
     )

@@ -1,11 +1,13 @@
 """One local stack for all tests of this folder: real Kafka, real S3, real services, on ports of its own."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.guide.chapters import FUNCTIONS, ROOT
 from tests.integration.system.stack import Stack
 
 
@@ -15,7 +17,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
     It makes result records as a machine with more than two cores does, whatever this one has.
     """
-    made = Stack(Path(tmp_path_factory.mktemp("stack")), MAPRUN_SHAPERS="1")
+    folder = Path(tmp_path_factory.mktemp("stack"))
+    shutil.copytree(ROOT / "examples" / "functions", folder / FUNCTIONS)
+    made = Stack(folder, MAPRUN_SHAPERS="1", MAPRUN_FUNCTIONS_DIR=str(folder / FUNCTIONS))
     made.up()
     yield made
     made.down()

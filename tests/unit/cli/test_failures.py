@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.unit.cli.fake_api import FakeApi, Json
 from tests.unit.cli.rows import EXECUTION, RUN
 from tests.unit.cli.test_commands import run
@@ -41,11 +43,31 @@ def test_errors_are_summed_over_all_parts() -> None:
         assert "4 more children in 1 more rows" in shown.stderr
 
 
-def test_errors_are_those_of_a_map_run() -> None:
-    """Another ARN is said to be none, before anything is asked."""
+@pytest.mark.parametrize(
+    ("runs", "code", "told"),
+    [([RUN], 0, ""), ([], 2, "has no Map Run"), ([RUN, f"{RUN}2"], 2, f"has 2 Map Runs: name one of them\n  {RUN}\n")],
+)
+def test_an_execution_stands_for_its_only_map_run(runs: list[str], code: int, told: str) -> None:
+    """Of several, all are named, so that one can be chosen; nothing else is asked then."""
     with FakeApi() as api:
-        result = run(api, "errors", EXECUTION)
-        assert (result.exit_code, api.asked) == (2, [])
+        api.answers["ListMapRuns"] = lambda _: {"mapRuns": [{"mapRunArn": arn} for arn in runs]}
+        api.answers["GET"] = lambda _: {"mapRunArn": RUN, "childrenCounted": 0, "clusters": []}
+        api.answers["ListExecutions"] = lambda _: {"executions": []}
+        api.answers["UpdateMapRun"] = lambda _: {}
+        for arguments in (
+            ("errors", EXECUTION),
+            ("list", "executions", "--map-run", EXECUTION),
+            ("update-map-run", EXECUTION, "--max-concurrency", "1"),
+        ):
+            result = run(api, *arguments)
+            assert (result.exit_code, told in result.stderr) == (code, True)
+        assert [asked["mapRunArn"] for operation, asked in api.asked if "mapRunArn" in asked] == [RUN, RUN] * (not code)
+
+
+def test_another_arn_is_none_of_a_map_run() -> None:
+    """It is said before anything is asked."""
+    with FakeApi() as api:
+        assert (run(api, "errors", "arn:aws:lambda:r:a:f:x").exit_code, api.asked) == (2, [])
 
 
 def clusters_of(body: Json) -> Json:
