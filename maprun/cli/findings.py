@@ -34,6 +34,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     machine: str
 
+    @property
+    def line_of_text(self) -> str:
+        """As editors jump to it."""
+        place = f"  {self.location}" if self.location else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.severity.lower()} {self.code}: {self.message}{place}"
+
 
 class Report(msgspec.Struct, frozen=True):
     """A file, the machines found in it, and what is found about them."""
@@ -49,7 +55,7 @@ def report_on(path: Path, machine_type: str | None, given: Mapping[str, str], na
         machines = read_machines_as_far_as_known(path, given, names)
     except FileRefused as error:
         return Report(str(path), [], [_about_file(path, error)])
-    findings = [found for machine in machines for found in _findings(machine, machine_type)]
+    findings = [found for machine in machines for found in findings_about(machine, machine_type)]
     return Report(str(path), [machine.name for machine in machines], findings)
 
 
@@ -63,6 +69,13 @@ def _about_file(path: Path, error: FileRefused) -> Finding:
         message=f"{error.what}; {error.cure}" if error.cure else error.what,
         location="",
         machine="",
+    )
+
+
+def findings_about(machine: MachineSource, machine_type: str | None) -> list[Finding]:
+    """Errors, then warnings, each from the top of the file to its end."""
+    return sorted(
+        _findings(machine, machine_type), key=lambda found: (found.severity != "ERROR", found.line, found.column)
     )
 
 

@@ -100,6 +100,7 @@ def list_executions(
         if map_run is None or redrive is not None:
             raise click.UsageError("--error, --cause, --text and --longer-than are of --map-run, without --redrive")
         wanted = None if status is None else status.upper()
+        map_run = map_run_of(context.api, map_run)
         rows = list(context.api.children(map_run, limit, status=wanted, **looked_for))
         _print(rows, ("status", "startDate", "stopDate", "error", "cause", "executionArn"), as_json=as_json)
         return

@@ -1,7 +1,7 @@
 """`maprun test`: one state of a machine tried on this machine, by the same code that answers TestState. No server."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from rich.text import Text
 from maprun.cli import output
 from maprun.cli.definitions import read_machines_as_far_as_known
 from maprun.cli.documents import decode
-from maprun.cli.errors import EXIT_NOT_SUCCEEDED, CliError, FileRefused, NotDecoded, Refused
+from maprun.cli.errors import EXIT_NOT_SUCCEEDED, EXIT_USAGE, CliError, FileRefused, NotDecoded, Refused
+from maprun.cli.findings import findings_about
 from maprun.cli.machines import given_values
 from maprun.cli.options import Context, json_option, read_text, text_or_file
+from maprun.cli.templates import MachineSource
+from maprun.language import DefinitionError
 from maprun.requests.checks import Refusal
 from maprun.runtime import clock
 from maprun.runtime.process import SetupError
@@ -27,15 +30,16 @@ from maprun.statetest import (
     StateOutcome,
     World,
     seconds_max,
+    states_of,
     timed_out,
     try_state,
 )
+from maprun.statetest.checks import NOT_TESTED
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 STATUSES = ("SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR")
 _MOCK = frozenset({"result", "errorOutput", "fieldValidationMode"})
-_STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RETRIABLE": "yellow", "CAUGHT_ERROR": "yellow"}
-
+_MEMBERS = ", ".join(sorted(_MOCK))
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -88,12 +92,13 @@ def trial(here: click.Context, /, *, file: Path, expect: str, as_json: bool, cal
     well as a text. Exit code 0 if the state ends with the status that is expected, else 1.
     """
     own: Context = here.obj
-    outcome = _tried(_asked(file, asked, own, call=call), own, call=call)
+    outcome = _tried(_asked(file, asked, own, call=call), own)
     if as_json:
         output.print_json(msgspec.to_builtins(outcome))
     else:
         _print(outcome)
     if outcome.status != expect.upper():
+        output.err().print(f"ended {outcome.status}, and {expect.upper()} was expected")
         here.exit(EXIT_NOT_SUCCEEDED)
 
 
@@ -108,15 +113,16 @@ def _asked(file: Path, options: Mapping[str, Any], own: Context, *, call: bool) 
         map_iteration_failure_count=options["failed_iterations"],
         map_item_reader_data=_text(options["reader_data"]),
     )
+    definition, states = _definition(file, options, own)
     return Asked(
-        definition=_definition(file, options, own),
+        definition=definition,
         state_name=state,
         input=_text(options["input"]),
         variables=_text(options["variables"]),
         context=_text(options["context"]),
         role_arn=own.names.role("maprun") if call else None,
         inspection_level=options["level"].upper(),
-        mock=_mock(options["mock"], state),
+        mock=_mock(options["mock"], state, states),
         state_configuration=None if configuration == Configuration() else configuration,
     )
 
@@ -125,39 +131,51 @@ def _text(value: str | None) -> str | None:
     return None if value is None else text_or_file(value)
 
 
-def _definition(file: Path, options: Mapping[str, Any], own: Context) -> str:
-    """The definition to try: a machine's, or of one state."""
+def _definition(file: Path, options: Mapping[str, Any], own: Context) -> tuple[str, list[str]]:
+    """The definition to try, and its states' names: a machine's; or that of one state, which has none."""
     text = "" if file.is_dir() else read_text(file)
     try:
         document = decode(text, file) if text else None
     except NotDecoded:
         document = None  # perhaps a definition whose placeholders are to be filled in
     if isinstance(document, Mapping) and isinstance(document.get("Type"), str) and "States" not in document:
-        return msgspec.json.encode(document).decode()
-    if options["state"] is None:
-        raise click.UsageError(f"{file} is no single state: name the one to try with --state")
+        return msgspec.json.encode(document).decode(), []
     machines = read_machines_as_far_as_known(file, options["given"], own.names)
     chosen = options["logical_id"]
     found = [machine for machine in machines if chosen in (None, machine.logical_id)]
     if len(found) != 1:
         names = ", ".join(machine.name for machine in machines)
         raise FileRefused(file, f"has {len(machines)} state machines: {names}", "choose one by its --logical-id")
-    return found[0].definition
+    states = _states(found[0], file)
+    if options["state"] not in states:
+        lacks = "is no single state" if options["state"] is None else f"has no state {options['state']!r}"
+        raise CliError(f"{file} {lacks}", f"name one with --state: {', '.join(states)}", EXIT_USAGE)
+    return found[0].definition, states
 
 
-def _mock(text: str | None, state: str | None) -> Mock | None:
+def _states(machine: MachineSource, file: Path) -> list[str]:
+    try:
+        return states_of(machine.definition)
+    except DefinitionError as error:
+        wrong = [found.line_of_text for found in findings_about(machine, "STANDARD") if found.severity == "ERROR"]
+        raise CliError(f"{file} can't be tried before its definition is right", "\n  ".join(wrong)) from error
+
+
+def _mock(text: str | None, state: str | None, states: Iterable[str]) -> Mock | None:
     """The mock for the state: the one that is given, or the one by its name; None if it has none."""
     if text is None:
         return None
-    path = Path(text[1:]) if text.startswith("@") else Path("mock.json")
+    path = Path(text[1:]) if text.startswith("@") else Path("--mock")
     given = decode(text_or_file(text), path)
     if not isinstance(given, Mapping):
         raise click.BadParameter("a mock has result or errorOutput; several stand in an object by their states' names")
     one = given if given.keys() <= _MOCK else given.get(state)
+    if one is None and given.keys().isdisjoint(states):
+        raise click.BadParameter(f"{', '.join(given)}: neither the members of a mock ({_MEMBERS}) nor names of states")
     if one is None:
         return None
     if not isinstance(one, Mapping) or not one.keys() <= _MOCK:
-        raise click.BadParameter(f"the mock of {state!r} has other members than {', '.join(sorted(_MOCK))}")
+        raise click.BadParameter(f"the mock of {state!r} has other members than {_MEMBERS}")
     error, result = one.get("errorOutput"), one.get("result")
     if "result" in one and not isinstance(result, str):
         result = msgspec.json.encode(result).decode()
@@ -171,7 +189,7 @@ def _mock(text: str | None, state: str | None) -> Mock | None:
 # ------------------------------------------------------------------ how it is tried
 
 
-def _tried(asked: Asked, own: Context, *, call: bool) -> StateOutcome:
+def _tried(asked: Asked, own: Context) -> StateOutcome:
     from maprun.aws.mock_results import fault_of  # noqa: PLC0415 - half a second that no other command needs
     from maprun.aws.sources.given_text import items_in  # noqa: PLC0415 - the same
 
@@ -181,11 +199,19 @@ def _tried(asked: Asked, own: Context, *, call: bool) -> StateOutcome:
         if isinstance(outcome, TaskRequested):
             outcome = try_state(asked, world, asyncio.run(_called(outcome, own)))
     except Refusal as refusal:
-        if refusal.message.startswith("RoleArn must") and not call:
-            raise CliError("The Task has no mock", "give it one with --mock, or --call to make its call") from refusal
+        if asked.mock is None and refusal.message.startswith("RoleArn must"):
+            cure = "give it one with --mock, or --call to make its call"
+            raise CliError(f"{_named(asked)} is a Task and has no mock", cure) from refusal
+        if asked.mock is None and NOT_TESTED in refusal.message:
+            cure = "give it one with --mock: the result that all of it has, or try a state in it"
+            raise CliError(f"{_named(asked)} is a Map or Parallel and has no mock", cure) from refusal
         raise Refused("TestState", refusal.code, refusal.message) from refusal
     assert isinstance(outcome, StateOutcome), "a Task makes one call"
     return outcome
+
+
+def _named(asked: Asked) -> str:
+    return "The state" if asked.state_name is None else f"The state {asked.state_name!r}"
 
 
 async def _called(request: TaskRequested, own: Context) -> Called:

@@ -2,6 +2,7 @@
 
 from maprun.statetest.answers import Exchange, Inspection, StateOutcome
 from maprun.statetest.asked import Asked, Configuration, ErrorOutput, Mock
+from maprun.statetest.subject import states_of
 from maprun.statetest.trial import Called, World, seconds_max, timed_out, try_state
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "StateOutcome",
     "World",
     "seconds_max",
+    "states_of",
     "timed_out",
     "try_state",
 ]

@@ -52,6 +52,11 @@ def subject_of(definition: str, state_name: str | None) -> Subject:
     return found
 
 
+def states_of(definition: str) -> list[str]:
+    """The names of all states of a machine, at any depth. Raises DefinitionError."""
+    return [found.state.name for found in _all(compile_machine(definition.encode()), in_map=False)]
+
+
 def _alone(text: bytes) -> Subject:
     """A state without its machine: where it leads to can't be known, and isn't asked."""
     try:

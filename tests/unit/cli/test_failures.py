@@ -1,6 +1,7 @@
 """`maprun errors` against an API that answers from a table: parts, their sum, what is printed."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -51,17 +52,20 @@ def test_an_execution_stands_for_its_only_map_run(runs: list[str], code: int, to
     """Of several, all are named, so that one can be chosen; nothing else is asked then."""
     with FakeApi() as api:
         api.answers["ListMapRuns"] = lambda _: {"mapRuns": [{"mapRunArn": arn} for arn in runs]}
-        api.answers["GET"] = lambda _: {"mapRunArn": RUN, "childrenCounted": 0, "clusters": []}
+        api.answers["GET"] = lambda _: {"mapRunArn": RUN, "childrenCounted": 0, "clusters": [], "executions": []}
         api.answers["ListExecutions"] = lambda _: {"executions": []}
         api.answers["UpdateMapRun"] = lambda _: {}
         for arguments in (
             ("errors", EXECUTION),
             ("list", "executions", "--map-run", EXECUTION),
+            ("list", "executions", "--map-run", EXECUTION, "--text", "x"),
             ("update-map-run", EXECUTION, "--max-concurrency", "1"),
         ):
             result = run(api, *arguments)
             assert (result.exit_code, told in result.stderr) == (code, True)
         assert [asked["mapRunArn"] for operation, asked in api.asked if "mapRunArn" in asked] == [RUN, RUN] * (not code)
+        paths = [asked["path"] for operation, asked in api.asked if operation == "GET"]
+        assert [path.count(quote(RUN, safe="")) for path in paths] == [1, 1] * (not code)
 
 
 def test_another_arn_is_none_of_a_map_run() -> None:

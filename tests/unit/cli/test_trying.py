@@ -171,22 +171,52 @@ def test_a_setting_that_calls_can_not_be_made_with_is_said(machine: Path, tmp_pa
     assert result.stderr.endswith("none.json': No such file or directory\n")
 
 
+def test_the_states_are_named(machine: Path) -> None:
+    """All of them, those of branches too, where none is chosen or none of that name is there."""
+    names = "\n  name one with --state: Greet, Each, One, End\n"
+    assert ran(machine) == (EXIT_USAGE, "", f"Error: {machine} is no single state{names}")
+    assert ran(machine, "--state", "Nobody") == (EXIT_USAGE, "", f"Error: {machine} has no state 'Nobody'{names}")
+
+
+def test_a_wrong_definition_is_told_by_its_lines(tmp_path: Path) -> None:
+    """As by `validate`, with its exit code."""
+    path = tmp_path / "wrong.json"
+    text = '{"StartAt": "A",\n "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Succeed"}}}'
+    path.write_text(text, encoding="utf-8")
+    code, _, err = ran(path, "--state", "A")
+    assert err.splitlines() == [
+        f"Error: {path} can't be tried before its definition is right",
+        f"  {path}:2:35: error MISSING_TRANSITION_TARGET: Missing 'Next' target: B  /States/A/Next",
+        f'  {path}:2:49: error MISSING_TRANSITION_TARGET: State "C" is not reachable.  /States/C',
+    ]
+    assert code == EXIT_NOT_SUCCEEDED
+
+
+def test_another_end_than_the_expected_is_said(machine: Path) -> None:
+    """On stderr, beside the answer: of many tests in a script the one that failed says why."""
+    arguments = ("--state", "Greet", "--mock", BUSY, "--set", "Fn=f", "--level", "INFO")
+    assert ran(machine, *arguments)[2] == "ended RETRIABLE, and SUCCEEDED was expected\n"
+    assert ran(machine, *arguments, "--expect", "caught_error")[2] == "ended RETRIABLE, and CAUGHT_ERROR was expected\n"
+
+
 def test_what_is_not_right_is_said(machine: Path) -> None:
-    """Usage, what TestState refuses, and a Task that nobody mocks."""
-    assert ran(machine)[0] == EXIT_USAGE
-    code, _, err = ran(machine, "--state", "Nobody")
-    assert (code, err) == (
-        EXIT_REFUSED,
-        "Error: TestState was refused: ValidationException: State not found in definition\n",
-    )
+    """What TestState refuses, states that nobody mocks, and mocks that are none."""
     code, _, err = ran(machine, "--state", "Greet")
     assert code == EXIT_NOT_SUCCEEDED
-    assert "--call" in err
+    assert err.startswith("Error: The state 'Greet' is a Task and has no mock\n  give it one with --mock, or --call")
+    code, _, err = ran(machine, "--state", "Each", "--call")
+    assert code == EXIT_NOT_SUCCEEDED
+    assert err.startswith("Error: The state 'Each' is a Map or Parallel and has no mock\n  give it one with --mock")
     code, _, err = ran(machine, "--state", "Greet", "--mock", '{"result": {"StatusCode": "x"}}')
     assert code == EXIT_REFUSED
     assert "Mock result schema validation error: Field 'StatusCode' must be a number" in err
     assert ran(machine, "--state", "Greet", "--mock", "[]")[0] == EXIT_USAGE
     assert ran(machine, "--state", "Greet", "--mock", '{"Greet": {"nope": 1}}')[0] == EXIT_USAGE
+    code, _, err = ran(machine, "--state", "Greet", "--mock", '{"reslt": {}}')
+    assert (code, "reslt: neither the members of a mock (" in err) == (EXIT_USAGE, True)
+    code, _, err = ran(machine, "--state", "Greet", "--mock", '{"result": }')
+    assert (code, "--mock is not valid JSON" in err) == (EXIT_USAGE, True)
+    assert "'Greet' is a Task and has no mock" in ran(machine, "--state", "Greet", "--mock", '{"Each": {}}')[2]
 
 
 def test_a_machine_of_a_template(tmp_path: Path) -> None:

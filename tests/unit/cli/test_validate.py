@@ -1,14 +1,18 @@
 """`maprun validate`: every finding with its file, line and column, in JSON and YAML, in definitions and templates."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from maprun import language
 from maprun.cli import main
+from maprun.cli.findings import NOT_READ
 from maprun.cli.positions import places_of
+from maprun.cli.sarif import RULES
 from tests.unit.cli.json_schema import faults
 
 DATA = Path(__file__).parent / "data"
@@ -23,9 +27,9 @@ DEFINITION = """{
 """
 WRONG = [
     (4, 27, "error SCHEMA_VALIDATION_FAILED", "Field 'Foo' is not supported"),
-    (6, 29, "error SCHEMA_VALIDATION_FAILED", "Expected value of type [NUMBER]"),
     (5, 7, "error MISSING_TRANSITION_TARGET", "Missing 'Next' target: Gone"),
     (6, 5, "error MISSING_TRANSITION_TARGET", 'State "W/x" is not reachable.'),
+    (6, 29, "error SCHEMA_VALIDATION_FAILED", "Expected value of type [NUMBER]"),
     (6, 29, "warning NO_PATH", "looks like a path"),
 ]
 YAML = """StartAt: A
@@ -95,7 +99,7 @@ def places(out: str) -> list[tuple[str, str]]:
 
 
 def test_each_finding_has_its_place(tmp_path: Path) -> None:
-    """The field it is about, as `file:line:column`, which editors jump to; errors first, counts on stderr."""
+    """The field it is about, as `file:line:column`, which editors jump to; errors first; counts on stderr."""
     path = written(tmp_path, "a.asl.json", DEFINITION)
     code, out, err = ran(path)
     lines = out.splitlines()
@@ -181,6 +185,24 @@ def test_sarif_is_as_its_schema_says(tmp_path: Path) -> None:
     assert all(rules[one["ruleIndex"]] == one["ruleId"] for one in results)
     assert [one["level"] for one in results].count("warning") == 1
     assert ran("--sarif", "--json", paths[0])[0] == 2
+
+
+def test_code_hosts_find_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their way from where the command runs, however they were named; one that is elsewhere by its whole address."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    paths = [written(tmp_path / "here", "a b.json", "{"), Path("a b.json"), written(tmp_path, "c.json", "{")]
+    results = json.loads(ran("--sarif", *paths)[1])["runs"][0]["results"]
+    found = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in results]
+    assert found == ["a%20b.json", "a%20b.json", (tmp_path / "c.json").as_uri()]
+
+
+def test_every_rule_is_explained() -> None:
+    """Each code that validation gives, and no other; code hosts want these texts."""
+    folder = Path(language.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    codes = re.findall(r'\b(?:error|warning)\("([A-Z_]+)"|^[A-Z]+ = "([A-Z]+_[A-Z_]+)"$', text, re.MULTILINE)
+    assert {one or other for one, other in codes} | {NOT_READ} == RULES.keys()
 
 
 @pytest.mark.parametrize(
