@@ -39,7 +39,7 @@ from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 
 STATUSES = ("SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR")
 _MOCK = frozenset({"result", "errorOutput", "fieldValidationMode"})
-_MEMBERS = ", ".join(sorted(_MOCK))
+_MEMBERS = "result, errorOutput, fieldValidationMode"
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -23,8 +23,8 @@ CALLS_AT_ONCE_MAX = 64
 COMPUTE_SECONDS_MAX = 5.0
 """Of one test; a Map whose inputs take longer is not shown whole."""
 NOBODY_SEES = (
-    "states:RevealSecrets is granted to nobody: requests are not authenticated, so whoever reaches this API would read "
-    "the secrets of connections"
+    "states:RevealSecrets is granted to nobody: a connection's secrets leave its file for the API it is for "
+    "alone; test without revealSecrets"
 )
 
 

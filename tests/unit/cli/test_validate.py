@@ -1,5 +1,6 @@
 """`maprun validate`: every finding with its file, line and column, in JSON and YAML, in definitions and templates."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -187,12 +188,12 @@ def test_sarif_is_as_its_schema_says(tmp_path: Path) -> None:
     assert ran("--sarif", "--json", paths[0])[0] == 2
 
 
-def test_code_hosts_find_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_hosts_find_the_files(tmp_path: Path) -> None:
     """By their way from where the command runs, however they were named; one that is elsewhere by its whole address."""
     (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
     paths = [written(tmp_path / "here", "a b.json", "{"), Path("a b.json"), written(tmp_path, "c.json", "{")]
-    results = json.loads(ran("--sarif", *paths)[1])["runs"][0]["results"]
+    with contextlib.chdir(tmp_path / "here"):
+        results = json.loads(ran("--sarif", *paths)[1])["runs"][0]["results"]
     found = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in results]
     assert found == ["a%20b.json", "a%20b.json", (tmp_path / "c.json").as_uri()]
 
