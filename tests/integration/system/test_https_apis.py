@@ -1,4 +1,4 @@
-"""`http:invoke` and `apigateway:invoke` on the whole stack, against an API of the test's own that settings allow."""
+"""`http:invoke`, `apigateway:invoke` and `eks:runJob` on the whole stack, against APIs of the test's own."""
 
 import json
 from collections import Counter
@@ -11,9 +11,11 @@ import pytest
 from tests.integration.system.api_server import Api, served
 from tests.integration.system.running import Json, ended, map_definition, output_of, run, states
 from tests.integration.system.stack import ROLE, Stack
+from tests.unit.aws.cluster_api import Authority, Cluster, running
 
 pytestmark = pytest.mark.integration
 CHILDREN = 300
+JOBS = 20
 KEY = "a-secret-that-nobody-may-see"
 CONNECTIONS = [
     {
@@ -34,15 +36,23 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
-def calling(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that may call the API, and finds an API Gateway there."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Json]]:
+    """A cluster of Kubernetes whose Jobs take two looks, and how Tasks name it."""
+    made, authority = Cluster(looks_until_done=2), Authority(tmp_path_factory.mktemp("authority"))
+    with running(made, authority) as endpoint:
+        yield made, {"ClusterName": "c", "CertificateAuthority": authority.data, "Endpoint": endpoint}
+
+
+@pytest.fixture(scope="module")
+def calling(api: Api, cluster: tuple[Cluster, Json], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that may call the API and the cluster, and finds an API Gateway there."""
     folder = Path(tmp_path_factory.mktemp("calling"))
     file = folder / "connections.json"
     file.write_text(json.dumps(CONNECTIONS))
     stack = Stack(
         folder / "state",
         MAPRUN_CONNECTIONS_FILE=str(file),
-        MAPRUN_HTTP_TASK_ALLOW=api.url,
+        MAPRUN_HTTP_TASK_ALLOW=f"{api.url},{cluster[1]['Endpoint']}",
         MAPRUN_APIGATEWAY_ENDPOINTS=f"*.execute-api.*={api.url}/gateway/{{api}}",
     )
     stack.up()
@@ -159,3 +169,19 @@ def test_calls_say_which_trace_they_belong_to(calling: Stack, api: Api) -> None:
     assert parents == [f"00-{root[2:].replace('-', '')}-{trace['Parent']}-01" for trace in traces]
     own = sfn.start_execution(stateMachineArn=machine, input="[]")["executionArn"]
     assert ended(sfn, own)["traceHeader"].startswith("Root=1-")
+
+
+def test_children_wait_for_jobs_in_a_cluster(calling: Stack, cluster: tuple[Cluster, Json]) -> None:
+    """Each makes its own and ends with it; a Job that is there already is an error with its name."""
+    kubernetes, named = cluster
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name.$": "States.Format('job-{}', $)"}}
+    parameters = {**named, "Namespace": "maps", "Job": job, "LogOptions": {"RetrieveLogs": True}}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::eks:runJob.sync", "Parameters": parameters, "End": True}
+    sfn = calling.client("stepfunctions")
+    found = output_of(run(sfn, map_definition({"T": task}), list(range(JOBS))))
+    assert [each["metadata"]["name"] for each in found] == [f"job-{n}" for n in range(JOBS)]
+    assert all(each["status"]["succeeded"] == 1 and each["logs"] == {"pods": {}} for each in found)
+    assert sum(method == "POST" for method, _, _ in kubernetes.asked) == JOBS
+    caught = {"ErrorEquals": ["EKS.409"], "Next": "C"}
+    again = {**task, "Parameters": {**parameters, "Job": {**job, "metadata": {"name": "job-0"}}}, "Catch": [caught]}
+    assert output_of(run(sfn, states(T=again, C={"Type": "Pass", "End": True})))["Error"] == "EKS.409"

@@ -5,7 +5,9 @@ import base64
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,14 @@ class Authority:
 
 
 class Cluster:
-    """Jobs by their path. `logs` are those of each container, by pod; `statuses` are answered in place of a success."""
+    """Jobs by their path. `logs` are those of each container, by pod; `statuses` are answered in place of a success.
 
-    def __init__(self, **statuses: int) -> None:
+    Jobs complete when they were asked after so often; 0 = never by themselves.
+    """
+
+    def __init__(self, looks_until_done: int = 0, **statuses: int) -> None:
+        self._looks_until_done = looks_until_done
+        self._looks: dict[str, int] = {}
         self.jobs: dict[str, Any] = {}
         self.logs: dict[str, dict[str, str]] = {}
         self.statuses = statuses
@@ -84,7 +91,12 @@ class Cluster:
             return web.json_response(job, status=201)
         if path not in self.jobs:
             return refused(404)
-        return web.json_response(self.jobs.pop(path) if request.method == "DELETE" else self.jobs[path])
+        if request.method == "DELETE":
+            return web.json_response(self.jobs.pop(path))
+        self._looks[path] = self._looks.get(path, 0) + 1
+        if self._looks[path] == self._looks_until_done:
+            self.end(path, "Complete")
+        return web.json_response(self.jobs[path])
 
     def end(self, path: str, kind: str) -> None:
         """A Job is over: Complete or Failed."""
@@ -97,18 +109,48 @@ def refused(status: int) -> web.Response:
     return web.json_response(body, status=status)
 
 
+@asynccontextmanager
+async def _listening(cluster: Cluster, authority: Authority) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", cluster.handle)
+    server = web.AppRunner(app, shutdown_timeout=0.1)
+    await server.setup()
+    await web.TCPSite(server, "127.0.0.1", 0, ssl_context=authority.context).start()
+    try:
+        yield f"https://127.0.0.1:{server.addresses[0][1]}"
+    finally:
+        await server.cleanup()
+
+
 def serving(cluster: Cluster, authority: Authority, use: Callable[[str], Awaitable[Any]]) -> Any:
     """What `use(endpoint)` gives while the cluster answers there."""
 
     async def run() -> Any:
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", cluster.handle)
-        server = web.AppRunner(app, shutdown_timeout=0.1)
-        await server.setup()
-        await web.TCPSite(server, "127.0.0.1", 0, ssl_context=authority.context).start()
-        try:
-            return await use(f"https://127.0.0.1:{server.addresses[0][1]}")
-        finally:
-            await server.cleanup()
+        async with _listening(cluster, authority) as endpoint:
+            return await use(endpoint)
 
     return asyncio.run(run())
+
+
+@contextmanager
+def running(cluster: Cluster, authority: Authority) -> Iterator[str]:
+    """The address at which the cluster answers, from a thread of its own."""
+    came: list[str] = []
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def run() -> None:
+        async with _listening(cluster, authority) as endpoint:
+            came.append(endpoint)
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    ready.wait(30)
+    try:
+        yield came[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
