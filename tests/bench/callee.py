@@ -1,9 +1,10 @@
 """`python -m tests.bench.callee CONTROL LOG NUMBER HOST PORT`: Lambda's Invoke for benches, and what it saw of calls.
 
 The function's name says what happens to a call. `hold-50` answers after 50 ms. `gate-50` waits until the bench opens
-the gate, then is answered after 50 ms and its turn, some hundred calls a second; `burst-50` does without turns.
-`repair-5` answers after 5 ms, and fails as long as the bench says so. What comes and goes is written down with
-the monotonic time: the only witness of how many are in flight that isn't the engine itself.
+the gate, then is answered after 50 ms and its turn, some hundred calls a second; `burst-50` does without turns, and so
+does a call of any other service, which names no function. `repair-5` answers after 5 ms, and fails as long as the
+bench says so. What comes and goes is written down with the monotonic time: the only witness of how many are in flight
+that isn't the engine itself.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ RECORD = struct.Struct("<qii")
 """Monotonic nanoseconds, the call's index, +1 when it came or -1 when it went."""
 _GATE_SECONDS = 0.02
 _GATE_PER_SECOND = 500  # through the gate of one callee, once it is open
+_FUNCTION_AT = 3  # of the parts of Invoke's path
+_OTHER = "burst-0"  # what calls of other services are as
 _HEAD = b"HTTP/1.1 200 OK\r\nX-Amz-Executed-Version: $LATEST\r\nx-amzn-RequestId: bench\r\n"
 _OK = b'{"ok":true}'
 _FAILED = b'{"errorMessage":"the world is broken","errorType":"Broken"}'
@@ -42,7 +45,7 @@ class Callee:
 
     def came(self, connection: "Connection", function: str, body: bytes) -> None:
         """A call has been read whole: from here to the first byte of its answer it is in flight."""
-        index = int(json.loads(body)["index"])
+        index = int(json.loads(body or b"{}").get("index", 0))
         self._in_flight += 1
         self._calls += 1
         self._note(index, 1)
@@ -118,8 +121,8 @@ class Connection(asyncio.Protocol):
         if len(body) < length:
             return
         self._held = b""
-        function = head.split(b" ", 2)[1].split(b"/")[3].decode()
-        self._callee.came(self, function, body)
+        path = head.split(b" ", 2)[1].split(b"/")
+        self._callee.came(self, path[_FUNCTION_AT].decode() if len(path) > _FUNCTION_AT else _OTHER, body)
 
     def answer(self, index: int, fails: bool) -> None:
         """Answers the call under way, well or with the function's error, unless its caller is gone."""
