@@ -1,7 +1,6 @@
 """A local stack of its own, which stays up while the clients run against it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,9 @@ from tests.integration.system.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is up."""
-    made = Stack(Path(tmp_path_factory.mktemp("stack")))
+    """A stack that is up, with functions in a folder of its own."""
+    functions = tmp_path_factory.mktemp("functions")
+    made = Stack(tmp_path_factory.mktemp("stack"), MAPRUN_FUNCTIONS_DIR=str(functions))
     made.up()
     yield made
     made.down()
