@@ -7,6 +7,7 @@ say.
 
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +23,13 @@ from tests.bench.runners import RunnerStack, connections_max, raise_file_limit
 from tests.bench.workloads import Runner, csv_machine, put_rows
 
 Json = dict[str, Any]
-SDK_CALL = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:listQueues", "ResultPath": None, "End": True}
+SDK_CALL = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::aws-sdk:sqs:listQueues",
+    "Parameters": {},
+    "ResultPath": None,
+    "End": True,
+}
 SLOW = {
     "a function": task("burst-0"),
     "a service, by the SDK": {"StartAt": "Call", "States": {"Call": SDK_CALL}},
@@ -84,7 +91,7 @@ class Bench:
         assert under_way == self._waiting, f"{under_way} calls are left: the quick run took too long"
         self._callees.control.gate_open = True
         self._runner.wait(arn, 0.2, _ENDED_SECONDS_MAX)
-        return Round(
+        found = Round(
             alone=alone,
             beside=beside,
             full_seconds=full,
@@ -92,6 +99,8 @@ class Bench:
             threads=threads,
             load=os.getloadavg()[0],
         )
+        print(slow, found, file=sys.stderr, flush=True)
+        return found
 
     def _memory(self) -> int:
         return processes.rss_bytes({RUNNER: self._stack.pids()[RUNNER]})[RUNNER]

@@ -62,10 +62,11 @@ def csv_machine(
     selector: Json | None = None,
     tolerated_percentage: float = 0,
     writer: Json | None = None,
+    batch: int = 1,
 ) -> str:
     """A Map over the CSV of that many rows, results in S3; each child's input by `selector`, else the row.
 
-    `writer` is a WriterConfig.
+    `writer` is a WriterConfig. With a `batch` of more than one a child has so many rows.
     """
     state = {
         "Type": "Map",
@@ -87,6 +88,8 @@ def csv_machine(
     }
     if selector:
         state["ItemSelector"] = selector
+    if batch > 1:
+        state["ItemBatcher"] = {"MaxItemsPerBatch": batch}
     return json.dumps({"StartAt": "Map", "States": {"Map": state}})
 
 
