@@ -11,6 +11,7 @@ from yarl import URL
 from maprun.aws.clients import AwsSettings, client_config, make_session
 from maprun.aws.errors import AnswerTooLargeError
 from maprun.aws.lambda_answers import FUNCTION_ERROR, HTTP_OK_BELOW, Answer, InvokeParameters, client_context
+from maprun.aws.open_files import once_one_is_free
 from maprun.aws.signing import Signers
 from maprun.aws.sigv4 import Keys
 
@@ -95,7 +96,7 @@ class LambdaHttp:
         headers["Content-Type"] = "application/json"
         headers |= beside or {}
         url = URL(f"{self._base}{path}?{query}" if query else f"{self._base}{path}", encoded=True)
-        return await self._post(url, headers, body, seconds_max)
+        return await once_one_is_free(lambda: self._post(url, headers, body, seconds_max))
 
     async def _post(self, url: URL, headers: dict[str, str], body: bytes, answer_seconds: float) -> Answer:
         # Connections waited for in the pool are no trouble of the callee: only connecting and reading are timed.

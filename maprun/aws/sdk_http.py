@@ -25,6 +25,7 @@ from botocore.exceptions import (
 from yarl import URL
 
 from maprun.aws.errors import AnswerTooLargeError
+from maprun.aws.open_files import once_one_is_free
 
 T = TypeVar("T")
 CHUNK_BYTES = 64 << 10
@@ -121,19 +122,23 @@ class SdkHttp:
         connect_seconds = min(self._connect_seconds, read_seconds)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds, sock_read=read_seconds)
         sent = request.body.read() if hasattr(request.body, "read") else request.body
-        if sent and len(sent) > CHUNK_BYTES:
-            sent = io.BytesIO(sent)  # which is written piece by piece: others have their turn in between
-        try:
+
+        async def exchanged() -> Answer:
+            # What is large is written piece by piece: others have their turn in between.
+            body = io.BytesIO(sent) if sent and len(sent) > CHUNK_BYTES else sent
             async with self._session().request(
                 request.method,
                 URL(request.url, encoded=True),
-                data=sent or None,
+                data=body or None,
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                body = await self._read(response, bytes_max or self._bytes_max)
-                return Answer(response.status, dict(response.headers), body)
+                found = await self._read(response, bytes_max or self._bytes_max)
+                return Answer(response.status, dict(response.headers), found)
+
+        try:
+            return await once_one_is_free(exchanged)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _unanswered(request.url, error)
 

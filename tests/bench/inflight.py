@@ -82,7 +82,7 @@ class Bench:
         machine = csv_machine(2 * self._waiting, SLOW[slow], concurrency=self._waiting, selector=INDEX)
         arn = self._runner.start(f"slow-{len(slow)}", machine)
         while self._callees.control.in_flight < self._waiting:
-            assert time.monotonic() - began < _FULL_SECONDS_MAX, self._runner.map_run(arn)
+            assert time.monotonic() - began < _FULL_SECONDS_MAX, self._state_of(arn)
             time.sleep(0.1)
         full = time.monotonic() - began
         held, threads = self._memory() - before, self._threads()
@@ -101,6 +101,14 @@ class Bench:
         )
         print(slow, found, file=sys.stderr, flush=True)
         return found
+
+    def _state_of(self, arn: str) -> str:
+        """Of the Map Run that is not full: its counts, and why its first failed child failed."""
+        run = self._runner.map_run(arn) or {}
+        sfn = self._runner.sfn
+        failed = sfn.list_executions(mapRunArn=run["mapRunArn"], statusFilter="FAILED", maxResults=1)["executions"]
+        said = [sfn.describe_execution(executionArn=each["executionArn"]) for each in failed]
+        return f"{run['itemCounts']} {[(each['error'], each['cause']) for each in said]}"
 
     def _memory(self) -> int:
         return processes.rss_bytes({RUNNER: self._stack.pids()[RUNNER]})[RUNNER]

@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from maprun.aws.errors import AnswerTooLargeError
+from maprun.aws.open_files import once_one_is_free
 from maprun.aws.web.addresses import METADATA_KIND, AddressGuard
 from maprun.integrations.service import AT_ONCE_MAX
 
@@ -144,7 +145,8 @@ class WebClient:
 
     async def _answered(self, request: WebRequest, configured: bool, answer_bytes_max: int) -> WebAnswer:
         host = request.url.host
-        try:
+
+        async def exchanged() -> WebAnswer:
             async with self._session(configured).request(
                 request.method,
                 request.url,
@@ -155,6 +157,9 @@ class WebClient:
                 ssl=request.trust or True,
             ) as response:
                 return await _read(response, answer_bytes_max)
+
+        try:
+            return await once_one_is_free(exchanged)
         except TimeoutError as error:
             raise NoAnswerError(f"{host} has not answered within {self._timeout.total:g} seconds") from error
         except aiohttp.InvalidURL as error:
