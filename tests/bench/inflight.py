@@ -23,7 +23,7 @@ from tests.bench.runners import RunnerStack, connections_max, raise_file_limit
 from tests.bench.workloads import Runner, csv_machine, put_rows
 
 Json = dict[str, Any]
-SDK_CALL = {
+SDK_CALL: Json = {
     "Type": "Task",
     "Resource": "arn:aws:states:::aws-sdk:sqs:listQueues",
     "Parameters": {},
