@@ -29,6 +29,8 @@ ESCAPED_BYTES = 6
 """Bytes that a client may write for one character of an input: `\\u00e9`."""
 _AROUND_BYTES = 64 << 10
 """Of a request beside its largest member."""
+NO_SNIFFING: Final = {"X-Content-Type-Options": "nosniff"}
+"""A browser is to take no answer for a page or a script, whatever of a user's stands in it."""
 ENCODINGS_MAX = 3
 """Each unpacking may take as long as the largest body takes."""
 TARGET_PREFIX: Final = "AWSStepFunctions."
@@ -60,6 +62,7 @@ def middleware(api: str, hosts: Collection[str], new_id: Callable[[], str]) -> M
         try:
             if request.path not in HEALTH_PATHS:
                 check_asker(request.headers.get(hdrs.HOST, ""), request.headers.get(hdrs.ORIGIN), own)
+                check_fetched(request.headers.get("Sec-Fetch-Site", ""), request.headers.get("Sec-Fetch-Mode", ""))
             return await handler(request)
         except web.HTTPException as error:
             return refused(new_id(), _refusal_of(request, error), error.status)
@@ -122,6 +125,16 @@ def check_asker(host: str, origin: str | None, own: Collection[str]) -> None:
         )
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
         raise StrangerError(f"Web pages of '{origin}' may not use this API.")
+
+
+def check_fetched(site: str, mode: str) -> None:
+    """Refuses what a page from elsewhere loads without an Origin, as a picture or a script. Raises StrangerError.
+
+    It could not read the answer, but it could have the work done. Links may lead here from anywhere: they are followed
+    by a person, and the page that had them sees nothing either.
+    """
+    if site in {"cross-site", "same-site"} and mode != "navigate":
+        raise StrangerError("Web pages from elsewhere may not use this API.")
 
 
 def _named(name: str, own: Collection[str]) -> bool:
@@ -205,5 +218,10 @@ def refused(request_id: str, refusal: Refusal, status: int = 0) -> web.Response:
 
 def response(request_id: str, status: int, body: bytes, retry_after_seconds: float = 0.0) -> web.Response:
     """A response with the headers that all of AWS's have, and how long to wait before the same is asked again."""
-    headers = {"x-amzn-RequestId": request_id, "Content-Type": CONTENT_TYPE, **retry_headers(retry_after_seconds)}
+    headers = {
+        "x-amzn-RequestId": request_id,
+        "Content-Type": CONTENT_TYPE,
+        **NO_SNIFFING,
+        **retry_headers(retry_after_seconds),
+    }
     return web.Response(status=status, body=body, headers=headers)

@@ -1,6 +1,7 @@
 """`GET /maprun/results`: the result files that a Map Run's manifest lists, and the first records of each kind."""
 
 import json
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -47,6 +48,11 @@ def files_of(reader: ResultFiles, bucket: str, manifest_key: str) -> tuple[list[
         manifest = msgspec.json.decode(body, type=_Manifest)
     except msgspec.DecodeError as error:
         raise ResultFileError(f"s3://{bucket}/{manifest_key} is no manifest: {error}") from error
+    folder = manifest_key.rpartition("/")[0]
+    for file in chain.from_iterable(manifest.result_files.values()):
+        if file.key.rpartition("/")[0] != folder:
+            # Who may write a manifest need not be who may read the bucket: it shows no other object of it.
+            raise ResultFileError(f"s3://{bucket}/{manifest_key} names {file.key}, which is not beside it")
     shown: list[own_shapes.ResultFileShown] = []
     for status, files in sorted(manifest.result_files.items()):
         for place, file in enumerate(files):

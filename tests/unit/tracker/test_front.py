@@ -5,6 +5,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import aiohttp
@@ -58,6 +59,24 @@ def test_web_pages_from_elsewhere_may_not_ask(host: str, origin: str | None) -> 
     with pytest.raises(Refusal) as refused:
         front.check_asker(host, origin, OWN)
     assert refused.value.code == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "may"),
+    [
+        ("", "", True),
+        ("same-origin", "cors", True),
+        ("none", "navigate", True),
+        ("cross-site", "navigate", True),
+        ("cross-site", "no-cors", False),
+        ("cross-site", "cors", False),
+        ("same-site", "no-cors", False),
+    ],
+)
+def test_web_pages_from_elsewhere_load_nothing(site: str, mode: str, may: bool) -> None:
+    """As a picture or a script: such a request has no Origin. A link may lead here; programs say nothing of it all."""
+    with nullcontext() if may else pytest.raises(Refusal):
+        front.check_fetched(site, mode)
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -144,6 +163,7 @@ async def asked(method: str, path: str, headers: Mapping[str, str], body: bytes)
         ("POST", "/", {"Content-Encoding": "br"}, b"no", 400, "SerializationException"),
         ("POST", "/", {"Origin": "https://example.org"}, BODY, 403, "AccessDeniedException"),
         ("POST", "/", {"Host": "example.org"}, BODY, 403, "AccessDeniedException"),
+        ("GET", "/maprun/errors", {"Sec-Fetch-Site": "cross-site"}, b"", 403, "AccessDeniedException"),
     ],
 )
 def test_every_answer_is_json_in_awss_shape(

@@ -34,6 +34,16 @@ def test_files_come_with_the_first_records_of_each_kind() -> None:
     assert number == 3
 
 
+@pytest.mark.parametrize("key", ["secret.json", "runs/secret.json", "runs/a/b/secret.json", "runs/ab/secret.json"])
+def test_a_manifest_shows_no_object_but_those_beside_it(key: str) -> None:
+    """Who may write one need not be who may read the bucket."""
+    s3 = MemoryS3()
+    s3.put("runs/a/manifest.json", json.dumps({"ResultFiles": {"SUCCEEDED": [{"Key": key, "Size": 1}]}}).encode())
+    s3.put(key, b"[1]")
+    with pytest.raises(ResultFileError, match="is not beside it"):
+        results.files_of(ResultFiles(lambda: s3.access), "b", "runs/a/manifest.json")
+
+
 @pytest.mark.parametrize(("key", "body"), [("m", b"no manifest"), ("m", None), ("s0", None)])
 def test_what_cannot_be_read_is_said(key: str, body: bytes | None) -> None:
     """A manifest that is none, or an object that is gone, is an error with its address or S3's words."""
