@@ -156,8 +156,13 @@ def _strings(column: Any) -> tuple[list[bytes], bool]:
     values = column.to_pylist()
     if column.null_count or not values:
         return [NULL if value is None else _encode(value) for value in values], False
+    joined = _encode(values)[2:-2]
+    if (
+        b'\\",' in joined
+    ):  # a text may end in a quote and a comma: with the quote that ends it they look like what divides
+        return [_encode(value)[1:-1] for value in values], True
     # A quote inside of a JSON string has a backslash before it, so `","` stands between two strings and nowhere else.
-    return _encode(values)[2:-2].split(b'","'), True
+    return joined.split(b'","'), True
 
 
 def _numbers(values: list[Any]) -> list[bytes]:

@@ -64,6 +64,7 @@ def texts(column: pa.Array) -> list[str]:
         (pa.array([{}, None], pa.struct([])), ["{}", "null"]),
         (pa.array([[('k"', 1)], None, []], pa.map_(pa.string(), pa.int8())), ['{"k\\"":1}', "null", "{}"]),
         (pa.array([[(1, "v")]], pa.map_(pa.int8(), pa.string())), ['[{"key":1,"value":"v"}]']),
+        (pa.array(['",', "", '","', "\\", ","]), [r'"\","', '""', r'"\",\""', r'"\\"', '","']),
         (pa.array([None, None]), ["null", "null"]),
         (pa.array([], pa.string()), []),
         (pa.array([], pa.int8()), []),
