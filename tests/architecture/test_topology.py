@@ -5,7 +5,9 @@ import re
 from types import ModuleType
 
 import pytest
+import yaml
 
+from maprun.runtime import settings
 from schemas import topics
 from schemas.reports import OWNED_TOPICS
 from tests.architecture.sources import ROOT
@@ -78,3 +80,23 @@ def test_compose_runs_the_services_under_their_names() -> None:
     block = text.partition("\nservices:\n")[2].partition("\nvolumes:")[0]
     names = set(re.findall(r"^  ([a-z][a-z0-9-]*):$", block, re.MULTILINE))
     assert {*SERVICES, "kafka", "seaweedfs", "functions"} <= names
+
+
+def test_what_runs_in_containers_writes_where_it_may() -> None:
+    """The image's user may write under /data alone, so every process that runs there keeps its state in that folder."""
+    found = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    ours = {name: each for name, each in found.items() if each.get("command", [""])[0] == "python"}
+    assert {*SERVICES, "functions", "topics"} <= ours.keys()
+    assert {name for name, each in ours.items() if each["environment"].get("MAPRUN_STATE_DIR") != "/data"} == set()
+
+
+@pytest.mark.parametrize("profile", ["three-brokers", "tls"])
+def test_a_profile_changes_services_that_are_there_and_settings_that_mean_something(profile: str) -> None:
+    """What is laid over docker-compose.yml names its services, and an environment that settings can be read from."""
+    base = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    laid = yaml.safe_load((ROOT / "ops" / "docker" / f"{profile}.yml").read_text(encoding="utf-8"))["services"]
+    assert {*SERVICES, "kafka", "topics"} <= laid.keys() & base.keys()
+    assert {name for name in laid.keys() - base.keys() if not laid[name].get("image")} == set()
+    for name in (*SERVICES, "topics"):
+        changed = laid[name]["environment"]
+        assert changed.items() <= settings.to_environment(settings.load(changed)).items()
