@@ -26,6 +26,7 @@ class TaskRequested(Fact, frozen=True):
     token: str = ""  # of an execution that it starts and waits for: the attempt's task token, which no user sees
     activity: bool = False  # a worker that asks for it works on it; no call is made
     trace: str = ""  # X-Ray's header for the call, set as it is made: no state holds it
+    caller: str = ""  # likewise, the span of its execution, if that is one that is shown
 
 
 class TimerRequested(Fact, frozen=True):

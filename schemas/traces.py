@@ -58,12 +58,13 @@ def w3c_trace_id(trace: Trace) -> str:
     return trace.root[2:].replace("-", "")
 
 
-def traced(request: TaskRequested, header: str, key: str) -> TaskRequested:
-    """A Task's request whose call says which trace it belongs to, if its execution has one."""
+def traced(request: TaskRequested, header: str, key: str, caller: str = "") -> TaskRequested:
+    """A Task's request whose call says which trace it belongs to, if its execution has one, whose span is `caller`."""
     trace = trace_of(header) if header else None
     if trace is None:
         return request
-    return msgspec.structs.replace(request, trace=header_of(Trace(trace.root, span_of(key), trace.sampled)))
+    own = header_of(Trace(trace.root, span_of(key), trace.sampled))
+    return msgspec.structs.replace(request, trace=own, caller=caller)
 
 
 def call_headers(header: str) -> dict[str, str]:

@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     kafka: str = DEFAULT_KAFKA  # MAPRUN_KAFKA: host:port[,host:port]
     access: KafkaAccess = KafkaAccess()  # MAPRUN_KAFKA_SECURITY_PROTOCOL and others: see kafka_access.NAMES
+    drain_seconds: float = 1.5  # MAPRUN_DRAIN_SECONDS: for calls under way, when a child-runner is told to stop
     request_timeout_seconds: float = 10.0  # MAPRUN_KAFKA_REQUEST_TIMEOUT_SECONDS: then a connection counts as broken
     replicas: int = 0  # MAPRUN_KAFKA_REPLICAS: copies of each topic; 0 = 3, or one a broker; -1 = the cluster's default
     min_insync: int = (
@@ -58,6 +59,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_connections_max: int = 10_000  # MAPRUN_API_CONNECTIONS: that one tracker takes at once
     api_peer_connections_max: int = 5_000  # MAPRUN_API_CONNECTIONS_PER_ADDRESS: the same, of one address
     s3: str = DEFAULT_S3  # AWS_ENDPOINT_URL_S3; empty = AWS's own
+    otlp: str = (
+        ""  # OTEL_EXPORTER_OTLP_ENDPOINT: where spans of traced executions go, by OTLP over HTTP; empty = nowhere
+    )
     logs: str = ""  # AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: where logs of executions go beside their topic; empty = nowhere
     functions: str = DEFAULT_FUNCTIONS  # AWS_ENDPOINT_URL_LAMBDA; empty = AWS's own
     function_endpoints: str = ""  # MAPRUN_FUNCTION_ENDPOINTS: name=url[,name=url]: of functions that are elsewhere
@@ -125,6 +129,7 @@ _NAMES = {
     "api_connections_max": "MAPRUN_API_CONNECTIONS",
     "api_peer_connections_max": "MAPRUN_API_CONNECTIONS_PER_ADDRESS",
     "s3": "AWS_ENDPOINT_URL_S3",
+    "otlp": "OTEL_EXPORTER_OTLP_ENDPOINT",
     "logs": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
     "functions": "AWS_ENDPOINT_URL_LAMBDA",
     "function_endpoints": "MAPRUN_FUNCTION_ENDPOINTS",
@@ -138,6 +143,7 @@ _NAMES = {
     "lanes": "MAPRUN_LANES",
     "record_bytes_max": "MAPRUN_RECORD_BYTES_MAX",
     "session_timeout_seconds": "MAPRUN_SESSION_TIMEOUT_SECONDS",
+    "drain_seconds": "MAPRUN_DRAIN_SECONDS",
     "payload_bytes_max": "MAPRUN_PAYLOAD_BYTES_MAX",
     "history_events_max": "MAPRUN_HISTORY_EVENTS_MAX",
     "open_executions_max": "MAPRUN_OPEN_EXECUTIONS_MAX",
@@ -186,6 +192,7 @@ _MEASURES = {
     # Kafka's own bounds: group.min.session.timeout.ms and group.max.session.timeout.ms, as they come.
     "session_timeout_seconds": ("seconds", 6.0, 3_600.0),
     "request_timeout_seconds": ("seconds", 1.0, 600.0),
+    "drain_seconds": ("seconds", 0.0, 900.0),
 }
 """Settings that may be fractions: their unit, what they must be above or (but for 0) equal to, and their maximum."""
 _CHOICES = {
@@ -216,7 +223,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     except ValueError as error:
         raise SettingsError(str(error)) from error
     settings = msgspec.structs.replace(Settings(access=access), **given)
-    for field in ("api", "s3", "logs"):
+    for field in ("api", "s3", "otlp", "logs"):
         url = getattr(settings, field)
         if url:
             port_of(url, _NAMES[field])

@@ -12,6 +12,7 @@ from maprun.interpreter.express import ExpressInterpreter, express_limits
 from maprun.interpreter.lane_children import Children
 from maprun.runtime import clock, files
 from maprun.runtime.limits import Limits
+from maprun.runtime.otlp import spans_of
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
@@ -29,17 +30,16 @@ from services.child_runner.topology import EXPRESS, EXPRESS_GROUP, GROUP, LOGS, 
 def compose(settings: Settings, limits: Limits) -> Composed:
     """Owners of lanes over one pool of Task connections."""
     files.allow_many()  # a Task under way holds a connection
-    secret, metrics = TokenSecret(), Counted()
+    secret, metrics = TokenSecret(), Counted(spans := spans_of(settings, SERVICE))
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
     own = limits_of(settings.payload_bytes_max, limits.value_bytes_max)
-    run_task = metrics.aws.measured(tasks.run_task, clock.monotonic_seconds)
+    run_task = spans.measured(metrics.aws.measured(tasks.run_task, clock.monotonic_seconds))
     sizes = settings.payload_bytes_max, settings.history_events_max
     of_children = ExecutionLimits(*sizes, history_bytes_max=HISTORY_UNBOUNDED, plan_bytes_max=limits.plan_bytes_max)
-    children = Children(Names(settings.region, settings.account), of_children, secret)
     deps = Deps(
-        compile_run=shared(children.compile_run),
+        compile_run=shared(Children(Names(settings.region, settings.account), of_children, secret).compile_run),
         run_task=run_task,
-        begin_task=metrics.aws.measured_begin(tasks.begin_task, clock.monotonic_seconds),
+        begin_task=spans.measured_begin(metrics.aws.measured_begin(tasks.begin_task, clock.monotonic_seconds)),
         jobs=tasks.job_calls,
         limits=own,
         metrics=metrics,
@@ -53,7 +53,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
         Owned(EXPRESS, EXPRESS_GROUP, partial(own_express, deps=express), own.drain_seconds),
     ]
     told = Owned(LOGS, LOGS_GROUP, partial(own_logs, deps=LogDeps(tasks.run_task, metrics.logs_given_up)))
-    return Composed([*owned, told] if settings.logs else owned, secret, close=(tasks.close,))
+    return Composed([*owned, told] if settings.logs else owned, secret, close=(tasks.close, spans.close))
 
 
 if __name__ == "__main__":

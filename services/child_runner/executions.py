@@ -89,6 +89,7 @@ class Executions:
                 self._histories.logs.log(run, index, redrives, before, step.events)
             self._histories.answer(run, (position, index, items, redrives), step, step.events, history, at_seconds)
             run.tally.at_once += 1
+            run.tally.ended(index, redrives, (began, _last_ms(step, began)), step.ended.status)
             return
         kept = b"" if waiting.items is None else child_input  # what is adopted stands in the journal
         child = run.running[position] = Child(position, index, kept, items, waiting.frame)
@@ -106,8 +107,10 @@ class Executions:
         if run.callbacks:
             self._callbacks.ended(run, child.index)
         self._memory.give_back(child.bytes)
-        ended_ms = step.events[-1].at_ms if step.events else child.last_event_ms
+        assert step.ended is not None
+        ended_ms = _last_ms(step, child.last_event_ms)
         run.tally.lasted_ms.append(ended_ms - child.began_ms)
+        run.tally.ended(child.index, child.redrives, (child.began_ms, ended_ms), step.ended.status)
         place = (child.position, child.index, child.items, child.redrives)
         self._histories.answer(run, place, step, child.events, child.history, at_seconds)
 
@@ -372,3 +375,7 @@ def _next_waited_for(child: Child, past: deque[ChildAdvanced]) -> ChildAdvanced 
         if fact.happening is not None and was_waited_for(child, fact.happening):
             return fact
     return None
+
+
+def _last_ms(step: Step, otherwise_ms: int) -> int:
+    return step.events[-1].at_ms if step.events else otherwise_ms

@@ -26,6 +26,7 @@ from schemas.express import (
     ExpressRequested,
 )
 from schemas.history import HistoryEvent
+from schemas.spans import execution_span_id
 from schemas.traces import traced
 from services.child_runner.express_frames import Waiting, answer_frames, carried_frames
 from services.child_runner.express_histories import ExpressHistories
@@ -332,7 +333,8 @@ class ExpressExecutions:
             case TaskRequested():
                 running.waits[effect.ref] = effect
                 key = self._interpreter.effect_key(running.waiting.start, effect.ref)
-                request = traced(effect, running.waiting.start.trace_header, key)
+                start = running.waiting.start
+                request = traced(effect, start.trace_header, key, execution_span_id(start.arn))
                 self.calls.start(TaskStart(NO_RUN, running.number, request, key))
             case TimerRequested():
                 running.waits[effect.ref] = effect.due_ms
@@ -356,11 +358,10 @@ class ExpressExecutions:
     # ------------------------------------------------------------------ the end of one
 
     def _over(self, waiting: Waiting, step: Step, now_ms: int) -> None:
-        ended, call = step.ended, waiting.start.call
+        ended, call, start = step.ended, waiting.start.call, waiting.start
         assert ended is not None
-        tally, arn = self._counted(), waiting.machine.arn
-        tally.ended[arn, ended.status] += 1
-        tally.lasted_ms.append((arn, now_ms - waiting.start.started_ms))
+        times_ms = start.started_ms, now_ms
+        self._counted().over(waiting.machine.arn, start.arn, start.trace_header, times_ms, ended.status)
         if call != NOBODY_WAITS:
             self._answer(waiting, ExpressEnd(call, ended.status, now_ms, ended.output, ended.error, ended.cause))
         self._close(waiting.offset)

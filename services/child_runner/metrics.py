@@ -7,7 +7,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from maprun.runtime import logs
 from maprun.runtime.aws_metrics import AwsMetrics
+from maprun.runtime.otlp import Spans
 from schemas.home import STATUS_NAMES, ChildrenEnded
+from schemas.spans import Span
 from services.child_runner.tally import ChildTally, ExpressTally
 from services.child_runner.topology import CONSUMES
 
@@ -36,9 +38,10 @@ class Metrics:
 class Counted(Metrics):
     """The same, for Prometheus."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self.aws = AwsMetrics()
+    def __init__(self, spans: Spans, registry: CollectorRegistry = REGISTRY) -> None:
+        self.aws, self._spans = AwsMetrics(), spans
         registry.register(self.aws)
+        registry.register(spans)
         self._ended = Counter("maprun_children_ended", "Children answered on home.", registry=registry)
         self._tasks = Counter("maprun_tasks_started", "Task attempts started.", registry=registry)
         self._given_up = Counter(
@@ -67,6 +70,7 @@ class Counted(Metrics):
             for lasted_ms in tally.lasted_ms:
                 self.aws.lasted(tally.machine_arn, lasted_ms)
             tally.lasted_ms.clear()
+            self._take(tally.spans)
 
     def express_said(self, tally: ExpressTally) -> None:
         """These root executions of EXPRESS machines began and ended."""
@@ -76,6 +80,12 @@ class Counted(Metrics):
             self.aws.ended(arn, status, count)
         for arn, lasted_ms in tally.lasted_ms:
             self.aws.lasted(arn, lasted_ms)
+        self._take(tally.spans)
+
+    def _take(self, spans: list[Span]) -> None:
+        for span in spans:
+            self._spans.add(span)
+        spans.clear()
 
     def tasks_started(self, count: int) -> None:
         """So many Task attempts were started."""

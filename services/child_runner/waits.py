@@ -141,7 +141,8 @@ class Waits:
     def call(self, run: LaneRun, child: Child, task: TaskRequested) -> None:
         """Has the call of a Task made."""
         key = run.machine.effect_key(child.index, child.redrives, task.ref)
-        self._calls.start(TaskStart(run.key, child.position, traced(task, run.opened.trace_header, key), key))
+        request = traced(task, run.opened.trace_header, key, run.tally.span_id(child.index, child.redrives))
+        self._calls.start(TaskStart(run.key, child.position, request, key))
 
     def follow(self, run: LaneRun, child: Child, waited: Submission, now_ms: int) -> None:
         """Has the job asked after, once it is time."""

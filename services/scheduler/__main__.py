@@ -13,6 +13,7 @@ from maprun.interpreter.roots import RootInterpreter
 from maprun.mapruns.limits import limits_of
 from maprun.runtime import clock, files
 from maprun.runtime.limits import Limits
+from maprun.runtime.otlp import spans_of
 from maprun.runtime.settings import Settings
 from schemas.arns import Names
 from schemas.tokens import TokenSecret
@@ -29,16 +30,15 @@ from services.scheduler.topology import GATE_GROUP, GATED, GROUP, OWNED, SERVICE
 def compose(settings: Settings, limits: Limits) -> Composed:
     """What the scheduler owns: homes, and the partitions of its gate in a group of their own."""
     files.allow_many()  # a Task under way holds a connection
-    aws, metrics, names = settings_of_tasks(settings), SchedulerMetrics(), Names(settings.region, settings.account)
-    sizes = settings.payload_bytes_max, settings.history_events_max
+    aws, sizes = settings_of_tasks(settings), (settings.payload_bytes_max, settings.history_events_max)
+    metrics, names = SchedulerMetrics(spans := spans_of(settings, SERVICE)), Names(settings.region, settings.account)
     tasks = TaskRunner(aws, clock.wall_seconds, clock.monotonic_seconds, secret := TokenSecret())
-    root_limits = interpreter.Limits(*sizes, plan_bytes_max=limits.plan_bytes_max)
     deps = Deps(
-        interpreter=RootInterpreter(root_limits, secret),
+        interpreter=RootInterpreter(interpreter.Limits(*sizes, plan_bytes_max=limits.plan_bytes_max), secret),
         limits=scheduler_limits(settings.payload_bytes_max, limits.value_bytes_max),
         map_run_limits=limits_of(settings),
         effect_key=interpreter.effect_key,
-        run_task=metrics.aws.measured(tasks.run_task, clock.monotonic_seconds),
+        run_task=spans.measured(metrics.aws.measured(tasks.run_task, clock.monotonic_seconds)),
         jobs=tasks.job_calls,
         store=RocksStore(settings.state_dir.absolute() / SERVICE / settings.instance / "archive"),
         results=s3_results(aws),
@@ -53,7 +53,7 @@ def compose(settings: Settings, limits: Limits) -> Composed:
     )
     homes = Owned(OWNED, GROUP, partial(own_home, deps=deps))
     gate = Owned(GATED, GATE_GROUP, partial(own_requests, deps=deps))
-    return Composed([homes, gate], secret, close=(tasks.close, deps.shaping.close))
+    return Composed([homes, gate], secret, close=(tasks.close, deps.shaping.close, spans.close))
 
 
 if __name__ == "__main__":

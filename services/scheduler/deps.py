@@ -18,6 +18,7 @@ from maprun.runtime.throttles import Throttle
 from schemas.arns import Names
 from schemas.effects import TaskOutcome, TaskRequested
 from schemas.tokens import TokenSecret
+from schemas.traces import Trace
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.machines_view import MachinesView
 from services.scheduler.shaping import Shaping
@@ -38,8 +39,8 @@ class Metrics:
     def tasks_started(self, count: int) -> None:
         """So many Tasks of root executions were started."""
 
-    def status_changed(self, event: bytes) -> None:
-        """The status of a root execution changed: the event that says so was published."""
+    def status_changed(self, event: bytes, trace: Trace | None) -> None:
+        """The status of a root execution changed: the event that says so was published. `trace` is recorded."""
 
     def timers_fired(self, count: int) -> None:
         """So many timers fired."""

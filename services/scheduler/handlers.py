@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from maprun.mapruns.fold.outputs import Send
+from maprun.mapruns.fold.outputs import Output, RootChanged, Send
 from maprun.mapruns.fold.roots import rejection_key
 from maprun.requests.callbacks import CallbackRecord, callback_of, command_of, token_of
 from maprun.requests.checks import Refusal
@@ -23,7 +23,9 @@ from schemas import topics
 from schemas.arns import Names, home_of
 from schemas.home import Origin, OutputRefused
 from schemas.requests import RequestRejected, record_id
+from schemas.spans import recorded
 from schemas.tokens import TokenSecret
+from schemas.traces import Trace
 from schemas.wire import Fact, encode
 
 
@@ -80,6 +82,12 @@ def _message(send: Send) -> Message:
     else:
         value = encode(body) if isinstance(body, Fact) else body
     return Message(send.topic, send.partition, value, send.key)
+
+
+def traces_of(outputs: Iterable[Output]) -> dict[str, Trace]:
+    """ARN → trace of the root executions that changed, of those whose trace is recorded."""
+    changed = {output.arn: output.root.request.trace_header for output in outputs if isinstance(output, RootChanged)}
+    return {arn: trace for arn, header in changed.items() if (trace := recorded(header)) is not None}
 
 
 def phases_of(messages: Sequence[Message]) -> Phases:

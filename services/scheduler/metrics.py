@@ -5,6 +5,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter
 
 from maprun.runtime import logs
 from maprun.runtime.aws_metrics import AwsMetrics
+from maprun.runtime.otlp import Spans
+from schemas.spans import execution_span
+from schemas.traces import Trace
 from services.scheduler.deps import Metrics
 from services.scheduler.topology import CONSUMES
 
@@ -27,6 +30,7 @@ EXPORTS_FAILED = Counter("maprun_scheduler_exports_failed", "Runs whose results 
 class _Detail(msgspec.Struct, rename="camel"):
     """Of a status event: what is counted."""
 
+    execution_arn: str
     state_machine_arn: str
     status: str
     start_date: int
@@ -42,19 +46,25 @@ class _StatusEvent(msgspec.Struct):
 class SchedulerMetrics(Metrics):
     """Counts in Prometheus's registry."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self.aws = AwsMetrics()
+    def __init__(self, spans: Spans, registry: CollectorRegistry = REGISTRY) -> None:
+        self.aws, self._spans = AwsMetrics(), spans
         registry.register(self.aws)
+        registry.register(spans)
         for topic in CONSUMES:
             UNREADABLE.labels(topic)  # Prometheus sees a counter rise only if it was there before
 
-    def status_changed(self, event: bytes) -> None:
-        """The status of a root execution changed: the event that says so was published."""
+    def status_changed(self, event: bytes, trace: Trace | None) -> None:
+        """The status of a root execution changed: the event that says so was published. `trace` is recorded."""
         told = msgspec.json.decode(event, type=_StatusEvent).detail
         machine, redriven = told.state_machine_arn, told.redrive_count > 0
         if told.stop_date is not None:
             self.aws.ended(machine, told.status, redriven=redriven)
-            self.aws.lasted(machine, told.stop_date - (told.redrive_date or told.start_date))
+            began_ms = told.redrive_date or told.start_date
+            self.aws.lasted(machine, told.stop_date - began_ms)
+            if trace is not None:
+                times_ms = began_ms, told.stop_date
+                arn, redrives = told.execution_arn, told.redrive_count
+                self._spans.add(execution_span(trace, machine, arn, times_ms, told.status, redrives=redrives))
         elif redriven:
             self.aws.redriven(machine)
         else:

@@ -23,11 +23,12 @@ from maprun.mapruns.timers import Timers
 from maprun.runtime.process import SetupError
 from schemas import topics
 from schemas.home import TimerDue
+from schemas.traces import Trace
 from schemas.wire import encode
 from services.scheduler.archive import EndedExecutions
 from services.scheduler.deps import Deps
 from services.scheduler.exports import Exports
-from services.scheduler.handlers import Message, messages_of, phases_of
+from services.scheduler.handlers import Message, messages_of, phases_of, traces_of
 from services.scheduler.logs import logs_of
 from services.scheduler.snapshot_pieces import lost_before
 from services.scheduler.snapshots import Snapshots
@@ -71,6 +72,9 @@ class _Ownership:
         self.tasks = Tasks(port, fold.state, deps)
         self.exports = Exports(port, fold, deps)
         self.committed = committed  # by whoever, as far as known: outputs from here on are to be sent
+        self.traced: dict[
+            str, Trace
+        ] = {}  # ARN → trace of root executions that changed in this turn, if it is recorded
         self.live = False  # all that stood on home when it was taken is folded: only now is it known what is pending
 
     async def work(self, end: int) -> None:
@@ -126,12 +130,14 @@ class _Ownership:
                 sends = [output for output in outputs if isinstance(output, Send)]
                 messages += messages_of(sends, self.number, self.deps.limits.value_bytes_max)
                 logs += logs_of(outputs, self.number)
+                self.traced |= traces_of(outputs)
             if self.live:
                 self._act(record.offset, outputs)
         phases = phases_of(messages)
         archiving = self.archive.archiving(self.fold.state)
         offsets = await self._publish(phases.first, archiving.records(self.number))
         await self._publish(phases.then, logs)
+        self.traced.clear()
         await self.archive.archived(self.fold.state, archiving, offsets)
         position = self.fold.state.offset + 1
         if position > self.committed:
@@ -210,7 +216,8 @@ class _Ownership:
         for message in messages:
             self.deps.metrics.sent(message.topic, 1)
             if message.topic == topics.EXECUTION_EVENTS.name:
-                self.deps.metrics.status_changed(message.value or b"")
+                trace = self.traced.get((message.key or b"").decode())
+                self.deps.metrics.status_changed(message.value or b"", trace)
         return offsets[len(messages) :]
 
     async def _fire_timers(self) -> None:

@@ -9,6 +9,7 @@ from maprun.mapruns.timers import Timers
 from schemas import topics
 from schemas.effects import Happening, SubmissionFailed, TaskFailed, TaskRequested, TaskSubmitted, TaskSucceeded
 from schemas.home import ParentSubmissionBegan, ParentTaskEnded, ParentTaskSubmitted
+from schemas.spans import execution_span_id
 from schemas.traces import traced
 from schemas.wire import encode
 from services.scheduler.deps import Deps
@@ -184,7 +185,8 @@ class Tasks:
         self._deps.metrics.tasks_started(1)
         key, root = self._deps.effect_key(arn, 0, request.ref), self._state.roots.get(arn)
         header = "" if root is None else root.request.trace_header
-        outcome = await self._deps.run_task(traced(request, header, key), key)
+        caller = "" if root is None else execution_span_id(arn, root.redrive_count)
+        outcome = await self._deps.run_task(traced(request, header, key, caller), key)
         return bounded(outcome, request.state, self._deps.limits.task_result_bytes_max)
 
     async def _record(self, fact: ParentTaskEnded | ParentSubmissionBegan | ParentTaskSubmitted) -> None:

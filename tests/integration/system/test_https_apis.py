@@ -1,6 +1,7 @@
 """`http:invoke`, `apigateway:invoke` and `eks:runJob` on the whole stack, against APIs of the test's own."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,13 @@ def api() -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
+def collector() -> Iterator[Api]:
+    """What takes spans."""
+    with served() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Json]]:
     """A cluster of Kubernetes whose Jobs take two looks, and how Tasks name it."""
     made, authority = Cluster(looks_until_done=2), Authority(tmp_path_factory.mktemp("authority"))
@@ -44,8 +52,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster,
 
 
 @pytest.fixture(scope="module")
-def calling(api: Api, cluster: tuple[Cluster, Json], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that may call the API and the cluster, and finds an API Gateway there."""
+def calling(
+    api: Api, cluster: tuple[Cluster, Json], collector: Api, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """A stack that may call the API and the cluster, finds an API Gateway, and tells a collector of its spans."""
     folder = Path(tmp_path_factory.mktemp("calling"))
     file = folder / "connections.json"
     file.write_text(json.dumps(CONNECTIONS))
@@ -53,6 +63,7 @@ def calling(api: Api, cluster: tuple[Cluster, Json], tmp_path_factory: pytest.Te
         folder / "state",
         MAPRUN_CONNECTIONS_FILE=str(file),
         MAPRUN_HTTP_TASK_ALLOW=f"{api.url},{cluster[1]['Endpoint']}",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         MAPRUN_APIGATEWAY_ENDPOINTS=f"*.execute-api.*={api.url}/gateway/{{api}}",
     )
     stack.up()
@@ -135,8 +146,28 @@ def test_an_api_behind_a_gateway_ends_its_task_by_a_callback(calling: Stack, api
     assert output_of(ended(sfn, arn)) == {"paid": True}
 
 
-def test_calls_say_which_trace_they_belong_to(calling: Stack, api: Api) -> None:
-    """A traced execution, its children and what it starts carry one trace; each call has a span of its own."""
+def spans_at(collector: Api, trace_id: str, count: int) -> dict[str, Json]:
+    """Those of a trace that a collector was told of, by their ids, once they are so many."""
+    deadline = time.monotonic() + 60
+    while True:
+        scopes = [s for r in collector.requests for each in r.body["resourceSpans"] for s in each["scopeSpans"]]
+        spans = {span["spanId"]: span for scope in scopes for span in scope["spans"] if span["traceId"] == trace_id}
+        if len(spans) >= count or time.monotonic() > deadline:
+            return spans
+        time.sleep(0.1)
+
+
+def path_of(spans: dict[str, Json], span: Json) -> str:
+    """The names of the spans above one, and its own."""
+    parent = spans.get(span["parentSpanId"])
+    return span["name"] if parent is None else f"{path_of(spans, parent)} > {span['name']}"
+
+
+def test_calls_say_which_trace_they_belong_to(calling: Stack, api: Api, collector: Api) -> None:
+    """A traced execution, its children and what it starts carry one trace; each call has a span of its own.
+
+    A collector hears of all of them: below who started it the root execution, then children, calls, what they start.
+    """
     sfn = calling.client("stepfunctions")
     child = {"T": calls(f"{api.url}/traced/child", Method="POST", RequestBody={"n.$": "$"})}
     started = states(T=calls(f"{api.url}/traced/started"))
@@ -167,6 +198,17 @@ def test_calls_say_which_trace_they_belong_to(calling: Stack, api: Api) -> None:
     assert len({trace["Parent"] for trace in traces} - {"53995c3f42cd8ad8"}) == 4
     parents = [request.headers["traceparent"] for request in found]
     assert parents == [f"00-{root[2:].replace('-', '')}-{trace['Parent']}-01" for trace in traces]
+    spans = spans_at(collector, root[2:].replace("-", ""), 10)
+    assert {trace["Parent"] for trace in traces} <= set(spans)
+
+    assert Counter(path_of(spans, span) for span in spans.values()) == {
+        "traced": 1,
+        "traced > traced/L": 3,
+        "traced > traced/L > T": 3,
+        "traced > Start": 1,
+        "traced > Start > traced-inner": 1,
+        "traced > Start > traced-inner > T": 1,
+    }
     own = sfn.start_execution(stateMachineArn=machine, input="[]")["executionArn"]
     assert ended(sfn, own)["traceHeader"].startswith("Root=1-")
 

@@ -9,7 +9,8 @@ from maprun.mapruns.fold.state import encode_state
 from schemas import topics
 from schemas.effects import TaskRequested, TaskSucceeded
 from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
-from schemas.traces import span_of
+from schemas.traces import Trace, span_of
+from services.scheduler.deps import Metrics
 from services.scheduler.limits import SchedulerLimits
 from services.scheduler.owner import own_home
 from tests.unit.mapruns.programs import HOMES, LANES, plan, request
@@ -238,3 +239,30 @@ def test_a_tasks_call_belongs_to_the_trace_of_its_execution(make_rig: Make) -> N
     key, trace = traces["traced"]
     assert trace == f"Root=1-5759e988-bd862e3fe1be46a994272793;Parent={span_of(key)};Sampled=1"
     assert traces["plain"][1] == ""
+
+
+def test_the_end_of_a_traced_execution_tells_its_trace(make_rig: Make) -> None:
+    """Also when it began and ended in one turn; of one that isn't sampled nothing is told."""
+    told: dict[tuple[str, str], Trace | None] = {}
+
+    class Watched(Metrics):
+        """Keeps the traces that status events came with."""
+
+        def status_changed(self, event: bytes, trace: Trace | None) -> None:
+            """Kept."""
+            detail = msgspec.json.decode(event)["detail"]
+            told[detail["name"].partition("-")[0], detail["status"]] = trace
+
+    rig = make_rig(metrics=Watched())
+    rig.process(rig.group(topics.HOME, own_home, HOMES))
+    root = "1-5759e988-bd862e3fe1be46a994272793"
+    rig.put(topics.HOME, 0, request("long", [["task"]], trace_header=f"Root={root};Sampled=1"))
+    rig.put(topics.HOME, 0, request("short", [], trace_header=f"Root={root};Sampled=1"))
+    rig.put(topics.HOME, 0, request("quiet", [], trace_header=f"Root={root};Sampled=0"))
+    rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 3)
+    trace = Trace(root, sampled=True)
+    assert {name: told[name, "SUCCEEDED"] for name in ("long", "short", "quiet")} == {
+        "long": trace,
+        "short": trace,
+        "quiet": None,
+    }
