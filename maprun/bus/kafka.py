@@ -152,7 +152,7 @@ class KafkaHost:
         """Lets what was begun end, as far as there is time; ends the owners, commits what they noted, disconnects."""
         for watch in self._watches:
             watch.cancel()
-        await asyncio.gather(*(share.group.drain() for share in self._shares))
+        await asyncio.gather(*(share.stop() for share in self._shares))
         owners = [*self._beside, *(owner for share in self._shares for owner in share.owners.values())]
         for owner in owners:
             owner.cancel()
@@ -244,6 +244,7 @@ class _Share:
         assert owned.drain_seconds <= host.limits.drain_seconds, "a drain is part of handing over"
         self._host = host
         self._owned = owned
+        self._drain_seconds = owned.drain_seconds
         self.owners: dict[int, Owner] = {}
         self.group = Group(
             host.settings,
@@ -258,10 +259,16 @@ class _Share:
         self._ending: list[Owner] = []
         self._ports: dict[int, KafkaPort] = {}
 
+    async def stop(self) -> None:
+        """Gives all partitions up. The group waits for nothing meanwhile, so what was begun may have longer to end."""
+        if self._owned.drain_seconds:
+            self._drain_seconds = max(self._drain_seconds, self._host.limits.calls_seconds)
+        await self.group.drain()
+
     async def _drain(self) -> None:
         """Until owners had nothing beside them for a moment, in which they say what came of it."""
         quiet = 0
-        for _ in range(int(self._owned.drain_seconds / _DRAIN_STEP_SECONDS)):
+        for _ in range(int(self._drain_seconds / _DRAIN_STEP_SECONDS)):
             busy = any(port.busy for partition, port in self._ports.items() if partition in self.owners)
             quiet = 0 if busy else quiet + 1
             if quiet > _DRAIN_QUIET_STEPS:

@@ -10,6 +10,7 @@ import msgspec
 from maprun.local import kafka, seaweedfs, statefile
 from maprun.local.environment import of_functions, of_services
 from maprun.local.layout import SERVICES, Layout, StackError
+from maprun.runtime.limits import limits_of
 from maprun.runtime.settings import to_environment
 
 
@@ -34,6 +35,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return not self.ready_url and not self.ready_port
 
 
+_LONGER_SECONDS = 5.0  # a process ends itself; its launcher need not, unless it hangs
 TOPICS = "topics"
 ALL = ("kafka", "seaweedfs", "functions", TOPICS, *SERVICES)
 """Every name that may stand after `--parts`; `child-runner` stands for all of them."""
@@ -132,6 +134,7 @@ def _service(layout: Layout, name: str, ours: Mapping[str, str]) -> Part:
         },
         after=(TOPICS, "kafka", "seaweedfs"),
         ready_url=f"http://127.0.0.1:{port}/readyz",
+        stop_seconds_max=_LONGER_SECONDS + limits_of(layout.settings).stop_seconds_max,
     )
 
 

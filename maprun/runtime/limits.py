@@ -27,7 +27,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     lease_margin_seconds: float = 2.0  # of the session timeout kept back for pauses between check and send
     drain_seconds: float = 5.0  # from a revocation to handing over
 
-    stop_seconds_max: float = 20.0  # from SIGTERM to the end of the process
+    calls_seconds: float = 1.5  # MAPRUN_DRAIN_SECONDS: for calls under way, once a process is told to stop
+    stop_seconds_max: float = 20.0  # from SIGTERM to the end of the process, those included
     ready_seconds_max: float = 60.0  # a service that is not ready by then is reported
 
     @property
@@ -58,6 +59,8 @@ def limits_of(settings: Settings) -> Limits:
             heartbeat_interval_seconds=session / 4,
             lease_margin_seconds=session / 4,
             drain_seconds=min(Limits().drain_seconds, session * 5 / 8),
+            calls_seconds=settings.drain_seconds,
+            stop_seconds_max=Limits().stop_seconds_max - Limits().calls_seconds + settings.drain_seconds,
         )
     )
 
@@ -73,5 +76,5 @@ def check(limits: Limits) -> Limits:
     lease = limits.session_timeout_seconds - limits.lease_margin_seconds
     assert limits.commit_interval_seconds * 2 < lease, "a lease must outlive two commits"
     assert limits.drain_seconds < lease, "who drains must still own what it drains"
-    assert limits.drain_seconds < limits.stop_seconds_max, "a stop contains a drain"
+    assert limits.drain_seconds + limits.calls_seconds < limits.stop_seconds_max, "a stop contains both drains"
     return limits

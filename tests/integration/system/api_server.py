@@ -41,9 +41,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def served() -> Iterator[Api]:
+def served(given: Api | None = None) -> Iterator[Api]:
     """An API behind a server on a free port, until the end of the block."""
-    api = Api()
+    api = Api() if given is None else given
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
