@@ -216,7 +216,7 @@ class LaneRun:
         self.past: dict[int, list[ChildAdvanced]] = dict(memory.past)  # of children that an earlier owner ran
         self.stops: dict[int, ChildStopRequested] = {}  # by index, of children that may be among those
         self.callbacks: dict[int, list[tuple[ChildCallbackReceived, bool]]] = {}  # likewise, and if an earlier owner's
-        self.tally = ChildTally(self.opened, machine.arn)
+        self.tally = ChildTally(self.opened, machine)
         # reports to home
         self.outbox = Outbox(opened.run, opened.generation)
         self.progress: tuple[int, ...] = ()

@@ -1,10 +1,18 @@
 """What began and ended, gathered until the owner has it counted. Pure."""
 
 from collections import Counter
-from collections.abc import Callable
+from typing import Protocol
 
 from schemas.lanes import RunOpened
 from schemas.spans import Span, child_span, execution_span, execution_span_id, is_shown, recorded
+
+
+class Named(Protocol):
+    """Who names the children of a run."""
+
+    def arn(self, index: int, /) -> str:
+        """The ARN of a child."""
+        ...
 
 
 class ChildTally:
@@ -15,7 +23,7 @@ class ChildTally:
     """
 
     __slots__ = (
-        "_arn_of",
+        "_machine",
         "_map_run_arn",
         "_root_arn",
         "_trace",
@@ -27,7 +35,7 @@ class ChildTally:
         "spans",
     )
 
-    def __init__(self, opened: RunOpened, arn_of: Callable[[int], str]) -> None:
+    def __init__(self, opened: RunOpened, machine: Named) -> None:
         self.machine_arn = f"{opened.machine_arn}/{opened.label}"
         self.at_once = 0
         self.began = 0
@@ -37,18 +45,18 @@ class ChildTally:
         self._trace = recorded(opened.trace_header)
         self._root_arn = opened.root_arn
         self._map_run_arn = opened.map_run_arn
-        self._arn_of = arn_of
+        self._machine = machine
 
     def span_id(self, index: int, redrives: int) -> str:
         """Of the child with this index; empty if it has no span."""
         if self._trace is None or not is_shown(index):
             return ""
-        return execution_span_id(self._arn_of(index), redrives)
+        return execution_span_id(self._machine.arn(index), redrives)
 
     def ended(self, index: int, redrives: int, times_ms: tuple[int, int], status: str) -> None:
         """A child began and ended at these times, and so."""
         if self._trace is not None and is_shown(index):
-            arn = self._arn_of(index)
+            arn = self._machine.arn(index)
             span = execution_span(self._trace, self.machine_arn, arn, times_ms, status, redrives=redrives)
             self.spans.append(child_span(span, self._root_arn, self._map_run_arn))
 
