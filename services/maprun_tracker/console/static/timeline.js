@@ -31,5 +31,5 @@ export function Timeline({ events }) {
 function saidOf({ status, tries }) {
   const lost = tries.length ? `, failed ${tries.length === 1 ? "once" : `${number(tries.length)} times`}${tries[0].error ? `, first with ${tries[0].error}` : ""}` : "";
   if (status === "RUNNING") return ` so far${lost}`;
-  return `${status === "FAILED" ? ", not left" : ""}${lost}`;
+  return lost || (status === "FAILED" ? ", failed" : "");
 }
