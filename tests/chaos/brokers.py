@@ -22,7 +22,7 @@ import msgspec
 from maprun.bus.least_rights import APPLY, least_rights
 from maprun.runtime import settings as runtime_settings
 from maprun.runtime.settings import Settings, to_environment
-from tests.chaos.driver import PROGRESS_SECONDS_MAX, Kill, Report, Watch, expected_status, finish, start
+from tests.chaos.driver import PROGRESS_SECONDS_MAX, Report, Struck, Watch, expected_status, finish, start
 from tests.integration.bus.secured import give
 from tests.integration.bus.secured_brokers import ADMIN, SecuredBrokers
 from tests.integration.system.stack import ROOT, Stack
@@ -148,10 +148,12 @@ def kill_one(
     if resumed is None:
         report.wrong.append(f"no progress within {PROGRESS_SECONDS_MAX:.0f} s after broker {number + 1} was killed")
         return report
-    report.kills.append(Kill(f"broker {number + 1}", round(at - began, 1), done, round(resumed + 0.5, 1)))
+    name = f"broker {number + 1}"
+    report.struck.append(Struck(name, round(at - began, 1), done, away_seconds, round(resumed + 0.5, 1)))
     time.sleep(max(0.0, away_seconds - (time.monotonic() - at)))
     brokers.brokers[number].launch()
-    report.wrong += finish(stack, watch, items, expected_status)
+    recount = finish(stack, watch, items, expected_status)
+    report.wrong, report.lost, report.doubled = recount.wrong, recount.lost, recount.doubled
     report.wrong += [f"{service} ended" for service in services.ended()]
     report.seconds = round(time.monotonic() - began, 1)
     return report
@@ -180,9 +182,9 @@ def main(items: int, seed: int, away_seconds: float, copies: int) -> None:
                 print(f"{service:15} {said}")
             return
         report = kill_one(*up, items, seed, away_seconds, max(10, items // 40))
-    for kill in report.kills:
+    for kill in report.struck:
         print(
-            f"{kill.part} killed at {kill.at_seconds} s, {kill.done_before:,} done; more after {kill.resumed_seconds} s"
+            f"{kill.name} killed at {kill.at_seconds} s, {kill.done_before:,} done; more after {kill.resumed_seconds} s"
         )
     print(f"{items:,} items, {report.seconds} s, seed {seed}")
     print("\n".join(f"WRONG: {line}" for line in report.wrong) or "every index has exactly one right result")

@@ -3,9 +3,11 @@
 Every child's input must hold its own `index` (by ItemSelector), which is how a result is known for whose it is.
 """
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 _CHUNK_BYTES = 4 << 20
@@ -55,14 +57,24 @@ def records(s3: Any, bucket: str, key: str) -> Iterator[Json]:
     assert closed, f"s3://{bucket}/{key} ends with {rest[-80:]!r}"
 
 
+@dataclass
+class Recount:
+    """What a recount found: indexes without a result, indexes with more than one, and all that is wrong, in words."""
+
+    wrong: list[str] = field(default_factory=list)
+    lost: int = 0
+    doubled: int = 0
+
+
 def check(
     sfn: Any, s3: Any, map_run_arn: str, manifest: tuple[str, str], total: int, status_of: Callable[[int], str]
-) -> list[str]:
-    """What is wrong with a Map Run of `total` items, in words; nothing if every index has its one right result.
+) -> Recount:
+    """What is wrong with a Map Run of `total` items; nothing if every index has its one right result.
 
     `manifest` is (bucket, key); `status_of` says how the child of an index must have ended.
     """
-    wrong: list[str] = []
+    recount = Recount()
+    wrong = recount.wrong
     bucket, key = manifest
     listed = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     if listed["MapRunArn"] != map_run_arn:
@@ -78,14 +90,14 @@ def check(
             for record in records(s3, bucket, file["Key"]):
                 counted[record["Status"]] += 1
                 wrong += _judge(kind, record, seen, names, status_of)
-                if len(wrong) > _SHOWN_MAX:
-                    return wrong
-    for index in range(total):
-        if seen[index] != 1:
-            wrong.append(f"index {index} has {seen[index]} results")
-            if len(wrong) > _SHOWN_MAX:
-                return wrong
-    return wrong + _judge_counts(sfn.describe_map_run(mapRunArn=map_run_arn), counted, total)
+                del wrong[_SHOWN_MAX:]
+    recount.lost = seen.count(0)
+    recount.doubled = total - recount.lost - seen.count(1)
+    wrong += itertools.islice(
+        (f"index {index} has {times} results" for index, times in enumerate(seen) if times != 1), _SHOWN_MAX
+    )
+    wrong += _judge_counts(sfn.describe_map_run(mapRunArn=map_run_arn), counted, total)
+    return recount
 
 
 def _judge(kind: str, record: Json, seen: bytearray, names: set[str], status_of: Callable[[int], str]) -> list[str]:

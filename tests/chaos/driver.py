@@ -1,31 +1,44 @@
 """Runs a Map Run on its own stack, kills services in mid-run by a seeded schedule, and recounts the results."""
 
+import contextlib
+import functools
 import io
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.chaos.checker import check
+from tests.chaos.checker import Recount, check
 from tests.integration.system.stack import PARTS_TO_KILL, ROLE, Stack
 
 BUCKET = "chaos"
-PROGRESS_SECONDS_MAX = 90.0
+PROGRESS_SECONDS_MAX = 240.0  # whether there is any, also on a machine that has other work
 _FAIL_EVERY = 10
 Json = dict[str, Any]
 Say = Callable[[str], None]
 
 
-class Kill(msgspec.Struct, frozen=True):
-    """One kill: of what, when (seconds after the run began), how far the run was, seconds until more had ended."""
+class Fault(msgspec.Struct, frozen=True):
+    """One thing that goes wrong: its name, and what makes it happen and lasts as long as it does."""
 
-    part: str
+    name: str
+    strike: Callable[[], object]
+
+
+class Struck(msgspec.Struct, frozen=True):
+    """A fault that struck: when (seconds after the run began), how far the run was, how long it lasted.
+
+    `resumed_seconds` is the time from its end until more children had ended.
+    """
+
+    name: str
     at_seconds: float
     done_before: int
+    lasted_seconds: float
     resumed_seconds: float
 
 
@@ -34,9 +47,11 @@ class Report(msgspec.Struct):
 
     items: int
     seed: int
-    kills: list[Kill] = []
+    struck: list[Struck] = []
     seconds: float = 0.0
     wrong: list[str] = []
+    lost: int = 0  # indexes without a result
+    doubled: int = 0  # indexes with more than one
 
 
 def expected_status(index: int) -> str:
@@ -89,7 +104,8 @@ def start(stack: Stack, items: int, concurrency: int, child_type: str, name: str
     text.write("n,fate,text\n")
     for n in range(items):
         text.write(f'{n},{"bad" if expected_status(n) == "FAILED" else "good"},"row {n}, of {items}"\n')
-    s3.create_bucket(Bucket=BUCKET)
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+        s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="rows.csv", Body=text.getvalue().encode())
     made = sfn.create_state_machine(name=name, definition=definition(concurrency, child_type), roleArn=ROLE)
     arn: str = sfn.start_execution(stateMachineArn=made["stateMachineArn"], name="run", input="{}")["executionArn"]
@@ -130,6 +146,13 @@ class Watch:
         run = self.map_run()
         return None if run is None else done_of(run)
 
+    def until_answered(self, seconds_max: float) -> Json | None:
+        """What the API says of the run, as soon as it answers."""
+        until = time.monotonic() + seconds_max
+        while (run := self.map_run()) is None and time.monotonic() < until:
+            time.sleep(0.1)
+        return run
+
     def until_reached(self, done: int, seconds_max: float) -> bool:
         """Waits until `done` have ended; False if nothing more ends for `seconds_max`."""
         best, since = -1, time.monotonic()
@@ -162,15 +185,29 @@ def done_of(run: Json) -> int:
 def run_chaos(
     stack: Stack, *, items: int, kills: int, seed: int, concurrency: int, child_type: str = "EXPRESS", say: Say = print
 ) -> Report:
-    """The whole thing on a stack that is up: start, kill, wait, recount."""
+    """The whole thing on a stack that is up: start, kill so often in all, wait, recount."""
     execution = start(stack, items, concurrency, child_type, f"chaos-{seed}-{items}")
-    return kill_in_midrun(stack, execution, Report(items=items, seed=seed), kills, expected_status, say)
+    faults = killing(stack, kills, random.Random(seed))
+    return trouble_in_midrun(stack, execution, Report(items=items, seed=seed), faults, expected_status, say)
 
 
-def kill_in_midrun(
-    stack: Stack, execution: str, report: Report, kills: int, status_of: Callable[[int], str], say: Say
+def killing(stack: Stack, kills: int, chance: random.Random) -> list[Fault]:
+    """So many `kill -9` in all: of each service and of Kafka in turns, in an order by chance."""
+    order: list[str] = []
+    while len(order) < kills:
+        order += chance.sample(PARTS_TO_KILL, len(PARTS_TO_KILL))
+    return [Fault(part, functools.partial(stack.kill, part)) for part in order[:kills]]
+
+
+def trouble_in_midrun(
+    stack: Stack,
+    execution: str,
+    report: Report,
+    faults: Sequence[Fault],
+    status_of: Callable[[int], str],
+    say: Say,
 ) -> Report:
-    """Kills each part so often while a Map Run of `report.items` goes on, and recounts it.
+    """Strikes while a Map Run of `report.items` goes on, spread over the whole of it, and recounts it.
 
     What is wrong is added to `report`, which is answered. `execution` is the one whose only Map Run that is;
     `status_of` says how the child of an index must end.
@@ -181,45 +218,49 @@ def kill_in_midrun(
     if watch.until_more_than(0, PROGRESS_SECONDS_MAX) is None:
         report.wrong.append(f"nothing ended within {PROGRESS_SECONDS_MAX:.0f} s")
         return report
-    order = [part for _ in range(kills) for part in chance.sample(PARTS_TO_KILL, len(PARTS_TO_KILL))]
-    for number, part in enumerate(order):
-        # Spread over the whole run: the k-th kill comes at about k n-ths of the items.
-        due = int(items * (number + chance.uniform(0.2, 0.9)) / (len(order) + 1))
+    for number, fault in enumerate(faults):
+        # Spread over the whole run: the k-th comes at about k n-ths of the items.
+        due = int(items * (number + chance.uniform(0.2, 0.9)) / (len(faults) + 1))
         if not watch.until_reached(due, PROGRESS_SECONDS_MAX):
             report.wrong.append(f"no progress for {PROGRESS_SECONDS_MAX:.0f} s on the way to item {due}")
             break
-        run = watch.map_run()
+        run = watch.until_answered(PROGRESS_SECONDS_MAX)
         if run is None or run["status"] != "RUNNING":
-            report.wrong.append(f"the run was over before {part} could be killed: more items, or less concurrency")
+            report.wrong.append(f"the run was over before {fault.name}: more items, or less concurrency")
             break
-        stack.kill(part)
         at = time.monotonic() - began
-        # Frames already on home may still be folded just after the kill: only what comes later is progress.
-        resumed = watch.until_more_than(_settled(watch, done_of(run), part), PROGRESS_SECONDS_MAX)
-        total = time.monotonic() - began - at
+        fault.strike()
+        lasted = time.monotonic() - began - at
+        # Frames already on home may still be folded just after it: only what comes later is progress.
+        resumed = watch.until_more_than(_settled(watch, done_of(run), fault.name), PROGRESS_SECONDS_MAX)
+        total = time.monotonic() - began - at - lasted
         if resumed is None:
-            report.wrong.append(f"no progress within {PROGRESS_SECONDS_MAX:.0f} s after {part} was killed")
-            say(stack.log_tail(part))
+            report.wrong.append(f"no progress within {PROGRESS_SECONDS_MAX:.0f} s after {fault.name}")
+            say(stack.log_tail(fault.name))
             break
-        report.kills.append(Kill(part, round(at, 1), done_of(run), round(total, 1)))
-        say(f"{at:7.1f} s  kill -9 {part:16} at {done_of(run):>9,} done; progress again after {total:5.1f} s")
+        report.struck.append(Struck(fault.name, round(at, 1), done_of(run), round(lasted, 1), round(total, 1)))
+        say(
+            f"{at:7.1f} s  {fault.name:24} at {done_of(run):>9,} done, for {lasted:5.1f} s;"
+            f" progress again after {total:5.1f} s"
+        )
     if not report.wrong:
-        report.wrong += finish(stack, watch, items, status_of)
+        recount = finish(stack, watch, items, status_of)
+        report.wrong, report.lost, report.doubled = recount.wrong, recount.lost, recount.doubled
     report.seconds = round(time.monotonic() - began, 1)
     return report
 
 
-def _settled(watch: Watch, done: int, part: str) -> int:
-    """How many had ended half a second after a kill, which may be the tail of what was under way."""
-    if part == "maprun-tracker":
+def _settled(watch: Watch, done: int, name: str) -> int:
+    """How many had ended half a second after a fault, which may be the tail of what was under way."""
+    if name == "maprun-tracker":
         return done
     time.sleep(0.5)
     now = watch.done()
     return done if now is None else now
 
 
-def finish(stack: Stack, watch: Watch, items: int, status_of: Callable[[int], str]) -> list[str]:
-    """Waits for the end of the execution and recounts; answers what is wrong."""
+def finish(stack: Stack, watch: Watch, items: int, status_of: Callable[[int], str]) -> Recount:
+    """Waits for the end of the execution and recounts."""
     before, since = -1, time.monotonic()
     while True:
         described = watch.execution()
@@ -229,10 +270,10 @@ def finish(stack: Stack, watch: Watch, items: int, status_of: Callable[[int], st
         if done is not None and done > before:
             before, since = done, time.monotonic()
         if time.monotonic() - since > PROGRESS_SECONDS_MAX:
-            return [f"no end and no progress for {PROGRESS_SECONDS_MAX:.0f} s: {before} of {items} had ended"]
+            return Recount([f"no end and no progress for {PROGRESS_SECONDS_MAX:.0f} s: {before} of {items} had ended"])
         time.sleep(0.5)
     if described["status"] != "SUCCEEDED":
-        return [f"the execution ended {described['status']}: {described.get('error')} {described.get('cause')}"]
+        return Recount([f"it ended {described['status']}: {described.get('error')} {described.get('cause')}"])
     result = json.loads(described["output"])
     where = result["ResultWriterDetails"]
     return check(

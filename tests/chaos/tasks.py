@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.tasks --items 20000 --kills 2`: children that wait for others, while everything is killed.
+"""`python -m tests.chaos.tasks --items 20000 --kills 5`: children that wait for others, while everything is killed.
 
 A third of them waits for a callback from whoever reads a queue, a third for a worker of an activity, a third for an
 execution that it started. Who is asked to work keeps books of his own: nothing may come to him twice.
@@ -6,6 +6,7 @@ execution that it started. Who is asked to work keeps books of his own: nothing 
 
 import io
 import json
+import random
 import sys
 import tempfile
 import threading
@@ -19,7 +20,7 @@ import click
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.chaos.driver import BUCKET, Report, Say, kill_in_midrun
+from tests.chaos.driver import BUCKET, Report, Say, killing, trouble_in_midrun
 from tests.integration.system.queue_server import Queue, served
 from tests.integration.system.running import map_definition, states
 from tests.integration.system.stack import ROLE, Stack
@@ -141,7 +142,8 @@ def run_tasks(stack: Stack, queue: Queue, *, items: int, kills: int, seed: int, 
     report = Report(items=items, seed=seed)
     with Callees(stack, queue, activity) as callees:
         execution = sfn.start_execution(stateMachineArn=made["stateMachineArn"], input="{}")["executionArn"]
-        kill_in_midrun(stack, execution, report, kills, lambda _: "SUCCEEDED", say)
+        faults = killing(stack, kills, random.Random(seed))
+        trouble_in_midrun(stack, execution, report, faults, lambda _: "SUCCEEDED", say)
     wanted = {kind: {str(n) for n in range(items) if KINDS[n % len(KINDS)] == kind} for kind in KINDS}
     messages = [(message["token"], message["n"]) for message in queue.bodies]
     started = [(arn, _n_of(sfn, arn)) for arn in _executions(sfn, machine)]
@@ -186,7 +188,7 @@ def _n_of(sfn: Any, arn: str) -> str:
 
 @click.command()
 @click.option("--items", default=20_000, show_default=True)
-@click.option("--kills", default=1, show_default=True, help="Of each of the services and of Kafka.")
+@click.option("--kills", default=5, show_default=True, help="In all, of each service and of Kafka in turns.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--concurrency", default=300, show_default=True, help="Children that wait at once.")
 @click.option("--json", "as_json", is_flag=True)
@@ -203,7 +205,7 @@ def main(items: int, kills: int, seed: int, concurrency: int, as_json: bool) -> 
     if as_json:
         print(json.dumps(msgspec.to_builtins(report), indent=2))
     else:
-        print(f"{items:,} items, {len(report.kills)} kills, {report.seconds} s, seed {seed}")
+        print(f"{items:,} items, {len(report.struck)} kills, {report.seconds} s, seed {seed}")
         print("\n".join(f"WRONG: {line}" for line in report.wrong) or "nothing came twice, nothing is missing")
     sys.exit(1 if report.wrong else 0)
 

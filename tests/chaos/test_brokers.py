@@ -13,4 +13,4 @@ def test_a_broker_killed_in_midrun_costs_nothing(tmp_path: Path) -> None:
     with running(tmp_path, 3) as (brokers, stack, services):
         report = kill_one(brokers, stack, services, 900, 3, away_seconds=5.0, at_once=60)
     assert report.wrong == []
-    assert len(report.kills) == 1
+    assert len(report.struck) == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.checker import check
+from tests.chaos.checker import Recount, check
 from tests.chaos.driver import expected_status, run_chaos
 from tests.integration.system.stack import PARTS_TO_KILL, Stack
 
@@ -22,11 +22,11 @@ def test_each_service_killed_once_loses_nothing_and_doubles_nothing(tmp_path: Pa
     stack = Stack(tmp_path)
     stack.up()
     try:
-        report = run_chaos(stack, items=6_000, kills=1, seed=7, concurrency=100)
+        report = run_chaos(stack, items=6_000, kills=5, seed=7, concurrency=100)
     finally:
         stack.down()
     assert report.wrong == []
-    assert {kill.part for kill in report.kills} == set(PARTS_TO_KILL)
+    assert {kill.name for kill in report.struck} == set(PARTS_TO_KILL)
 
 
 class _Body(io.BytesIO):
@@ -101,14 +101,23 @@ def _other_row(rows: dict[str, list[Json]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
-    [(_lose, "has 0 results"), (_double, "has 2 results"), (_both, "ended FAILED"), (_other_row, "holds the row 1")],
+    ("spoil", "said", "counted"),
+    [
+        (_lose, "has 0 results", (1, 0)),
+        (_double, "has 2 results", (0, 1)),
+        (_both, "ended FAILED", (0, 1)),
+        (_other_row, "holds the row 1", (0, 0)),
+    ],
 )
-def test_the_checker_sees_what_is_wrong(spoil: Callable[[dict[str, list[Json]]], None], said: str) -> None:
+def test_the_checker_sees_what_is_wrong(
+    spoil: Callable[[dict[str, list[Json]]], None], said: str, counted: tuple[int, int]
+) -> None:
     """A lost, a doubled, a contradicted and an exchanged result are each found; a good run passes."""
     rows = good_rows()
     aws = _Aws(rows, counts_of(rows))
-    assert check(aws, aws, "arn:run", ("b", "manifest.json"), TOTAL, expected_status) == []
+    assert check(aws, aws, "arn:run", ("b", "manifest.json"), TOTAL, expected_status) == Recount()
     spoil(rows)
     aws = _Aws(rows, counts_of(good_rows()))
-    assert said in " ".join(check(aws, aws, "arn:run", ("b", "manifest.json"), TOTAL, expected_status))
+    found = check(aws, aws, "arn:run", ("b", "manifest.json"), TOTAL, expected_status)
+    assert said in " ".join(found.wrong)
+    assert (found.lost, found.doubled) == counted

@@ -71,6 +71,10 @@ class Broker:
         assert self._process is not None, "it was launched"
         _wait(self.port, self._process)
 
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """Ends it with SIGKILL."""
         if self._process is not None:

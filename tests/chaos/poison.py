@@ -1,0 +1,78 @@
+"""What nobody of maprun would write, in every partition of its topics; and groups put back to the beginning."""
+
+import random
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+_DEEP = 10_000
+
+
+def poisons(chance: random.Random) -> list[tuple[bytes | None, bytes | None]]:
+    """Keys and values: no JSON, nothing at all, deep nesting, numbers that JSON lacks, half letters, much of it."""
+    return [
+        (b"poison", b"{"),
+        (b"poison", b""),
+        (b"poison", None),
+        (None, b"null"),
+        (b"poison", b"[" * _DEEP + b"]" * _DEEP),
+        (b"poison", b'{"type":"NoSuchMessage","version":99}'),
+        (b"poison", b'{"x":NaN,"y":"\\ud800"}'),
+        (b"poison", b"\xff\xfe" + chance.randbytes(1 << 10)),
+        (b"\x00\xff", chance.randbytes(1 << 20)),
+    ]
+
+
+async def poison(bootstrap: str, prefix: str, chance: random.Random) -> int:
+    """Writes one of them into each partition of each topic but the mark's; how many were written."""
+    admin, producer = AIOKafkaAdminClient(bootstrap_servers=bootstrap), _producer(bootstrap)
+    await admin.start()
+    await producer.start()
+    kinds, count = poisons(chance), 0
+    try:
+        for name in await own_topics(admin, prefix):
+            for partition in await producer.partitions_for(name):
+                key, value = chance.choice(kinds)
+                # A compacted topic takes no record without a key.
+                await producer.send_and_wait(name, value, key or b"none", partition=partition)
+                count += 1
+    finally:
+        await producer.stop()
+        await admin.close()
+    return count
+
+
+async def from_the_beginning(bootstrap: str, prefix: str) -> int:
+    """Puts every group's position to the first record there is; how many positions. The groups must be empty."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    count = 0
+    try:
+        groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
+        for group in groups:
+            parts = list(await admin.list_consumer_group_offsets(group))
+            consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+            await consumer.start()
+            try:
+                consumer.assign(parts)
+                await consumer.commit(await _first(consumer, parts))
+                count += len(parts)
+            finally:
+                await consumer.stop()
+    finally:
+        await admin.close()
+    return count
+
+
+async def own_topics(admin: AIOKafkaAdminClient, prefix: str) -> list[str]:
+    """All topics under a prefix but the one that says whose the others are."""
+    return sorted(n for n in await admin.list_topics() if n.startswith(prefix) and n != f"{prefix}cluster")
+
+
+async def _first(consumer: AIOKafkaConsumer, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
+    first: dict[TopicPartition, int] = await consumer.beginning_offsets(parts)
+    return first
+
+
+def _producer(bootstrap: str) -> AIOKafkaProducer:
+    return AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=8 << 20)
