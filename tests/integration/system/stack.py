@@ -21,7 +21,7 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/test"
 _UP_SECONDS_MAX = 240
-_PORTS = (20_000, 30_000)  # SeaweedFS's gRPC ports are 10,000 higher and must stay below the ephemeral ones
+_PORTS = (10_000, 22_600)  # SeaweedFS's gRPC ports, 10,000 higher, must stay below the ephemeral ones (from 32,768 on)
 PARTS_TO_KILL = ("item-reader", "child-runner-0", "scheduler", "maprun-tracker", "kafka")
 
 
@@ -116,7 +116,7 @@ def _free_ports(chance: random.Random) -> tuple[int, int, int, int]:
         wanted += [base + 120 + step + gap for step in range(5) for gap in (0, 10_000)]
         if all(_is_free(port) for port in wanted):
             return base, base + 100, base + 120, base + 104
-    raise AssertionError("no free ports between 20000 and 30000")
+    raise AssertionError("no free ports between 10000 and 22600")
 
 
 def _is_free(port: int) -> bool:
