@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from maprun.cli.errors import Refused, Unreachable
+from maprun.cli.errors import NotTheApi, Refused, Unreachable
 from maprun.cli.signing import ApiSigner
 
 CALL_SECONDS_MAX = 30.0
@@ -161,7 +161,8 @@ class Api:
             answer: Json = msgspec.json.decode(raw or b"{}", type=dict[str, Any])
         except msgspec.DecodeError as error:
             shown = raw[:80].decode(errors="replace")
-            raise Unreachable(self.endpoint, f"it answered {status} with {shown!r}, which is not the API") from error
+            kind = Unreachable if status >= _SERVER_FAULT else NotTheApi  # a proxy before it has words of its own
+            raise kind(self.endpoint, f"it answered {status} with {shown!r}, which is not the API") from error
         if status == _OK:
             return answer
         code = str(answer.get("__type", f"HTTP {status}")).rpartition("#")[2]

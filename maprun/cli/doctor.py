@@ -13,7 +13,7 @@ from rich.text import Text
 
 from maprun.cli import output
 from maprun.cli.client import Api
-from maprun.cli.errors import CliError, Refused, Unreachable
+from maprun.cli.errors import CliError, NotTheApi, Refused, Unreachable
 from maprun.cli.options import Context, json_option
 from maprun.cli.signing import ApiSigner
 from maprun.local.environment import keys_beside_services
@@ -22,10 +22,10 @@ from maprun.runtime import chance, clock, limits
 from maprun.runtime.checkup import Finding, Findings
 from maprun.runtime.settings import Settings
 
-SECONDS_MAX = 10.0
-"""The whole look."""
-CALL_SECONDS_MAX = 3.0
-"""One call of it: one that hangs leaves time for the others."""
+SECONDS_MAX = 10
+"""The whole look, unless told."""
+CALL_SHARE = 0.3
+"""Of it, for one call: one that hangs leaves time for the others."""
 MACHINES_MAX = 100
 """State machines whose definitions are read for the functions they call."""
 _PARTS = ("api", "kafka", "s3", "functions", "disk")
@@ -45,17 +45,18 @@ class Report(msgspec.Struct, rename="camel"):
 
 @click.command()
 @click.option("--bucket", default="", metavar="NAME", help="Where probe objects are written, under maprun-doctor/.")
+@click.option("--seconds", type=click.IntRange(min=1), default=SECONDS_MAX, show_default=True, help="For all of it.")
 @json_option
 @click.pass_obj
-def doctor(context: Context, *, bucket: str, as_json: bool) -> None:
-    """Look at Kafka, S3 and functions as they are configured, in 10 seconds at most: what won't work, and the cure.
+def doctor(context: Context, *, bucket: str, seconds: int, as_json: bool) -> None:
+    """Look at Kafka, S3 and functions as they are configured, in --seconds at most: what won't work, and the cure.
 
     Run it with the environment of a service. In S3 it writes a few small objects and deletes them: in --bucket, or, but
     for AWS's own S3, in a bucket that it makes for itself. No function is called and nothing changes in Kafka. Exit
     code 1 if something is wrong.
     """
     began = clock.monotonic_seconds()
-    findings = asyncio.run(_look(context, bucket, began + SECONDS_MAX))
+    findings = asyncio.run(_look(context, bucket, seconds, began + seconds))
     wrong = [finding for finding in findings if finding.state == "wrong"]
     report = Report(not wrong, round(clock.monotonic_seconds() - began, 1), findings)
     if as_json:
@@ -67,31 +68,34 @@ def doctor(context: Context, *, bucket: str, as_json: bool) -> None:
         raise CliError(f"{things} wrong: {', '.join(f'{each.part}: {each.check}' for each in wrong)}")
 
 
-async def _look(context: Context, bucket: str, until: float) -> list[Finding]:
+async def _look(context: Context, bucket: str, seconds: int, until: float) -> list[Finding]:
     """All findings, part by part."""
+    call_seconds = seconds * CALL_SHARE
 
     def seconds_left() -> float:
-        return until - clock.monotonic_seconds() - CALL_SECONDS_MAX
+        return until - clock.monotonic_seconds() - call_seconds
 
     settings = context.settings
-    api, functions = await asyncio.to_thread(_look_at_api, settings)
+    api, functions = await asyncio.to_thread(_look_at_api, settings, call_seconds)
     looks = {
         "kafka": _kafka(settings),
-        "s3": asyncio.to_thread(_s3, settings, bucket, seconds_left),
-        "functions": asyncio.to_thread(_functions, settings, functions, seconds_left),
+        "s3": asyncio.to_thread(_s3, _aws(settings, settings.s3, call_seconds), bucket, seconds_left),
+        "functions": asyncio.to_thread(
+            _functions, _aws(settings, settings.functions, call_seconds), functions, seconds_left
+        ),
         "disk": asyncio.to_thread(_disk, settings),
     }
-    found = await asyncio.gather(*(_in_time(part, look, until) for part, look in looks.items()))
+    found = await asyncio.gather(*(_in_time(part, look, seconds, until) for part, look in looks.items()))
     return [*api, *(finding for each in found for finding in each)]
 
 
-async def _in_time(part: str, look: Awaitable[Sequence[Finding]], until: float) -> Sequence[Finding]:
+async def _in_time(part: str, look: Awaitable[Sequence[Finding]], seconds: int, until: float) -> Sequence[Finding]:
     """What a look finds; one that takes too long is given up."""
     try:
         found: Sequence[Finding] = await asyncio.wait_for(look, until - clock.monotonic_seconds())
     except TimeoutError:
         given_up = Findings(part)
-        given_up.wrong("answers", f"no answer within {SECONDS_MAX:.0f} s", "look at the network between here and it")
+        given_up.wrong("answers", f"no answer within {seconds} s", "look at the network between here and it; --seconds")
         return given_up.found
     return found
 
@@ -105,22 +109,22 @@ async def _kafka(settings: Settings) -> list[Finding]:
     return await look_at_kafka(settings, limits.limits_of(settings))
 
 
-def _s3(settings: Settings, bucket: str, seconds_left: Callable[[], float]) -> list[Finding]:
+def _s3(aws: Any, bucket: str, seconds_left: Callable[[], float]) -> list[Finding]:
     from maprun.aws.checkup_s3 import look_at_s3  # noqa: PLC0415 - boto3, which few commands need
     from maprun.aws.clients import make_s3  # noqa: PLC0415
 
-    s3 = make_s3(_aws(settings, settings.s3), lambda _seconds: None, chance.chance)
+    s3 = make_s3(aws, lambda _seconds: None, chance.chance)
     once = msgspec.structs.replace(s3, retry=msgspec.structs.replace(s3.retry, attempts_max=1))
     return look_at_s3(once, bucket, chance.secret(6).hex(), clock.wall_seconds, seconds_left)
 
 
-def _functions(settings: Settings, functions: Sequence[str], seconds_left: Callable[[], float]) -> list[Finding]:
+def _functions(aws: Any, functions: Sequence[str], seconds_left: Callable[[], float]) -> list[Finding]:
     from maprun.aws.checkup_functions import look_at_functions  # noqa: PLC0415 - boto3, which few commands need
 
-    return look_at_functions(_aws(settings, settings.functions), functions, seconds_left)
+    return look_at_functions(aws, functions, seconds_left)
 
 
-def _aws(settings: Settings, endpoint: str) -> Any:
+def _aws(settings: Settings, endpoint: str, call_seconds: float) -> Any:
     """Where AWS's services are, with short patience."""
     from maprun.aws.clients import settings_of_tasks  # noqa: PLC0415 - boto3, which few commands need
 
@@ -129,15 +133,15 @@ def _aws(settings: Settings, endpoint: str) -> Any:
         settings_of_tasks(settings),
         access_key_id=key,
         secret_access_key=secret,
-        connect_timeout_seconds=CALL_SECONDS_MAX / 2,
-        read_timeout_seconds=CALL_SECONDS_MAX,
+        connect_timeout_seconds=call_seconds / 2,
+        read_timeout_seconds=call_seconds,
     )
 
 
-def _look_at_api(settings: Settings) -> tuple[list[Finding], list[str]]:
+def _look_at_api(settings: Settings, call_seconds: float) -> tuple[list[Finding], list[str]]:
     """Whether the API answers, and the functions that its machines name."""
     found = Findings("api")
-    api = Api(settings.api, CALL_SECONDS_MAX, ApiSigner(settings))
+    api = Api(settings.api, call_seconds, ApiSigner(settings))
     functions: set[str] = set()
     count = 0
     try:
@@ -146,6 +150,8 @@ def _look_at_api(settings: Settings) -> tuple[list[Finding], list[str]]:
             functions.update(functions_in(msgspec.json.decode(described["definition"])))
             count += 1
         found.ok("answers", f"{count} state machine{'s' * (count != 1)}")
+    except NotTheApi as error:
+        found.wrong("answers", error.message, "MAPRUN_API names the address of the maprun-tracker")
     except Unreachable as error:
         found.note("answers", error.message, "if it should be up: `maprun status`, and the services' logs")
     except Refused as error:

@@ -43,6 +43,10 @@ class Unreachable(CliError):  # noqa: N818 - named for what is the case
         )
 
 
+class NotTheApi(Unreachable):
+    """Something else answers at the API's address."""
+
+
 _CURES = {
     "MissingAuthenticationTokenException": (
         "this API asks for signatures: put a key of its file into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or into"

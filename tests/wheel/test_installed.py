@@ -67,7 +67,7 @@ def test_a_stack_of_the_wheel_runs_the_tutorial(wheel: Path, tmp_path: Path, ver
     maprun("up")
     try:
         assert sorted(path.name for path in empty.iterdir()) == [".maprun", "functions"]
-        assert json.loads(maprun("doctor", "--json"))["well"]
+        assert json.loads(maprun("doctor", "--json", "--seconds", "100"))["well"]
         assert "2,000 results read back from S3" in maprun("demo", "--rows", "2000")
         [execution] = json.loads(maprun("list", "executions", "--machine", "tutorial", "--json"))
         [run] = json.loads(maprun("list", "map-runs", execution["executionArn"], "--json"))

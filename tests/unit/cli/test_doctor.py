@@ -1,6 +1,8 @@
 """`maprun doctor` where nothing is up: every part named, in time, with a cure; and which functions machines name."""
 
+import http.server
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,40 @@ def test_the_picture_comes_before_the_table(tmp_path: Path) -> None:
     assert "1 state machine" in result.stdout
     assert result.stdout.index("WHAT WAS FOUND") < result.stdout.index("WHAT TO DO")
     assert "things are wrong: kafka: brokers" in result.stderr
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, "wrong"), (404, "wrong"), (502, "note")])
+def test_what_is_not_the_api_is_wrong_and_a_proxy_before_it_may_be(tmp_path: Path, status: int, state: str) -> None:
+    """A web page in the API's place is a wrong address; one with a 5xx is said by a proxy while the API is away."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        """Answers everything with a page."""
+
+        def do_POST(self) -> None:
+            """A page."""
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"<html></html>")
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        environment = {
+            **NOWHERE,
+            "MAPRUN_API": f"http://127.0.0.1:{server.server_port}",
+            "MAPRUN_STATE_DIR": str(tmp_path),
+        }
+        result = CliRunner().invoke(main, ["doctor", "--json"], env=environment)
+        server.shutdown()
+        thread.join()
+    [found] = [each for each in json.loads(result.stdout)["findings"] if each["part"] == "api"]
+    assert (found["check"], found["state"]) == ("answers", state)
+    assert "which is not the API" in found["said"]
+    assert found["cure"]
 
 
 @pytest.mark.parametrize(
