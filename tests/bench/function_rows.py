@@ -7,6 +7,7 @@ are read back: every row has its own answer, once.
 import json
 import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,7 @@ def measure(rows: int, batch: int, rounds: int) -> list[Round]:
                 spent = processes.cpu_seconds(pids)
                 cost = {part: (spent[part] - before[part]) * 1e6 / rows for part in pids}
                 found.append(Round(rows / runner.map_seconds(arn), cost, os.getloadavg()[0]))
+                print(found[-1], file=sys.stderr, flush=True)
             check(answers(stack, json.loads(ended["output"])["ResultWriterDetails"]), rows)
         finally:
             stack.down()
