@@ -294,7 +294,7 @@ _HUGE = "413 RequestEntityTooLargeException"
 _LATE = "408 RequestTimeoutException"
 _INVALID = "400 InvalidSignatureException"
 KINDS: Final[dict[str, Kind]] = {
-    "broken": _kind(broken, 8, WORKERS, _BAD, _HUGE),
+    "broken": _kind(broken, 15, WORKERS, _BAD, _HUGE),
     "unknown": _kind(unknown, 8, 4, "200"),
     "huge": _kind(huge, 8, WORKERS, _HUGE, "closed"),
     "heads": _kind(heads, 8, WORKERS, "431 SerializationException", "closed"),
