@@ -98,6 +98,9 @@ class Body:
         except TimeoutError:
             told = f"The body of a request must begin within {limits.grace_seconds:g} seconds, and go on with"
             raise Refusal("RequestTimeoutException", f"{told} {limits.bytes_a_second_min} bytes a second.") from None
+        except ConnectionError:
+            # Nobody hears of it; raised as it came it would be an error of the process in its log, with a traceback.
+            raise Refusal("RequestTimeoutException", "The client went away before its request's body.") from None
         except (web.RequestPayloadError, HttpProcessingError) as error:
             raise Refusal("SerializationException", f"The request body can't be read: {error}") from None
 
