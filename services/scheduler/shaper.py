@@ -54,6 +54,7 @@ class Shapers:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._pages = Pages()  # one for all: what unpacks takes 100 kB
         self._of: dict[ResultShape, Shaper] = {}
 
     def of(self, shape: ResultShape) -> Shaper:
@@ -62,7 +63,7 @@ class Shapers:
         if found is None:
             if len(self._of) >= SHAPERS_KEPT:
                 self._of.clear()
-            found = self._of[shape] = Shaper(shape, self._names, Pages())
+            found = self._of[shape] = Shaper(shape, self._names, self._pages)
         return found
 
 

@@ -57,10 +57,11 @@ class Shaper:
         self._second = -1
         self._second_text = b""
         self._succeeded, self._failed = _templates(shape, names)
-        self._put: Callable[[list[bytes], int, int, list[msgspec.Raw]], None] = {
-            "COMPACT": self._compact,
-            "FLATTEN": self._flatten_lines if shape.lines else self._flatten,
-        }.get(shape.transformation, self._full)
+        # Functions, not methods of this one: it would be part of a circle, and wait for the collector with its pages.
+        self._put: Callable[[Shaper, list[bytes], int, int, list[msgspec.Raw]], None] = {
+            "COMPACT": Shaper._compact,
+            "FLATTEN": Shaper._flatten_lines if shape.lines else Shaper._flatten,
+        }.get(shape.transformation, Shaper._full)
 
     def shape(self, frame: ChildrenEnded, slots: Slots) -> Shaped:
         """The records of these slots of a frame, in slot order."""
@@ -80,7 +81,7 @@ class Shaper:
                     status = statuses[at]
                     redriven = redrives.get(at, 0) if redrives else 0
                     if status == SUCCEEDED:
-                        put(succeeded, at + shift, redriven, entries[at - first])
+                        put(self, succeeded, at + shift, redriven, entries[at - first])
                     elif status in NEVER_STARTED:
                         pending.append(_pending(entries[at - first]))
                     else:

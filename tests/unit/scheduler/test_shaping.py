@@ -1,17 +1,21 @@
 """Result records made in processes beside the scheduler: the same bytes, also when one of them is lost."""
 
 import asyncio
+import gc
 import os
 import signal
+import weakref
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 import uvloop
 
 from maprun.mapruns.results.shaping import ResultShape, Shaped
 from schemas.home import FAILED, RETURNED, SUCCEEDED, ChildrenEnded
+from services.scheduler.shaper import SHAPERS_KEPT, Shapers
 from services.scheduler.shaping import Chosen, ShaperLostError, Shaping, ShapingBeside, ShapingHere
 from tests.unit.mapruns.programs import NAMES, frame
 
@@ -48,6 +52,25 @@ def test_where_records_are_made_changes_nothing() -> None:
     asked = frames(20)
     here = run(shaped(ShapingHere(NAMES), asked))
     assert run(shaped(ShapingBeside(NAMES, 2), asked)) == here
+
+
+@pytest.mark.parametrize("transformation", ["NONE", "COMPACT", "FLATTEN"])
+def test_what_shaped_a_run_is_gone_with_it(transformation: str) -> None:
+    """It is in no circle, so nothing of it waits for the collector; and runs share what unpacks their pages."""
+    shapers = Shapers(NAMES)
+    [asked] = frames(1)
+    gc.disable()
+    try:
+        made = []
+        for number in range(SHAPERS_KEPT + 1):
+            shaper = shapers.of(msgspec.structs.replace(SHAPE, run=f"run-{number}", transformation=transformation))
+            shaper.shape(asked, WHOLE)
+            made.append(weakref.ref(shaper))
+            del shaper
+        assert [each() is None for each in made] == [True] * SHAPERS_KEPT + [False]
+    finally:
+        gc.enable()
+    assert shapers.of(SHAPE)._pages is shapers.of(msgspec.structs.replace(SHAPE, run="other"))._pages
 
 
 def test_what_cant_be_shaped_raises_and_harms_no_other() -> None:
