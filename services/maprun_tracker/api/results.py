@@ -1,6 +1,7 @@
 """`GET /maprun/results`: the result files that a Map Run's manifest lists, and the first records of each kind."""
 
 import json
+import re
 from itertools import chain
 from typing import Final
 
@@ -15,6 +16,9 @@ MANIFEST_BYTES_MAX: Final = 8 << 20
 SHOWN_BYTES_MAX: Final = 64 << 10
 """Of a file that are read for its first records."""
 FILES_MAX, RECORDS_MAX, RECORD_CHARS_MAX = 200, 5, 2_000
+
+
+_REDRIVE: Final = re.compile(r"Redrive-[0-9]+")
 
 
 class _File(msgspec.Struct, rename="pascal"):
@@ -48,9 +52,9 @@ def files_of(reader: ResultFiles, bucket: str, manifest_key: str) -> tuple[list[
         manifest = msgspec.json.decode(body, type=_Manifest)
     except msgspec.DecodeError as error:
         raise ResultFileError(f"s3://{bucket}/{manifest_key} is no manifest: {error}") from error
-    folder = manifest_key.rpartition("/")[0]
+    folder = run_folder(manifest_key)
     for file in chain.from_iterable(manifest.result_files.values()):
-        if file.key.rpartition("/")[0] != folder:
+        if run_folder(file.key) != folder:
             # Who may write a manifest need not be who may read the bucket: it shows no other object of it.
             raise ResultFileError(f"s3://{bucket}/{manifest_key} names {file.key}, which is not beside it")
     shown: list[own_shapes.ResultFileShown] = []
@@ -63,6 +67,12 @@ def files_of(reader: ResultFiles, bucket: str, manifest_key: str) -> tuple[list[
                 first = first_records(reader.beginning(bucket, file.key, SHOWN_BYTES_MAX))
             shown.append(own_shapes.ResultFileShown(status=status, key=file.key, size=file.size, first_records=first))
     return shown, sum(map(len, manifest.result_files.values()))
+
+
+def run_folder(key: str) -> str:
+    """The folder of a run's results, of the key of one of them: a redrive has a folder of its own in it."""
+    folder, _, last = key.rpartition("/")[0].rpartition("/")
+    return folder if _REDRIVE.fullmatch(last) else f"{folder}/{last}"
 
 
 def first_records(body: bytes) -> list[str]:

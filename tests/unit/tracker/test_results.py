@@ -44,6 +44,17 @@ def test_a_manifest_shows_no_object_but_those_beside_it(key: str) -> None:
         results.files_of(ResultFiles(lambda: s3.access), "b", "runs/a/manifest.json")
 
 
+def test_a_manifest_of_a_redrive_shows_the_files_of_the_attempts_before_it() -> None:
+    """A redrive has a folder of its own in its run's; what stands in that, or in another redrive's, is the run's."""
+    s3 = MemoryS3()
+    keys = ["runs/a/SUCCEEDED_0.json", "runs/a/Redrive-1/SUCCEEDED_0.json", "runs/a/Redrive-12/SUCCEEDED_0.json"]
+    listed = {"ResultFiles": {"SUCCEEDED": [{"Key": key, "Size": 3} for key in keys]}}
+    s3.put("runs/a/Redrive-12/manifest.json", json.dumps(listed).encode())
+    s3.put(keys[0], b"[1]")
+    files, _ = results.files_of(ResultFiles(lambda: s3.access), "b", "runs/a/Redrive-12/manifest.json")
+    assert [file.key for file in files] == keys
+
+
 @pytest.mark.parametrize(("key", "body"), [("m", b"no manifest"), ("m", None), ("s0", None)])
 def test_what_cannot_be_read_is_said(key: str, body: bytes | None) -> None:
     """A manifest that is none, or an object that is gone, is an error with its address or S3's words."""
