@@ -9,6 +9,7 @@ import datetime as dt
 import email.utils
 import functools
 import io
+import math
 import os
 import socket
 import ssl
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
@@ -30,14 +32,18 @@ _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
 _OK, _PARTIAL, _SERVER_FAULT = 200, 206, 500
 TROUBLE_SECONDS = 5.0
 """After a failure all calls are botocore's for so long: a server in trouble is not to be asked twice for each."""
-_DECLINED = (301, 307, 400, 403)
+_ELSEWHERE, _REFUSED = (301, 307), (400, 403)
+REFUSED_SECONDS = 300.0
+"""So long a bucket's calls are botocore's after a refusal, which may be of one object, or pass; a redirect stays."""
+BEGUN_SECONDS_MAX = 10.0
+"""An answer that was asked for longer ago is thrown away: the object may be another one by now."""
 BEGUN_MAX = 512
 """Requests under way that nobody came for yet: of a hundred sources, less than they open ahead."""
 _END = b"\r\n\r\n"
 
 Answer = tuple[int, dict[str, str], bytes]
 """Status, headers by their names in lower case, body."""
-Key = tuple[str, str, str, str]
+Key = tuple[str, ...]
 
 
 class LightGets:
@@ -63,20 +69,25 @@ class LightGets:
         self._tls = ssl.create_default_context(cafile=_authorities()) if secure else None
         self._proxied = bool(get_environ_proxies(str(client.meta.endpoint_url)))
         self._idle: deque[socket.socket] = deque(maxlen=CONNECTIONS_KEPT)
-        self._begun: dict[Key, socket.socket] = {}  # requests that are under way
-        self._declined: set[str] = set()  # buckets whose calls came to nothing here: of another Region, perhaps
+        self._begun: dict[Key, tuple[socket.socket, float]] = {}  # requests that are under way, and since when
+        self._declined: dict[
+            str, float
+        ] = {}  # buckets whose calls came to nothing here, and until when they are not made
         self._date = -1, ""
         self._trouble_until = 0.0
         self._signer: tuple[Keys | None, Signer | None] = None, None
 
     def __del__(self) -> None:
         """Closes what is open, as botocore's clients do."""
-        for connection in (*self._idle, *self._begun.values()):
+        for connection in (*self._idle, *(begun for begun, _ in self._begun.values())):
             connection.close()
 
     def begin(self, arguments: Mapping[str, Any]) -> None:
         """Sends a request whose answer the next `get` of these arguments reads."""
-        request = self._request(arguments)
+        try:
+            request = self._request(arguments)
+        except (BotoCoreError, RuntimeError):
+            return  # keys that can't be renewed: `get` meets the same, and tells it
         if request is None:
             return
         try:
@@ -84,31 +95,41 @@ class LightGets:
             connection.sendall(request)
         except OSError:
             return  # `get` tries again
-        self._begun[_key(arguments)] = connection
+        self._begun[_key(arguments)] = connection, self._wall_seconds()
         while len(self._begun) > BEGUN_MAX:  # nobody came for the oldest
             with contextlib.suppress(StopIteration, KeyError, RuntimeError):
-                self._begun.pop(next(iter(self._begun))).close()
+                self._begun.pop(next(iter(self._begun)))[0].close()
 
     def get(self, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What `get_object(**arguments)` of botocore's answers, as far as sources look at it; None = ask that."""
-        request = self._request(arguments)
+        begun = self._come_for(arguments)
+        request = None
+        try:
+            request = self._request(arguments)
+        finally:
+            if request is None and begun is not None:
+                begun.close()
         if request is None:
             return None
-        answer = self._exchange(request, self._begun.pop(_key(arguments), None))
+        answer = self._exchange(request, begun)
         if answer is None or answer[0] >= _SERVER_FAULT:
             self._trouble_until = self._wall_seconds() + TROUBLE_SECONDS
             return None
         status, found, body = answer
         if status not in {_OK, _PARTIAL}:
-            if status in _DECLINED:
-                self._declined.add(arguments["Bucket"])
+            if status in _ELSEWHERE:
+                self._declined[arguments["Bucket"]] = math.inf
+            elif status in _REFUSED:
+                self._declined[arguments["Bucket"]] = self._wall_seconds() + REFUSED_SECONDS
             return None
         return _as_botocore(found, body)
 
     def _request(self, arguments: Mapping[str, Any]) -> bytes | None:
         """The bytes of a request, signed; None where it isn't made here."""
         bucket = arguments["Bucket"]
-        if self._proxied or bucket in self._declined or not _is_plain(bucket):
+        if self._proxied or not _is_plain(bucket):
+            return None
+        if bucket in self._declined and self._wall_seconds() < self._declined[bucket]:
             return None
         if self._trouble_until and self._wall_seconds() < self._trouble_until:
             return None
@@ -128,28 +149,46 @@ class LightGets:
         lines += [f"{name}: {value}" for name, value in signed.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
+    def _come_for(self, arguments: Mapping[str, Any]) -> socket.socket | None:
+        """The connection with the answer that was asked for ahead, if it is not too old."""
+        connection, since = self._begun.pop(_key(arguments), (None, 0.0))
+        if connection is not None and self._wall_seconds() - since > BEGUN_SECONDS_MAX:
+            connection.close()
+            return None
+        return connection
+
     # ------------------------------------------------------------------ one exchange
 
     def _exchange(self, request: bytes, begun: socket.socket | None) -> Answer | None:
         """The answer to a request; None when the connection broke or the answer is none that is read here."""
-        if begun is not None:
-            with contextlib.suppress(OSError):
-                return self._answer(begun)
-            begun.close()
-        while (connection := self._resting()) is not None:
-            with contextlib.suppress(OSError):  # it was closed while it rested: the next one, or a new one
-                connection.sendall(request)
-                return self._answer(connection)
-            connection.close()
         try:
-            connection = self._connected()
+            if begun is not None and (answered := self._tried(begun, b"")) is not None:
+                return answered[0]
+            while (connection := self._resting()) is not None:
+                if (answered := self._tried(connection, request)) is not None:
+                    return answered[0]
+            answered = self._tried(self._connected(), request)
         except OSError:
             return None
-        with contextlib.suppress(OSError):
-            connection.sendall(request)
-            return self._answer(connection)
-        connection.close()
-        return None
+        return answered[0] if answered is not None else None
+
+    def _tried(self, connection: socket.socket, request: bytes) -> tuple[Answer | None] | None:
+        """What came, in a tuple; None when the connection was closed while it rested: the next one, or a new one.
+
+        Raises TimeoutError when nothing came in time: then no other that rests is waited for either.
+        """
+        try:
+            if request:
+                connection.sendall(request)
+            return (self._answer(connection),)
+        except TimeoutError:
+            connection.close()
+            while (other := self._resting()) is not None:
+                other.close()
+            raise
+        except OSError:
+            connection.close()
+            return None
 
     def _resting(self) -> socket.socket | None:
         """A kept connection."""
@@ -180,10 +219,13 @@ class LightGets:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         length = headers.get("content-length", "")
-        status = first.split(" ", 2)[1]
-        if not (length.isdigit() and status.isdigit()) or int(length) > SMALL_BYTES_MAX:
+        status = first.partition(" ")[2][:3]
+        if not status.isdigit():
+            raise ConnectionError("the answer is no HTTP")
+        if not length.isdigit() or int(length) > SMALL_BYTES_MAX:
             connection.close()
-            return None
+            # AWS's refusals come in chunks: who refuses is in no trouble.
+            return (int(status), headers, b"") if _REFUSED[0] <= int(status) < _SERVER_FAULT else None
         size = int(length)
         pieces = [data[end + len(_END) :]]
         left = size - len(pieces[0])
@@ -223,7 +265,8 @@ class LightGets:
 
 
 def _key(arguments: Mapping[str, Any]) -> Key:
-    return arguments["Bucket"], arguments["Key"], arguments["Range"], arguments.get("IfMatch", "")
+    told = (str(arguments.get(name, "")) for name in ("IfMatch", "VersionId", "ExpectedBucketOwner"))
+    return arguments["Bucket"], arguments["Key"], arguments["Range"], *told
 
 
 def _is_plain(bucket: str) -> bool:

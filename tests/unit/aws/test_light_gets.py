@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,11 +12,12 @@ import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import CredentialRetrievalError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maprun.aws.clients import S3, AwsSettings, make_s3
-from maprun.aws.light_gets import SMALL_BYTES_MAX, TROUBLE_SECONDS, LightGets
+from maprun.aws.light_gets import BEGUN_SECONDS_MAX, SMALL_BYTES_MAX, TROUBLE_SECONDS, LightGets
 from maprun.aws.sigv4 import Keys, Signer
 
 BODY = b"the body of an object"
@@ -42,12 +44,12 @@ class Server:
                 if kind == "gone":
                     self.close_connection = True
                     return
-                status = {"missing": 404, "elsewhere": 301, "busy": 503}.get(kind, 206)
+                status = {"missing": 404, "absent": 404, "elsewhere": 301, "busy": 503}.get(kind, 206)
                 self.send_response(status)
                 self.send_header("ETag", '"e"')
                 self.send_header("Content-Range", f"bytes 0-{len(BODY) - 1}/{len(BODY)}")
                 self.send_header("Last-Modified", "Sat, 31 Jan 2026 12:00:00 GMT")
-                if kind == "chunked":
+                if kind in {"chunked", "absent"}:
                     self.send_header("Transfer-Encoding", "chunked")
                     self.end_headers()
                     self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY))
@@ -84,10 +86,10 @@ def server() -> Iterator[Server]:
     made.close()
 
 
-def s3_at(endpoint: str) -> S3:
+def s3_at(endpoint: str, wall_seconds: Callable[[], float] = time.time) -> S3:
     """An access with a light path."""
     settings = AwsSettings(region="us-east-1", access_key_id="a", secret_access_key="b", s3_endpoint=endpoint)  # noqa: S106
-    return make_s3(settings, lambda _: None, lambda: 0.5, wall_seconds=time.time)
+    return make_s3(settings, lambda _: None, lambda: 0.5, wall_seconds=wall_seconds)
 
 
 def light_at(endpoint: str) -> LightGets:
@@ -117,7 +119,7 @@ def test_an_answer_has_what_sources_look_at(server: Server) -> None:
     assert len(server.connections) == 1
 
 
-@pytest.mark.parametrize("kind", ["missing", "elsewhere", "busy", "gone", "chunked", "torn", "large"])
+@pytest.mark.parametrize("kind", ["missing", "absent", "elsewhere", "busy", "gone", "chunked", "torn", "large"])
 def test_whatever_else_comes_is_left_to_botocore(server: Server, kind: str) -> None:
     """None, whether the request was sent before its turn or not."""
     assert light_at(server.endpoint).get(asked(kind)) is None
@@ -125,7 +127,7 @@ def test_whatever_else_comes_is_left_to_botocore(server: Server, kind: str) -> N
     light.begin(asked(kind))
     assert light.get(asked(kind)) is None
     fine = light.get(asked("fine", "another"))
-    assert (fine is not None) == (kind in {"missing", "elsewhere"})
+    assert (fine is not None) == (kind in {"missing", "absent", "elsewhere"})
 
 
 def test_a_server_in_trouble_is_asked_once(server: Server) -> None:
@@ -162,6 +164,46 @@ def test_requests_go_out_before_their_turn(server: Server) -> None:
         assert answer is not None
         assert answer["Body"].read() == BODY
     assert sorted(path for path, _ in server.seen) == ["/bucket/a", "/bucket/b", "/bucket/last"]
+
+
+@pytest.mark.parametrize("trouble", [True, False])
+def test_an_answer_that_nobody_came_for_is_not_another_reads(server: Server, trouble: bool) -> None:
+    """It is thrown away: when botocore is asked instead, and when it was asked for long ago."""
+    passed = [0.0]
+    light = s3_at(server.endpoint, lambda: time.time() + passed[0]).light
+    assert light is not None
+    light.begin(asked("one"))
+    if trouble:
+        assert light.get(asked("busy")) is None
+        assert light.get(asked("one")) is None
+    passed[0] = max(TROUBLE_SECONDS, BEGUN_SECONDS_MAX) + 1
+    assert light.get(asked("one")) is not None
+    assert [path for path, _ in server.seen].count("/bucket/one") == 2
+
+
+def test_versions_of_an_object_are_not_taken_for_each_other(server: Server) -> None:
+    """An answer that was asked for ahead is of one version."""
+    light = light_at(server.endpoint)
+    light.begin({**asked("one"), "VersionId": "v1"})
+    assert light.get({**asked("one"), "VersionId": "v2"}) is not None
+    assert {path for path, _ in server.seen} == {"/bucket/one?versionId=v1", "/bucket/one?versionId=v2"}
+
+
+def test_keys_that_cannot_be_renewed_are_told_by_the_read_itself() -> None:
+    """Nothing is begun then, and nothing raised."""
+
+    class Lapsed:
+        """Credentials whose source is away."""
+
+        def get_frozen_credentials(self) -> None:
+            """Fails as botocore's do."""
+            raise CredentialRetrievalError(provider="test", error_msg="away")
+
+    client = SimpleNamespace(meta=SimpleNamespace(region_name="us-east-1", endpoint_url="http://127.0.0.1:1"))
+    light = LightGets(client, Lapsed(), time.time, 1.0, 1.0)
+    light.begin(asked("one"))
+    with pytest.raises(CredentialRetrievalError):
+        light.get(asked("one"))
 
 
 def test_a_server_that_is_away_is_botocores_to_tell() -> None:
