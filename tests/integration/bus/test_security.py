@@ -30,6 +30,8 @@ from tests.integration.bus.test_living_services import SERVICES, started
 pytestmark = pytest.mark.integration
 END_SECONDS_MAX = 60.0
 NOBODY = {"username": "maprun", "password": Secret("maprun-secret")}
+STRANGER = {"username": "stranger", "password": Secret("stranger-secret")}
+"""Whom no test gives a right."""
 SCRAM = {"username": "scram", "password": Secret("scram-secret")}
 CLAIMS = {"sub": "token", "iat": 0, "exp": 4_000_000_000}
 TOKEN = {"mechanism": "OAUTHBEARER", "username": "", "password": Secret()}
@@ -55,7 +57,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 def broker_settings(certificates: Certificates, port: int, certified: int) -> str:
     """A listener of SASL over TLS with every mechanism, and one that asks for certificates."""
-    users = " ".join(f'user_{name}="{name}-secret"' for name in ("admin", "maprun", "operator", *SERVICES))
+    users = " ".join(f'user_{name}="{name}-secret"' for name in ("admin", "maprun", "operator", "stranger", *SERVICES))
     login = "org.apache.kafka.common.security"
     return f"""
 listeners=PLAINTEXT://127.0.0.1:{port},OUTSIDE://127.0.0.1:{certified},CONTROLLER://127.0.0.1:{port + 1}
@@ -269,7 +271,7 @@ def test_a_wrong_login_is_told_apart_from_a_broker_that_is_away(
 
 def test_who_may_nothing_hears_of_each_right(admin: Settings) -> None:
     """The maker misses Write and Create, a service the rights on topics that are there."""
-    mine = msgspec.structs.replace(changed(admin, **NOBODY), prefix="rights.")
+    mine = msgspec.structs.replace(changed(admin, **STRANGER), prefix="rights.")
     with pytest.raises(SetupError, match=r"Write on the topics under 'rights\.', and Create"):
         asyncio.run(to_its_end(making.make_topics(mine, Limits())))
     asyncio.run(making.make_topics(msgspec.structs.replace(admin, prefix="rights."), Limits()))
@@ -293,7 +295,7 @@ def test_a_look_names_rights_and_login(admin: Settings) -> None:
     mine = msgspec.structs.replace(admin, prefix="looked.")
     asyncio.run(making.make_topics(mine, Limits()))
     assert wrong(mine) == {}
-    told = wrong(changed(mine, **NOBODY))
+    told = wrong(changed(mine, **STRANGER))
     assert "scheduler" in told["rights on topics"]
     assert "Describe on looked." in told["rights on topics"]
     assert "Read on the groups looked.scheduler" in told["rights on groups"]
