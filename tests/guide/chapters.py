@@ -141,7 +141,9 @@ class Reader:
         self._folder = begins
         self._exported = home / ".exported"
         self._exported.write_text("", encoding="utf-8")
-        self._environ = {**environ, "HOME": str(home), "NO_COLOR": "1"}
+        # Who reads has npm's settings where npm looks for them: in a home that is not this one.
+        npm = environ.get("NPM_CONFIG_USERCONFIG", str(Path.home() / ".npmrc"))
+        self._environ = {**environ, "HOME": str(home), "NPM_CONFIG_USERCONFIG": npm, "NO_COLOR": "1"}
         self._addresses = addresses
         self._tools = tools
 
