@@ -90,12 +90,19 @@ class LightGets:
             return  # keys that can't be renewed: `get` meets the same, and tells it
         if request is None:
             return
+        key = _key(arguments)
+        if key in self._begun:
+            return  # asked for already
         try:
             connection = self._resting() or self._connected()
-            connection.sendall(request)
         except OSError:
             return  # `get` tries again
-        self._begun[_key(arguments)] = connection, self._wall_seconds()
+        try:
+            connection.sendall(request)
+        except OSError:
+            connection.close()
+            return
+        self._begun[key] = connection, self._wall_seconds()
         while len(self._begun) > BEGUN_MAX:  # nobody came for the oldest
             with contextlib.suppress(StopIteration, KeyError, RuntimeError):
                 self._begun.pop(next(iter(self._begun)))[0].close()
