@@ -54,6 +54,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._on_given = on_given
         self._drain = drain
         self._draining = False
+        self.stopping = False  # told to stop: no effect starts any more, and nothing that is given is taken up
         self.cluster = ""  # of the logs that positions are of; set before `run`
         self._lease_seconds = limits.session_timeout_seconds - limits.lease_margin_seconds
         self._lease_until = 0.0  # monotonic
@@ -86,7 +87,7 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def lease_ok(self) -> bool:
         """True while no other process can have been given this member's partitions, and they aren't given up."""
-        return not self._draining and clock.monotonic_seconds() < self._lease_until
+        return not self._draining and not self.stopping and clock.monotonic_seconds() < self._lease_until
 
     def committed(self, partition: int) -> int:
         """The group's position, as of the assignment or this process's last commit."""
@@ -135,11 +136,6 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
         except (KafkaError, OSError) as error:
             refused = refusal(error, self._settings, self.name, self._named)
             raise refused or BusError(f"group {self.name}: {error!r}") from error
-
-    async def drain(self) -> None:
-        """No effect starts any more; waits a little for those under way."""
-        self._draining = True
-        await self._drain()
 
     async def close(self) -> None:
         """A last commit, and the connection's end. A static member stays in its group until its session has passed."""
@@ -195,7 +191,8 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The group gathers its members anew: no effect starts from now on, and progress so far is committed."""
         if revoked:
-            await self.drain()
+            self._draining = True
+            await self._drain()
             await self._commit()
         self._lease_until = 0.0
         self._draining = False

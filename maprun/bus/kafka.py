@@ -244,7 +244,6 @@ class _Share:
         assert owned.drain_seconds <= host.limits.drain_seconds, "a drain is part of handing over"
         self._host = host
         self._owned = owned
-        self._drain_seconds = owned.drain_seconds
         self.owners: dict[int, Owner] = {}
         self.group = Group(
             host.settings,
@@ -261,14 +260,18 @@ class _Share:
 
     async def stop(self) -> None:
         """Gives all partitions up. The group waits for nothing meanwhile, so what was begun may have longer to end."""
-        if self._owned.drain_seconds:
-            self._drain_seconds = max(self._drain_seconds, self._host.limits.calls_seconds)
-        await self.group.drain()
+        self.group.stopping = True
+        seconds = self._owned.drain_seconds
+        await self._quiet(max(seconds, self._host.limits.calls_seconds) if seconds else 0.0)
 
     async def _drain(self) -> None:
+        """Before a rebalance, for which all members wait: a stop under way holds it up no longer than any other."""
+        await self._quiet(self._owned.drain_seconds)
+
+    async def _quiet(self, seconds_max: float) -> None:
         """Until owners had nothing beside them for a moment, in which they say what came of it."""
         quiet = 0
-        for _ in range(int(self._drain_seconds / _DRAIN_STEP_SECONDS)):
+        for _ in range(int(seconds_max / _DRAIN_STEP_SECONDS)):
             busy = any(port.busy for partition, port in self._ports.items() if partition in self.owners)
             quiet = 0 if busy else quiet + 1
             if quiet > _DRAIN_QUIET_STEPS:
@@ -285,6 +288,8 @@ class _Share:
         # Two owners of one partition in one process would share a claim's instance name.
         await ended(self._ending, self._host.limits.drain_seconds)
         self._ending = []
+        if self.group.stopping:
+            return
         for partition in sorted(given - self.owners.keys()):
             owner = self.owners[partition] = self._owner(partition)
             owner.start()

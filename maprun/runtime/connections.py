@@ -21,8 +21,9 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from prometheus_client import Counter
 
 SWEEP_SECONDS: Final = 1.0
-BACKLOG: Final = 1_024
-"""Connections that the system keeps until the process takes them: a burst of clients is not turned away."""
+BACKLOG: Final = 4_096
+"""Connections that the system keeps until the process takes them: past it a client's first packets are dropped, and it
+tries again after 1, 3, 7, 15 and 31 seconds. As many as Linux keeps by default (net.core.somaxconn)."""
 TAKEN_BYTES_MIN: Final = 16 << 10
 """Of an answer in `stalled_seconds_max`, else its peer has stopped taking it."""
 CLOSED = Counter("maprun_http_connections_closed", "Connections that the process closed by itself.", ("reason",))

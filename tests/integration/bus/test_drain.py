@@ -8,11 +8,13 @@ import pytest
 
 from maprun.bus.kafka import KafkaHost, Owned
 from maprun.bus.port import Mailbox, Port
+from maprun.runtime.limits import check
 from maprun.runtime.settings import Settings
 from tests.integration.bus.hosting import SHORT, new_group
 
 pytestmark = pytest.mark.integration
 DRAIN_SECONDS = 1.0
+LONG_CALLS = check(msgspec.structs.replace(SHORT, calls_seconds=30.0, stop_seconds_max=50.0))
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,57 @@ def test_a_call_under_way_is_waited_for(settings: Settings, call_seconds: float,
     took = asyncio.run(run())
     assert said == (["came back, lease False"] if heard else [])
     assert took < DRAIN_SECONDS + 0.7
+
+
+def test_a_long_stop_holds_no_rebalance_up(settings: Settings) -> None:
+    """While one waits for its calls another joins and is served at once; the first starts nothing and takes nothing."""
+    group, begun, taken, over = new_group(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    owned_by: dict[str, list[int]] = {"stops": [], "joins": []}
+    leases: list[bool] = []
+
+    def host(instance: str) -> KafkaHost:
+        async def call(port: Port) -> None:
+            begun.set()
+            while not over.is_set():
+                await port.sleep(0.05)
+            leases.append(port.lease_ok())
+
+        async def own(port: Port, partition: int) -> None:
+            owned_by[instance].append(partition)
+            if instance == "stops":
+                port.spawn(call(port))
+            else:
+                taken.set()
+            await port.sleep(1_000)
+
+        return KafkaHost(
+            msgspec.structs.replace(settings, instance=instance),
+            LONG_CALLS,
+            [Owned("items", group, own, DRAIN_SECONDS)],
+        )
+
+    async def run() -> None:
+        hosts = [host(instance) for instance in owned_by]
+        stops = [asyncio.Event() for _ in hosts]
+        serving = []
+        for each, stop, wanted in zip(hosts, stops, (begun, taken), strict=True):
+            await each.start()
+            serving.append(asyncio.create_task(each.run(stop)))
+            await asyncio.wait_for(wanted.wait(), 20)
+            if each is hosts[0]:
+                had = list(owned_by["stops"])
+                stop.set()
+                await serving[0]
+                closing = asyncio.create_task(each.close())
+        assert not closing.done()
+        assert owned_by["stops"] == had
+        over.set()
+        await closing
+        stops[1].set()
+        await serving[1]
+        await hosts[1].close()
+
+    asyncio.run(run())
+    assert owned_by["joins"]
+    assert leases
+    assert not any(leases)
