@@ -40,7 +40,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     head_bytes_max: int = 64 << 10
     head_seconds_max: float = 20.0  # from the first byte of a request's head to its last
     stalled_seconds_max: float = 30.0  # in which a peer takes nothing of its answer
-    unsent_bytes_max: int = 256 << 20  # of answers that peers are slow to take
+    held_bytes_max: int = 256 << 20  # of memory for answers that peers are slow to take
 
 
 def peer_of(address: Any) -> str:
@@ -99,8 +99,8 @@ class Connections:
         self._peers: dict[str, _Peer] = {}
         self._idle = _Idle()
         self._heads: OrderedDict[Connection, float] = OrderedDict()  # since when
-        self._stalled: OrderedDict[Connection, tuple[float, int]] = OrderedDict()  # since when, bytes then
-        self._unsent_bytes = 0
+        self._stalled: OrderedDict[Connection, tuple[float, int, int]] = OrderedDict()  # since when, unsent, held then
+        self._held_bytes = 0
         self._sweeping = False
 
     def admit(self, connection: "Connection") -> str:
@@ -152,18 +152,19 @@ class Connections:
 
     def stalled(self, connection: "Connection", now: float) -> None:
         """Its peer is slow to take an answer. Beyond the bound on all such answers the oldest are given up."""
-        size = connection.unsent_bytes()
+        unsent = connection.unsent_bytes()
+        held = max(unsent, 2 * connection.answer_bytes)  # the whole answer, and the copy of which some was sent
         self.flowing(connection)
-        self._stalled[connection] = now, size
-        self._unsent_bytes += size
-        while self._unsent_bytes > self.limits.unsent_bytes_max:
+        self._stalled[connection] = now, unsent, held
+        self._held_bytes += held
+        while self._held_bytes > self.limits.held_bytes_max:
             self._give_up(next(iter(self._stalled)))
         self._sweep_soon()
 
     def flowing(self, connection: "Connection") -> None:
         """Its answer has been taken."""
-        _, size = self._stalled.pop(connection, (0.0, 0))
-        self._unsent_bytes -= size
+        _, _, held = self._stalled.pop(connection, (0.0, 0, 0))
+        self._held_bytes -= held
 
     def _give_up(self, connection: "Connection") -> None:
         self.flowing(connection)
@@ -192,12 +193,12 @@ class Connections:
             CLOSED.labels("slow_head").inc()
             told = f"The head of a request must come within {limits.head_seconds_max:g} seconds."
             connection.refuse(HTTPStatus.REQUEST_TIMEOUT, "RequestTimeoutException", told)
-        for connection, (since, size) in list(self._stalled.items()):
+        for connection, (since, unsent, _) in list(self._stalled.items()):
             if now - since < limits.stalled_seconds_max:
                 break
             if connection not in self._stalled:
                 continue  # given up meanwhile
-            if size - connection.unsent_bytes() >= TAKEN_BYTES_MIN:
+            if unsent - connection.unsent_bytes() >= TAKEN_BYTES_MIN:
                 self.stalled(connection, now)
             else:
                 self._give_up(connection)
@@ -211,6 +212,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, connections: Connections, inner: RequestHandler) -> None:
         self.peer = ""
         self.used = False
+        self.answer_bytes = 0  # of its newest answer's body
         self._connections = connections
         self._inner = inner
         self._transport: asyncio.Transport | None = None
@@ -388,6 +390,7 @@ async def attended(
         response = await handler(request)
     finally:
         protocol.ended()
+    protocol.answer_bytes = response.content_length or 0
     if not request.content.is_eof():
         response.force_close()
         protocol.rest_is_nobodys()

@@ -297,7 +297,8 @@ KINDS: Final[dict[str, Kind]] = {
     "broken": _kind(broken, 15, WORKERS, _BAD, _HUGE),
     "unknown": _kind(unknown, 8, 4, "200"),
     "huge": _kind(huge, 8, WORKERS, _HUGE, "closed"),
-    "heads": _kind(heads, 8, WORKERS, "431 SerializationException", "closed"),
+    # A path too long that has come in part only is no HTTP before it is too long a head.
+    "heads": _kind(heads, 8, WORKERS, "431 SerializationException", _BAD, "closed"),
     "broken-chunks": _kind(broken_chunks, 8, WORKERS, _BAD, _LATE, "closed"),
     "slow-bodies": _kind(slow_bodies, 25, 1_000, _LATE, "still open"),
     "slow-heads": _kind(slow_heads, 25, 1_000, _LATE, "still open"),

@@ -224,7 +224,7 @@ def test_answers_that_nobody_takes_are_held_within_a_bound(loop: Any) -> None:
             await asyncio.sleep(0.2)
         assert site.connections.count <= 2
 
-    played(loop, ConnectionLimits(unsent_bytes_max=LARGE_BYTES * 2), play)
+    played(loop, ConnectionLimits(held_bytes_max=LARGE_BYTES * 4), play)
 
 
 @pytest.mark.parametrize(
