@@ -61,7 +61,7 @@ def failing(items: int, share: float, tolerated: float, redriven: float, seed: i
 
 
 @main.command()
-@click.option("--items", default=1_000_000, show_default=True, help="Of the huge run.")
+@click.option("--items", default=5_000_000, show_default=True, help="Of the huge run.")
 @click.option("--small", default=1_000, show_default=True, help="Items of the small one.")
 @click.option("--rounds", default=7, show_default=True)
 @_WRITE
