@@ -59,7 +59,7 @@ def test_a_call_under_way_is_waited_for(settings: Settings, call_seconds: float,
 
     took = asyncio.run(run())
     assert said == (["came back, lease False"] if heard else [])
-    assert took < DRAIN_SECONDS + 0.7
+    assert heard or took < call_seconds / 2
 
 
 def test_a_long_stop_holds_no_rebalance_up(settings: Settings) -> None:
@@ -89,26 +89,26 @@ def test_a_long_stop_holds_no_rebalance_up(settings: Settings) -> None:
             [Owned("items", group, own, DRAIN_SECONDS)],
         )
 
+    async def served(serving: KafkaHost, until: asyncio.Event) -> None:
+        stop = asyncio.Event()
+        run = asyncio.create_task(serving.run(stop))
+        await asyncio.wait_for(until.wait(), 20)
+        stop.set()
+        await run
+
     async def run() -> None:
-        hosts = [host(instance) for instance in owned_by]
-        stops = [asyncio.Event() for _ in hosts]
-        serving = []
-        for each, stop, wanted in zip(hosts, stops, (begun, taken), strict=True):
-            await each.start()
-            serving.append(asyncio.create_task(each.run(stop)))
-            await asyncio.wait_for(wanted.wait(), 20)
-            if each is hosts[0]:
-                had = list(owned_by["stops"])
-                stop.set()
-                await serving[0]
-                closing = asyncio.create_task(each.close())
+        stops, joins = (host(instance) for instance in owned_by)
+        await stops.start()
+        await served(stops, begun)
+        had = list(owned_by["stops"])
+        closing = asyncio.create_task(stops.close())
+        await joins.start()
+        await served(joins, taken)
         assert not closing.done()
         assert owned_by["stops"] == had
         over.set()
         await closing
-        stops[1].set()
-        await serving[1]
-        await hosts[1].close()
+        await joins.close()
 
     asyncio.run(run())
     assert owned_by["joins"]
