@@ -297,6 +297,20 @@ class OutputRefused(Fact, frozen=True):
     cause: str
 
 
+class LimitsTaken(Fact, frozen=True):
+    """The fold judges by these limits from this record on, until the next one. Appended when a home is taken over.
+
+    They stand on home so that records are judged alike whenever they are folded again, whatever was set meanwhile. What
+    stands here by default is judged by before the first one.
+    """
+
+    payload_bytes_max: int = 262_144
+    history_events_max: int = 25_000
+    retention_ms: int = 90 * 24 * 3_600_000
+    open_executions_max: int = 0  # of the whole cluster, as the next one; 0 = no bound
+    open_map_runs_max: int = 1_000
+
+
 class ResultFileOpened(Fact, frozen=True):
     """A multipart upload for one result file was begun. The first per (run, generation, status, file) wins."""
 
@@ -368,6 +382,7 @@ HomeRecord = (
     | ResultsWritten
     | ResultsFailed
     | OutputRefused
+    | LimitsTaken
     | ParentSubmissionBegan
     | ParentTaskSubmitted
     | CallbackReceived

@@ -4,11 +4,16 @@ from typing import Protocol
 
 import msgspec
 
+from schemas.home import LimitsTaken
+
 DAY_MS = 24 * 3_600_000
 
 
 class MapRunLimits(msgspec.Struct, frozen=True):
-    """Part of every fold's inputs: the same in scheduler, tracker and export, or they would disagree."""
+    """Part of every fold's inputs: the same in scheduler, tracker and export, or they would disagree.
+
+    Those that an operator sets (`limits_taken`) the fold has from records of home: see `limits_under`.
+    """
 
     concurrency_default: int = 10_000  # children at once when MaxConcurrency is 0 (AWS quota)
     prefetch_items_max: int = 2_000  # asked for past a lane's quota, so that its owner never runs dry
@@ -32,6 +37,11 @@ class MapRunLimits(msgspec.Struct, frozen=True):
     redrivable_ms: int = 14 * DAY_MS  # after the end (AWS: API reference, RedriveExecution)
     execution_ms: int = 365 * DAY_MS  # the longest that an execution may be open (AWS quota)
     retention_ms: int = 90 * DAY_MS  # an ended execution's name stays taken so long (AWS quota)
+
+    @property
+    def redrive_within_ms(self) -> int:
+        """So long after its end an execution can be redriven: what is forgotten can't be."""
+        return min(self.redrivable_ms, self.retention_ms)
 
 
 class SharedLimits(Protocol):
@@ -64,13 +74,37 @@ class SharedLimits(Protocol):
 
 
 def limits_of(shared: SharedLimits) -> MapRunLimits:
-    """The limits under these settings. What is forgotten can't be redriven."""
-    retention_ms = max(1, round(shared.retention_days * DAY_MS))
-    return MapRunLimits(
-        result_bytes_max=shared.payload_bytes_max,
-        events_max=shared.history_events_max,
-        open_executions_max=shared.open_executions_max,
-        open_runs_max=shared.open_map_runs_max,
-        retention_ms=retention_ms,
-        redrivable_ms=min(MapRunLimits().redrivable_ms, retention_ms),
+    """The limits under these settings."""
+    return limits_under(
+        MapRunLimits(),
+        LimitsTaken(
+            payload_bytes_max=shared.payload_bytes_max,
+            history_events_max=shared.history_events_max,
+            retention_ms=max(1, round(shared.retention_days * DAY_MS)),
+            open_executions_max=shared.open_executions_max,
+            open_map_runs_max=shared.open_map_runs_max,
+        ),
+    )
+
+
+def limits_taken(limits: MapRunLimits) -> LimitsTaken:
+    """Of these limits those that an operator sets."""
+    return LimitsTaken(
+        payload_bytes_max=limits.result_bytes_max,
+        history_events_max=limits.events_max,
+        retention_ms=limits.retention_ms,
+        open_executions_max=limits.open_executions_max,
+        open_map_runs_max=limits.open_runs_max,
+    )
+
+
+def limits_under(limits: MapRunLimits, taken: LimitsTaken) -> MapRunLimits:
+    """These limits, but for those that a record of home says."""
+    return msgspec.structs.replace(
+        limits,
+        result_bytes_max=taken.payload_bytes_max,
+        events_max=taken.history_events_max,
+        open_executions_max=taken.open_executions_max,
+        open_runs_max=taken.open_map_runs_max,
+        retention_ms=taken.retention_ms,
     )

@@ -229,8 +229,7 @@ async def flush(port: Port, held: Held, deps: Deps, *, mark_now: bool = False) -
     marked = part.mark_offset
     offset = write(port, held, deps, mark_now=mark_now)
     if part.mark_offset > marked:
-        limits, now_ms = part.home.limits, part.home.state.now_ms
-        part.archive.log.expire(now_ms - limits.retention_ms - MARKS_UNSURE_MS)
+        part.archive.log.expire(part.home.state.now_ms - part.home.retention_ms - MARKS_UNSURE_MS)
     await deps.table.flushed(held.part.number, offset)
 
 

@@ -105,7 +105,7 @@ class Partition:
         return found if found is not None and self._remembered(found.stopped_ms) else None
 
     def _remembered(self, stopped_ms: int) -> bool:
-        return stopped_ms + self.home.limits.retention_ms >= self.home.state.now_ms
+        return not self.home.forgotten(stopped_ms)
 
     def _row_of(self, arn: str, key: bytes) -> bytes | None:
         """A row of a root execution, wherever it is."""

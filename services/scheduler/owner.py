@@ -84,7 +84,7 @@ class _Ownership:
         last_record_at = port.monotonic()
         while True:
             if not self.live and state.offset + 1 >= end:
-                self._take_over()
+                await self._take_over()
             records: list[Record] = await mailbox.get(self._wait_seconds(last_record_at))
             for first in range(0, len(records), self.deps.limits.records_per_turn_max):
                 await self._turn(records[first : first + self.deps.limits.records_per_turn_max])
@@ -97,7 +97,7 @@ class _Ownership:
                 self.tasks.look_at_jobs()
                 if self.snapshots.pace.due(at, at - last_record_at):
                     self.snapshots.write(state)
-                    self.archive.expire(self.snapshots.gone_on_from_ms - self.deps.map_run_limits.retention_ms)
+                    self.archive.expire(self.snapshots.gone_on_from_ms - self.fold.retention_ms)
 
     def _wait_seconds(self, last_record_at: float) -> float | None:
         """How long nothing will be to do if no record comes."""
@@ -193,9 +193,12 @@ class _Ownership:
                 case _:
                     pass
 
-    def _take_over(self) -> None:
-        """Starts what the state says is pending: timers, Tasks, exports."""
+    async def _take_over(self) -> None:
+        """Starts what the state says is pending: timers, Tasks, exports. Limits that were changed are said first."""
         self.live = True
+        limits = self.fold.limits_due()
+        if limits is not None:
+            await self.port.send([Outgoing(TOPIC, self.number, encode(limits))])
         for arn, root in self.fold.state.roots.items():
             for ref, due_ms in root.timers.items():
                 self.timers.set((arn, ref), due_ms)

@@ -136,6 +136,17 @@ def _queues(scenario: "Scenario", r: random.Random) -> None:
     ]
 
 
+def _other_limits(scenario: "Scenario", r: random.Random) -> None:
+    """The same, and in the midst of it all services are stopped and started with other limits."""
+    _queues(scenario, r)
+    bounds = r.sample([0, 1, 2 * scenario.homes], 2)
+    scenario.limits, scenario.limits_later = [
+        msgspec.structs.replace(scenario.limits, open_executions_max=bound, open_runs_max=r.choice([1, 1_000]))
+        for bound in bounds
+    ]
+    scenario.limits_change_at = r.uniform(0.5, 6.0)
+
+
 FAMILIES: dict[str, Callable[["Scenario", random.Random], None]] = {
     "bursts": _bursts,
     "histories": _histories,
@@ -146,8 +157,8 @@ FAMILIES: dict[str, Callable[["Scenario", random.Random], None]] = {
     "debts": _debts,
 }
 FAMILY_EVERY = 8
-"""Each so many seeds belong to a family, in turn; and each second time so many to the one below."""
-QUEUES = "queues"
+"""Each so many seeds are of a family, in turn; each second time so many are QUEUES, each fourth time OTHER_LIMITS."""
+QUEUES, OTHER_LIMITS = "queues", "other limits"
 
 
 def family_of(seed: int) -> str:
@@ -155,6 +166,8 @@ def family_of(seed: int) -> str:
     turn, place = divmod(seed, FAMILY_EVERY)
     if place == 3 and turn % 2:
         return QUEUES
+    if place == 5 and turn % 4 == 1:
+        return OTHER_LIMITS
     return list(FAMILIES)[turn % len(FAMILIES)] if place == 1 else ""
 
 
@@ -162,4 +175,6 @@ def settle(scenario: "Scenario", seed: int) -> None:
     """Makes of what was drawn what the seed's family says."""
     scenario.family = family_of(seed)
     if scenario.family:
-        {**FAMILIES, QUEUES: _queues}[scenario.family](scenario, random.Random(f"family-{seed}"))
+        {**FAMILIES, QUEUES: _queues, OTHER_LIMITS: _other_limits}[scenario.family](
+            scenario, random.Random(f"family-{seed}")
+        )

@@ -6,6 +6,7 @@ import msgspec
 
 from maprun.interpreter import effect_key
 from maprun.mapruns.fold.outputs import RootChanged, StartTask
+from maprun.mapruns.limits import MapRunLimits
 from schemas import topics
 from schemas.effects import TaskRequested
 from tests.simulation import leftovers, trimming
@@ -101,11 +102,19 @@ class House:
         world, scenario = self.world, self.scenario
         for when, topic in scenario.garbage:
             world.at(when, self._garbage, topic)
+        if scenario.limits_later is not None:
+            world.at(scenario.limits_change_at, self._change_limits, scenario.limits_later)
         if scenario.fault_seconds:
             hit = [group for group in self.groups if scenario.storm in {"", group.name}]
             inject(world, hit, scenario.fault_seconds, scenario.faults_per_second)
         else:
             world.calm = True
+
+    def _change_limits(self, limits: MapRunLimits) -> None:
+        """What an operator does: all services are stopped, and those that start have the other limits."""
+        self.scenario.limits = limits
+        for process in [process for group in self.groups for process in group.members]:
+            process.kill()
 
     def _garbage(self, topic: str) -> None:
         counts = {topics.HOME.name: self.scenario.homes, topics.EXECUTION_REQUESTS.name: REQUEST_PARTITIONS}

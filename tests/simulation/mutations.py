@@ -22,6 +22,7 @@ from schemas import topics
 from schemas.home import (
     CallbackReceived,
     ChildrenEnded,
+    LimitsTaken,
     NestedRunRequested,
     OutputRefused,
     ParentSubmissionBegan,
@@ -202,6 +203,7 @@ MUTATIONS = {
             "histories_bounded", lane_limits=_unbounded("history_page_bytes_max", "entry_bytes_max"), family="histories"
         ),
         Mutation("refusals_heard", handlers=((OutputRefused, tampering.ignore),), needs=_too_large),
+        Mutation("limits_kept", family="other limits", handlers=((LimitsTaken, tampering.keep_no_limits),)),
         Mutation("units_stay_with_debt", handlers=((ChildrenEnded, tampering.move_units_at_once),), family="debts"),
         Mutation(
             "submitted_by_one_owner",

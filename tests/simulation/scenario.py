@@ -57,6 +57,8 @@ class Scenario(msgspec.Struct):
     stall_seconds: tuple[float, float] = (1.0, 13.0)  # and for how long
     create_seconds: float = 0.0  # that the beginning of an upload takes at most, beside what each call takes
     family: str = ""  # the mechanism that this scenario meets again and again
+    limits_later: MapRunLimits | None = None  # with which all services are started again
+    limits_change_at: float = 0.0
     plans_bounded: bool = True  # else a Map Run that is too large is asked for, and its message has no record
 
 

@@ -12,7 +12,14 @@ from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.run import ResultFile, lanes_owing
 from schemas import topics
 from schemas.asks import ItemAsk, ItemsConfirmed, ItemsRequested, RedriveStage
-from schemas.home import ChildrenEnded, NestedRunRequested, ParentSubmissionBegan, RedriveRequested, ResultFileOpened
+from schemas.home import (
+    ChildrenEnded,
+    LimitsTaken,
+    NestedRunRequested,
+    ParentSubmissionBegan,
+    RedriveRequested,
+    ResultFileOpened,
+)
 from schemas.lanes import ItemFrame, LaneSignal, QuotaChanged, RunOpened
 from schemas.wire import Fact, encode
 from tests.simulation import leftovers
@@ -178,6 +185,13 @@ def only(group: str, wrap: Callable[[SimPort], Any]) -> Callable[[SimPort], Any]
 
 def ignore(_fold: Fold, _record: Fact) -> None:
     """A record that nobody listens to."""
+
+
+def keep_no_limits(fold: Fold, record: LimitsTaken) -> None:
+    """Who goes on from a snapshot doesn't know what home is judged by."""
+    before = fold.state.limits
+    opening.limits_taken(fold, record)
+    fold.state.limits = before
 
 
 # ---------------------------------------------------------------------- redrives

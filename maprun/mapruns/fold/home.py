@@ -12,6 +12,7 @@ from maprun.mapruns.fold import (
     machines,
     nested,
     open_executions,
+    opening,
     redrive,
     repeats,
     roots,
@@ -23,7 +24,7 @@ from maprun.mapruns.fold import (
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.outputs import Output
 from maprun.mapruns.fold.state import Archive, Ended, HomeState, Interpreter, NothingArchived
-from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.limits import MapRunLimits, limits_taken, limits_under
 from maprun.mapruns.slices import Slices, Spent, drained, never_spent
 from schemas import home
 from schemas.activities import (
@@ -69,11 +70,16 @@ class Home:
         limits: MapRunLimits | None = None,
         archive: Archive | None = None,
     ) -> None:
-        """`homes` and `lanes` are the cluster's fixed partition counts."""
+        """`homes` and `lanes` are the cluster's fixed partition counts, `limits` those of the process.
+
+        What an operator sets of them is judged by only until home says other ones (`limits_due`).
+        """
         self.state = state
         self.offset = state.offset  # the last record that was folded wholly
-        self.limits = limits or MapRunLimits()
-        self._ports = (interpreter, names, homes, lanes, self.limits)
+        self._own_limits = limits or MapRunLimits()
+        self.limits = self._own_limits if state.limits is None else limits_under(self._own_limits, state.limits)
+        self.retention_ms = self.limits.retention_ms  # the longest that was judged by: more may be folded again
+        self._ports = (interpreter, names, homes, lanes)
         self._archive = archive or NothingArchived()
 
     def apply(self, offset: int, timestamp_ms: int, record: home.HomeRecord) -> list[Output]:
@@ -87,7 +93,7 @@ class Home:
             return []
         state.offset = offset
         state.now_ms = max(state.now_ms, timestamp_ms)
-        fold = Fold(state, *self._ports, spent)
+        fold = Fold(state, *self._ports, self.limits, spent)
         repeats.forget_old(fold)
         yield from self._folded(fold, record)
         if state.starts_waiting:
@@ -95,6 +101,8 @@ class Home:
                 if spent():
                     yield
                 yield from self._folded(fold, start)
+        self.limits = fold.limits
+        self.retention_ms = max(self.retention_ms, self.limits.retention_ms)
         self.offset = state.offset
         return fold.outputs
 
@@ -117,9 +125,16 @@ class Home:
         if arn in state.roots:
             return None
         ended = state.ended.get(arn) or self._archive.ended(arn, self.offset + 1)
-        if ended is None or ended.stopped_ms + self.limits.retention_ms < state.now_ms:
-            return None
-        return ended
+        return None if ended is None or self.forgotten(ended.stopped_ms) else ended
+
+    def forgotten(self, stopped_ms: int) -> bool:
+        """True when what ended then is remembered no more."""
+        return stopped_ms < max(self.state.forgotten_ms, self.state.now_ms - self.limits.retention_ms)
+
+    def limits_due(self) -> home.LimitsTaken | None:
+        """The record that makes home judge by this process's limits; None when it does."""
+        own = limits_taken(self._own_limits)
+        return None if self.state.limits == own else own
 
     def skip(self, offset: int) -> None:
         """Passes over an offset that holds no readable record."""
@@ -155,6 +170,7 @@ _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     home.ResultsWritten: run_records.results_written,
     home.ResultsFailed: run_records.results_failed,
     home.OutputRefused: roots.output_refused,
+    home.LimitsTaken: opening.limits_taken,
     home.ParentSubmissionBegan: callbacks.submission_began,
     home.ParentTaskSubmitted: callbacks.task_submitted,
     home.CallbackReceived: callbacks.callback_received,

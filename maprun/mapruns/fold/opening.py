@@ -7,13 +7,14 @@ from maprun.mapruns.fold import asking, closing, outputs
 from maprun.mapruns.fold.context import Fold
 from maprun.mapruns.fold.state import Root
 from maprun.mapruns.intervals import Intervals
+from maprun.mapruns.limits import limits_under
 from maprun.mapruns.quotas import first_quotas
 from maprun.mapruns.run import ParentChild, Run, Tally, Verdict
 from maprun.mapruns.verdicts import judge
 from schemas import topics
 from schemas.arns import auto_label, run_id
 from schemas.effects import MapRunRedriven, MapRunStarted
-from schemas.home import SUCCEEDED
+from schemas.home import SUCCEEDED, LimitsTaken
 from schemas.lanes import QuotaChanged, RunOpened
 from schemas.plan import MapRunPlan
 
@@ -95,6 +96,17 @@ def admit_waiting(fold: Fold) -> None:
         run = fold.state.runs[fold.state.waiting.pop(0)]
         run.phase = "open"
         _begin(fold, run)
+
+
+def limits_taken(fold: Fold, record: LimitsTaken) -> None:
+    """Home is judged by other limits from here on: runs that wait and find room now begin.
+
+    What is forgotten stays so under a longer retention: whose archive still holds it is left to chance.
+    """
+    fold.state.forgotten_ms = max(fold.state.forgotten_ms, fold.state.now_ms - fold.limits.retention_ms)
+    fold.state.limits = record
+    fold.limits = limits_under(fold.limits, record)
+    admit_waiting(fold)
 
 
 def _begin(fold: Fold, run: Run) -> None:

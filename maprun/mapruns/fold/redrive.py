@@ -58,7 +58,7 @@ def redrive_requested(fold: Fold, record: RedriveRequested) -> None:
 def _redrivable(fold: Fold) -> Root | None:
     """What an ended execution can go on from, for as long as it may."""
     past = fold.past
-    if past is None or past.stopped_ms + fold.limits.redrivable_ms < fold.state.now_ms:
+    if past is None or past.stopped_ms + fold.limits.redrive_within_ms < fold.state.now_ms:
         return None
     return past.root
 

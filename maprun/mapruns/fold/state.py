@@ -11,14 +11,14 @@ from maprun.mapruns.run import Run
 from maprun.mapruns.slices import Spent
 from schemas.activities import ActivityWritten
 from schemas.effects import Effect, Happening, TaskRequested
-from schemas.home import ChosenChildren, ExecutionRequested
+from schemas.home import ChosenChildren, ExecutionRequested, LimitsTaken
 from schemas.machines import MachineWritten
 from schemas.starters import Starter
 from schemas.wire import Fact, Part
 
-FOLD_VERSION = 12
+FOLD_VERSION = 13
 """Raised when a rule of the fold changes: records behind a snapshot are folded by the rules of whoever reads it."""
-FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+FOLD_VERSIONS_READ = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
 """Whose snapshots are read, FOLD_VERSION last. What an older one lacks has the default of its field, so fields are only
 added, with defaults; bytes of each version are kept under tests/architecture/snapshots and go on there."""
 
@@ -234,6 +234,8 @@ class HomeState(msgspec.Struct, kw_only=True):
     activity_tasks: dict[str, dict[str, WaitingTask]] = {}  # by activity and attempt, in the order they came
     activity_workers: dict[str, TaskTaken] = {}  # the newest requests of workers that were given an attempt
     starts_waiting: dict[str, ExecutionRequested] = {}  # past the limit of open executions: by request id, in order
+    limits: LimitsTaken | None = LimitsTaken()  # None: the process's, of a version before 13 and until the first record
+    forgotten_ms: int = 0  # what ended before is forgotten, though limits that came later would remember it
 
 
 class _Closed(msgspec.Struct, frozen=True, array_like=True):
@@ -250,6 +252,7 @@ class _AnyVersion(HomeState, kw_only=True):
 
     closed: dict[str, _Closed] = {}
     redrivable: dict[str, Root] = {}  # of these, those that could be redriven yet
+    limits: LimitsTaken | None = None
 
 
 def encode_state(state: HomeState, interpreter: Interpreter) -> bytes:

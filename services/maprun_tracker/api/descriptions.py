@@ -87,7 +87,7 @@ def root_redrive(row: RootRow, now_ms: int, limits: MapRunLimits) -> RedriveStat
     """Whether a root execution can be redriven, in the words of the API reference, DescribeExecution."""
     if row.status in {RUNNING, "SUCCEEDED"}:
         return RedriveStatus("NOT_REDRIVABLE", f"Execution is {row.status} and cannot be redriven")
-    if not row.remains or row.stopped_ms + limits.redrivable_ms < now_ms:
+    if not row.remains or row.stopped_ms + limits.redrive_within_ms < now_ms:
         return RedriveStatus("NOT_REDRIVABLE", "Execution redrivable period exceeded")
     if row.events >= limits.events_max - 1:
         return RedriveStatus("NOT_REDRIVABLE", "Execution history event limit exceeded")

@@ -29,6 +29,8 @@ async def decide(port: Port, settings: Settings) -> None:
     mailbox = port.mailbox()
     for home in range(settings.homes):
         port.feed(topics.HOME.name, home, 0, mailbox)
+    said = [(home.state.home, due) for home in homes if (due := home.limits_due()) is not None]
+    await port.send([Outgoing(topics.HOME.name, home, encode(due)) for home, due in said])
     while True:
         out: list[Outgoing] = []
         for record in await mailbox.get(None):

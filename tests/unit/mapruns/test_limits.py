@@ -5,15 +5,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maprun.mapruns.fold.home import Home
-from maprun.mapruns.limits import MapRunLimits
 from maprun.mapruns.quotas import change_concurrency, settle
 from maprun.mapruns.run import lanes_owing, lanes_without_quota_owe, next_windows
 from schemas.asks import ItemsRequested
-from schemas.home import FAILED, SUCCEEDED, ItemsRead, MapRunUpdateRequested, SourceEnded, StopRequested
+from schemas.home import FAILED, SUCCEEDED, ItemsRead, LimitsTaken, MapRunUpdateRequested, SourceEnded, StopRequested
 from schemas.lanes import QuotaChanged, RunOpened
 from tests.unit.mapruns.folding import Folding, answers, sent, statuses
-from tests.unit.mapruns.programs import HOMES, LANES, NAMES, Programs, frame, plan
+from tests.unit.mapruns.programs import HOMES, LANES, frame, plan
 from tests.unit.mapruns.test_run import LIMITS, make_run
 
 
@@ -116,7 +114,7 @@ def test_a_run_that_is_over_can_not_be_changed() -> None:
 def queueing() -> Folding:
     """A fold on which one Map Run may be open."""
     folding = Folding()
-    folding.home = Home(folding.state, Programs(), NAMES, HOMES, LANES, MapRunLimits(open_runs_max=HOMES))
+    folding.put(LimitsTaken(open_map_runs_max=HOMES))
     return folding
 
 
@@ -131,6 +129,15 @@ def test_runs_past_the_limit_wait_their_turn() -> None:
     assert sent(outputs, RunOpened)
     assert [run.phase for run in folding.state.runs.values()] == ["open"]
     assert folding.state.waiting == []
+
+
+def test_runs_that_wait_begin_when_the_limit_is_raised() -> None:
+    """At the record that says so on home."""
+    folding = queueing()
+    folding.run_of(["map", plan()], name="a")
+    folding.started(["map", plan()], name="b")
+    assert sent(folding.put(LimitsTaken(open_map_runs_max=2 * HOMES)), RunOpened)
+    assert [run.phase for run in folding.state.runs.values()] == ["open", "open"]
 
 
 def test_a_waiting_run_is_stopped_without_having_begun() -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.open_executions import MORE_STARTS, STARTS_A_RECORD_MAX
 from maprun.mapruns.fold.outputs import SetTimer
 from maprun.mapruns.fold.state import HomeState, decode_state, encode_state
-from maprun.mapruns.limits import MapRunLimits
-from schemas.home import Origin, RedriveRequested, StopRequested, TimerDue
+from maprun.mapruns.limits import MapRunLimits, limits_taken
+from schemas.home import LimitsTaken, Origin, RedriveRequested, StopRequested, TimerDue
 from schemas.requests import RequestRejected
 from tests.unit.mapruns.folding import Folding, answers, sent, statuses
 from tests.unit.mapruns.programs import HOMES, LANES, NAMES, Programs, request
@@ -19,6 +21,7 @@ def folding(open_executions_max: int = 2 * HOMES, state: HomeState | None = None
     """A home that so many executions of the cluster may be open beside; two of them here unless told otherwise."""
     made = Folding(state)
     limits = MapRunLimits(open_executions_max=open_executions_max)
+    made.state.limits = limits_taken(limits)
     made.home = Home(made.state, Programs(), NAMES, HOMES, LANES, limits)
     return made
 
@@ -122,3 +125,60 @@ def test_no_bound_unless_one_is_set() -> None:
     for number in range(50):
         home.started(WAITS, name=f"n{number}")
     assert len(home.state.roots) == 50
+
+
+def test_what_was_judged_is_judged_alike_by_who_has_other_limits() -> None:
+    """Folded again by a process that another limit was set for, a log gives the same states and outputs."""
+    for first, then in ((HOMES, 0), (0, HOMES), (2 * HOMES, HOMES)):
+        log: list[Any] = [LimitsTaken(open_executions_max=first)]
+        log += [request(name, [WAITS]) for name in "abc"]
+        log += [request("d", [WAITS], request_id="d", origin=Origin("execution-requests", 0, 1))]
+        log += [LimitsTaken(open_executions_max=then), StopRequested("stop", arn_of("a")), request("e", [WAITS])]
+        homes = [
+            Home(HomeState(home=0), Programs(), NAMES, HOMES, LANES, MapRunLimits(open_executions_max=bound))
+            for bound in (first, then)
+        ]
+        for offset, record in enumerate(log):
+            came = [home.apply(offset, 1_000 + offset, record) for home in homes]
+            assert msgspec.msgpack.encode(came[0]) == msgspec.msgpack.encode(came[1])
+            assert encode_state(homes[0].state, Programs()) == encode_state(homes[1].state, Programs())
+        assert [home.limits_due() is None for home in homes] == [False, True]
+
+
+def test_a_limit_that_is_raised_lets_those_begin_that_wait() -> None:
+    """At its record; those that were refused before stay refused."""
+    home = folding(HOMES)
+    home.started(WAITS, name="a")
+    home.started(WAITS, name="b")
+    asked_by_topic(home, WAITS, name="c")
+    assert statuses(home.put(LimitsTaken(open_executions_max=3 * HOMES))) == ["RUNNING"]
+    assert open_names(home) == ["a", "c"]
+
+
+def test_a_state_of_an_earlier_version_is_judged_by_the_process_until_home_says_more() -> None:
+    """Snapshots up to version 12 name no limits: the process's count, whose owner then says them on home."""
+    state = HomeState(home=0, limits=None)
+    home = Home(state, Programs(), NAMES, HOMES, LANES, MapRunLimits(open_executions_max=HOMES))
+    assert home.limits.open_executions_max == HOMES
+    due = home.limits_due()
+    assert due is not None
+    home.apply(0, 1_000, due)
+    assert home.limits_due() is None
+    again = decode_state(encode_state(state, Programs()), Programs())
+    assert Home(again, Programs(), NAMES, HOMES, LANES).limits.open_executions_max == HOMES
+
+
+def test_what_is_forgotten_stays_forgotten_under_a_longer_retention() -> None:
+    """A name is free once its retention is over, also where another one was set before it was used again."""
+    home = Folding(HomeState(home=0, limits=LimitsTaken(retention_ms=1_000)))
+    home.started(name="a")
+    home.now += 2_000
+    home.put(LimitsTaken(retention_ms=1_000_000))
+    assert home.home.ended(arn_of("a")) is None
+    assert home.home.retention_ms == 1_000_000
+    home.started(name="b")
+    home.put(LimitsTaken(retention_ms=1_000_000))
+    home.now += 2_000
+    home.put(LimitsTaken(retention_ms=1_000))
+    assert home.home.ended(arn_of("b")) is None
+    assert home.home.retention_ms == 1_000_000

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from maprun.mapruns.fold.state import encode_state
+from maprun.mapruns.limits import MapRunLimits
 from schemas import topics
 from schemas.effects import TaskRequested, TaskSucceeded
-from schemas.home import HomeRecord, ParentTaskEnded, StopRequested, TimerDue
+from schemas.home import HomeRecord, LimitsTaken, Origin, ParentTaskEnded, StopRequested, TimerDue
 from schemas.traces import Trace, span_of
 from services.scheduler.deps import Metrics
 from services.scheduler.limits import SchedulerLimits
@@ -92,6 +93,24 @@ def test_a_recorded_outcome_is_not_produced_again(make_rig: Make) -> None:
     rig.process(rig.group(topics.HOME, own_home, HOMES))
     rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 601)
     assert rig.tasks == []
+
+
+def test_a_successor_with_another_limit_judges_nothing_anew(make_rig: Make) -> None:
+    """Started again with a limit of one, three executions go on that had begun before any snapshot; the next waits."""
+    rig = make_rig()
+    first = rig.process(rig.group(topics.HOME, own_home, HOMES))
+    for name in ("a", "b", "c"):
+        rig.put(topics.HOME, 0, request(name, [["wait", 20]]))
+    rig.until(lambda: len(rig.records(topics.EXECUTION_EVENTS)) == 3)
+    rig.over["map_run_limits"] = MapRunLimits(open_executions_max=HOMES)
+    first.kill()
+    rig.until(lambda: any(isinstance(record, LimitsTaken) for record in _home(rig)), seconds=60)
+    rig.put(topics.HOME, 0, request("d", [], request_id="d", origin=Origin("execution-requests", 0, 0)))
+    rig.until(lambda: _statuses(rig).count("SUCCEEDED") == 4, seconds=60)
+    assert _statuses(rig) == ["RUNNING"] * 3 + ["SUCCEEDED"] * 3 + ["RUNNING", "SUCCEEDED"]
+    assert [record for record in _home(rig) if isinstance(record, LimitsTaken)] == [
+        LimitsTaken(open_executions_max=HOMES)
+    ]
 
 
 def test_a_cancelled_task_leaves_its_slot_to_the_next(make_rig: Make) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from maprun.archive.store import MemoryStore
 from maprun.mapruns.fold.home import Home
 from maprun.mapruns.fold.state import Archive, HomeState
-from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.limits import MapRunLimits, limits_taken
 from maprun.mapruns.slices import Spent
 from schemas.arns import Names, home_of, run_id
 from schemas.effects import (
@@ -123,7 +123,9 @@ class FakeInterpreter:
 def fold(
     state: HomeState, interpreter: FakeInterpreter, limits: MapRunLimits | None = None, archive: Archive | None = None
 ) -> Home:
-    """A home fold over the fake interpreter."""
+    """A home fold over the fake interpreter, which judges by these limits."""
+    if limits is not None:
+        state.limits = limits_taken(limits)
     return Home(state, interpreter, NAMES, HOMES, LANES, limits, archive)
 
 
