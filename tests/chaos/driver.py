@@ -166,11 +166,11 @@ class Watch:
         return True
 
     def until_more_than(self, done: int, seconds_max: float) -> float | None:
-        """Seconds until more than `done` have ended; None if that takes longer than `seconds_max`."""
+        """Seconds until more than `done` have ended, or the run is over; None if it takes longer than `seconds_max`."""
         began = time.monotonic()
         while (spent := time.monotonic() - began) < seconds_max:
-            now = self.done()
-            if now is not None and now > done:
+            run = self.map_run()
+            if run is not None and (done_of(run) > done or run["status"] != "RUNNING"):
                 return spent
             time.sleep(0.1)
         return None
