@@ -89,14 +89,18 @@ class LambdaHttp:
         if parameters.log_type:
             headers["x-amz-log-type"] = parameters.log_type
         headers["x-amz-client-context"] = parameters.client_context or client_context(idempotency_key)
-        signer = await self._signers.of(self._region, role)
-        if signer is not None:
-            headers = signer.signed("POST", self._host, path, query, headers, body, self._signers.amz_date())
-        headers[IDEMPOTENCY_HEADER] = idempotency_key
-        headers["Content-Type"] = "application/json"
-        headers |= beside or {}
+        unsigned = {IDEMPOTENCY_HEADER: idempotency_key, "Content-Type": "application/json", **(beside or {})}
         url = URL(f"{self._base}{path}?{query}" if query else f"{self._base}{path}", encoded=True)
-        return await once_one_is_free(lambda: self._post(url, headers, body, seconds_max))
+
+        async def posted() -> Answer:
+            # Each time anew: Lambda takes a signature for five minutes.
+            signer = await self._signers.of(self._region, role)
+            sent = headers
+            if signer is not None:
+                sent = signer.signed("POST", self._host, path, query, headers, body, self._signers.amz_date())
+            return await self._post(url, sent | unsigned, body, seconds_max)
+
+        return await once_one_is_free(posted)
 
     async def _post(self, url: URL, headers: dict[str, str], body: bytes, answer_seconds: float) -> Answer:
         # Connections waited for in the pool are no trouble of the callee: only connecting and reading are timed.

@@ -25,11 +25,13 @@ from botocore.exceptions import (
 from yarl import URL
 
 from maprun.aws.errors import AnswerTooLargeError
-from maprun.aws.open_files import once_one_is_free
+from maprun.aws.open_files import NoFileError, once_one_is_free
 
 T = TypeVar("T")
 CHUNK_BYTES = 64 << 10
 KEEP_ALIVE_SECONDS = 4.0  # less than servers keep a connection that rests: one that was closed meanwhile fails a call
+WAIT_SECONDS_MAX = 200.0
+"""So long a signed request waits for an open file: services take a signature for five minutes."""
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 # A server that never says "100 Continue" would be waited for; it is not signed.
 _NOT_SENT = frozenset({"expect"})
@@ -99,8 +101,9 @@ class _Body(io.BytesIO):
 class SdkHttp:
     """Sends requests over kept connections. Use within one event loop; `close` at the end."""
 
-    def __init__(self, connect_seconds: float, answer_bytes_max: int) -> None:
+    def __init__(self, connect_seconds: float, answer_bytes_max: int, wait_seconds: float = WAIT_SECONDS_MAX) -> None:
         self._connect_seconds = connect_seconds
+        self._wait_seconds = wait_seconds
         self._bytes_max = answer_bytes_max
         self._http: aiohttp.ClientSession | None = None
 
@@ -111,10 +114,10 @@ class SdkHttp:
 
     async def send(
         self, request: AWSPreparedRequest, read_seconds: float, bytes_max: int = 0
-    ) -> Answer | BotoCoreError:
+    ) -> Answer | BotoCoreError | None:
         """The answer, or why there is none. Raises AnswerTooLargeError; no more is read then.
 
-        `bytes_max` is another bound of this answer; 0 = the one of all.
+        None: it has waited so long for an open file that it has to be signed again.
         """
         headers = {str(name): text(value) for name, value in request.headers.items()}
         headers = {name: value for name, value in headers.items() if name.lower() not in _NOT_SENT}
@@ -138,7 +141,9 @@ class SdkHttp:
                 return Answer(response.status, dict(response.headers), found)
 
         try:
-            return await once_one_is_free(exchanged)
+            return await once_one_is_free(exchanged, self._wait_seconds)
+        except NoFileError:
+            return None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _unanswered(request.url, error)
 

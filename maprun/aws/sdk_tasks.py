@@ -188,14 +188,16 @@ class SdkCaller:
                 return unanswered.request
 
         loop = asyncio.get_running_loop()
-        for _ in range(REQUESTS_MAX):
+        while len(answers) < REQUESTS_MAX:
             outcome = await loop.run_in_executor(self._threads, work)
             if not isinstance(outcome, AWSPreparedRequest):
                 return outcome
             outcome.headers.update(headers)
             if call.service == STATES and self._own is not None:
                 self._sign(outcome, self._own)
-            answers.append(await self._http.send(outcome, read_seconds, call.answer_bytes_max))
+            answer = await self._http.send(outcome, read_seconds, call.answer_bytes_max)
+            if answer is not None:
+                answers.append(answer)
         return Refused("States.Runtime", f"The resource {request.resource} is redirected without end")
 
     @staticmethod
