@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.api import EXECUTION, HOSTILE, MACHINE, RUN, START, Api, RefusedError, address
 from tests.browser.world import HEALTH, answers_of
@@ -207,3 +207,21 @@ def test_every_act_is_reached_by_the_keyboard(page: Page, api: Api) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(act).to_be_focused()
+
+
+def test_a_page_is_painted_before_its_scripts_have_come(page: Page, api: Api) -> None:
+    """Its frame needs the page and its style alone; with the scripts it becomes the view that the address names."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/*.js", hold)
+    page.goto("/console/", wait_until="commit")
+    expect(page.get_by_role("status")).to_have_text("The console is being loaded…")
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
+    assert not api.asked
+    assert held
+    page.unroute("**/*.js")  # they are let go
+    expect(page.get_by_role("navigation", name="Console")).to_be_visible()
+    expect(page.get_by_text("The console is being loaded…")).to_have_count(0)

@@ -4,6 +4,7 @@ The files hold no state and ask for none: all that a page shows it asks of the p
 and Origin as any other client.
 """
 
+import gzip
 import hashlib
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -29,6 +30,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept-Encoding",
     "Cache-Control": "no-cache",  # asked for again each time, by the ETag: a page never runs files of two versions
 }
 
@@ -61,12 +63,15 @@ def _ending(name: str) -> str:
 
 
 def _route(path: str, content: bytes, ending: str = "") -> web.RouteDef:
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'  # weak: packed or not, it is the same file
     headers = {**HEADERS, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: _KINDS[ending or _ending(path)]}
+    packed = gzip.compress(content, mtime=0)
 
     async def file(request: web.Request) -> web.Response:
         if request.headers.get(hdrs.IF_NONE_MATCH) == tag:
             return web.Response(status=304, headers=headers)
+        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            return web.Response(body=packed, headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
         return web.Response(body=content, headers=headers)
 
     return web.get(path, file)

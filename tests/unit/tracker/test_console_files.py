@@ -101,3 +101,38 @@ def test_every_import_is_of_a_file_that_is_served() -> None:
         for imported in re.findall(r'from ?"([^"]+)"', (STATIC / path).read_text()):
             assert imported.startswith("./")
             assert (below / imported).is_file()
+
+
+def test_all_modules_are_asked_for_at_once() -> None:
+    """The page names every module that is imported by some other, so that none waits until its importer was read."""
+    imported, found = ["app.js"], set()
+    while imported:
+        path = imported.pop()
+        found.add(path)
+        below = path.rpartition("/")[0]
+        for name in re.findall(r'from ?"\./([^"]+)"', (STATIC / path).read_text()):
+            below_path = f"{below}/{name}" if below else name
+            if below_path not in found:
+                imported.append(below_path)
+    page = (STATIC / "index.html").read_text()
+    assert set(re.findall(r'<link rel="modulepreload" href="([^"]+)">', page)) == found - {"app.js"}
+
+
+def test_files_come_packed_to_whom_that_suits() -> None:
+    """Over a network a page is a third of its size; a client that unpacks nothing gets it as it is."""
+
+    async def sent(encoding: str) -> tuple[str, int]:
+        application = web.Application(middlewares=[front.middleware("", (), lambda: "id")])
+        application.add_routes(console.routes())
+        async with (
+            TestServer(application) as server,
+            aiohttp.ClientSession(auto_decompress=False) as http,
+            http.get(server.make_url("/console/app.js"), headers={"Accept-Encoding": encoding}) as answer,
+        ):
+            return answer.headers.get("Content-Encoding", ""), len(await answer.read())
+
+    whole = len((STATIC / "app.js").read_bytes())
+    (packing, packed), plain = asyncio.run(sent("gzip, br")), asyncio.run(sent("identity"))
+    assert plain == ("", whole)
+    assert packing == "gzip"
+    assert packed < whole / 2
