@@ -1,11 +1,15 @@
 """What nobody of maprun would write, in every partition of its topics; and groups put back to the beginning."""
 
+import asyncio
 import random
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
 
 _DEEP = 10_000
+_GROUPS_SECONDS_MAX = 60
 
 
 def poisons(chance: random.Random) -> list[tuple[bytes | None, bytes | None]]:
@@ -48,20 +52,30 @@ async def from_the_beginning(bootstrap: str, prefix: str) -> int:
     await admin.start()
     count = 0
     try:
-        groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
-        for group in groups:
+        for group in await _groups(admin, prefix):
             parts = list(await admin.list_consumer_group_offsets(group))
+            assert parts, f"group {group} has no position"
             consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
             await consumer.start()
             try:
                 consumer.assign(parts)
-                await consumer.commit(await _first(consumer, parts))
+                await _put(consumer, await _first(consumer, parts))
                 count += len(parts)
             finally:
                 await consumer.stop()
     finally:
         await admin.close()
     return count
+
+
+async def _groups(admin: AIOKafkaAdminClient, prefix: str) -> list[str]:
+    """All groups under a prefix. A broker that came up just now knows none until it has read its own topic of them."""
+    for _ in range(_GROUPS_SECONDS_MAX):
+        groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
+        if groups:
+            return groups
+        await asyncio.sleep(1)
+    raise AssertionError(f"the broker knows no group under {prefix}")
 
 
 async def own_topics(admin: AIOKafkaAdminClient, prefix: str) -> list[str]:
@@ -72,6 +86,16 @@ async def own_topics(admin: AIOKafkaAdminClient, prefix: str) -> list[str]:
 async def _first(consumer: AIOKafkaConsumer, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
     first: dict[TopicPartition, int] = await consumer.beginning_offsets(parts)
     return first
+
+
+async def _put(consumer: AIOKafkaConsumer, positions: dict[TopicPartition, int]) -> None:
+    """Commits these positions once the group is empty: members that were named stay in it for a session."""
+    for _ in range(_GROUPS_SECONDS_MAX):
+        with suppress(CommitFailedError):
+            await consumer.commit(positions)
+            return
+        await asyncio.sleep(1)
+    raise AssertionError(f"a group still has members, or takes no position: {sorted(positions)}")
 
 
 def _producer(bootstrap: str) -> AIOKafkaProducer:
