@@ -100,8 +100,9 @@ def _wrong(access: KafkaAccess) -> str:
     passwords = [each for each in (access.password, access.password_file) if each]
     tokens = [each for each in (access.token_command, access.token_url) if each]
     files = [each for each in (access.ca, access.cert, access.key) if each]
-    if not access.has_sasl and (access.username or passwords or tokens):
-        return f"{asked}: has no user; with MAPRUN_KAFKA_USERNAME or a token it must be SASL_SSL or SASL_PLAINTEXT"
+    of_users = ("username", "password", "password_file", "token_command", "token_url")
+    if not access.has_sasl and (told := [NAMES[field] for field in of_users if getattr(access, field)]):
+        return f"{asked}: has no user, but {told[0]} is set; unset it, or use SASL_SSL or SASL_PLAINTEXT"
     if not access.has_tls and files:
         return f"{asked}: has no TLS; with MAPRUN_KAFKA_CA, _CERT or _KEY it must be SSL or SASL_SSL"
     if bool(access.cert) != bool(access.key):
