@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ PAUSE_SECONDS = (15.0, 25.0)  # a group gives a member up that is silent for 8 s
 CUT_SECONDS = (5.0, 40.0)
 DOWN_SECONDS = 60.0
 JOIN_SECONDS = (8.0, 12.0)
-CLOCKS = ("+1h", "-1h", "+0", "-1d", "+0")
+CLOCKS = (3_600, -3_600, 0, -86_400, 0)  # seconds ahead
 CLOCK_SECONDS = 10.0
 READY_SECONDS_MAX = 90.0
 _FULL_SECONDS = 15.0
@@ -150,13 +151,13 @@ def _clocks(scene: Scene, rounds: int, _: Draw) -> list[Fault]:
     clock = scene.clock
     assert clock is not None, "the scene has one"
 
-    def jump(to: str) -> None:
+    def jump(to: int) -> None:
         new = clock.with_suffix(".new")
         new.write_text(f"{to}\n")
         new.replace(clock)
         time.sleep(CLOCK_SECONDS)
 
-    return [Fault(f"clocks {to}", lambda to=to: jump(to)) for to in (CLOCKS * rounds)[:rounds]]  # type: ignore[misc]
+    return [Fault(f"clocks {to:+} s", partial(jump, to)) for to in (CLOCKS * rounds)[:rounds]]
 
 
 def _poisoned(scene: Scene, rounds: int, chance: Draw) -> list[Fault]:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 NAMES = {"items": 8, "machines": 4, "rejected-requests": 3}
 ITEMS = 300
 SERVICES = "topics,scheduler,item-reader,child-runner,maprun-tracker"
-TRIM_SECONDS_MAX = 60.0
+TRIM_SECONDS_MAX = 240.0
 
 
 @pytest.fixture(scope="module")
