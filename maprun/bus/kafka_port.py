@@ -89,7 +89,7 @@ class KafkaPort:
         return bool(self._tasks) or self._busy_while()
 
     def now_ms(self) -> int:
-        """Wall clock, epoch milliseconds, moved as the broker's timestamps ask for."""
+        """Epoch milliseconds by a clock that takes no step, moved as the broker's timestamps ask for."""
         return self._connection.sender.clock.now_ms()
 
     def monotonic(self) -> float:

@@ -19,9 +19,10 @@ _BROKER_TIME = 1  # timestamp_type of a record whose topic takes the broker's cl
 
 
 class BrokerClock:
-    """The wall clock moved as little as the broker's timestamps ask for.
+    """A clock that takes no step of its own, moved as little as the broker's timestamps ask for.
 
-    A record was stamped after it left and before its acknowledgement came, so the broker's clock is ahead of ours by
+    Were it the wall clock, a process would sleep for a day whose clock is set back by one: what it waits for is due by
+    the clock from before, and only what it publishes would tell it. A record was stamped after it left and before its acknowledgement came, so the broker's clock is ahead of ours by
     something between two bounds; as long as ours lies between them it is left alone.
     """
 
@@ -32,7 +33,7 @@ class BrokerClock:
 
     def now_ms(self) -> int:
         """Epoch milliseconds."""
-        return clock.wall_ms() + self._ahead_ms
+        return clock.steady_ms() + self._ahead_ms
 
     def seen(self, stamped_ms: int, sent_ms: int, acknowledged_ms: int) -> None:
         """A record sent and acknowledged at these local times carries this timestamp of the broker."""
@@ -120,7 +121,7 @@ class Sender:
         self._sends += 1
         number = self._sends
         self._open[number] = self._tick
-        sent_ms = clock.wall_ms()
+        sent_ms = clock.steady_ms()
         futures: list[asyncio.Future[object]] = []
         offsets: list[int] = []
         try:
@@ -141,7 +142,7 @@ class Sender:
         finally:
             self._open.pop(number, None)
         if stamped >= 0:
-            self.clock.seen(stamped, sent_ms, clock.wall_ms())
+            self.clock.seen(stamped, sent_ms, clock.steady_ms())
         self.records += len(offsets)
         return offsets
 

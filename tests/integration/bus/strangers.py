@@ -47,8 +47,23 @@ async def delete(bootstrap: str, *names: str) -> None:
         await admin.close()
 
 
+async def begins(bootstrap: str, name: str) -> dict[int, int]:
+    """The first offset of each partition of a topic."""
+    admin, consumer = AIOKafkaAdminClient(bootstrap_servers=bootstrap), AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await admin.start()
+    await consumer.start()
+    try:
+        [described] = await admin.describe_topics([name])
+        parts = [TopicPartition(name, each["partition"]) for each in described["partitions"]]
+        consumer.assign(parts)
+        return {part.partition: offset for part, offset in (await consumer.beginning_offsets(parts)).items()}
+    finally:
+        await consumer.stop()
+        await admin.close()
+
+
 async def read(bootstrap: str, *names: str) -> dict[str, Stands]:
-    """The topics as they stand."""
+    """The topics as they stand. Nobody may write to them or delete of them meanwhile."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await admin.start()
