@@ -22,7 +22,9 @@ class BrokerClock:
     """A clock that takes no step of its own, moved as little as the broker's timestamps ask for.
 
     Were it the wall clock, a process would sleep for a day whose clock is set back by one: what it waits for is due by
-    the clock from before, and only what it publishes would tell it. A record was stamped after it left and before its acknowledgement came, so the broker's clock is ahead of ours by
+    the clock from before, and only what it publishes would tell it.
+
+    A record was stamped after it left and before its acknowledgement came, so the broker's clock is ahead of ours by
     something between two bounds; as long as ours lies between them it is left alone.
     """
 
