@@ -11,7 +11,8 @@ SEED_NAME = "MAPRUN_TEST_SEED"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Draws the order's seed, or takes the one given; no property fails because the machine is busy."""
-    hypothesis.settings.register_profile("untimed", deadline=None)
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("untimed")
     config.stash[_seed] = int(os.environ.get(SEED_NAME) or random.SystemRandom().randrange(1 << 32))
 
