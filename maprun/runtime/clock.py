@@ -1,10 +1,14 @@
 """The only place where this system reads a clock; pure rooms get `now` as an argument."""
 
+import functools
 import time
 
-_PASSED: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # where there is one that counts suspensions
-_BEGAN_MS = time.time_ns() // 1_000_000
-_BEGAN_NS = time.clock_gettime_ns(_PASSED)
+
+@functools.cache
+def _beginning() -> tuple[int, int, int]:
+    """A clock that counts suspensions too where there is one; the wall clock's milliseconds at first, and its own ns."""
+    passing: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return passing, time.time_ns() // 1_000_000, time.clock_gettime_ns(passing)
 
 
 def wall_ms() -> int:
@@ -22,7 +26,8 @@ def steady_ms() -> int:
 
     The time for which the machine was suspended counts. Where the wall clock was wrong at first, this stays wrong.
     """
-    return _BEGAN_MS + (time.clock_gettime_ns(_PASSED) - _BEGAN_NS) // 1_000_000
+    passing, began_ms, began_ns = _beginning()
+    return began_ms + (time.clock_gettime_ns(passing) - began_ns) // 1_000_000
 
 
 def monotonic_seconds() -> float:
