@@ -17,7 +17,7 @@ from maprun.cli.errors import CliError, NotTheApi, Refused, Unreachable
 from maprun.cli.options import Context, json_option
 from maprun.cli.signing import ApiSigner
 from maprun.local.environment import keys_beside_services
-from maprun.local.layout import STATE_FREE_BYTES_MIN
+from maprun.local.layout import STATE_FREE_BYTES_MIN, state_folder
 from maprun.runtime import chance, clock, limits
 from maprun.runtime.checkup import Finding, Findings
 from maprun.runtime.settings import Settings
@@ -183,7 +183,7 @@ def functions_in(definition: Any) -> Iterator[str]:
 def _disk(settings: Settings) -> list[Finding]:
     """The disk that services keep their stores on, and how many files one may open."""
     found = Findings("disk")
-    folder = settings.state_dir.absolute()
+    folder = state_folder(settings)
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(there, os.W_OK):
         found.wrong("state folder", f"{there} can't be written to", "MAPRUN_STATE_DIR names another folder")
@@ -215,7 +215,7 @@ def _show(settings: Settings, report: Report) -> None:
         "kafka": settings.kafka,
         "s3": settings.s3 or "AWS's own",
         "functions": settings.functions or "AWS's own",
-        "disk": str(settings.state_dir.absolute()),
+        "disk": str(state_folder(settings)),
     }
     console = output.out()
     console.print("maprun", style="bold")

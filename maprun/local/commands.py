@@ -19,6 +19,8 @@ from maprun.local.layout import (
     check_addresses,
     check_kafka,
     child_runners_fitting,
+    stack_root,
+    state_folder,
 )
 from maprun.local.statefile import StackStatus
 from maprun.local.supervisor import Say, Supervisor
@@ -39,16 +41,13 @@ def layout_from(environ: Mapping[str, str]) -> Layout:
         aws_keys = environment.aws_keys_from(environ)
     except settings.SettingsError as error:
         raise StackError(str(error)) from error
-    checkout = Path(__file__).resolve().parents[2]
-    is_checkout = (checkout / "pyproject.toml").is_file()
-    root = checkout if is_checkout else Path.cwd()
-    state = loaded.state_dir if loaded.state_dir.is_absolute() else root / loaded.state_dir
+    root, is_checkout = stack_root()
     functions = Path(environ.get("MAPRUN_FUNCTIONS_DIR", "examples/functions" if is_checkout else "functions"))
     layout = Layout(
         settings=loaded,
         root=root,
         checkout=is_checkout,
-        state=state.resolve(),
+        state=state_folder(loaded),
         functions_dir=functions if functions.is_absolute() else root / functions,
         child_runners=child_runners,
         function_workers=function_workers,

@@ -106,6 +106,19 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(named)
 
 
+def stack_root() -> tuple[Path, bool]:
+    """The folder that the local stack's relative settings are of, and whether it is a checkout."""
+    checkout = Path(__file__).resolve().parents[2]
+    is_checkout = (checkout / "pyproject.toml").is_file()
+    return (checkout if is_checkout else Path.cwd()), is_checkout
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the local stack keeps its data, from whatever folder it is asked."""
+    root, _ = stack_root()
+    return (root / settings.state_dir).resolve()
+
+
 def child_runners_fitting(cores: int, lanes: int) -> int:
     """How many child-runners a machine's cores can use: each takes one, and one without a lane has nothing to do."""
     return max(1, min(cores, lanes, CHILD_RUNNERS_MAX))

@@ -1,5 +1,6 @@
 """`maprun doctor` where nothing is up: every part named, in time, with a cure; and which functions machines name."""
 
+import contextlib
 import http.server
 import json
 import threading
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from maprun.cli import main
 from maprun.cli.doctor import functions_in
+from maprun.local.commands import layout_from
 from tests.unit.cli.fake_api import FakeApi
 
 NOWHERE = {
@@ -32,6 +34,16 @@ def test_each_part_that_is_away_is_named(tmp_path: Path) -> None:
     assert states["disk", "space"] in {"ok", "note", "wrong"}
     assert all(each["cure"] for each in told["findings"] if each["state"] == "wrong")
     assert not (tmp_path / "new").exists()
+
+
+def test_the_disk_is_the_local_stacks_own(tmp_path: Path) -> None:
+    """From another folder too it looks at the disk that `maprun up` would fill, in a checkout the checkout's."""
+    environment = {**NOWHERE, "MAPRUN_API": "http://127.0.0.1:9", "MAPRUN_STATE_DIR": None}
+    with contextlib.chdir(tmp_path):
+        result = CliRunner().invoke(main, ["doctor", "--json"], env=environment)
+    [said] = [each["said"] for each in json.loads(result.stdout)["findings"] if each["check"] == "space"]
+    assert said.endswith(f" on the disk of {layout_from({}).state}")
+    assert str(tmp_path) not in said
 
 
 def test_the_picture_comes_before_the_table(tmp_path: Path) -> None:
