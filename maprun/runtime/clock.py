@@ -6,7 +6,7 @@ import time
 
 @functools.cache
 def _beginning() -> tuple[int, int, int]:
-    """A clock that counts suspensions too where there is one; the wall clock's milliseconds at first, and its own ns."""
+    """A clock that counts suspensions where there is one; at first use: the wall clock in ms, and that clock in ns."""
     passing: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return passing, time.time_ns() // 1_000_000, time.clock_gettime_ns(passing)
 
