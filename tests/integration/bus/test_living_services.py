@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def went_on(service: str, settings: Settings, folder: Path) -> tuple[bool, Path]
         except AssertionError:  # it ended before it was ready
             pass
         # It may have been told to end while it was ending by itself: then the signal's own code is what comes out.
-        if ended == 0 or "OutOfOrderSequenceNumber" not in log.read_text():
+        if ended not in {70, -signal.SIGTERM} or "OutOfOrderSequenceNumber" not in log.read_text():
             return ended == 0, log
     return False, log
 
