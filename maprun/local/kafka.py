@@ -51,7 +51,7 @@ def format_data(layout: Layout, java: str, *arguments: str) -> None:
         return
     config = ("--config", str(_home(layout) / "server.properties"))
     asked = ("format", "--cluster-id", _CLUSTER_ID, "--ignore-formatted", *config, *arguments)
-    format_it = (*_java(layout, java), "kafka.tools.StorageTool", *asked)
+    format_it = (*java_with_kafka(layout, java), "kafka.tools.StorageTool", *asked)
     done = subprocess.run(format_it, capture_output=True, text=True, timeout=_FORMAT_SECONDS_MAX, check=False)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-600:]
@@ -60,7 +60,7 @@ def format_data(layout: Layout, java: str, *arguments: str) -> None:
 
 def command(layout: Layout, java: str) -> tuple[str, ...]:
     """The command line of the broker."""
-    return (*_java(layout, java), "kafka.Kafka", str(_home(layout) / "server.properties"))
+    return (*java_with_kafka(layout, java), "kafka.Kafka", str(_home(layout) / "server.properties"))
 
 
 def _home(layout: Layout) -> Path:
@@ -68,7 +68,7 @@ def _home(layout: Layout) -> Path:
     return layout.state / "kafka"
 
 
-def _java(layout: Layout, java: str) -> tuple[str, ...]:
+def java_with_kafka(layout: Layout, java: str) -> tuple[str, ...]:
     """A Java machine with Kafka on its class path."""
     return (
         java,

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.brokers`: three brokers with TLS, SCRAM and least rights, and one of them killed in mid-run.
+"""`python -m tests.chaos.brokers kill rolling`: three brokers with TLS, SCRAM and least rights, in trouble in mid-run.
 
 Each service is a user of its own, with the rights that `maprun topics plan` names and no others. None may end because
 a broker does. `--copies 1` keeps one copy of each topic: then each service must say which partitions nobody leads.
@@ -22,6 +22,7 @@ import msgspec
 from maprun.bus.least_rights import APPLY, least_rights
 from maprun.runtime import settings as runtime_settings
 from maprun.runtime.settings import Settings, to_environment
+from tests.chaos.broker_faults import FAULTS, BrokerFault
 from tests.chaos.driver import PROGRESS_SECONDS_MAX, Report, Struck, Watch, expected_status, finish, start
 from tests.integration.bus.secured import give
 from tests.integration.bus.secured_brokers import ADMIN, SecuredBrokers
@@ -130,32 +131,55 @@ def running(folder: Path, copies: int) -> Iterator[tuple[SecuredBrokers, Stack, 
         brokers.close()
 
 
-def kill_one(
-    brokers: SecuredBrokers, stack: Stack, services: Services, items: int, seed: int, away_seconds: float, at_once: int
+def trouble(
+    brokers: SecuredBrokers,
+    stack: Stack,
+    services: Services,
+    fault: BrokerFault,
+    *,
+    items: int,
+    seed: int,
+    at_once: int,
+    seconds: float | None = None,
 ) -> Report:
-    """A Map Run, a broker killed when a third of it is done and started again after a while; everything recounted."""
+    """A Map Run, brokers in trouble when a third of it is done, for a while; everything recounted."""
     report = Report(items=items, seed=seed)
     began = time.monotonic()
-    watch = Watch(stack, start(stack, items, at_once, "STANDARD", f"brokers-{seed}"))
+    watch = Watch(stack, start(stack, items, at_once, "STANDARD", f"{fault.name}-{seed}-{items}"))
     if not watch.until_reached(items // 3, PROGRESS_SECONDS_MAX):
-        report.wrong.append(f"no progress for {PROGRESS_SECONDS_MAX:.0f} s before a broker was killed")
+        report.wrong.append(f"no progress for {PROGRESS_SECONDS_MAX:.0f} s before the fault")
         return report
-    number = random.Random(seed).randrange(len(brokers.brokers))
-    brokers.brokers[number].kill()
     at, done = time.monotonic(), watch.done() or 0
+    take_back = fault.begin(brokers, random.Random(seed))
+    begun = time.monotonic()
     time.sleep(0.5)  # what was under way may still be counted
     resumed = watch.until_more_than(watch.done() or done, PROGRESS_SECONDS_MAX)
     if resumed is None:
-        report.wrong.append(f"no progress within {PROGRESS_SECONDS_MAX:.0f} s after broker {number + 1} was killed")
+        report.wrong.append(f"no progress within {PROGRESS_SECONDS_MAX:.0f} s after {fault.name}")
         return report
-    name = f"broker {number + 1}"
-    report.struck.append(Struck(name, round(at - began, 1), done, away_seconds, round(resumed + 0.5, 1)))
-    time.sleep(max(0.0, away_seconds - (time.monotonic() - at)))
-    brokers.brokers[number].launch()
+    lasts = fault.seconds if seconds is None else seconds
+    time.sleep(max(0.0, lasts - (time.monotonic() - begun)))
+    take_back()
+    lasted = time.monotonic() - at
+    report.struck.append(Struck(fault.name, round(at - began, 1), done, round(lasted, 1), round(resumed + 0.5, 1)))
     recount = finish(stack, watch, items, expected_status)
     report.wrong, report.lost, report.doubled = recount.wrong, recount.lost, recount.doubled
     report.wrong += [f"{service} ended" for service in services.ended()]
     report.seconds = round(time.monotonic() - began, 1)
+    return report
+
+
+def play(
+    up: tuple[SecuredBrokers, Stack, Services], fault: BrokerFault, items: int, seed: int, seconds: float | None
+) -> Report:
+    """A fault's run, and where it asks for one another small run after a while of quiet."""
+    report = trouble(*up, fault, items=items, seed=seed, at_once=max(10, items // 40), seconds=seconds)
+    if fault.quiet_seconds and not report.wrong:
+        time.sleep(fault.quiet_seconds)
+        fewer = items // 10
+        again = trouble(*up, fault, items=fewer, seed=seed, at_once=max(10, fewer // 10), seconds=seconds)
+        report.wrong += [f"the run after the quiet: {line}" for line in again.wrong]
+        report.lost, report.doubled = report.lost + again.lost, report.doubled + again.doubled
     return report
 
 
@@ -170,25 +194,28 @@ def leave_leaderless(brokers: SecuredBrokers, services: Services) -> dict[str, s
 
 
 @click.command()
+@click.argument("faults", nargs=-1, type=click.Choice(sorted(FAULTS)))
 @click.option("--items", default=20_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-@click.option("--away", "away_seconds", default=20.0, show_default=True, help="Until the broker is started again.")
+@click.option("--seconds", type=float, help="How long each fault lasts, instead of its own time.")
 @click.option("--copies", default=3, show_default=True, help="Of each topic; 1 asks services what they say instead.")
-def main(items: int, seed: int, away_seconds: float, copies: int) -> None:
-    """Run, kill a broker, recount. Exit code 1 if anything is wrong."""
+def main(faults: tuple[str, ...], items: int, seed: int, seconds: float | None, copies: int) -> None:
+    """Run, trouble brokers, recount; without names all faults, one after the other. Exit code 1: wrong."""
+    wrong = False
     with tempfile.TemporaryDirectory(prefix="maprun-brokers-") as name, running(Path(name), copies) as up:
         if copies == 1:
             for service, said in leave_leaderless(up[0], up[2]).items():
                 print(f"{service:15} {said}")
             return
-        report = kill_one(*up, items, seed, away_seconds, max(10, items // 40))
-    for kill in report.struck:
-        print(
-            f"{kill.name} killed at {kill.at_seconds} s, {kill.done_before:,} done; more after {kill.resumed_seconds} s"
-        )
-    print(f"{items:,} items, {report.seconds} s, seed {seed}")
-    print("\n".join(f"WRONG: {line}" for line in report.wrong) or "every index has exactly one right result")
-    sys.exit(1 if report.wrong else 0)
+        print("| fault | lasted | progress again after | the run took | lost | doubled |\n| --- |" + " ---: |" * 5)
+        for fault in (FAULTS[each] for each in faults or FAULTS):
+            report = play(up, fault, items, seed, seconds)
+            [struck] = report.struck or [Struck(fault.name, 0, 0, 0, 0)]
+            figures = f"{struck.lasted_seconds} s | {struck.resumed_seconds} s | {report.seconds:.0f} s"
+            outcome = f"{report.lost} | {report.doubled}" if not report.wrong else f"**{'; '.join(report.wrong)}** |"
+            print(f"| {fault.told} | {figures} | {outcome} |", flush=True)
+            wrong = wrong or bool(report.wrong)
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":

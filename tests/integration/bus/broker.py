@@ -75,6 +75,22 @@ class Broker:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None, "it was launched"
+        return self._process.pid
+
+    def java(self) -> tuple[str, ...]:
+        """A Java machine with this Kafka on its class path, for Kafka's own commands."""
+        return kafka.java_with_kafka(self._layout, "java")
+
+    def end(self, seconds_max: float) -> None:
+        """Asks it to end in good order, and waits."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(seconds_max)
+
     def kill(self) -> None:
         """Ends it with SIGKILL."""
         if self._process is not None:

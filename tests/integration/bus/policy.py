@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maprun.local import kafka
 from tests.integration.bus.broker import Broker
-from tests.integration.jars import FETCHED
+from tests.integration.jars import jars
 
 SOURCE = """
 import java.util.Map;
@@ -44,10 +44,11 @@ def policed(folder: Path) -> Broker:
     libs = folder / "kafka" / "libs"
     libs.unlink()
     libs.mkdir()
-    for jar in FETCHED.iterdir():
+    fetched = jars()
+    for jar in fetched.iterdir():
         (libs / jar.name).symlink_to(jar)
     (folder / "Policy.java").write_text(SOURCE)
-    _run("javac", "-cp", f"{FETCHED}/*", "-d", str(folder / "classes"), str(folder / "Policy.java"))
+    _run("javac", "-cp", f"{fetched}/*", "-d", str(folder / "classes"), str(folder / "Policy.java"))
     _run("jar", "--create", "--file", str(libs / "policy.jar"), "-C", str(folder / "classes"), ".")
     return broker
 
