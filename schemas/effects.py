@@ -27,6 +27,12 @@ class TaskRequested(Fact, frozen=True):
     activity: bool = False  # a worker that asks for it works on it; no call is made
     trace: str = ""  # X-Ray's header for the call, set as it is made: no state holds it
     caller: str = ""  # likewise, the span of its execution, if that is one that is shown
+    execution: str = ""  # likewise, the ARN of its execution
+
+
+def called_by(request: TaskRequested, arn: str) -> TaskRequested:
+    """A Task's request whose call says which execution makes it."""
+    return msgspec.structs.replace(request, execution=arn)
 
 
 class TimerRequested(Fact, frozen=True):

@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 PATH = b"/maprun/invocations"
+LOGS_PATH = "/maprun/function-logs"  # ?execution=ARN: what the functions printed that the execution called
 PROTOCOL = b"maprun-invocations/1"
+EXECUTION_HEADER = "X-Maprun-Execution"  # of the Invoke API: which execution calls
 FRAME_BYTES = 1 << 20  # a frame takes invocations or answers until it has so many bytes, the last one whole
 FRAME_BYTES_MAX = 24 << 20  # a sender of more has lost its way: an invocation, like an answer, has 6 MB at most
 _LENGTH = struct.Struct("<I")
@@ -32,6 +34,7 @@ class Invocation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     client_context: str = ""  # base64, as in the Invoke API
     log_tail: bool = False
     trace: str = ""  # X-Amzn-Trace-Id
+    execution: str = ""  # the ARN of the execution that calls: the host's logs are found by it
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -69,14 +69,20 @@ class InvocationStream(asyncio.Protocol):
                 raise
 
     async def invoke(
-        self, parameters: InvokeParameters, payload: bytes, seconds_max: float, idempotency_key: str, trace: str = ""
+        self,
+        parameters: InvokeParameters,
+        payload: bytes,
+        seconds_max: float,
+        idempotency_key: str,
+        trace: str = "",
+        execution: str = "",
     ) -> Answer:
         """The answer. Raises ConnectionError when the connection ends before it, TimeoutError when none comes in time.
 
         Who is cancelled while waiting gives the answer up: an invocation that has not begun is not made then.
         """
         waiting = _Coroutine(self._loop.create_future())
-        number = self.begin(parameters, payload, seconds_max, idempotency_key, waiting, trace)
+        number = self.begin(parameters, payload, seconds_max, idempotency_key, waiting, trace, execution)
         try:
             return answer_of(await waiting.answer)
         except asyncio.CancelledError:
@@ -91,6 +97,7 @@ class InvocationStream(asyncio.Protocol):
         idempotency_key: str,
         waiting: Waiting,
         trace: str = "",
+        execution: str = "",
     ) -> int:
         """Begins an invocation and answers its number; who waits hears later what came of it.
 
@@ -108,6 +115,7 @@ class InvocationStream(asyncio.Protocol):
                 parameters.client_context,
                 parameters.log_type == "Tail",
                 trace,
+                execution,
             )
         )
         self._flush_soon()

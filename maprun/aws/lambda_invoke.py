@@ -21,7 +21,7 @@ from maprun.aws.lambda_answers import (
 from maprun.aws.outcomes import bounded, failed
 from maprun.aws.sigv4 import Keys
 from schemas.effects import TaskFailed, TaskOutcome, TaskRequested, TaskSucceeded
-from schemas.invocations import Answered
+from schemas.invocations import EXECUTION_HEADER, Answered
 from schemas.traces import call_headers
 
 # A synchronous function may run for 15 minutes; nothing answers after that.
@@ -55,7 +55,8 @@ class Begun:
     def begin(self, parameters: InvokeParameters, event: bytes, idempotency_key: str) -> None:
         """Sends it."""
         seconds_max = self._request.timeout_seconds or ANSWER_SECONDS_MAX
-        self._number = self._stream.begin(parameters, event, seconds_max, idempotency_key, self, self._request.trace)
+        trace, execution = self._request.trace, self._request.execution
+        self._number = self._stream.begin(parameters, event, seconds_max, idempotency_key, self, trace, execution)
 
     def cancel(self) -> None:
         """Gives the answer up: nobody hears of it any more."""
@@ -158,11 +159,12 @@ class LambdaInvoker:
         try:
             stream = None if role else endpoint.streams.stream or await endpoint.streams.offered()
             if stream is not None and parameters.invocation_type == "RequestResponse":
-                answer = await stream.invoke(parameters, body, seconds_max, idempotency_key, request.trace)
-            else:
-                answer = await endpoint.http.invoke(
-                    parameters, body, seconds_max, idempotency_key, role, call_headers(request.trace)
+                answer = await stream.invoke(
+                    parameters, body, seconds_max, idempotency_key, request.trace, request.execution
                 )
+            else:
+                beside = {EXECUTION_HEADER: request.execution, **call_headers(request.trace)}
+                answer = await endpoint.http.invoke(parameters, body, seconds_max, idempotency_key, role, beside)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _no_answer(error)
         return failure_of(answer) or answer

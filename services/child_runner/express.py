@@ -14,7 +14,7 @@ from maprun.interpreter.outcomes import bounded
 from maprun.interpreter.step import Step
 from maprun.mapruns.slices import Pace
 from maprun.mapruns.timers import Timers
-from schemas.effects import Effect, EffectCancelled, Happening, TaskRequested, TimerFired, TimerRequested
+from schemas.effects import Effect, EffectCancelled, Happening, TaskRequested, TimerFired, TimerRequested, called_by
 from schemas.execution_logs import LogRecord, log_records
 from schemas.express import (
     NOBODY_WAITS,
@@ -335,7 +335,7 @@ class ExpressExecutions:
                 key = self._interpreter.effect_key(running.waiting.start, effect.ref)
                 start = running.waiting.start
                 request = traced(effect, start.trace_header, key, execution_span_id(start.arn))
-                self.calls.start(TaskStart(NO_RUN, running.number, request, key))
+                self.calls.start(TaskStart(NO_RUN, running.number, called_by(request, start.arn), key))
             case TimerRequested():
                 running.waits[effect.ref] = effect.due_ms
                 self._timers.set((running.number, effect.ref), effect.due_ms)

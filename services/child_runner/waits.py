@@ -19,6 +19,7 @@ from schemas.effects import (
     TaskRequested,
     TaskSubmitted,
     TimerRequested,
+    called_by,
     redrive_of,
 )
 from schemas.home import NestedRunDropped, NestedRunRequested
@@ -142,6 +143,7 @@ class Waits:
         """Has the call of a Task made."""
         key = run.machine.effect_key(child.index, child.redrives, task.ref)
         request = traced(task, run.opened.trace_header, key, run.tally.span_id(child.index, child.redrives))
+        request = called_by(request, run.machine.arn(child.index))
         self._calls.start(TaskStart(run.key, child.position, request, key))
 
     def follow(self, run: LaneRun, child: Child, waited: Submission, now_ms: int) -> None:

@@ -7,7 +7,15 @@ from maprun.interpreter.outcomes import bounded
 from maprun.mapruns.fold.state import HomeState
 from maprun.mapruns.timers import Timers
 from schemas import topics
-from schemas.effects import Happening, SubmissionFailed, TaskFailed, TaskRequested, TaskSubmitted, TaskSucceeded
+from schemas.effects import (
+    Happening,
+    SubmissionFailed,
+    TaskFailed,
+    TaskRequested,
+    TaskSubmitted,
+    TaskSucceeded,
+    called_by,
+)
 from schemas.home import ParentSubmissionBegan, ParentTaskEnded, ParentTaskSubmitted
 from schemas.spans import execution_span_id
 from schemas.traces import traced
@@ -186,7 +194,7 @@ class Tasks:
         key, root = self._deps.effect_key(arn, 0, request.ref), self._state.roots.get(arn)
         header = "" if root is None else root.request.trace_header
         caller = "" if root is None else execution_span_id(arn, root.redrive_count)
-        outcome = await self._deps.run_task(traced(request, header, key, caller), key)
+        outcome = await self._deps.run_task(called_by(traced(request, header, key, caller), arn), key)
         return bounded(outcome, request.state, self._deps.limits.task_result_bytes_max)
 
     async def _record(self, fact: ParentTaskEnded | ParentSubmissionBegan | ParentTaskSubmitted) -> None:

@@ -90,9 +90,10 @@ def test_whatever_a_user_names_is_text(page: Page, api: Api) -> None:
     page.goto(address("map-run", RUN))
     page.get_by_role("link", name="<img").click()
     drawer = page.get_by_role("dialog", name="Child execution")
-    for place in (".failure strong", ".failure pre", "pre[aria-label=Input]", "pre[aria-label=Output]", "summary"):
+    shown = (".failure strong", ".failure pre", "pre[aria-label=Input]", "pre[aria-label=Output]", ".events summary")
+    for place in shown:
         expect(drawer.locator(place)).to_contain_text(HOSTILE)
-    drawer.locator("summary").click()
+    drawer.locator(".events summary").click()
     expect(drawer.locator("li dd").first).to_have_text(HOSTILE)
     assert page.locator("img, main script").count() == 0
     assert page.evaluate("window.broken") is None
@@ -150,6 +151,27 @@ def test_a_child_opens_in_a_drawer_that_has_an_address(page: Page, api: Api) -> 
     expect(drawer).to_have_count(0)
     assert page.url.endswith("?status=FAILED")
     expect(page.get_by_role("link", name="child-1")).to_be_visible()
+
+
+def test_a_child_shows_what_its_functions_printed(page: Page, api: Api) -> None:
+    """The host is asked once the part is opened; logs are text, and why there are none is said."""
+    api.answers = of_run(ITEMS, status="FAILED", stopDate=START + 60)
+    call = {"functionName": HOSTILE, "requestId": "r", "log": f"START\n{HOSTILE}\nEND", "truncated": True}
+    api.answers["function-logs"] = lambda _: {"calls": [call], "truncated": True}
+    page.goto(address("map-run", RUN, f"?child={CHILD.format(1)}"))
+    logs = page.get_by_role("dialog", name="Child execution").locator(".function-logs")
+    expect(logs).to_be_visible()
+    assert api.members_of("function-logs") == []
+    logs.get_by_text("Logs of its functions").click()
+    expect(logs.locator("pre")).to_contain_text(HOSTILE)
+    expect(logs.locator("h4")).to_contain_text(HOSTILE)
+    expect(logs).to_contain_text("The end of it is left out")
+    assert api.members_of("function-logs") == [{"arn": CHILD.format(1)}]
+    assert page.evaluate("window.broken") is None
+    api.answers["function-logs"] = lambda _: {"calls": [], "truncated": False, "error": "they are in CloudWatch Logs"}
+    page.reload()
+    logs.get_by_text("Logs of its functions").click()
+    expect(logs).to_contain_text("they are in CloudWatch Logs")
 
 
 def test_limits_are_changed_once_and_only_what_was_changed(page: Page, api: Api) -> None:

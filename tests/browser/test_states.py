@@ -125,7 +125,7 @@ def test_a_timeline_says_when_each_state_was_and_what_failed_in_it(page: Page, a
 
 
 def test_the_graph_says_what_became_of_each_state(page: Page, api: Api) -> None:
-    """A Map has the items of its Map Run, another state how often it was entered; both are asked again."""
+    """A Map has the items of its Map Run, a state in it what its last children did, others their visits."""
     leaf = {"StartAt": HOSTILE, "States": {HOSTILE: {"Type": "Pass", "End": True}}}
     states = {
         "Call": {"Type": "Task", "Next": "Each"},
@@ -138,12 +138,16 @@ def test_the_graph_says_what_became_of_each_state(page: Page, api: Api) -> None:
         "DescribeExecution": lambda _: {"status": "RUNNING", "startDate": START, "stateMachineArn": "a:b", "name": "n"},
         "DescribeStateMachineForExecution": lambda _: {"definition": definition},
         "GetExecutionHistory": lambda _: {"events": MAPPED},
+        "states": lambda _: {"childrenCounted": 200, "states": [{"name": HOSTILE, "visits": 190, "endedInIt": 13}]},
     }
     page.goto(address("execution", EXECUTION, "?tab=definition"))
     graph = page.get_by_role("region", name="Graph of the states")
     expect(graph).to_contain_text("40 running, 600 done, 3 failed")
     expect(graph.locator(".state[data-status=RUNNING]")).to_have_count(1)
-    expect(graph.locator(".state[data-status]")).to_have_count(1)
+    expect(graph).to_contain_text("190 of last 200, 13 failed")
+    expect(graph.locator(".state[data-status=FAILED]")).to_have_count(1)
+    expect(graph.locator(".state[data-status]")).to_have_count(2)
+    assert api.members_of("states")[0] == {"arn": RUN}
     api.answers["GetExecutionHistory"] = lambda _: {"events": RETRIED[:7]}
     expect(graph).to_contain_text("1 done")
     expect(graph.locator(".state[data-status=SUCCEEDED]")).to_have_count(1)

@@ -1,4 +1,8 @@
-"""What calls print: into the function's log line by line, and its end to callers who ask for it."""
+"""What calls print: into the function's log line by line, and its end to callers who ask for it.
+
+Each line of the log has the id of its call in it, for many calls write into one log: Lambda's own lines and those of
+its logging formats have it anyway, before others it is put. The START line of a call says which execution makes it.
+"""
 
 import io
 import logging
@@ -6,13 +10,17 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from maprun.local.functions.frames import Call
 
 TAIL_BYTES = 4096  # Lambda's LogType Tail
 _LINE_CHARS_MAX = 256 << 10
+
+
+EXECUTION_MARK = "\tExecution: "
+"""Stands in a START line before the execution's ARN, which ends it."""
 
 
 def frame_lines(request_id: str, environ: Mapping[str, str], seconds: float) -> tuple[str, str]:
@@ -31,10 +39,13 @@ class CallLog:
     A call that prints nothing and ends well leaves no lines in the function's log.
     """
 
-    __slots__ = ("_began", "_call", "_lines", "_part")
+    __slots__ = ("_append", "_began", "_call", "_environ", "_lines", "_part")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, environ: Mapping[str, str], append: Callable[[str], None]) -> None:
+        """`append` puts text into the function's log."""
         self._call = call
+        self._environ = environ
+        self._append = append
         self._began = time.perf_counter()
         self._lines: list[str] = []
         self._part = ""
@@ -57,21 +68,30 @@ class CallLog:
             self._say(f"{self._part}\n")
         if not (failed or self._lines or self._call.log_tail):
             return ""
-        start, end = frame_lines(self._call.request_id, os.environ, time.perf_counter() - self._began)
+        start, end = frame_lines(self._call.request_id, self._environ, time.perf_counter() - self._began)
         if self._lines or failed:
-            _append(end if self._lines else start + end)
+            self._append(end if self._lines else self._told(start) + end)
         if not self._call.log_tail:
             return ""
         text = "".join([*(self._lines or [start]), end]).encode()
         return text[-TAIL_BYTES:].decode(errors="replace")
 
-    def _say(self, line: str) -> None:
+    def _say(self, text: str) -> None:
+        start = ""
         if not self._lines:
-            line = frame_lines(self._call.request_id, os.environ, 0.0)[0] + line
-        self._lines.append(line)
-        _append(line)
+            start = frame_lines(self._call.request_id, self._environ, 0.0)[0]
+            self._lines.append(start)
+        self._lines.append(text)
+        request_id = self._call.request_id
+        lines = (line if request_id in line else f"{request_id}\t{line}" for line in text.splitlines(keepends=True))
+        self._append((self._told(start) if start else "") + "".join(lines))
         if len(self._lines) > TAIL_BYTES:
             del self._lines[: -TAIL_BYTES // 2]
+
+    def _told(self, start: str) -> str:
+        """The START line with the execution that calls."""
+        execution = self._call.execution
+        return f"{start[:-1]}{EXECUTION_MARK}{execution}\n" if execution else start
 
 
 class Printing(io.TextIOBase):
@@ -100,7 +120,7 @@ class Printing(io.TextIOBase):
         if log is not None:
             log.write(text)
         else:
-            _append(text)
+            append_here(text)
         return len(text)
 
     def writable(self) -> bool:
@@ -137,6 +157,6 @@ def capture() -> Printing:
     return printing
 
 
-def _append(text: str) -> None:
+def append_here(text: str) -> None:
     """Into the function's log, which is this process's standard output; whole, whoever else writes."""
     os.write(1, text.encode(errors="replace"))

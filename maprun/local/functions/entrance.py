@@ -22,7 +22,7 @@ class Entrance:
         self._functions = functions
         self._pool = pool
         # The low-level server: no routing, no middlewares, nothing per call that isn't needed.
-        self._http = web.Server(Site(functions, registry).handle, access_log=None)
+        self._http = web.Server(Site(functions, pool.log_dir, registry).handle, access_log=None)
         self._streams: set[InvocationStreamServer] = set()
         self._server: asyncio.Server | None = None
 

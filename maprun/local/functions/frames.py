@@ -29,6 +29,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     payload: bytes  # JSON
     log_tail: bool = False  # the caller wants the end of the call's log
     trace: str = ""  # X-Amzn-Trace-Id
+    execution: str = ""  # the ARN of the execution that calls
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -72,6 +72,7 @@ class Functions:
             payload=asked.payload,
             log_tail=asked.log_tail,
             trace=asked.trace,
+            execution=asked.execution,
         )
         version = function.version
         try:

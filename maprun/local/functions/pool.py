@@ -32,14 +32,14 @@ class Pool:
         self._limits = limits
         self._environ = environ
         self._region = region
-        self._log_dir = log_dir
+        self.log_dir = log_dir
         self._groups: dict[tuple[str, str], Group] = {}
         self._leaving: list[Group] = []  # of functions whose files have changed
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begins to keep deadlines."""
-        self._log_dir.mkdir(parents=True, exist_ok=True)
+        self.log_dir.mkdir(parents=True, exist_ok=True)
         self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     def submit(self, function: Function, call: Call, done: Callable[[Outcome], None]) -> Waiting:
@@ -90,7 +90,7 @@ class Pool:
 
     def _log(self, function: Function) -> BinaryIO:
         """The function's log, to write at its end."""
-        path = self._log_dir / f"{function.name}.log"
+        path = self.log_dir / f"{function.name}.log"
         if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
             path.replace(path.with_suffix(".log.1"))
         return path.open("ab", buffering=0)

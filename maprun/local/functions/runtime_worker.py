@@ -5,6 +5,7 @@ its own, by which the host knows who asks. It runs one call at a time.
 """
 
 import asyncio
+import codecs
 import json
 import re
 from collections import deque
@@ -15,12 +16,11 @@ from aiohttp import web
 
 from maprun.local.children import end_with_parent, kill
 from maprun.local.functions import answers
-from maprun.local.functions.call_log import TAIL_BYTES, frame_lines
+from maprun.local.functions.call_log import CallLog
 from maprun.local.functions.catalog import Function
 from maprun.local.functions.context import client_context_of
 from maprun.local.functions.frames import OK, UNHANDLED, Outcome
 from maprun.local.functions.workers import Owner, Waiting, Worker
-from maprun.runtime import clock
 
 API = "/2018-06-01/runtime"
 _ANSWER = re.compile(rf"{API}/invocation/([^/]+)/(response|error)")
@@ -39,8 +39,7 @@ class RuntimeWorker(Worker):
         self._given: deque[Waiting] = deque()  # a call that the process has not asked for yet
         self._asked_for = asyncio.Event()
         self._begun: Waiting | None = None
-        self._tail = bytearray()
-        self._began = 0.0
+        self._call_log: CallLog | None = None  # of the call that has begun
         self._server = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -86,11 +85,15 @@ class RuntimeWorker(Worker):
     async def _until_it_ends(self, process: asyncio.subprocess.Process) -> None:
         """Takes what the process prints into the function's log, and tells of its end."""
         assert process.stdout is not None
-        while text := await process.stdout.read(_READ_BYTES):
-            self.log.write(text)
-            self._tail += text
-            del self._tail[:-TAIL_BYTES]
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        while read := await process.stdout.read(_READ_BYTES):
+            text = decoder.decode(read)
+            if self._call_log is not None:
+                self._call_log.write(text)
+            else:
+                self._append(text)
         status = await process.wait()
+        self._end_log(failed=True)
         self.kill()  # what it started
         begun = {number for number, waiting in self.calls.items() if waiting is self._begun}
         await self._server.cleanup()
@@ -109,6 +112,7 @@ class RuntimeWorker(Worker):
         matched = _ANSWER.fullmatch(path)
         if request.method != "POST" or matched is None:
             return _said(404, {"errorType": "InvalidPath", "errorMessage": f"The Runtime API has no {path}"})
+        await self._read_what_was_printed()
         return self._answered(matched[1], body, failed=matched[2] == "error")
 
     async def _next(self) -> web.Response:
@@ -119,8 +123,7 @@ class RuntimeWorker(Worker):
             await self._asked_for.wait()
         waiting = self._begun = self._given.popleft()
         call = waiting.call
-        del self._tail[:]
-        self._began = clock.monotonic_seconds()
+        self._call_log = CallLog(call, self._environment, self._append)
         headers = {
             "Content-Type": "application/json",
             "Lambda-Runtime-Aws-Request-Id": call.request_id,
@@ -140,7 +143,7 @@ class RuntimeWorker(Worker):
             return _said(400, {"errorType": "InvalidRequestID", "errorMessage": message})
         self._begun = None
         self.calls.pop(waiting.call.number, None)
-        log = self._log_tail(request_id) if waiting.call.log_tail else ""
+        log = self._end_log(failed=failed)
         if not failed and len(body) > answers.RESPONSE_BYTES_MAX:
             waiting.end(Outcome(waiting.call.number, UNHANDLED, answers.too_large(len(body)), log))
             response = _said(413, {"errorType": "RequestEntityTooLarge", "errorMessage": "The answer is too large"})
@@ -150,11 +153,18 @@ class RuntimeWorker(Worker):
         self.owner.after_answers(self)
         return response
 
-    def _log_tail(self, request_id: str) -> str:
-        seconds = clock.monotonic_seconds() - self._began
-        start, end = frame_lines(request_id, self._environment, seconds)
-        text = f"{start}{self._tail.decode(errors='replace')}{end}".encode()
-        return text[-TAIL_BYTES:].decode(errors="replace")
+    async def _read_what_was_printed(self) -> None:
+        """What a process prints before it answers stands in its pipe when the answer comes: two turns read it."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    def _end_log(self, *, failed: bool) -> str:
+        """The end of the log of the call that had begun, if its caller wants it."""
+        ended, self._call_log = self._call_log, None
+        return ended.end(failed=failed) if ended is not None else ""
+
+    def _append(self, text: str) -> None:
+        self.log.write(text.encode(errors="replace"))
 
 
 def _said(status: int, body: dict[str, str]) -> web.Response:

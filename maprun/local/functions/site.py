@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 import msgspec
@@ -11,7 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from maprun.local.functions import answers
 from maprun.local.functions.invoking import Functions, refused, too_large
-from schemas.invocations import Answered, Invocation
+from maprun.local.functions.log_search import logs_of
+from schemas.invocations import EXECUTION_HEADER, LOGS_PATH, Answered, Invocation
 from schemas.traces import XRAY_HEADER
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
@@ -22,8 +24,10 @@ _HTTP_ACCEPTED, _HTTP_NO_CONTENT = 202, 204
 class Site:
     """Answers requests. `handle` is what an `aiohttp.web.Server` calls."""
 
-    def __init__(self, functions: Functions, registry: CollectorRegistry) -> None:
+    def __init__(self, functions: Functions, log_dir: Path, registry: CollectorRegistry) -> None:
         self._functions = functions
+        self._log_dir = log_dir
+        self._searching = asyncio.Lock()
         self._registry = registry
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -35,6 +39,8 @@ class Site:
         asked = CONFIGURATION.fullmatch(path)
         if asked is not None and request.method == "GET":
             return self._configuration(unquote(asked.group(1)), request.rel_url.query.get("Qualifier", ""))
+        if path == LOGS_PATH and request.method == "GET":
+            return await self._logs(request.rel_url.query.get("execution", ""))
         if path in {"/readyz", "/healthz"}:
             return web.json_response({"ok": True, "reason": ""})
         if path == "/metrics":
@@ -46,6 +52,14 @@ class Site:
         """Lambda's GetFunctionConfiguration, as far as it says that there is such a function."""
         refusal = self._functions.refusal(Invocation(number=0, function=name, payload=b"", qualifier=qualifier))
         return _response(refusal) if refusal is not None else web.json_response({"FunctionName": name})
+
+    async def _logs(self, execution: str) -> web.Response:
+        """What functions printed for an execution. One question at a time reads the logs."""
+        if not execution:
+            return _response(refused(0, 400, "InvalidParameterValueException", "`execution` is missing", "-"))
+        async with self._searching:
+            found = await asyncio.to_thread(logs_of, self._log_dir, execution)
+        return web.Response(body=msgspec.json.encode(found), content_type="application/json")
 
     async def _invoke(self, name: str, request: web.BaseRequest) -> web.Response:
         """Lambda's Invoke, all three invocation types."""
@@ -60,6 +74,7 @@ class Site:
             client_context=headers.get("X-Amz-Client-Context", ""),
             log_tail=headers.get("X-Amz-Log-Type") == "Tail",
             trace=headers.get(XRAY_HEADER, ""),
+            execution=headers.get(EXECUTION_HEADER, ""),
         )
         refusal = self._functions.refusal(asked)
         if refusal is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from maprun.local.functions import answers, frames
-from maprun.local.functions.call_log import CallLog, Printing, capture
+from maprun.local.functions.call_log import CallLog, Printing, append_here, capture
 from maprun.local.functions.context import Context
 from maprun.local.functions.frames import BAD_REQUEST, OK, READY, UNHANDLED, Call, Outcome
 from maprun.local.functions.handlers import Handler, LoadError, load
@@ -70,7 +70,7 @@ class Worker:
         at = slot * SLOT.size
         while (call := self._next_spare() if slot else self._next_read()) is not None:
             SLOT.pack_into(self._slots, at, call.number)
-            log = CallLog(call)
+            log = CallLog(call, os.environ, append_here)
             printing.begin(log)
             kind, body = self._outcome(call)
             printing.end()

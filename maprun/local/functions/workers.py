@@ -179,6 +179,7 @@ def call_numbered(call: Call, number: int) -> Call:
         call.payload,
         call.log_tail,
         call.trace,
+        call.execution,
     )
 
 

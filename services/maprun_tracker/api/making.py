@@ -3,6 +3,7 @@
 import time
 
 from maprun.aws.clients import make_s3, settings_of_tasks
+from maprun.aws.function_logs import FunctionLogs
 from maprun.aws.result_files import ResultFiles
 from maprun.aws.tasks import TaskRunner
 from maprun.bus.port import Port
@@ -25,6 +26,7 @@ def make_service(
     tasks = TaskRunner(settings_of_tasks(settings), clock.wall_seconds, clock.monotonic_seconds, secret)
     service = Service(port, parts, names, settings.homes, limits, folded, secret, tasks)
     service.result_files = ResultFiles(lambda: make_s3(settings_of_tasks(settings), time.sleep, chance.chance))
+    service.function_logs = FunctionLogs(settings_of_tasks(settings))
     service.input_bytes_max = service.tests.payload_bytes_max = settings.payload_bytes_max
     throttle = Throttle(throttles_of(settings), clock.monotonic_seconds)
     service.quotas = Quotas(throttle, settings.state_machines_max, settings.activities_max)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from maprun.requests.checks import Refusal
+from schemas.invocations import LOGS_PATH
 from services.maprun_tracker.api import (
     activities,
     aliases,
@@ -15,6 +16,7 @@ from services.maprun_tracker.api import (
     error_clusters,
     executions,
     express,
+    function_logs,
     health,
     histories,
     inputs,
@@ -107,13 +109,15 @@ OWN_PATHS: Final[dict[str, OwnOperation]] = {
     "/maprun/errors": OwnOperation(own_inputs.ErrorsAsked, error_clusters.errors, "DescribeExecution", "mapRunArn"),
     "/maprun/results": OwnOperation(inputs.MapRunAsked, results.results, "DescribeExecution", "mapRunArn"),
     "/maprun/children": OwnOperation(own_inputs.ChildrenAsked, child_search.children, "DescribeExecution", "mapRunArn"),
+    LOGS_PATH: OwnOperation(own_inputs.LogsAsked, function_logs.function_logs, "GetExecutionHistory", "executionArn"),
     "/maprun/health": OwnOperation(health.HealthAsked, health.health, "DescribeHealth", ""),
     OPEN_RUNS: OwnOperation(open_runs.OpenRunsAsked, open_runs.open_runs, "ListOpenMapRuns", ""),
     "/maprun/states": OwnOperation(states.StatesAsked, states.states, "DescribeMapRun", "mapRunArn"),
 }
 """Questions, by GET: the history of any execution, EXPRESS children too; how much of its source a Map Run has read;
-what its unsuccessful children ended with, counted; which of its children are as one asks; its result files; how all
-processes do; the Map Runs that are open (the site asks every process); how long states take."""
+what its unsuccessful children ended with, counted; which of its children are as one asks; its result files; what the
+functions that an execution called have printed; how all processes do; the Map Runs that are open (the site asks every
+process); how long states take."""
 
 OWN_ACTS: Final[dict[str, OwnAct]] = {
     "/maprun/redrive": OwnAct(own_inputs.RedriveChildren, redrives.redrive_children, "RedriveExecution"),

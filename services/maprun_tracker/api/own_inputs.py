@@ -46,6 +46,13 @@ class ChildrenAsked(Input, frozen=True, kw_only=True):
     max_results: int | None = None
 
 
+class LogsAsked(Input, frozen=True, kw_only=True):
+    """Input of `GET /maprun/function-logs`."""
+
+    rules: ClassVar[Mapping[str, Rule]] = {"execution_arn": LONG_ARN}
+    execution_arn: str | None = None
+
+
 class RedriveChildren(Input, frozen=True, kw_only=True):
     """Input of `POST /maprun/redrive`: the children by indexes, flat (first, count, …), by ARNs, or by both."""
 

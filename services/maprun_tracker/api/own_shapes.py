@@ -69,6 +69,27 @@ class MapRunResults(shapes.Output, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class FunctionLog(shapes.Output, frozen=True, kw_only=True):
+    """What one call of a function has printed, under Lambda's START line; `truncated`: the end of it is left out."""
+
+    function_name: str
+    request_id: str
+    log: str
+    truncated: bool
+
+
+class FunctionLogs(shapes.Output, frozen=True, kw_only=True):
+    """Of `GET /maprun/function-logs`: calls that printed something or failed; `truncated`: there are more.
+
+    `error` says why logs can't be had.
+    """
+
+    execution_arn: str
+    calls: tuple[FunctionLog, ...] = ()
+    truncated: bool = False
+    error: str | None = None
+
+
 class FoundChild(shapes.ExecutionItem, frozen=True, kw_only=True):
     """A child of a Map Run that was looked for, with what it ended with; a long cause is cut."""
 

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from maprun.aws.function_logs import FunctionLogs
 from maprun.aws.result_files import ResultFiles
 from maprun.bus.port import BusError, Port, Record
 from maprun.mapruns.limits import MapRunLimits
@@ -102,6 +103,7 @@ class Service:
         self.examiner = Examiner(port)
         self.tests = StateTests(port, names, tasks)
         self.result_files: ResultFiles | None = None
+        self.function_logs: FunctionLogs | None = None
         self.express = ExpressCalls("", names, homes, 1, limits)
         self.reports = ProcessReports(homes, lanes=1)
         self.quotas = Quotas()

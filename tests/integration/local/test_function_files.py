@@ -186,6 +186,8 @@ def test_a_log_is_that_of_its_call(tmp_path: Path) -> None:
             assert lines[4].startswith(f"REPORT RequestId: {request_id}\tDuration: ")
         log = (tmp_path / "log" / "f.log").read_text(encoding="utf-8").splitlines()
         assert len(log) == 8 * 5
+        ids = [headers["x-amzn-RequestId"] for _, headers, _ in answers]
+        assert [sum(request_id in line for line in log) for request_id in ids] == [5] * 8
 
     scene(tmp_path, play)
 

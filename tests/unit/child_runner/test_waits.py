@@ -12,6 +12,7 @@ from schemas.effects import (
     TaskRequested,
     TaskSucceeded,
     TimerRequested,
+    called_by,
 )
 from schemas.home import NestedRunDropped, NestedRunRequested
 from schemas.plan import MapRunPlan
@@ -32,6 +33,10 @@ class Machine:
     def effect_key(self, index: int, redrive_count: int, ref: str) -> str:
         """A key."""
         return f"{index}/{redrive_count}/{ref}"
+
+    def arn(self, index: int) -> str:
+        """Of a child."""
+        return f"child {index}"
 
     def map_run_arn(self, _index: int, ref: str) -> tuple[str, str]:
         """Id and ARN."""
@@ -119,7 +124,7 @@ def test_a_childs_calls_belong_to_the_trace_of_its_root_execution() -> None:
     """With the attempt as the parent; without a trace the request goes out as it is."""
     waits, calls, run, child = made()
     waits.ask(run, child, TASK_ASKED)
-    assert [start.request for start in calls.take_starts(9)] == [TASK_ASKED]
+    assert [start.request for start in calls.take_starts(9)] == [called_by(TASK_ASKED, "child 9")]
     root = "Root=1-5759e988-bd862e3fe1be46a994272793"
     run.opened = msgspec.structs.replace(run.opened, trace_header=f"{root};Sampled=1")
     waits.ask(run, child, TASK_ASKED)

@@ -152,3 +152,19 @@ def test_result_files_are_listed() -> None:
         assert (failed.exit_code, "no such bucket" in failed.stderr) == (1, True)
         api.answers["GET"] = lambda _: {"mapRunArn": RUN, "files": [], "filesInAll": 0}
         assert run(api, "results", RUN).exit_code == 1
+
+
+def test_logs_of_functions_are_printed() -> None:
+    """Each call under its function's name; that there are none, or more, is said, and why they can't be had."""
+    call = {"functionName": "price", "requestId": "r", "log": "START r\nr\thello\nEND r", "truncated": False}
+    there: Json = {"executionArn": "e", "calls": [call], "truncated": True}
+    with FakeApi() as api:
+        api.answers["GET"] = lambda _: there
+        printed = run(api, "logs", "arn:child")
+        assert printed.stdout.splitlines() == ["price:", "START r", "r\thello", "END r"]
+        assert "there are more" in printed.stderr
+        api.answers["GET"] = lambda _: {"executionArn": "e", "calls": [], "truncated": False}
+        assert "no function has printed anything" in run(api, "logs", "arn:child").stderr
+        api.answers["GET"] = lambda _: {**there, "calls": [], "error": "they are in CloudWatch Logs"}
+        refused = run(api, "logs", "arn:child")
+        assert (refused.exit_code, "they are in CloudWatch Logs" in refused.stderr) == (1, True)

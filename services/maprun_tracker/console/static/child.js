@@ -1,9 +1,9 @@
 // A child execution in a drawer: input, output, error, its events, and the calls that fetch the same.
-import { call } from "./api.js";
+import { ask, call } from "./api.js";
 import { write } from "./address.js";
 import { ActButton, Stop } from "./acts.js";
 import { History } from "./history.js";
-import { html } from "./html.js";
+import { html, useState } from "./html.js";
 import { useLive, Waiting } from "./live.js";
 import { Copy, Dialog, Facts, Json, Status } from "./parts.js";
 import { duration, moment, nameOf, shellWord } from "./words.js";
@@ -32,9 +32,34 @@ export function Child({ arn, onClose }) {
       <${Json} level="h3" name="Input" text=${child.input} />
       <${Json} level="h3" name="Output" text=${child.output} />`}
       ${!express && html`<${NestedRuns} arn=${arn} />`}
+      <${FunctionLogs} arn=${arn} />
       <h3>States and events</h3>
       <${History} arn=${arn} as="both" anyKind />
     <//>
+  <//>`;
+}
+
+/** What functions printed for `arn`, asked for when it is opened: a host looks through its logs for it. */
+export function FunctionLogs({ arn }) {
+  const [open, setOpen] = useState(false);
+  return html`<details class="function-logs" onToggle=${(event) => setOpen(event.currentTarget.open)}>
+    <summary>Logs of its functions</summary>
+    ${open && html`<${FoundLogs} arn=${arn} />`}
+  </details>`;
+}
+
+function FoundLogs({ arn }) {
+  const live = useLive((signal) => ask("function-logs", arn, {}, signal), ["function-logs", arn], () => true);
+  const found = live.data;
+  return html`<${Waiting} live=${live}>
+    ${found?.error && html`<p class="quiet">${found.error}</p>`}
+    ${found && !found.error && found.calls.length === 0 && html`<p class="quiet">No function has printed anything, or failed, as far as logs reach back.</p>`}
+    ${found?.calls.map((one) => html`<section class="json" key=${one.requestId}>
+      <h4>${one.functionName} <${Copy} text=${one.log} /></h4>
+      <pre tabindex="0" aria-label=${`Log of ${one.functionName}`}>${one.log}</pre>
+      ${one.truncated && html`<p class="quiet">The end of it is left out.</p>`}
+    </section>`)}
+    ${found?.truncated && html`<p class="quiet">There are more: the functions' logs themselves have them, under the execution's ARN.</p>`}
   <//>`;
 }
 

@@ -17,7 +17,7 @@ export function Graph({ definition, states = {} }) {
       <${Drawing} of=${drawing} states=${new Map(Object.entries(states))} />
     </svg>
   </div>
-  <p class="quiet">Dashed lines are what Catch leads to; a thick frame is where it starts, a double one where it ends.</p>`;
+  <p class="quiet">Dashed lines are what Catch leads to; a thick frame is where it starts, a double one where it ends.${Object.keys(states).length ? " “Of last 200” is of the children of a Map that ended last." : ""}</p>`;
 }
 
 function drawn(definition) {

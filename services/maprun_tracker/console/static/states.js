@@ -1,5 +1,6 @@
-// What became of each state of an execution, for its graph: by its events, and of a Map by the items of its Map Runs.
-import { call } from "./api.js";
+// What became of each state of an execution, for its graph: by its events, of a Map by the items of its Map Runs, and of
+// the states inside a Map by the children that ended last.
+import { ask, call } from "./api.js";
 import { useLive } from "./live.js";
 import { countsOf } from "./spans.js";
 import { number } from "./words.js";
@@ -7,6 +8,8 @@ import { number } from "./words.js";
 const EVENTS = 1000; // of one page
 const PAGES_MAX = 5;
 const RUNS_MAX = 20; // whose items are asked for, the newest ones
+const INSIDE_MAX = 5; // Maps whose children are looked at
+const UNKNOWN = { states: [], childrenCounted: 0 }; // the rest of the graph is shown all the same
 const EVERY_MS = 5000;
 
 /** {name: {status, text}} once it is known; asked again while the execution is running. */
@@ -29,7 +32,22 @@ async function states(arn, signal) {
   const runs = await Promise.all(wanted.map((mapRunArn) => call("DescribeMapRun", { mapRunArn }, signal)));
   const items = new Map(runs.map((run) => [run.mapRunArn, run.itemCounts]));
   const part = nextToken ? " at first" : "";
-  return Object.fromEntries(counts.map(([name, count]) => [name, { status: statusOf(count), text: textOf(count, items) + part }]));
+  const inside = await Promise.all(newestOf(counts).map((mapRunArn) => ask("states", mapRunArn, {}, signal).catch(() => UNKNOWN)));
+  return Object.fromEntries([
+    ...inside.flatMap((run) => run.states.map((state) => [state.name, insideOf(state, run.childrenCounted)])),
+    ...counts.map(([name, count]) => [name, { status: statusOf(count), text: textOf(count, items) + part }]),
+  ]);
+}
+
+/** The newest Map Run of each Map, of as many Maps as are asked for. */
+function newestOf(counts) {
+  return counts.flatMap(([, { runs }]) => runs.slice(-1)).slice(-INSIDE_MAX);
+}
+
+/** A state inside a Map: how many of the children that ended last came to it, and how many ended in it unsuccessfully. */
+export function insideOf({ visits, endedInIt }, children) {
+  const lost = endedInIt ? `, ${number(endedInIt)} failed` : "";
+  return { status: endedInIt ? "FAILED" : "SUCCEEDED", text: `${number(visits)} of last ${number(children)}${lost}` };
 }
 
 /** What of it there is to be seen first. */
