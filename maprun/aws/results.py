@@ -35,6 +35,9 @@ DATA_CONTENT_TYPE = "binary/octet-stream"  # of SUCCEEDED_n.json and its like, a
 MANIFEST_CONTENT_TYPE = "application/octet-stream"
 PART_BYTES_MIN = 5 * 1024 * 1024  # S3: every part but the last
 
+SHORTER_LOOKS = 4
+"""How often an object that is shorter than ours is looked at again, for a second in all, before it is another's."""
+
 HTTP_FORBIDDEN = 403
 HTTP_NOT_FOUND = 404
 HTTP_CONFLICT = 409
@@ -184,8 +187,14 @@ class ResultWriter:
         size_bytes: int,
     ) -> bool:
         """Writes unless something is at the key; True when what is there is right for sure (see `complete`)."""
+        shorter = 0  # how often there was less
 
         def judged(found: Found) -> bool:
+            nonlocal shorter
+            if found.size_bytes < size_bytes and shorter < SHORTER_LOOKS:
+                # Where writes are not atomic (rclone), what another call still writes is seen half written.
+                shorter += 1
+                raise ConnectionError(f"s3://{bucket}/{key} has {found.size_bytes} of {size_bytes} bytes")
             if found.size_bytes != size_bytes:
                 raise ResultWriterError(
                     f"The object s3://{bucket}/{key} exists with other content: {found.size_bytes} bytes, "

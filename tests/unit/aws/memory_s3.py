@@ -17,6 +17,7 @@ from maprun.aws.retry import FailedAttempt
 
 ENDPOINT = "http://s3.test"
 CLOCK = "Sat, 31 Jan 2026 12:00:00 GMT"
+_OK = 200
 _FIELDS = {"UploadId": "uploadId"}
 
 
@@ -30,6 +31,7 @@ class Server(msgspec.Struct, kw_only=True):
     listed_etags: bool = True
     may_look: bool = True  # else 403 for what isn't there, as without s3:ListBucket
     lost: tuple[str, int] = ("", 0)  # (operation, n): its n-th answer never comes
+    half_seen: int = 0  # how many looks at what was written see only its beginning
     page: bool = False  # everything is answered with a web page
     status: dict[str, int] = {}  # operation → status that it always gets
 
@@ -104,6 +106,9 @@ class MemoryS3:
         if self.server.lost == (operation, self.calls[operation]):
             raise ConnectionClosedError(endpoint_url=request.url)
         if operation == "HeadObject":
+            if status == _OK and self.server.half_seen:
+                self.server.half_seen -= 1
+                headers = {**headers, "content-length": str(len(body) // 2)}
             body = b""
         return AWSResponse(request.url, status, {"date": CLOCK, "last-modified": CLOCK, **headers}, _Raw(body))
 

@@ -54,6 +54,15 @@ def test_any_answer_may_get_lost_on_any_server(
             assert len(s3.warned) == 1
 
 
+@pytest.mark.parametrize("operation", ["CompleteMultipartUpload", "PutObject"])
+@pytest.mark.parametrize("conditional", ["heeded", "ignored"])
+def test_what_is_still_being_written_is_waited_for(s3: MemoryS3, operation: str, conditional: str) -> None:
+    """After a lost answer a server whose writes are not atomic shows the beginning of our object, not another's."""
+    s3.begin(Server(conditional=conditional, lost=(operation, 1), half_seen=3))
+    export(ResultWriter(s3.access))
+    assert {key: found.body for key, found in s3.objects.items()} == {"f": WHOLE, "m": MANIFEST}
+
+
 @pytest.mark.parametrize("etags", ETAGS)
 @pytest.mark.parametrize("conditional", ["heeded", "ignored", "unknown"])
 def test_a_second_exporter_finds_what_the_first_one_wrote(s3: MemoryS3, etags: str, conditional: str) -> None:
