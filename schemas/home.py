@@ -298,7 +298,7 @@ class OutputRefused(Fact, frozen=True):
 
 
 class LimitsTaken(Fact, frozen=True):
-    """The fold judges by these limits from this record on, until the next one. Appended when a home is taken over.
+    """The fold judges by these limits and rules from here on, until the next one. Appended when a home is taken over.
 
     They stand on home so that records are judged alike whenever they are folded again, whatever was set meanwhile. What
     stands here by default is judged by before the first one.
@@ -309,6 +309,7 @@ class LimitsTaken(Fact, frozen=True):
     retention_ms: int = 90 * 24 * 3_600_000
     open_executions_max: int = 0  # of the whole cluster, as the next one; 0 = no bound
     open_map_runs_max: int = 1_000
+    rules: int = 0  # maprun.mapruns.limits.RULES of the version that appended it
 
 
 class ResultFileOpened(Fact, frozen=True):

@@ -7,12 +7,16 @@ import msgspec
 from schemas.home import LimitsTaken
 
 DAY_MS = 24 * 3_600_000
+QUOTAS_FIRST = 1
+"""Since these rules the quotas of all lanes are filled before anything is asked for ahead."""
+RULES = QUOTAS_FIRST
+"""Those of today. A rule that changes counts from a record of home on, as limits do."""
 
 
 class MapRunLimits(msgspec.Struct, frozen=True):
     """Part of every fold's inputs: the same in scheduler, tracker and export, or they would disagree.
 
-    Those that an operator sets (`limits_taken`) the fold has from records of home: see `limits_under`.
+    Those that an operator or a version sets (`limits_taken`) the fold has from records of home: see `limits_under`.
     """
 
     concurrency_default: int = 10_000  # children at once when MaxConcurrency is 0 (AWS quota)
@@ -37,6 +41,7 @@ class MapRunLimits(msgspec.Struct, frozen=True):
     redrivable_ms: int = 14 * DAY_MS  # after the end (AWS: API reference, RedriveExecution)
     execution_ms: int = 365 * DAY_MS  # the longest that an execution may be open (AWS quota)
     retention_ms: int = 90 * DAY_MS  # an ended execution's name stays taken so long (AWS quota)
+    rules: int = RULES
 
     @property
     def redrive_within_ms(self) -> int:
@@ -83,18 +88,20 @@ def limits_of(shared: SharedLimits) -> MapRunLimits:
             retention_ms=max(1, round(shared.retention_days * DAY_MS)),
             open_executions_max=shared.open_executions_max,
             open_map_runs_max=shared.open_map_runs_max,
+            rules=RULES,
         ),
     )
 
 
 def limits_taken(limits: MapRunLimits) -> LimitsTaken:
-    """Of these limits those that an operator sets."""
+    """Of these limits those that an operator or a version sets."""
     return LimitsTaken(
         payload_bytes_max=limits.result_bytes_max,
         history_events_max=limits.events_max,
         retention_ms=limits.retention_ms,
         open_executions_max=limits.open_executions_max,
         open_map_runs_max=limits.open_runs_max,
+        rules=limits.rules,
     )
 
 
@@ -107,4 +114,5 @@ def limits_under(limits: MapRunLimits, taken: LimitsTaken) -> MapRunLimits:
         open_executions_max=taken.open_executions_max,
         open_runs_max=taken.open_map_runs_max,
         retention_ms=taken.retention_ms,
+        rules=taken.rules,
     )

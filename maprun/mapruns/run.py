@@ -7,7 +7,7 @@ import msgspec
 from maprun.integrations.resources import READ_LISTING, parse_resource
 from maprun.mapruns.intervals import Intervals
 from maprun.mapruns.ledger import Piece, accept, below, tally
-from maprun.mapruns.limits import MapRunLimits
+from maprun.mapruns.limits import QUOTAS_FIRST, MapRunLimits
 from maprun.mapruns.speed import Speed
 from schemas.asks import RedriveStage
 from schemas.effects import MapRunFailed, MapRunSucceeded
@@ -224,7 +224,8 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
     bring, and yet its quota must never wait for items.
     An item stays on its lane, so windows and prefetch follow the quota: what one lane still has to run when the others
     are done is bounded by `prefetch_quotas_max` rounds of children, or by `ahead_ms` of its time when children end so
-    fast that more rounds pass in it. The first round fills quotas alone, so that few items are spread over all lanes.
+    fast that more rounds pass in it. Quotas are filled before anything is asked for ahead: as many items as may run at
+    once all run at once, for those asked for ahead wait on their lane though another one has room.
     """
     if run.phase != "open" or run.unpinned or lanes_without_quota_owe(run):
         return []
@@ -241,18 +242,21 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
         cap = quota + max(rounds_ahead, in_time)
         free = cap - run.outstanding(lane)
         if free * 4 >= cap or free * 2 >= cap - quota:
-            room.append([lane, free, max(quota, in_time // limits.windows_ahead)])
+            short = quota - run.asked_of.get(lane, 0) if limits.rules >= QUOTAS_FIRST else 0
+            room.append([lane, free, max(quota, in_time // limits.windows_ahead), short])
     windows: list[tuple[int, int, int]] = []
     first = not run.asked
     while room and len(windows) < limits.windows_per_ask_max:
         for entry in room:
-            lane, free, least = entry
+            lane, free, least, short = entry
             if first:
                 size = min(limits.window_items_first, max(1, least))
             else:
                 # Windows grow with what the run has shown to hold: few items are spread over all lanes.
                 rounds = min(limits.window_quotas_max, max(1, run.asked // run.concurrency))
                 size = min(limits.window_items_max, max(1, least * rounds))
+            if short > 0:
+                size = min(size, short)  # no window passes a quota while others are not filled yet
             count = min(size, free) if left is None else min(size, free, left)
             if not count:
                 break
@@ -262,6 +266,7 @@ def next_windows(run: Run, limits: MapRunLimits) -> list[tuple[int, int, int]]:
             run.asked += count
             run.asked_of[lane] = run.asked_of.get(lane, 0) + count
             entry[1] -= count
+            entry[3] -= count
         room = [entry for entry in room if entry[1] > 0] if left is None or left else []
         first = False
     run.windows.extend(windows)

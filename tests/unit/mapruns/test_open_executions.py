@@ -135,7 +135,7 @@ def test_what_was_judged_is_judged_alike_by_who_has_other_limits() -> None:
         log += [request("d", [WAITS], request_id="d", origin=Origin("execution-requests", 0, 1))]
         log += [LimitsTaken(open_executions_max=then), StopRequested("stop", arn_of("a")), request("e", [WAITS])]
         homes = [
-            Home(HomeState(home=0), Programs(), NAMES, HOMES, LANES, MapRunLimits(open_executions_max=bound))
+            Home(HomeState(home=0), Programs(), NAMES, HOMES, LANES, MapRunLimits(open_executions_max=bound, rules=0))
             for bound in (first, then)
         ]
         for offset, record in enumerate(log):

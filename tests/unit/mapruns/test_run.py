@@ -85,6 +85,31 @@ def test_the_first_windows_reach_every_lane_at_once() -> None:
     assert [count for _, count, _ in wide[:3]] == [4, 4, 4]
 
 
+@given(st.integers(1, 16), st.integers(1, 40_000), st.integers(8, 64))
+def test_as_many_items_as_may_run_at_once_all_do(lanes: int, concurrency: int, first: int) -> None:
+    """The first positions fill every lane's quota to the last before one of them is asked for ahead."""
+    used, quotas = split_quota(concurrency, lanes, 0)
+    run = make_run(lanes=used, quotas=quotas, concurrency=concurrency)
+    limits = MapRunLimits(window_items_first=first, windows_per_ask_max=10_000)
+    filled = dict.fromkeys(used, 0)
+    for start, count, lane in next_windows(run, limits):
+        if start < concurrency:
+            assert start + count <= concurrency
+            filled[lane] += count
+    assert filled == dict(zip(used, quotas, strict=True))
+
+
+def test_a_log_of_older_rules_is_folded_by_them() -> None:
+    """Before the rules that fill quotas first, a window passed a quota while other lanes had room."""
+    run = make_run(lanes=(0, 1), quotas=(700, 700), concurrency=1_400)
+    windows = next_windows(run, MapRunLimits(rules=0, prefetch_items_first=300))
+    assert [count for _, count, _ in windows] == [32, 32, 500, 500, 468, 468]
+    assert next_windows(make_run(lanes=(0, 1), quotas=(700, 700), concurrency=1_400), MapRunLimits())[4:6] == [
+        (1_064, 168, 0),
+        (1_232, 168, 1),
+    ]
+
+
 def test_a_small_quota_is_asked_for_little() -> None:
     """Items stay on their lane, so what a lane may hold beyond its quota follows the quota: the tail stays short."""
     limits = MapRunLimits(prefetch_items_first=256, prefetch_items_min=8)
@@ -301,6 +326,7 @@ def test_a_fast_lane_is_asked_for_what_it_ends_in_a_second(per_second: int, item
 def test_windows_of_a_fast_run_are_large() -> None:
     """An ask of a thousand items for a lane is a few windows: each becomes a record."""
     run = make_run(lanes=(0,), quotas=(13,), concurrency=13, read=10_000, asked=10_000, bytes_read=600_000)
+    run.asked_of[0] = run.answered_of[0] = 10_000
     run.speed.per_second = 1_000
     assert [count for _, count, _ in next_windows(run, MapRunLimits())] == [500, 500, 13]
 

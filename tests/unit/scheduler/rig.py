@@ -6,6 +6,7 @@ from typing import Any
 
 from maprun.bus.port import Record
 from maprun.integrations.jobs import Followed, JobCalls
+from maprun.mapruns.limits import MapRunLimits
 from schemas import topics
 from schemas.effects import TaskFailed, TaskRequested, TaskSucceeded
 from schemas.wire import Fact, encode
@@ -126,6 +127,7 @@ class Rig:
             "homes": HOMES,
             "lanes": LANES,
             "limits": self.limits,
+            "map_run_limits": MapRunLimits(rules=0),  # as a new home has it: nothing is said there of rules
             "watch": self.watched.append,
         }
         return Deps(**(given | self.over))

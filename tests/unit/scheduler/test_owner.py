@@ -102,7 +102,7 @@ def test_a_successor_with_another_limit_judges_nothing_anew(make_rig: Make) -> N
     for name in ("a", "b", "c"):
         rig.put(topics.HOME, 0, request(name, [["wait", 20]]))
     rig.until(lambda: len(rig.records(topics.EXECUTION_EVENTS)) == 3)
-    rig.over["map_run_limits"] = MapRunLimits(open_executions_max=HOMES)
+    rig.over["map_run_limits"] = MapRunLimits(open_executions_max=HOMES, rules=0)
     first.kill()
     rig.until(lambda: any(isinstance(record, LimitsTaken) for record in _home(rig)), seconds=60)
     rig.put(topics.HOME, 0, request("d", [], request_id="d", origin=Origin("execution-requests", 0, 0)))
