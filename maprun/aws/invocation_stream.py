@@ -14,6 +14,7 @@ LOOK_SECONDS = 1.0  # how exactly an answer's time is kept
 HEAD_BYTES_MAX = 64 << 10
 OPEN_SECONDS_MAX = 2.0  # a host that offers the stream says so at once,
 OFFER_AGAIN_SECONDS = 60.0  # one that does not is asked again so much later,
+SILENT_AGAIN_SECONDS = 10.0  # one that says nothing so much later,
 CONNECT_AGAIN_SECONDS = 1.0  # and one that isn't there so much
 SWITCHING = b" 101 "
 _REQUEST = b"GET " + PATH + b" HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: " + PROTOCOL + b"\r\n\r\n"
@@ -224,6 +225,7 @@ class StreamKeeper:
         self._stream: InvocationStream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._ask_after = float("-inf")
+        self._declined = False  # it was asked, and offered none
 
     @property
     def stream(self) -> InvocationStream | None:
@@ -232,12 +234,16 @@ class StreamKeeper:
         return stream if stream is not None and stream.is_open else None
 
     async def offered(self) -> InvocationStream | None:
-        """The stream, opened if need be; None where Lambda's Invoke API is all there is."""
+        """The stream, opened if need be; None where Lambda's Invoke API is all there is.
+
+        Who offered none is asked again beside the calls: an endpoint that says nothing to it must not hold them up.
+        """
         if self._place is None or (self._opening is None and self._monotonic() < self._ask_after):
             return None
         if self._opening is None:
             self._opening = asyncio.create_task(self._open(*self._place))
-        await asyncio.shield(self._opening)  # who stops waiting stops nobody else's
+        if not self._declined:
+            await asyncio.shield(self._opening)  # who stops waiting stops nobody else's
         return self.stream
 
     def close(self) -> None:
@@ -252,11 +258,13 @@ class StreamKeeper:
         try:
             await stream.open(host, port, OPEN_SECONDS_MAX)
         except NotOfferedError:
-            self._ask_after = self._monotonic() + OFFER_AGAIN_SECONDS
-        except (OSError, TimeoutError):
+            self._declined, self._ask_after = True, self._monotonic() + OFFER_AGAIN_SECONDS
+        except TimeoutError:
+            self._declined, self._ask_after = True, self._monotonic() + SILENT_AGAIN_SECONDS
+        except OSError:
             self._ask_after = self._monotonic() + CONNECT_AGAIN_SECONDS
         else:
-            self._stream = stream
+            self._declined, self._stream = False, stream
         finally:
             self._opening = None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from maprun.aws.invocation_stream import SILENT_AGAIN_SECONDS, StreamKeeper
 from schemas.effects import TaskFailed, TaskSucceeded
 from tests.integration.local.hosting import Outcome, caller, entrance
 
@@ -175,3 +176,38 @@ def test_whoever_speaks_the_invoke_api_alone_is_called_by_it() -> None:
 
     asyncio.run(scene())
     assert seen == ["GET /maprun/invocations", *["POST /2015-03-31/functions/f/invocations"] * 3]
+
+
+def test_an_endpoint_that_says_nothing_to_the_offer_holds_no_calls_up_again() -> None:
+    """The first calls wait for its answer, as long as may be; later ones don't, while it is asked again beside them."""
+    asked: asyncio.Queue[bytes] = asyncio.Queue()
+    ended: asyncio.Queue[None] = asyncio.Queue()
+    now = 0.0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.put_nowait(await reader.readuntil(b"\r\n"))
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        ended.put_nowait(None)
+
+    async def scene() -> None:
+        nonlocal now
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        keeper = StreamKeeper(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", lambda: now)
+        try:
+            assert await keeper.offered() is None
+            assert await asked.get() == b"GET /maprun/invocations HTTP/1.1\r\n"
+            assert await keeper.offered() is None
+            assert asked.empty()
+            now = SILENT_AGAIN_SECONDS + 1.0
+            offered = asyncio.create_task(keeper.offered())
+            await asked.get()
+            assert offered.done()  # though nothing has been said
+        finally:
+            keeper.close()
+            for _ in range(2):
+                await ended.get()
+            server.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 30))
