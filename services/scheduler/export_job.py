@@ -330,10 +330,13 @@ class ExportJob:
         if known is not None and known[1] == len(part.body):
             return known[0]
         body = part.body
+        began = self._port.monotonic()
         try:
             etag = await self._store.upload_part(bucket, key, file.upload_id, part.part + 1, body)
         except UploadGoneError:
             return part_etag(body)  # somebody completed it: completing it again looks at what is there
+        if not part.last:  # which may be of any size
+            self._uploads.took(self._port.monotonic() - began)
         self._state()  # a run that is over needs no more facts
         await self._say(
             ResultPartWritten(self._run, self._generation, part.status, part.file, part.part, etag, len(body))

@@ -34,7 +34,7 @@ class SchedulerLimits(msgspec.Struct, frozen=True, kw_only=True):
     export_inbox_bytes_max: int = 16 << 20  # frames of one run waiting for its export; what is over is read again
     export_read_records: int = 32  # read again from home at once
     export_pauses_seconds: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # between tries while S3 is away
-    parts_at_once_max: int = 8  # under way of all exports of a home, beside one for each
+    parts_at_once_max: int = 8  # under way of all exports of a home, beside one for each, if that brings something
     shaped_ahead_max: int = 16  # frames whose records are being made, of one run: they are put in order
     part_bytes: int = 8 << 20  # of a multipart upload; S3 wants at least 5 MiB
     value_bytes_max: int = (10 << 20) - 2_048  # of a record that is sent
