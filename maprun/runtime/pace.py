@@ -2,7 +2,7 @@
 
 from maprun.runtime import clock
 
-SLICE_SECONDS = 0.01
+SLICE_SECONDS = 0.02
 """A loop that is held no longer answers requests and heartbeats in time, however many owners take turns on it."""
 
 
