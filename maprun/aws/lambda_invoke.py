@@ -163,7 +163,9 @@ class LambdaInvoker:
                     parameters, body, seconds_max, idempotency_key, request.trace, request.execution
                 )
             else:
-                beside = {EXECUTION_HEADER: request.execution, **call_headers(request.trace)}
+                beside = call_headers(request.trace)
+                if request.execution:
+                    beside[EXECUTION_HEADER] = request.execution
                 answer = await endpoint.http.invoke(parameters, body, seconds_max, idempotency_key, role, beside)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _no_answer(error)

@@ -18,7 +18,8 @@ async def function_logs(service: Service, ask: own_inputs.LogsAsked, _call: Call
     if asked is None:
         return own_shapes.FunctionLogs(execution_arn=arn)
     try:
-        calls, truncated = await service.port.call(lambda: asked.of(arn))
+        async with service.asking_for_logs:
+            calls, truncated = await service.port.call(lambda: asked.of(arn))
     except FunctionLogError as error:
         return own_shapes.FunctionLogs(execution_arn=arn, error=error.cause)
     return own_shapes.FunctionLogs(execution_arn=arn, calls=tuple(map(_shown, calls)), truncated=truncated)

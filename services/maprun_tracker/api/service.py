@@ -36,6 +36,8 @@ from services.maprun_tracker.state import Partition
 
 T = TypeVar("T")
 POLL_SECONDS = 0.002
+LOG_QUESTIONS_MAX = 2
+"""To function hosts at once, each of which takes a thread while a host looks through its logs; more wait their turn."""
 
 
 class Parts(Protocol):
@@ -104,6 +106,7 @@ class Service:
         self.tests = StateTests(port, names, tasks)
         self.result_files: ResultFiles | None = None
         self.function_logs: FunctionLogs | None = None
+        self.asking_for_logs = asyncio.Semaphore(LOG_QUESTIONS_MAX)
         self.express = ExpressCalls("", names, homes, 1, limits)
         self.reports = ProcessReports(homes, lanes=1)
         self.quotas = Quotas()
