@@ -50,6 +50,22 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     log_result: str = ""  # X-Amz-Log-Result
 
 
+class FoundLog(msgspec.Struct, frozen=True, rename="camel"):
+    """The lines of one call, each with its id, as the function's log has them. `truncated`: some were left out."""
+
+    function_name: str
+    request_id: str
+    log: str
+    truncated: bool
+
+
+class FoundLogs(msgspec.Struct, frozen=True):
+    """What a host answers under LOGS_PATH: calls that left lines, by function, oldest first. `truncated`: not all."""
+
+    calls: list[FoundLog]
+    truncated: bool
+
+
 class CallerFrame(msgspec.Struct, frozen=True, array_like=True):
     """What a caller asks for; `given_up` are the numbers of invocations whose answers nobody waits for any more."""
 

@@ -1,19 +1,18 @@
 """What functions printed for one execution, asked of the function host, which Lambda itself has no answer for."""
 
 import http.client
-import json
-from typing import Any
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from maprun.aws.clients import AwsSettings
 from maprun.aws.lambda_http import AWS
 from maprun.runtime.settings import endpoints_of
-from schemas.invocations import LOGS_PATH
+from schemas.invocations import LOGS_PATH, FoundLogs
 
 ANSWER_BYTES_MAX = 8 << 20
 _SECONDS_MAX = 10.0
 _HTTP_OK = 200
-Json = dict[str, Any]
 
 
 class FunctionLogError(Exception):
@@ -33,22 +32,25 @@ class FunctionLogs:
         places = dict.fromkeys([settings.lambda_endpoint, *named])
         self._urls = [url for url in places if url and url != AWS]
 
-    def of(self, execution: str) -> tuple[list[Json], bool]:
-        """The calls that the execution with this ARN made and that printed, by host, and whether there are more.
+    def of(self, execution: str) -> tuple[FoundLogs, list[str]]:
+        """What the hosts have of the execution with this ARN, and why those have nothing that can't be asked.
 
-        Raises FunctionLogError when no host has logs, or one can't be asked.
+        Raises FunctionLogError where there is no host.
         """
         if not self._urls:
             raise FunctionLogError("Functions are Lambda's own: their logs are in CloudWatch Logs, /aws/lambda/NAME")
-        calls, truncated = list[Json](), False
+        found, troubles = FoundLogs([], truncated=False), list[str]()
         for url in self._urls:
-            said = _asked(url, execution)
-            calls += said["calls"]
-            truncated |= said["truncated"]
-        return calls, truncated
+            try:
+                said = _asked(url, execution)
+            except FunctionLogError as trouble:  # another host may have them
+                troubles.append(trouble.cause)
+            else:
+                found = FoundLogs(found.calls + said.calls, truncated=found.truncated or said.truncated)
+        return found, troubles
 
 
-def _asked(url: str, execution: str) -> Json:
+def _asked(url: str, execution: str) -> FoundLogs:
     place = urlsplit(url)
     kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
     connection = kind(place.netloc, timeout=_SECONDS_MAX)
@@ -63,7 +65,6 @@ def _asked(url: str, execution: str) -> Json:
     if answer.status != _HTTP_OK or len(body) > ANSWER_BYTES_MAX:
         raise FunctionLogError(f"{url} keeps no logs that can be asked for: it answers {answer.status}")
     try:
-        said: Json = json.loads(body)
-        return {"calls": list(said["calls"]), "truncated": bool(said["truncated"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise FunctionLogError(f"{url} keeps no logs that can be asked for: {error!r}") from error
+        return msgspec.json.decode(body, type=FoundLogs)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FunctionLogError(f"{url} keeps no logs that can be asked for: {error}") from error

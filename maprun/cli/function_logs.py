@@ -17,12 +17,14 @@ def logs(context: Context, *, execution: str, as_json: bool) -> None:
     if as_json:
         output.print_json(found)
         return
-    if found.get("error"):
+    if found.get("error") and not found["calls"]:
         raise CliError(found["error"])
     for call in found["calls"]:
         click.echo(f"{call['functionName']}:")
         click.echo(call["log"])
     if not found["calls"]:
         output.err().print("no function has printed anything for it, or failed, as far as logs reach back")
+    if found.get("error"):
+        output.err().print(found["error"])
     if found["truncated"]:
         output.err().print("there are more: look into the functions' logs themselves, by the execution's ARN")

@@ -10,7 +10,7 @@ from maprun.local.layout import Layout, StackError
 FILES = Path(__file__).parent / "static" / "kafka"
 _FETCH_SECONDS_MAX = 600
 _FORMAT_SECONDS_MAX = 60
-_COMPLETE = ".complete"
+COMPLETE = ".complete"  # in a folder of jars: all of them arrived
 _CLUSTER_ID = "bWFwcnVuLWxvY2FsLWtrYQ"  # 16 bytes in base64: one cluster a state folder, so the name may be fixed
 
 
@@ -81,17 +81,22 @@ def java_with_kafka(layout: Layout, java: str) -> tuple[str, ...]:
 
 def fetch(layout: Layout) -> None:
     """Copies Kafka's jars by Maven; a mark says that all of them arrived."""
-    if (layout.kafka_libs / _COMPLETE).exists():
-        return
+    if not (layout.kafka_libs / COMPLETE).exists():
+        print("fetching Apache Kafka 4.1.1 by Maven (once, 43 MB)", flush=True)
+        copy_jars(layout.kafka_libs)
+
+
+def copy_jars(libs: Path, *options: str) -> None:
+    """Copies Kafka's jars there, by Maven with these options, and sets the mark. Raises StackError with its words."""
     maven = shutil.which("mvn")
     if maven is None:
         raise StackError("maven is not installed; it fetches Apache Kafka once", "apt-get install maven")
-    print("fetching Apache Kafka 4.1.1 by Maven (once, 43 MB)", flush=True)
     asked = [
         maven,
         *("--quiet", "--batch-mode", "--file", str(FILES / "pom.xml")),
         "dependency:copy-dependencies",
-        f"-DoutputDirectory={layout.kafka_libs}",
+        f"-DoutputDirectory={libs}",
+        *options,
     ]
     try:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=_FETCH_SECONDS_MAX, check=False)
@@ -101,4 +106,4 @@ def fetch(layout: Layout) -> None:
         raise StackError(
             f"Maven can't fetch Kafka: {(done.stdout or done.stderr).strip()[-800:]}", "is the network up? run it again"
         )
-    (layout.kafka_libs / _COMPLETE).touch()
+    (libs / COMPLETE).touch()

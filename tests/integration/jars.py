@@ -5,15 +5,12 @@ one that the local stack fetches.
 """
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
-from maprun.local.kafka import FILES
+from maprun.local.kafka import COMPLETE, copy_jars
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "MAPRUN_TEST_KAFKA_VERSION"
-_COMPLETE = ".complete"
 
 
 def jars() -> Path:
@@ -22,8 +19,8 @@ def jars() -> Path:
     if not version:
         return ROOT / ".maprun" / "kafka" / "libs"
     folder = ROOT / ".maprun" / "kafkas" / version
-    if not (folder / _COMPLETE).exists():
-        _fetch(version, folder)
+    if not (folder / COMPLETE).exists():
+        copy_jars(folder, f"-Dkafka.version={version}")
     return folder
 
 
@@ -35,14 +32,3 @@ def share_jars(state: Path) -> None:
         shared.mkdir(parents=True, exist_ok=True)
         mine.parent.mkdir(parents=True, exist_ok=True)
         mine.symlink_to(shared)
-
-
-def _fetch(version: str, folder: Path) -> None:
-    """Copies the jars of another version than the local stack's by Maven, by the stack's own pom."""
-    maven = shutil.which("mvn")
-    assert maven is not None, "Maven fetches Kafka"
-    asked = ("--quiet", "--batch-mode", "--file", str(FILES / "pom.xml"), f"-Dkafka.version={version}")
-    copy = ("dependency:copy-dependencies", f"-DoutputDirectory={folder}")
-    done = subprocess.run([maven, *asked, *copy], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"Kafka {version} can't be fetched: {done.stdout}{done.stderr}"
-    (folder / _COMPLETE).touch()

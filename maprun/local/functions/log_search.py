@@ -2,33 +2,17 @@
 
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from maprun.local.functions.call_log import EXECUTION_MARK
+from schemas.invocations import FoundLog, FoundLogs
 
 CALLS_MAX = 100
 LOOK_BYTES_MAX = 1 << 30
 CALL_BYTES_MAX = 64 << 10
 ANSWER_BYTES_MAX = 1 << 20
 _ID_BEGINS = b"START RequestId: "
-
-
-class FoundLog(msgspec.Struct, frozen=True, rename="camel"):
-    """The lines of one call, each with its id as the function's log has them. `truncated`: some were left out."""
-
-    function_name: str
-    request_id: str
-    log: str
-    truncated: bool
-
-
-class FoundLogs(msgspec.Struct, frozen=True):
-    """The calls of an execution that left lines, by function, oldest first. `truncated`: there are more."""
-
-    calls: list[FoundLog]
-    truncated: bool
 
 
 def logs_of(folder: Path, execution: str) -> FoundLogs:
@@ -40,7 +24,7 @@ def logs_of(folder: Path, execution: str) -> FoundLogs:
     found: list[FoundLog] = []
     room = ANSWER_BYTES_MAX
     for path in logs:
-        for request_id, lines, all_of_it in _calls(path, execution):
+        for request_id, lines, all_of_it in _calls_if_there(path, execution):
             if len(found) == CALLS_MAX or len(lines) > room:
                 return FoundLogs(found, truncated=True)
             room -= len(lines)
@@ -52,13 +36,22 @@ def logs_of(folder: Path, execution: str) -> FoundLogs:
 
 def _newest(folder: Path) -> tuple[list[Path], bool]:
     """The logs that were written to last, by name, an older part before a newer one; and whether those are all."""
-    known = [(path, path.stat()) for pattern in ("*.log", "*.log.1") for path in folder.glob(pattern)]
+    known = []
+    for path in (path for pattern in ("*.log", "*.log.1") for path in folder.glob(pattern)):
+        with suppress(FileNotFoundError):  # it was given another name meanwhile
+            known.append((path, path.stat()))
     room, taken = LOOK_BYTES_MAX, list[Path]()
     for path, state in sorted(known, key=lambda each: -each[1].st_mtime):
         room -= state.st_size
         if room >= 0 and state.st_size:
             taken.append(path)
     return sorted(taken, key=lambda path: (path.name.removesuffix(".1"), path.suffix == ".log")), room >= 0
+
+
+def _calls_if_there(path: Path, execution: str) -> Iterator[tuple[bytes, bytes, bool]]:
+    """The same as `_calls`; nothing of a log that was given another name meanwhile."""
+    with suppress(FileNotFoundError):
+        yield from _calls(path, execution)
 
 
 def _calls(path: Path, execution: str) -> Iterator[tuple[bytes, bytes, bool]]:

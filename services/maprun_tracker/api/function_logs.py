@@ -1,7 +1,5 @@
 """`GET /maprun/function-logs`: what the functions that an execution called have printed."""
 
-from typing import Any
-
 import msgspec
 
 from maprun.aws.function_logs import FunctionLogError
@@ -19,11 +17,10 @@ async def function_logs(service: Service, ask: own_inputs.LogsAsked, _call: Call
         return own_shapes.FunctionLogs(execution_arn=arn)
     try:
         async with service.asking_for_logs:
-            calls, truncated = await service.port.call(lambda: asked.of(arn))
+            found, troubles = await service.port.call(lambda: asked.of(arn))
     except FunctionLogError as error:
         return own_shapes.FunctionLogs(execution_arn=arn, error=error.cause)
-    return own_shapes.FunctionLogs(execution_arn=arn, calls=tuple(map(_shown, calls)), truncated=truncated)
-
-
-def _shown(call: dict[str, Any]) -> own_shapes.FunctionLog:
-    return msgspec.convert(call, own_shapes.FunctionLog)
+    calls = tuple(own_shapes.FunctionLog(**msgspec.structs.asdict(call)) for call in found.calls)
+    return own_shapes.FunctionLogs(
+        execution_arn=arn, calls=calls, truncated=found.truncated, error="; ".join(troubles) or None
+    )

@@ -81,7 +81,7 @@ class FunctionLog(shapes.Output, frozen=True, kw_only=True):
 class FunctionLogs(shapes.Output, frozen=True, kw_only=True):
     """Of `GET /maprun/function-logs`: calls that printed something or failed; `truncated`: there are more.
 
-    `error` says why logs can't be had.
+    `error` says why logs can't be had, or those of some hosts.
     """
 
     execution_arn: str
